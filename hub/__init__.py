@@ -1,0 +1,29 @@
+"""Pull, fine-tune, use and publish pre-trained interatomic potentials.
+
+The names below are imported when first used, so that ``import hub`` costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from hub._version import __version__
+
+if TYPE_CHECKING:
+    from hub.library import pull
+    from hub.models import calculator, load_model
+    from hub.training import finetune
+
+_HOMES = {
+    "calculator": "hub.models",
+    "finetune": "hub.training",
+    "load_model": "hub.models",
+    "pull": "hub.library",
+}
+
+__all__ = ["__version__", "calculator", "finetune", "load_model", "pull"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'hub' has no attribute {name!r}")

@@ -1,0 +1,1 @@
+"""The command line: each module parses one command's options, calls the library and prints."""

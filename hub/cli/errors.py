@@ -1,0 +1,28 @@
+"""One ordered table from exception to exit code."""
+
+from hub import errors as hub_errors
+from registry import errors as registry_errors
+
+EXIT_ERROR = 1
+EXIT_USAGE = 2
+EXIT_NOT_FOUND = 3
+EXIT_INTEGRITY = 4
+EXIT_OFFLINE = 5
+EXIT_INCOMPATIBLE = 6
+
+# The first row that matches wins, so special classes stand above their bases.
+EXIT_CODES: tuple[tuple[type[registry_errors.RegistryError], int], ...] = (
+    (registry_errors.InvalidReferenceError, EXIT_USAGE),
+    (registry_errors.NotFoundError, EXIT_NOT_FOUND),
+    (registry_errors.IntegrityError, EXIT_INTEGRITY),
+    (hub_errors.ModelError, EXIT_INTEGRITY),
+    (registry_errors.OfflineError, EXIT_OFFLINE),
+    (registry_errors.IncompatibleError, EXIT_INCOMPATIBLE),
+    (hub_errors.IncompatibleModelError, EXIT_INCOMPATIBLE),
+    (registry_errors.RegistryError, EXIT_ERROR),
+)
+
+
+def exit_code(error: registry_errors.RegistryError) -> int:
+    """Return the exit code of the first row of the table that matches `error`."""
+    return next(code for kind, code in EXIT_CODES if isinstance(error, kind))

@@ -1,0 +1,75 @@
+"""The ``hub`` command: registers the commands, turns errors into messages and exit codes."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from hub._version import __version__
+from hub.cli import output
+from hub.cli.errors import EXIT_ERROR, exit_code
+from registry.errors import RegistryError
+
+# Command name to the module that defines it, in the order that help shows them.
+COMMANDS = {
+    "list": "hub.cli.list",
+}
+
+
+class HubGroup(click.Group):
+    """Load a command's module only when the command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the commands in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import the command's module."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(COMMANDS[cmd_name]).command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Suggest near commands for a mistyped one."""
+        from difflib import get_close_matches
+
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            near = get_close_matches(args[0], COMMANDS)
+            suggestion = f" Did you mean {' or '.join(near)}?" if near else ""
+            ctx.fail(f"No such command {args[0]!r}.{suggestion}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=HubGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--quiet", "-q", is_flag=True, help="Print results and errors only.")
+@click.version_option(__version__, prog_name="hub")
+def hub(quiet: bool) -> None:
+    """Pull, fine-tune, use and publish pre-trained interatomic potentials."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with the code of the outcome."""
+    try:
+        hub.main(args=arguments, prog_name="hub", standalone_mode=False)
+    except click.exceptions.Abort:
+        output.message("interrupted")
+        sys.exit(130)
+    except click.ClickException as failure:
+        failure.show()
+        sys.exit(failure.exit_code)
+    except RegistryError as failure:
+        output.error(failure)
+        sys.exit(exit_code(failure))
+    except BrokenPipeError:
+        # The reader (head, less) has gone; there is nobody left to tell.
+        sys.stderr.close()
+        sys.exit(EXIT_ERROR)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,23 @@
+"""Errors that a user of the library can cause, each saying what to do next."""
+
+from registry.errors import RegistryError
+
+
+class HubError(RegistryError):
+    """Base of all errors about atoms, models and training."""
+
+
+class DataError(HubError):
+    """A file of structures cannot be used as it is."""
+
+
+class ModelError(HubError):
+    """A checkpoint is malformed, or does not reproduce its stored predictions."""
+
+
+class IncompatibleModelError(HubError):
+    """A model and the data, device or package version do not fit together."""
+
+
+class TrainingError(HubError):
+    """Training cannot start, go on or be resumed."""
