@@ -1,0 +1,176 @@
+"""Probe structures: the predictions that every load of a model must reproduce.
+
+Loading weights into the wrong architecture, or with a wrong constant, raises no error by itself.
+Comparing a few predictions with stored ones does.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from ase import Atoms
+from ase.data import atomic_numbers, covalent_radii
+from nequip.data import AtomicDataDict
+
+from hub.errors import IncompatibleModelError, ModelError
+from hub.structures.graphs import build_graph, collate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from hub.models.config import ModelConfig
+
+FILE_NAME = "probe.json"
+FORMAT = 1
+
+# Largest deviations that rounding explains: (eV/atom, eV/Å).
+TOLERANCES = {torch.float64: (1e-7, 1e-6), torch.float32: (2e-5, 1e-3)}
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Structures with the energies (eV) and forces (eV/Å) that a model predicts for them."""
+
+    structures: tuple[Atoms, ...]
+    energies: tuple[float, ...]
+    forces: tuple[np.ndarray, ...]
+
+
+def probe_structures(type_names: Sequence[str], seed: int = 0) -> tuple[Atoms, ...]:
+    """Make small structures that exercise every type of a model.
+
+    An isolated atom and dimers, a rattled diamond-like crystal and a strained, more rattled one;
+    distances follow from the covalent radii, coordinates are rounded to what JSON shows.
+    """
+    rng = np.random.default_rng(seed)
+    radii = {name: covalent_radii[atomic_numbers[name]] for name in type_names}
+    structures = [Atoms([name]) for name in type_names]
+    for first, second in itertools.combinations_with_replacement(type_names, 2):
+        distance = round(0.95 * (radii[first] + radii[second]), 3)
+        structures.append(Atoms([first, second], [[0, 0, 0], [0, 0, distance]]))
+    bond = 2 * float(np.mean(list(radii.values())))
+    for strain, rattle in ((0.0, 0.05), (0.08, 0.15)):
+        structures.append(_rattled_diamond(type_names, bond, strain, rattle * bond, rng))
+    return tuple(structures)
+
+
+def _rattled_diamond(
+    type_names: Sequence[str], bond: float, strain: float, rattle: float, rng: np.random.Generator
+) -> Atoms:
+    """Eight atoms of the diamond lattice, types in turn, strained and displaced at random."""
+    corners = np.array([[0, 0, 0], [0, 2, 2], [2, 0, 2], [2, 2, 0]]) / 4
+    scaled = np.concatenate([corners, corners + 0.25])
+    lattice_constant = bond * 4 / np.sqrt(3)
+    cell = lattice_constant * (np.eye(3) + strain * rng.uniform(-1, 1, (3, 3)))
+    cell = np.round(cell, 6)
+    positions = np.round(scaled @ cell + rng.normal(0, rattle, (8, 3)), 6)
+    symbols = [name for _, name in zip(range(8), itertools.cycle(type_names), strict=False)]
+    return Atoms(symbols, positions, cell=cell, pbc=True)
+
+
+def predict_probe(
+    model: torch.nn.Module, config: ModelConfig, structures: Sequence[Atoms]
+) -> Probe:
+    """Evaluate a model on probe structures, one by one."""
+    device = next(model.parameters()).device
+    energies, forces = [], []
+    was_training = model.training
+    model.eval()
+    for atoms in structures:
+        graph = build_graph(atoms, config.type_names, config.r_max).to(device)
+        output = model(collate([graph]))
+        energies.append(float(output[AtomicDataDict.TOTAL_ENERGY_KEY]))
+        forces.append(output[AtomicDataDict.FORCE_KEY].detach().cpu().numpy())
+    model.train(was_training)
+    return Probe(tuple(structures), tuple(energies), tuple(forces))
+
+
+def verify_probe(model: torch.nn.Module, config: ModelConfig, probe: Probe, name: str) -> None:
+    """Refuse a model that does not reproduce its stored predictions.
+
+    Raises
+    ------
+    ModelError
+        Naming the largest deviations in eV/atom and eV/Å and what is allowed.
+    """
+    predicted = predict_probe(model, config, probe.structures)
+    energy_error = max(
+        abs(new - stored) / len(atoms)
+        for new, stored, atoms in zip(
+            predicted.energies, probe.energies, probe.structures, strict=True
+        )
+    )
+    force_error = max(
+        float(np.abs(new - stored).max())
+        for new, stored in zip(predicted.forces, probe.forces, strict=True)
+    )
+    allowed_energy, allowed_force = TOLERANCES[model.model_dtype]
+    # Written so that a NaN fails.
+    if not (energy_error <= allowed_energy and force_error <= allowed_force):
+        raise ModelError(
+            f"{name} does not reproduce its stored predictions: off by {energy_error:.1e} eV/atom "
+            f"(allowed {allowed_energy:.0e}) and {force_error:.1e} eV/Å (allowed "
+            f"{allowed_force:.0e})",
+            hint="The model is damaged or computes another function with these package versions. "
+            "Pull it again; if that does not help, install the versions its card names.",
+        )
+
+
+def write_probe(path: Path, probe: Probe) -> None:
+    """Write probe structures and predictions as JSON."""
+    entries = [
+        {
+            "symbols": atoms.get_chemical_symbols(),
+            "positions": atoms.positions.tolist(),
+            "cell": atoms.cell.array.tolist(),
+            "pbc": atoms.pbc.tolist(),
+            "energy": energy,
+            "forces": forces.tolist(),
+        }
+        for atoms, energy, forces in zip(
+            probe.structures, probe.energies, probe.forces, strict=True
+        )
+    ]
+    content = {"format": FORMAT, "units": {"energy": "eV", "forces": "eV/Å"}, "entries": entries}
+    path.write_text(json.dumps(content, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_probe(path: Path) -> Probe:
+    """Read probe structures and predictions.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing or damaged.
+    IncompatibleModelError
+        If a newer release of this package wrote it.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["format"] > FORMAT:
+            raise IncompatibleModelError(
+                f"{path} has format {content['format']}; this release reads up to {FORMAT}",
+                hint="Update it: pip install --upgrade mlip-hub",
+            )
+        entries = content["entries"]
+        return Probe(
+            structures=tuple(_probe_atoms(entry) for entry in entries),
+            energies=tuple(float(entry["energy"]) for entry in entries),
+            forces=tuple(np.array(entry["forces"], dtype=float) for entry in entries),
+        )
+    except FileNotFoundError:
+        raise ModelError(
+            f"{path} is missing, so the model cannot be checked", hint="Pull it again."
+        ) from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{path} is damaged: {error!r}", hint="Pull it again.") from error
+
+
+def _probe_atoms(entry: dict[str, Any]) -> Atoms:
+    return Atoms(entry["symbols"], entry["positions"], cell=entry["cell"], pbc=entry["pbc"])

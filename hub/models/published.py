@@ -1,0 +1,199 @@
+"""Import the checkpoints published with the synthetic pre-training paper.
+
+NequIP 0.5.6 saved them as state dicts of float32 tensors. The architecture of
+:mod:`hub.models.architecture` computes the same function; this module maps the weights onto it.
+Source: https://github.com/jla-gardner/nnp-pre-training
+"""
+
+from __future__ import annotations
+
+import math
+import pickle
+from typing import TYPE_CHECKING, Any
+
+import torch
+from e3nn import o3
+from e3nn.math import normalize2mom
+from nequip.nn.convnetlayer import ConvNetLayer
+from nequip.nn.nonlinearities import shifted_softplus
+
+from hub.errors import ModelError
+from hub.models.architecture import build_model, hidden_irreps
+from hub.models.checkpoint import network, write_model
+from hub.models.config import ModelConfig
+from hub.models.probe import read_probe
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from registry.cards import Card
+
+_SCALAR = o3.Irrep("0e")
+
+
+def import_checkpoint(card: Card, source: Path, directory: Path) -> dict[str, Any]:
+    """Convert one published checkpoint into a model directory.
+
+    Parameters
+    ----------
+    card
+        The model's card; its ``model`` section gives what the file does not hold.
+    source
+        The published ``.pth`` file. Only tensors are read from it, never pickled objects.
+    directory
+        Where ``weights.safetensors``, ``config.json`` and ``probe.json`` are written.
+
+    Returns
+    -------
+    Metadata for the version's manifest.
+
+    Raises
+    ------
+    ModelError
+        If the file is not such a checkpoint, or the converted model does not reproduce the
+        predictions that are stored with the card.
+    """
+    facts = card.front_matter["model"]
+    config = ModelConfig(
+        type_names=tuple(facts["elements"]),
+        r_max=float(facts["cutoff"]),
+        avg_num_neighbors=float(facts["avg_num_neighbors"]),
+        energy_reference=facts["energy_reference"],
+    )
+    model = convert(read_state(source), config)
+    probe = read_probe(card.path.parent / "probes" / f"{card.name}.json")
+    write_model(directory, model, config, probe)
+    return {
+        "elements": list(config.type_names),
+        "cutoff": config.r_max,
+        "architecture": config.architecture,
+    }
+
+
+def read_state(path: Path) -> dict[str, torch.Tensor]:
+    """Read the tensors of a published ``.pth`` file in float64.
+
+    Raises
+    ------
+    ModelError
+        If it is not a state dict, or holds anything but tensors.
+    """
+    try:
+        state = torch.load(path, weights_only=True, map_location="cpu")
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        raise ModelError(f"{path} is not a checkpoint of plain tensors: {error}") from error
+    if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
+        raise ModelError(f"{path} is not a state dict")
+    return {name.removeprefix("model.func."): value.double() for name, value in state.items()}
+
+
+def convert(state: dict[str, torch.Tensor], config: ModelConfig) -> torch.nn.Module:
+    """Build the float64 model that computes what NequIP 0.5.6 computed from `state`."""
+    try:
+        _refuse_rescaling(state)
+        weights = _embedding_weights(state, len(config.type_names))
+        for layer in range(config.num_layers - 1):
+            weights |= _layer_weights(state, layer)
+        model = build_model(config)
+        weights |= _last_layer_weights(state, model, config)
+        weights |= _readout_weights(state)
+    except KeyError as error:
+        raise ModelError(f"the checkpoint lacks the tensor {error}") from error
+    parameters = dict(network(model).named_parameters())
+    with torch.no_grad():
+        for name, value in weights.items():
+            if parameters[name].shape != value.shape:
+                raise ModelError(
+                    f"the checkpoint's {name} has shape {tuple(value.shape)}, "
+                    f"not {tuple(parameters[name].shape)}"
+                )
+            parameters[name].copy_(value)
+    return model
+
+
+def _refuse_rescaling(state: dict[str, torch.Tensor]) -> None:
+    """The published models neither scale nor shift energies; anything else is another model."""
+    scales, shifts = state["per_species_rescale.scales"], state["per_species_rescale.shifts"]
+    if state["scale_by"].numel() or state["shift_by"].numel() or (scales != 1).any() or shifts.any():
+        raise ModelError("the checkpoint rescales its energies, which this import does not expect")
+
+
+def _radial_gain() -> float:
+    """NequIP 0.5 normalised the activation to unit second moment; today's multiplies by sqrt(2)."""
+    return float(normalize2mom(shifted_softplus).cst) / math.sqrt(2)
+
+
+def _embedding_weights(state: dict[str, torch.Tensor], n_types: int) -> dict[str, torch.Tensor]:
+    return {
+        # Bessel roots are in units of pi today.
+        "bessel_encode.bessel_weights": state["radial_basis.basis.bessel_weights"][None] / math.pi,
+        "type_embed.embed_module.weight": state["chemical_embedding.linear.weight"].reshape(
+            n_types, -1
+        )
+        / math.sqrt(n_types),
+    }
+
+
+def _layer_weights(state: dict[str, torch.Tensor], layer: int) -> dict[str, torch.Tensor]:
+    conv = f"layer{layer}_convnet.conv"
+    return {
+        f"{conv}.linear_1.weight": state[f"{conv}.linear_1.weight"],
+        f"{conv}.edge_mlp.mlp.0.weight": state[f"{conv}.fc.layer0.weight"],
+        f"{conv}.edge_mlp.mlp.2.weight": state[f"{conv}.fc.layer1.weight"] * _radial_gain(),
+        f"{conv}.linear_2.weight": state[f"{conv}.linear_2.weight"],
+        f"{conv}.sc.weight": state[f"{conv}.sc.weight"],
+    }
+
+
+def _last_layer_weights(
+    state: dict[str, torch.Tensor], model: torch.nn.Module, config: ModelConfig
+) -> dict[str, torch.Tensor]:
+    """Keep of the last layer what ends in scalars; nothing reads its other outputs."""
+    name = f"layer{config.num_layers - 1}_convnet.conv"
+    narrow = network(model).get_submodule(name)
+    # The layer as NequIP 0.5 had it, with all hidden irreps as output, knows where things are.
+    wide = ConvNetLayer(
+        irreps_in=narrow.irreps_in,
+        feature_irreps_hidden=hidden_irreps(config),
+        convolution_kwargs={"avg_num_neighbors": 1.0, "type_names": config.type_names},
+        nonlinearity_gates={"e": "ssp", "o": "abs"},
+    ).conv
+    linear_2 = _scalar_block(wide.linear_2, state[f"{name}.linear_2.weight"])
+    sc = _scalar_block(wide.sc, state[f"{name}.sc.weight"])
+    radial = state[f"{name}.fc.layer1.weight"]
+    columns, position = [], 0
+    for instruction in wide.tp_scatter.tp.instructions:
+        width = math.prod(instruction.path_shape)
+        if wide.tp_scatter.tp.irreps_out[instruction.i_out].ir == _SCALAR:
+            columns.append(radial[:, position : position + width])
+        position += width
+    return {
+        f"{name}.linear_1.weight": state[f"{name}.linear_1.weight"],
+        f"{name}.edge_mlp.mlp.0.weight": state[f"{name}.fc.layer0.weight"],
+        f"{name}.edge_mlp.mlp.2.weight": torch.cat(columns, dim=1) * _radial_gain(),
+        # The gates follow the scalars among the outputs.
+        f"{name}.linear_2.weight": linear_2[..., : config.num_features].reshape(-1),
+        f"{name}.sc.weight": sc[..., : config.num_features].reshape(-1),
+    }
+
+
+def _scalar_block(module: torch.nn.Module, weight: torch.Tensor) -> torch.Tensor:
+    """Return the part of an e3nn module's flat weight that maps to scalar outputs."""
+    blocks = [
+        view
+        for _, instruction, view in module.weight_views(weight, yield_instruction=True)
+        if module.irreps_out[instruction.i_out].ir == _SCALAR
+    ]
+    if len(blocks) != 1:
+        raise ModelError(f"expected one block of weights to scalars, found {len(blocks)}")
+    return blocks[0]
+
+
+def _readout_weights(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    hidden = state["output_hidden_to_scalar.linear.weight"]
+    width = hidden.numel()
+    prefix = "per_atom_energy_readout.mlp_module.mlp.weights"
+    return {
+        f"{prefix}.0": state["conv_to_output_hidden.linear.weight"].reshape(-1, width),
+        f"{prefix}.1": hidden.reshape(width, 1),
+    }
