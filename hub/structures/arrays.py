@@ -1,0 +1,63 @@
+"""Array types, and the growing buffer that files are read into."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+StrArray = npt.NDArray[np.str_]
+
+
+class GrowingArray:
+    """A numpy array that grows in place, so that its peak is a quarter above its final size.
+
+    Parameters
+    ----------
+    dtype
+        Of the elements.
+    row_shape
+        Shape of one row; ``()`` for a flat array.
+    fill
+        What rows hold that were never given.
+    """
+
+    def __init__(
+        self, dtype: npt.DTypeLike, row_shape: tuple[int, ...] = (), fill: float = 0
+    ) -> None:
+        self._data: npt.NDArray[Any] = np.empty((1024, *row_shape), dtype)
+        self._fill = fill
+        self._length = 0
+
+    def __len__(self) -> int:
+        return self._length
+
+    def append(self, rows: npt.NDArray[Any]) -> None:
+        """Add `rows` at the end."""
+        end = self._length + len(rows)
+        self._reserve(end)
+        self._data[self._length : end] = rows
+        self._length = end
+
+    def pad_to(self, length: int) -> None:
+        """Add rows of the fill value until there are `length`."""
+        self._reserve(length)
+        self._data[self._length : length] = self._fill
+        self._length = max(self._length, length)
+
+    def take(self) -> npt.NDArray[Any]:
+        """Give the array away without copying it; the buffer is empty afterwards."""
+        data, length = self._data, self._length
+        self._data, self._length = np.empty((0, *data.shape[1:]), data.dtype), 0
+        data.resize((length, *data.shape[1:]), refcheck=False)
+        return data
+
+    def _reserve(self, length: int) -> None:
+        if length > len(self._data):
+            capacity = max(length, len(self._data) * 5 // 4)
+            # The buffer is never handed out before take(), so no view can be left dangling.
+            self._data.resize((capacity, *self._data.shape[1:]), refcheck=False)

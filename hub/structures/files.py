@@ -1,0 +1,136 @@
+"""From file names and patterns to ASE structures, one at a time."""
+
+from __future__ import annotations
+
+import glob
+from io import StringIO
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hub.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import TextIO
+
+    from ase import Atoms
+
+
+def expand_patterns(files_or_globs: Iterable[str | Path]) -> list[Path]:
+    """Return the files that are named, each once, with glob patterns expanded in sorted order.
+
+    Raises
+    ------
+    DataError
+        If a name is a directory or does not exist, or a pattern matches nothing.
+    """
+    files: dict[Path, Path] = {}
+    for name in map(str, files_or_globs):
+        path = Path(name).expanduser()
+        # A file may have brackets in its name, so the name itself goes before the pattern.
+        if path.exists() or not glob.has_magic(name):
+            matches = [path]
+        else:
+            matches = [Path(match) for match in sorted(glob.glob(str(path), recursive=True))]
+        if not matches:
+            raise DataError(f"no file matches {name!r}", "Check the pattern and the directory.")
+        for match in matches:
+            _require_file(match)
+            files.setdefault(match.resolve(), match)
+    if not files:
+        raise DataError("no data file is given", "Name at least one file of structures.")
+    return list(files.values())
+
+
+def _require_file(path: Path) -> None:
+    if path.is_dir():
+        raise DataError(
+            f"{path} is a directory, not a file of structures",
+            f"Name the files in it, for example '{path}/*.xyz'.",
+        )
+    if not path.exists():
+        raise DataError(f"there is no file {path}", "Check the name.")
+
+
+def iterate_file(path: Path) -> Iterator[Atoms]:
+    """Yield the structures of one file, of any format that ASE reads.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, naming the structure where it breaks.
+    """
+    count = 0
+    try:
+        for atoms in _open_structures(path):
+            if len(atoms) == 0:
+                raise DataError(f"{path}[{count}] has no atoms", "Remove this structure.")
+            yield atoms
+            count += 1
+    except (DataError, GeneratorExit):
+        raise
+    except OSError as failure:
+        raise DataError(
+            f"{path} cannot be read: {failure.strerror or failure}",
+            "Check the file and its rights.",
+        ) from failure
+    except Exception as failure:  # ASE's parsers raise whatever their code runs into
+        reason = str(failure) or type(failure).__name__
+        raise DataError(
+            f"{path}[{count}] cannot be read: {reason}",
+            f"{count} structures before it are fine. Is the file cut off, or damaged there?"
+            if count
+            else "Is this a file of structures that ASE reads (extxyz, OUTCAR, vasprun.xml, ...)?",
+        ) from failure
+    if count == 0:
+        raise DataError(f"{path} holds no structures", "Is it empty?")
+
+
+def _open_structures(path: Path) -> Iterator[Atoms]:
+    from ase.io.formats import UnknownFileTypeError, filetype, iread, open_with_compression
+
+    if path.stat().st_size == 0:
+        raise DataError(f"{path} is empty", "Was it written to the end?")
+    try:
+        file_format = filetype(str(path))
+    except UnknownFileTypeError as failure:
+        raise DataError(
+            f"ASE does not know the format of {path}",
+            "Give it the usual name or ending of its format, such as .extxyz or vasprun.xml.",
+        ) from failure
+    if file_format == "extxyz":
+        with open_with_compression(str(path), "r") as stream:
+            yield from _iterate_extxyz(stream)
+    else:
+        yield from iread(str(path), ":", format=file_format, do_not_split_by_at_sign=True)
+
+
+def _iterate_extxyz(stream: TextIO) -> Iterator[Atoms]:
+    """Cut the stream into frames here and let ASE read each.
+
+    ASE's own iteration scans the whole file first, takes a blank line for the end of the file, and
+    does not say which structure is broken.
+    """
+    from ase.io.extxyz import read_xyz
+
+    line_number = 0
+    for header in stream:
+        line_number += 1
+        if not header.strip():
+            continue
+        try:
+            n_atoms = int(header)
+        except ValueError:
+            shown = header.strip()[:40]
+            raise ValueError(
+                f"line {line_number} should be a number of atoms, but is {shown!r}"
+            ) from None
+        lines = list(islice(stream, n_atoms + 1))
+        if len(lines) <= n_atoms:
+            raise ValueError(
+                f"the file ends {n_atoms + 1 - len(lines)} lines before the end of the structure "
+                f"of {n_atoms} atoms that starts on line {line_number}"
+            )
+        line_number += len(lines)
+        yield next(read_xyz(StringIO(header + "".join(lines)), index=0))

@@ -1,0 +1,265 @@
+"""DFT files in, one structure set out, in memory that is little more than the set itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from numbers import Real
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hub.errors import DataError
+from hub.structures.arrays import GrowingArray
+from hub.structures.files import expand_patterns, iterate_file
+from hub.structures.keys import Candidate, choose, names_label
+from hub.structures.structure_set import StructureSet, config_type, split_label
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+    from ase import Atoms
+
+    from hub.structures.arrays import FloatArray
+
+_PROGRESS_EVERY = 100
+
+
+@dataclass(frozen=True)
+class ReadResult:
+    """What was read, and under which names the labels were found.
+
+    Attributes
+    ----------
+    structures
+        All structures of all files, in order.
+    energy_key, forces_key
+        The entries taken as labels; empty if there are none.
+    notes
+        What a person should know about the choice and the labels.
+    """
+
+    structures: StructureSet
+    energy_key: str
+    forces_key: str
+    notes: tuple[str, ...] = ()
+
+
+def read_structures(
+    files_or_globs: Iterable[str | Path] | str | Path,
+    energy_key: str | None = None,
+    forces_key: str | None = None,
+    progress: Callable[[int, int | None], None] | None = None,
+    *,
+    require_labels: bool = True,
+) -> ReadResult:
+    """Read structures and their labels from files of any format that ASE reads.
+
+    Parameters
+    ----------
+    files_or_globs
+        File names and glob patterns, or one of them.
+    energy_key, forces_key
+        Entries to take as total energies (eV) and forces (eV/Å); found by the rules of
+        `hub.structures.keys` if not given.
+    progress
+        Called with the number of structures read so far and the total, which is not known.
+    require_labels
+        Whether files without energies or without forces are refused.
+
+    Raises
+    ------
+    DataError
+        If a file is missing, broken or empty, or the labels are absent or ambiguous.
+    """
+    patterns = [files_or_globs] if isinstance(files_or_globs, str) else files_or_globs
+    paths = expand_patterns(patterns if isinstance(patterns, list) else _as_list(patterns))
+    collector = _Collector(energy_key, forces_key)
+    for source, path in enumerate(paths):
+        for frame, atoms in enumerate(iterate_file(path)):
+            collector.add(atoms, source, frame)
+            if progress and collector.n_structures % _PROGRESS_EVERY == 0:
+                progress(collector.n_structures, None)
+    if progress:
+        progress(collector.n_structures, collector.n_structures)
+    return collector.finish(tuple(str(path) for path in paths), require_labels=require_labels)
+
+
+class _Collector:
+    """Growing flat arrays, with one array for each entry that may turn out to be a label."""
+
+    def __init__(self, energy_key: str | None, forces_key: str | None) -> None:
+        self._named = {"energy": energy_key, "forces": forces_key}
+        self._labels: dict[str, dict[str, GrowingArray]] = {"energy": {}, "forces": {}}
+        self._found: dict[str, None] = {}  # an ordered set
+        self._numbers = GrowingArray(np.int64)
+        self._positions = GrowingArray(np.float64, (3,))
+        self._cells = GrowingArray(np.float64, (3, 3))
+        self._pbc = GrowingArray(np.bool_, (3,))
+        self._pointers = GrowingArray(np.int64)
+        self._pointers.append(np.zeros(1))
+        self._source_index = GrowingArray(np.int32)
+        self._frame_index = GrowingArray(np.int64)
+        self._config_types: list[str] = []
+        self._split_labels: list[str] = []
+        self._unknown_splits: dict[str, None] = {}
+
+    @property
+    def n_structures(self) -> int:
+        return len(self._config_types)
+
+    def add(self, atoms: Atoms, source: int, frame: int) -> None:
+        n_before = len(self._numbers)
+        self._add_labels(atoms, n_before)
+        self._numbers.append(atoms.numbers)
+        self._positions.append(atoms.positions)
+        self._cells.append(atoms.cell.array[None])
+        self._pbc.append(atoms.pbc[None])
+        self._pointers.append(np.array([n_before + len(atoms)]))
+        self._source_index.append(np.array([source]))
+        self._frame_index.append(np.array([frame]))
+        self._config_types.append(config_type(atoms.info))
+        self._split_labels.append(split_label(atoms.info))
+        if "split" in atoms.info and not self._split_labels[-1]:
+            self._unknown_splits[str(atoms.info["split"])] = None
+
+    def _add_labels(self, atoms: Atoms, n_before: int) -> None:
+        per_structure, per_atom = _entries(atoms)
+        self._found.update(dict.fromkeys(per_structure), **dict.fromkeys(per_atom))
+        for name, value in per_structure.items():
+            if self._is_wanted("energy", name) and (energy := _scalar(value)) is not None:
+                self._put("energy", name, self.n_structures, np.array([energy]))
+        for name, value in per_atom.items():
+            if self._is_wanted("forces", name) and np.shape(value) == (len(atoms), 3):
+                self._put("forces", name, n_before, np.asarray(value, np.float64))
+
+    def _is_wanted(self, kind: str, name: str) -> bool:
+        named = self._named[kind]
+        return name == named if named is not None else names_label(kind, name)
+
+    def _put(self, kind: str, name: str, start: int, values: FloatArray) -> None:
+        shape = () if kind == "energy" else (3,)
+        buffer = self._labels[kind].setdefault(name, GrowingArray(np.float64, shape, fill=np.nan))
+        buffer.pad_to(start)
+        buffer.append(values)
+
+    def finish(self, sources: tuple[str, ...], *, require_labels: bool) -> ReadResult:
+        energy, forces = self._choose_labels(require_labels=require_labels)
+        n_structures, n_atoms = self.n_structures, len(self._numbers)
+        structures = StructureSet(
+            numbers=self._numbers.take(),
+            positions=self._positions.take(),
+            cells=self._cells.take(),
+            pbc=self._pbc.take(),
+            pointers=self._pointers.take(),
+            energies=energy.values if energy else np.full(n_structures, np.nan),
+            forces=forces.values if forces else np.full((n_atoms, 3), np.nan),
+            sources=sources,
+            source_index=self._source_index.take(),
+            frame_index=self._frame_index.take(),
+            config_types=np.array(self._config_types, np.str_),
+            split_labels=np.array(self._split_labels, np.str_),
+        )
+        notes = [
+            *self._notes_on_keys(energy, forces),
+            *_fill_forces_of_single_atoms(structures),
+            *_notes_on_missing(structures, energy, forces),
+        ]
+        if self._unknown_splits:
+            notes.append(f"split labels not understood: {', '.join(self._unknown_splits)}")
+        return ReadResult(
+            structures, energy.name if energy else "", forces.name if forces else "", tuple(notes)
+        )
+
+    def _choose_labels(self, *, require_labels: bool) -> tuple[Candidate | None, Candidate | None]:
+        candidates = {kind: self._candidates(kind) for kind in ("energy", "forces")}
+        # The kind that the user names goes first, for the other one must go with it.
+        order = ["forces", "energy"] if self._named["forces"] is not None else ["energy", "forces"]
+        chosen: dict[str, Candidate | None] = {"energy": None, "forces": None}
+        partner: Candidate | None = None
+        for kind in order:
+            if require_labels or candidates[kind] or self._named[kind] is not None:
+                partner = choose(
+                    candidates[kind], kind, self._named[kind], partner, ", ".join(self._found)
+                )
+                chosen[kind] = partner
+        return chosen["energy"], chosen["forces"]
+
+    def _candidates(self, kind: str) -> list[Candidate]:
+        length = self.n_structures if kind == "energy" else len(self._numbers)
+        found = []
+        for name, buffer in self._labels[kind].items():
+            buffer.pad_to(length)
+            found.append(Candidate(kind, name, buffer.take()))
+        return found
+
+    def _notes_on_keys(self, energy: Candidate | None, forces: Candidate | None) -> list[str]:
+        notes = []
+        for kind, taken in (("energy", energy), ("forces", forces)):
+            others = [name for name in self._labels[kind] if taken and name != taken.name]
+            if taken and others:
+                notes.append(f"{kind} is {taken.name}; not used: {', '.join(others)}")
+        if energy and forces and energy.tag != forces.tag:
+            notes.append(f"energies are {energy.name} but forces are {forces.name}: is that right?")
+        return notes
+
+
+def _as_list(patterns: Iterable[str | Path] | Path) -> list[str | Path]:
+    from pathlib import Path
+
+    return [patterns] if isinstance(patterns, Path) else list(patterns)
+
+
+def _entries(atoms: Atoms) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """Return what is stored for the structure, and what is stored for each atom.
+
+    An ASE database keeps its extra entries one level down, in ``key_value_pairs`` and ``data``.
+    """
+    results = dict(getattr(atoms.calc, "results", {}))
+    info = dict(atoms.info)
+    nested = {**info.pop("key_value_pairs", {}), **info.pop("data", {})}
+    own = {name: a for name, a in atoms.arrays.items() if name not in {"numbers", "positions"}}
+    everything = {**nested, **info, **results}
+    per_structure = {
+        name: v for name, v in everything.items() if np.ndim(v) == 0 or np.size(v) == 1
+    }
+    per_atom = {name: v for name, v in everything.items() if name not in per_structure}
+    return per_structure, {**per_atom, **own}
+
+
+def _scalar(value: Any) -> float | None:
+    if isinstance(value, np.ndarray):
+        value = value.reshape(-1)[0]
+    if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
+        return None
+    return float(value)
+
+
+def _fill_forces_of_single_atoms(structures: StructureSet) -> list[str]:
+    """One atom feels no force, by symmetry, so that a label without it is complete."""
+    first = structures.pointers[:-1][structures.n_atoms == 1]
+    absent = first[np.isnan(structures.forces[first]).all(axis=1)]
+    if not len(absent) or np.isnan(structures.forces).all():
+        return []
+    structures.forces[absent] = 0.0
+    return [f"{len(absent)} single atoms have no forces in the file; they are zero by symmetry"]
+
+
+def _notes_on_missing(
+    structures: StructureSet, energy: Candidate | None, forces: Candidate | None
+) -> list[str]:
+    notes = []
+    missing_energy = np.isnan(structures.energies)
+    if energy and missing_energy.any():
+        notes.append(
+            f"{missing_energy.sum()} of {len(structures)} structures have no {energy.name}, "
+            f"first {structures.where(int(missing_energy.argmax()))}"
+        )
+    missing_forces = np.isnan(structures.forces).any(axis=1)
+    if forces and missing_forces.any():
+        lacking = np.unique(structures.structure_of_atom[missing_forces])
+        notes.append(
+            f"{len(lacking)} of {len(structures)} structures have no {forces.name} for some atoms, "
+            f"first {structures.where(int(lacking[0]))}"
+        )
+    return notes

@@ -1,0 +1,296 @@
+"""The one in-memory form of structures and labels: flat arrays and pointers."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import numpy.typing as npt
+    from ase import Atoms
+
+    from hub.structures.arrays import BoolArray, FloatArray, IntArray, StrArray
+
+_SPLIT_NAMES = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "test": "test",
+    "testing": "test",
+}
+_CONFIG_TYPE_KEYS = ("config_type", "configtype", "config-type")
+
+
+@dataclass(frozen=True, eq=False)
+class StructureSet:
+    """S structures with A atoms in all, as flat arrays.
+
+    Attributes
+    ----------
+    numbers
+        (A,) atomic numbers.
+    positions
+        (A, 3) in Å.
+    cells
+        (S, 3, 3) in Å; rows are lattice vectors.
+    pbc
+        (S, 3) whether the structure repeats along each lattice vector.
+    pointers
+        (S + 1,); structure i owns atoms ``pointers[i]:pointers[i + 1]``.
+    energies
+        (S,) total energies in eV, exactly as in the file; NaN where absent.
+    forces
+        (A, 3) in eV/Å; NaN where absent.
+    sources
+        Names of the files that the structures came from.
+    source_index
+        (S,) index into `sources`.
+    frame_index
+        (S,) position of the structure in its file, from 0.
+    config_types
+        (S,) configuration type, empty where absent.
+    split_labels
+        (S,) ``train``, ``validation``, ``test``, or empty where absent.
+    """
+
+    numbers: IntArray
+    positions: FloatArray
+    cells: FloatArray
+    pbc: BoolArray
+    pointers: IntArray
+    energies: FloatArray
+    forces: FloatArray
+    sources: tuple[str, ...]
+    source_index: npt.NDArray[np.int32]
+    frame_index: IntArray
+    config_types: StrArray
+    split_labels: StrArray
+
+    def __post_init__(self) -> None:
+        n_structures, n_atoms = len(self.pointers) - 1, len(self.numbers)
+        expected = {
+            "positions": (n_atoms, 3),
+            "cells": (n_structures, 3, 3),
+            "pbc": (n_structures, 3),
+            "energies": (n_structures,),
+            "forces": (n_atoms, 3),
+            "source_index": (n_structures,),
+            "frame_index": (n_structures,),
+            "config_types": (n_structures,),
+            "split_labels": (n_structures,),
+        }
+        for name, shape in expected.items():
+            if getattr(self, name).shape != shape:
+                raise ValueError(f"{name} has shape {getattr(self, name).shape}, expected {shape}")
+        if self.pointers[0] != 0 or self.pointers[-1] != n_atoms:
+            raise ValueError("the pointers do not cover the atoms")
+
+    def __len__(self) -> int:
+        return len(self.pointers) - 1
+
+    @cached_property
+    def n_atoms(self) -> IntArray:
+        """(S,) number of atoms in each structure."""
+        return np.diff(self.pointers)
+
+    @cached_property
+    def structure_of_atom(self) -> IntArray:
+        """(A,) index of the structure that each atom belongs to."""
+        return np.repeat(np.arange(len(self)), self.n_atoms)
+
+    @cached_property
+    def atomic_numbers(self) -> IntArray:
+        """(E,) the atomic numbers that occur, in the order of `elements`."""
+        from ase.data import chemical_symbols
+
+        return np.array(
+            sorted(np.unique(self.numbers).tolist(), key=lambda number: chemical_symbols[number]),
+            dtype=np.int64,
+        )
+
+    @cached_property
+    def elements(self) -> tuple[str, ...]:
+        """The chemical symbols that occur, sorted."""
+        from ase.data import chemical_symbols
+
+        return tuple(chemical_symbols[number] for number in self.atomic_numbers)
+
+    @cached_property
+    def composition(self) -> IntArray:
+        """(S, E) number of atoms of each of `elements` in each structure."""
+        counts = [
+            np.add.reduceat(
+                np.append(self.numbers == number, 0), self.pointers[:-1], dtype=np.int64
+            )
+            for number in self.atomic_numbers
+        ]
+        table = np.stack(counts, axis=1) if counts else np.zeros((len(self), 0), np.int64)
+        table[self.n_atoms == 0] = 0  # reduceat gives an empty stretch its next atom
+        return table
+
+    def atoms_of(self, index: int) -> slice:
+        """Return the slice of the flat arrays that holds structure `index`."""
+        return slice(int(self.pointers[index]), int(self.pointers[index + 1]))
+
+    def where(self, index: int) -> str:
+        """Name the file and position of structure `index`, such as ``file.xyz[12]``."""
+        return f"{self.sources[self.source_index[index]]}[{self.frame_index[index]}]"
+
+    def formula(self, index: int) -> str:
+        """Return the chemical formula of structure `index`, such as ``C2H6``."""
+        from ase.formula import Formula
+
+        counts = dict(zip(self.elements, self.composition[index].tolist(), strict=True))
+        present = {symbol: count for symbol, count in counts.items() if count}
+        return str(Formula.from_dict(present).format("hill"))
+
+    def select(self, indices: npt.ArrayLike) -> StructureSet:
+        """Return the structures at `indices` (integers, or a boolean mask of S), in that order."""
+        chosen = np.arange(len(self))[np.asarray(indices, dtype=_index_dtype(indices))]
+        lengths = self.n_atoms[chosen]
+        pointers = _pointers(lengths)
+        atoms = np.arange(pointers[-1]) + np.repeat(self.pointers[chosen] - pointers[:-1], lengths)
+        return StructureSet(
+            numbers=self.numbers[atoms],
+            positions=self.positions[atoms],
+            cells=self.cells[chosen],
+            pbc=self.pbc[chosen],
+            pointers=pointers,
+            energies=self.energies[chosen],
+            forces=self.forces[atoms],
+            sources=self.sources,
+            source_index=self.source_index[chosen],
+            frame_index=self.frame_index[chosen],
+            config_types=self.config_types[chosen],
+            split_labels=self.split_labels[chosen],
+        )
+
+    @staticmethod
+    def concatenate(parts: Sequence[StructureSet]) -> StructureSet:
+        """Return one set of all structures of `parts` (at least one), in order."""
+        sources = tuple(dict.fromkeys(name for part in parts for name in part.sources))
+        position = {name: index for index, name in enumerate(sources)}
+        renumbered = [
+            np.array([position[name] for name in part.sources], np.int32)[part.source_index]
+            for part in parts
+        ]
+        joined: dict[str, Any] = {
+            field.name: np.concatenate([getattr(part, field.name) for part in parts])
+            for field in fields(StructureSet)
+            if field.name not in {"sources", "source_index", "pointers"}
+        }
+        return StructureSet(
+            pointers=_pointers(np.concatenate([part.n_atoms for part in parts])),
+            sources=sources,
+            source_index=np.concatenate(renumbered),
+            **joined,
+        )
+
+    @staticmethod
+    def from_atoms(structures: Sequence[Atoms], source: str = "<memory>") -> StructureSet:
+        """Build a set from ASE structures; the labels are those of their calculators.
+
+        The inverse of `to_atoms`. To look for labels under other names, use
+        `hub.structures.read_structures` on a file.
+        """
+        results = [getattr(atoms.calc, "results", {}) for atoms in structures]
+        no_forces = [np.full((len(atoms), 3), np.nan) for atoms in structures]
+        forces = [
+            np.asarray(result.get("forces", absent), np.float64)
+            for result, absent in zip(results, no_forces, strict=True)
+        ]
+        return StructureSet(
+            numbers=np.concatenate([[], *[atoms.numbers for atoms in structures]]).astype(np.int64),
+            positions=np.concatenate([np.empty((0, 3)), *[a.positions for a in structures]]),
+            cells=np.array([atoms.cell.array for atoms in structures]).reshape(-1, 3, 3),
+            pbc=np.array([atoms.pbc for atoms in structures], np.bool_).reshape(-1, 3),
+            pointers=_pointers(np.array([len(atoms) for atoms in structures], np.int64)),
+            energies=np.array([result.get("energy", np.nan) for result in results], np.float64),
+            forces=np.concatenate([np.empty((0, 3)), *forces]),
+            sources=(source,),
+            source_index=np.zeros(len(structures), np.int32),
+            frame_index=np.arange(len(structures)),
+            config_types=np.array([config_type(atoms.info) for atoms in structures], np.str_),
+            split_labels=np.array([split_label(atoms.info) for atoms in structures], np.str_),
+        )
+
+    def to_atoms(self, index: int) -> Atoms:
+        """Return structure `index` for ASE; a calculator holds the labels that are present."""
+        from ase import Atoms
+        from ase.calculators.singlepoint import SinglePointCalculator
+
+        own = self.atoms_of(index)
+        atoms = Atoms(
+            numbers=self.numbers[own],
+            positions=self.positions[own],
+            cell=self.cells[index],
+            pbc=self.pbc[index],
+        )
+        if self.config_types[index]:
+            atoms.info["config_type"] = str(self.config_types[index])
+        if self.split_labels[index]:
+            atoms.info["split"] = str(self.split_labels[index])
+        labels: dict[str, Any] = {}
+        if np.isfinite(self.energies[index]):
+            labels["energy"] = float(self.energies[index])
+        if np.isfinite(self.forces[own]).all():
+            labels["forces"] = self.forces[own].copy()
+        if labels:
+            atoms.calc = SinglePointCalculator(atoms, **labels)
+        return atoms
+
+    def digest(self) -> str:
+        """Return the sha256 of the content in hexadecimal.
+
+        Two sets have the same digest if they hold the same structures with the same labels,
+        whatever the order and the files that they came from.
+        """
+        whole = hashlib.sha256(b"structure set 1")
+        for structure in sorted(self._structure_digests()):
+            whole.update(structure)
+        return whole.hexdigest()
+
+    def _structure_digests(self) -> Iterator[bytes]:
+        """Hash each structure over little-endian bytes with one zero and one NaN."""
+        for index in range(len(self)):
+            own = self.atoms_of(index)
+            words = f"{self.config_types[index]}\0{self.split_labels[index]}\0".encode()
+            content = hashlib.sha256(words + self.pbc[index].tobytes())
+            content.update(self.numbers[own].astype("<i8").tobytes())
+            for values in (
+                self.cells[index],
+                self.positions[own],
+                self.energies[index : index + 1],
+                self.forces[own],
+            ):
+                canonical = values.astype("<f8") + 0.0  # the sum turns -0.0 into 0.0
+                canonical[np.isnan(canonical)] = np.nan
+                content.update(canonical.tobytes())
+            yield content.digest()
+
+
+def config_type(info: Mapping[str, Any]) -> str:
+    """Return the configuration type that a structure's ``info`` names, or an empty string."""
+    return next((str(info[key]) for key in _CONFIG_TYPE_KEYS if key in info), "")
+
+
+def split_label(info: Mapping[str, Any]) -> str:
+    """Return ``train``, ``validation`` or ``test`` as ``info["split"]`` says, else an empty string."""
+    return _SPLIT_NAMES.get(str(info.get("split", "")).lower(), "")
+
+
+def _pointers(lengths: IntArray) -> IntArray:
+    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+
+
+def _index_dtype(indices: npt.ArrayLike) -> type[np.generic]:
+    """Keep masks as masks, and let an empty list select nothing."""
+    return np.bool_ if np.asarray(indices).dtype == np.bool_ else np.int64
