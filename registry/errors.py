@@ -34,6 +34,10 @@ class OfflineError(RegistryError):
     """The network is needed, and switched off or unreachable."""
 
 
+class AccessError(RegistryError):
+    """A server refuses to hand something out, or cannot be trusted to be itself."""
+
+
 class IncompatibleError(RegistryError):
     """A format version is too new, or content cannot be used by this release."""
 

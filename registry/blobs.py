@@ -1,0 +1,98 @@
+"""Content-addressed files: each content is kept once, read-only, under its own sha256."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from registry.errors import IntegrityError
+from registry.files import (
+    READ_ONLY,
+    is_intact,
+    locked,
+    place,
+    scratch_directory,
+    settle,
+    storage_errors,
+)
+from registry.stores.base import blob_path
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from registry.manifest import FileEntry
+
+
+class DamagedBlobError(IntegrityError):
+    """A blob on this disk is not what its name says. It has been dropped."""
+
+
+class Blobs:
+    """The blobs of a registry on this disk, with the parts of those that are still on their way."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.parts = root / "parts"
+
+    def path(self, sha256: str) -> Path:
+        """Return where the content with this sha256 is, or would be."""
+        return self.root / blob_path(sha256)
+
+    def part(self, sha256: str) -> Path:
+        """Return where the content with this sha256 gathers until it is whole."""
+        return self.parts / f"{sha256}.part"
+
+    def lock(self, sha256: str, waiting: Callable[[], None]) -> AbstractContextManager[None]:
+        """Keep others from fetching the same content meanwhile."""
+        return locked(self.root / "locks" / f"{sha256}.lock", waiting)
+
+    def has(self, entry: FileEntry) -> bool:
+        """Whether the content is here, by its size; it is hashed when it is checked out."""
+        with storage_errors(self.path(entry.sha256)):
+            try:
+                return self.path(entry.sha256).stat().st_size == entry.size
+            except FileNotFoundError:
+                return False
+
+    def adopt_part(self, entry: FileEntry) -> None:
+        """Make a part, which the caller has verified, a blob."""
+        settle(self.part(entry.sha256), self.path(entry.sha256), READ_ONLY)
+
+    def drop(self, sha256: str) -> None:
+        """Remove a blob."""
+        path = self.path(sha256)
+        with storage_errors(path):
+            path.unlink(missing_ok=True)
+
+    def check_out(self, files: Iterable[FileEntry], target: Path, *, link: bool) -> None:
+        """Make `target` a plain directory that holds `files`, hashed again on the way.
+
+        Parameters
+        ----------
+        files
+            Which files, under which names.
+        target
+            The directory to make; one that stands there is replaced.
+        link
+            Whether files may share their bytes with the blobs; they are read-only then.
+
+        Raises
+        ------
+        DamagedBlobError
+            If a blob is not what it should be; it is dropped, so that it can be fetched again.
+        """
+        # A user's own directory may lie on another file system than ours: work beside it.
+        with scratch_directory(self.parts if link else target.parent) as scratch:
+            for entry in files:
+                placed = scratch / entry.path
+                place(self.path(entry.sha256), placed, link=link)
+                if not is_intact(placed, entry):
+                    self.drop(entry.sha256)
+                    raise DamagedBlobError(f"the cached content of {entry.path} is damaged")
+            with storage_errors(target):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                if target.exists() and any(target.iterdir()):
+                    with scratch_directory(scratch.parent) as trash:
+                        target.replace(trash)
+                scratch.replace(target)

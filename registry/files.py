@@ -1,0 +1,198 @@
+"""Files that are never half there: temp file, then verify, then atomic rename; locks; links."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+import time
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from registry.errors import StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from registry.manifest import FileEntry
+
+CHUNK = 1 << 20
+READ_ONLY = 0o444
+LOCK_POLL = 0.5
+STALE_AFTER = 24 * 3600.0
+
+_FICLONE = 0x40049409
+_HINTS = {
+    errno.ENOSPC: ("the disk is full", "Free some space, or set HUB_CACHE to another disk."),
+    errno.EDQUOT: ("the disk quota is used up", "Free some space, or move HUB_CACHE."),
+    errno.EROFS: ("the file system is read-only", "Set HUB_CACHE to a writable directory."),
+    errno.EACCES: ("permission denied", "Set HUB_CACHE to a directory that you may write to."),
+    errno.EPERM: ("permission denied", "Set HUB_CACHE to a directory that you may write to."),
+}
+
+
+@contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turn what the file system says about `path` into a `StorageError`."""
+    try:
+        yield
+    except OSError as problem:
+        reason, hint = _HINTS.get(problem.errno or 0, (problem.strerror or str(problem), ""))
+        raise StorageError(f"cannot use {problem.filename or path}: {reason}", hint) from problem
+
+
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def is_intact(path: Path, entry: FileEntry) -> bool:
+    """Whether the file at `path` has the size and, hashed again, the sha256 of `entry`."""
+    with storage_errors(path):
+        if not path.is_file() or path.stat().st_size != entry.size:
+            return False
+        return sha256_of(path) == entry.sha256
+
+
+@contextmanager
+def replacing(target: Path, scratch: Path, mode: int = 0o666) -> Iterator[Path]:
+    """Give a new empty file to write; when the block ends well it becomes `target`.
+
+    Parameters
+    ----------
+    target
+        The file to create or replace, atomically.
+    scratch
+        A directory on the same file system for the temporary file.
+    mode
+        Permissions of the file, before the umask.
+    """
+    temporary = scratch / f"{uuid4().hex}.tmp"
+    with storage_errors(target):
+        scratch.mkdir(parents=True, exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # The descriptor is opened for writing whatever permissions the file gets.
+        os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        try:
+            yield temporary
+            settle(temporary, target, mode)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def settle(temporary: Path, target: Path, mode: int) -> None:
+    """Move a finished file to its place so that a power cut leaves the old one or the new one."""
+    with storage_errors(target):
+        temporary.chmod(temporary.stat().st_mode & mode)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(target)
+        directory = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+
+
+def write_atomically(target: Path, data: bytes, scratch: Path | None = None) -> None:
+    """Write a small file whole or not at all."""
+    with replacing(target, scratch or target.parent) as temporary:
+        temporary.write_bytes(data)
+
+
+@contextmanager
+def scratch_directory(parent: Path) -> Iterator[Path]:
+    """Give an empty directory, and remove it at the end if it is still there."""
+    directory = parent / f"{uuid4().hex}.tmp"
+    with storage_errors(directory):
+        directory.mkdir(parents=True)
+        try:
+            yield directory
+        finally:
+            shutil.rmtree(directory, ignore_errors=True)
+
+
+def place(source: Path, target: Path, *, link: bool) -> None:
+    """Put the content of `source` at `target` as cheaply as the file system allows.
+
+    A reflink if it can be had, else a hard link if `link` allows that the two share their bytes,
+    else a copy. Files that may share bytes are read-only; the others are the user's own.
+    """
+    with storage_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not _reflink(source, target):
+            if link:
+                with suppress(OSError):  # Another device, too many links, or no links at all.
+                    target.hardlink_to(source)
+                    return
+            shutil.copyfile(source, target)
+        if link:
+            target.chmod(target.stat().st_mode & READ_ONLY)
+
+
+def _reflink(source: Path, target: Path) -> bool:
+    """Share the blocks of `source` copy-on-write, where the file system can."""
+    try:
+        from fcntl import ioctl
+    except ImportError:
+        return False
+    try:
+        with source.open("rb") as original, target.open("xb") as clone:
+            ioctl(clone.fileno(), _FICLONE, original.fileno())
+    except OSError:
+        target.unlink(missing_ok=True)
+        return False
+    return True
+
+
+@contextmanager
+def locked(path: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Hold a lock between processes and threads; the system frees it if the holder dies.
+
+    `waiting` is called now and then until the lock is had, and may raise to give up.
+    """
+    from filelock import FileLock, Timeout
+
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path, thread_local=False)
+    while not lock.is_locked:
+        waiting()
+        with storage_errors(path), suppress(Timeout):
+            lock.acquire(timeout=LOCK_POLL)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def sweep(scratch: Path, older_than: float = STALE_AFTER) -> int:
+    """Remove what killed processes left in a scratch directory; return the bytes freed.
+
+    Parameters
+    ----------
+    scratch
+        The directory of parts and temporary files.
+    older_than
+        Age in seconds that what is still in use does not reach.
+    """
+    freed = 0
+    for path in scratch.glob("*"):
+        with suppress(FileNotFoundError):  # Another process finished with it meanwhile.
+            if time.time() - path.stat().st_mtime < older_than:
+                continue
+            freed += tree_size(path)
+            with storage_errors(path):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return freed
+
+
+def tree_size(path: Path) -> int:
+    """Return the bytes in a file, or in all files below a directory."""
+    files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
+    return sum(file.stat().st_size for file in files)

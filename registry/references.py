@@ -1,0 +1,108 @@
+"""What people write to name a version: ``name``, ``name@1.2.0``, ``lab/name@sha256:3f2a91``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from registry.errors import InvalidReferenceError
+
+LATEST = "latest"
+DIGEST_PREFIX = "sha256:"
+
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,98}[a-z0-9])?")
+_VERSION = re.compile(r"(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})", re.ASCII)
+_ALIAS = re.compile(r"[a-z](?:[a-z0-9-]{0,38}[a-z0-9])?")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{6,64}")
+
+FORMS = "name, name@1.2.0, name@latest, name@sha256:<6 or more digits> or registry/name"
+
+
+def check_name(name: str) -> str:
+    """Return `name`, or raise `InvalidReferenceError` if it cannot name anything in a registry."""
+    if not _NAME.fullmatch(name):
+        raise InvalidReferenceError(
+            f"{name!r} is not a name",
+            "Names are lower-case letters, digits, '-', '.' and '_', up to 100 of them, "
+            "with a letter or digit at both ends.",
+        )
+    return name
+
+
+def check_version(version: str) -> str:
+    """Return `version`, or raise `InvalidReferenceError` if it is not MAJOR.MINOR.PATCH."""
+    if not is_version(version):
+        raise InvalidReferenceError(
+            f"{version!r} is not a version", "Versions are MAJOR.MINOR.PATCH, as in 1.2.0."
+        )
+    return version
+
+
+def is_version(text: str) -> bool:
+    """Whether `text` is written MAJOR.MINOR.PATCH, without leading zeros."""
+    return _VERSION.fullmatch(text) is not None
+
+
+def version_order(version: str) -> tuple[int, ...]:
+    """Return what versions are sorted by: 1.10.0 comes after 1.9.0."""
+    return tuple(int(part) for part in version.split("."))
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A name, and which version of it.
+
+    Parameters
+    ----------
+    name
+        The name within a registry.
+    selector
+        A version, an alias or ``sha256:<prefix of the manifest's digest>``; empty means latest.
+    registry
+        The one registry to look in; empty means all of them, in order.
+
+    Raises
+    ------
+    InvalidReferenceError
+        If a part is not written as it must be.
+    """
+
+    name: str
+    selector: str = ""
+    registry: str = ""
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+        if self.registry:
+            check_name(self.registry)
+        forms = (_VERSION, _ALIAS, _DIGEST)
+        if self.selector and not any(form.fullmatch(self.selector) for form in forms):
+            raise InvalidReferenceError(
+                f"{self.selector!r} in '{self}' is no version, alias or digest", f"Write {FORMS}."
+            )
+
+    @classmethod
+    def parse(cls, text: str) -> Reference:
+        """Read what a person wrote; ``str()`` of the result writes it back.
+
+        Raises
+        ------
+        InvalidReferenceError
+            If `text` is not a reference.
+        """
+        place, at, selector = text.partition("@")
+        registry, slash, name = place.rpartition("/")
+        if (at and not selector) or (slash and not registry):
+            raise InvalidReferenceError(f"{text!r} is not a reference", f"Write {FORMS}.")
+        return cls(name=name, selector=selector, registry=registry)
+
+    def __str__(self) -> str:
+        registry = f"{self.registry}/" if self.registry else ""
+        selector = f"@{self.selector}" if self.selector else ""
+        return f"{registry}{self.name}{selector}"
+
+    @property
+    def alias(self) -> str:
+        """The alias asked for; empty when a version or digest is."""
+        selector = self.selector or LATEST
+        return selector if _ALIAS.fullmatch(selector) else ""

@@ -1,0 +1,44 @@
+"""The places that registries are kept in, one file a kind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from registry.errors import SettingsError
+from registry.stores.directory import DirectoryStore
+
+if TYPE_CHECKING:
+    from registry.stores.http import HttpStore
+
+
+def open_store(location: str, *, offline: bool = False) -> DirectoryStore | HttpStore:
+    """Return the store at a directory, ``file://`` or ``http(s)://`` location.
+
+    Nothing is read yet, and the location need not exist.
+
+    Raises
+    ------
+    SettingsError
+        If the location is of no kind that is known.
+    """
+    if "://" not in location:
+        return DirectoryStore(Path(location).expanduser().absolute())
+    url = urlsplit(location)
+    if url.scheme == "file" and url.netloc in ("", "localhost"):
+        return DirectoryStore(Path(url2pathname(url.path)))
+    if url.scheme not in ("http", "https") or not url.hostname:
+        raise SettingsError(
+            f"{url.scheme}://{url.hostname or ''} is no place that a registry can be kept",
+            "Give a directory, or an address that begins with file://, http:// or https://.",
+        )
+    if "@" in url.netloc:
+        raise SettingsError(
+            f"the address at {url.hostname} contains a user name or password",
+            "Addresses are stored and shown: leave credentials out of them.",
+        )
+    from registry.stores.http import HttpStore
+
+    return HttpStore(location, offline=offline)
