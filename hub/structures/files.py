@@ -12,12 +12,12 @@ from hub.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from typing import TextIO
+    from typing import IO
 
     from ase import Atoms
 
 
-def expand_patterns(files_or_globs: Iterable[str | Path]) -> list[Path]:
+def expand_patterns(files_or_globs: str | Path | Iterable[str | Path]) -> list[Path]:
     """Return the files that are named, each once, with glob patterns expanded in sorted order.
 
     Raises
@@ -26,13 +26,17 @@ def expand_patterns(files_or_globs: Iterable[str | Path]) -> list[Path]:
         If a name is a directory or does not exist, or a pattern matches nothing.
     """
     files: dict[Path, Path] = {}
+    if isinstance(files_or_globs, str | Path):
+        files_or_globs = [files_or_globs]
     for name in map(str, files_or_globs):
         path = Path(name).expanduser()
         # A file may have brackets in its name, so the name itself goes before the pattern.
         if path.exists() or not glob.has_magic(name):
             matches = [path]
         else:
-            matches = [Path(match) for match in sorted(glob.glob(str(path), recursive=True))]
+            # Path.glob takes no absolute patterns.
+            found = glob.glob(str(path), recursive=True)  # noqa: PTH207
+            matches = [Path(match) for match in sorted(found)]
         if not matches:
             raise DataError(f"no file matches {name!r}", "Check the pattern and the directory.")
         for match in matches:
@@ -64,16 +68,15 @@ def iterate_file(path: Path) -> Iterator[Atoms]:
     count = 0
     try:
         for atoms in _open_structures(path):
-            if len(atoms) == 0:
-                raise DataError(f"{path}[{count}] has no atoms", "Remove this structure.")
+            _require_atoms(atoms, f"{path}[{count}]")
             yield atoms
             count += 1
-    except (DataError, GeneratorExit):
+    except DataError:
         raise
     except OSError as failure:
         raise DataError(
             f"{path} cannot be read: {failure.strerror or failure}",
-            "Check the file and its rights.",
+            "Check the file and its permissions.",
         ) from failure
     except Exception as failure:  # ASE's parsers raise whatever their code runs into
         reason = str(failure) or type(failure).__name__
@@ -85,6 +88,11 @@ def iterate_file(path: Path) -> Iterator[Atoms]:
         ) from failure
     if count == 0:
         raise DataError(f"{path} holds no structures", "Is it empty?")
+
+
+def _require_atoms(atoms: Atoms, where: str) -> None:
+    if len(atoms) == 0:
+        raise DataError(f"{where} has no atoms", "Remove this structure.")
 
 
 def _open_structures(path: Path) -> Iterator[Atoms]:
@@ -106,7 +114,7 @@ def _open_structures(path: Path) -> Iterator[Atoms]:
         yield from iread(str(path), ":", format=file_format, do_not_split_by_at_sign=True)
 
 
-def _iterate_extxyz(stream: TextIO) -> Iterator[Atoms]:
+def _iterate_extxyz(stream: IO[str]) -> Iterator[Atoms]:
     """Cut the stream into frames here and let ASE read each.
 
     ASE's own iteration scans the whole file first, takes a blank line for the end of the file, and

@@ -1,17 +1,17 @@
 """Which entries of a file are its energies and forces.
 
-A label's name is a *tag* and a word: ``REF_energy`` is tag ``ref``, word ``energy``; ``energy`` has no
-tag. The rules, in order:
+A label's name is a *tag* and a word: ``REF_energy`` is tag ``ref``, word ``energy``; a bare
+``energy`` has no tag. The rules, in order:
 
 1. A key that the user names is taken.
 2. Energies and forces belong to the same tag.
-3. The tags that say reference calculation (``REF``, ``DFT``) go before all others, such as ``energy``,
-   which ASE moves into a calculator, or ``gap_energy``.
-4. Several keys that remain must agree in value. If they differ, that is an error which lists them.
+3. The tags that say reference calculation (``REF``, ``DFT``) go before all others, such as
+   ``energy``, which ASE moves into a calculator, or ``gap_energy``.
+4. Several keys that remain must agree in value. If they differ, that is an error that lists them.
 
-Energies of parts or differences (``kinetic_energy``, ``formation_energy``, ...) and energies of single
-atoms are not total energies and are only taken when named. Where a code gives both, ``energy`` (for
-VASP: extrapolated to zero smearing) is taken and not ``free_energy``.
+Energies of parts or differences (``kinetic_energy``, ``formation_energy``, ...) and energies of
+single atoms are not total energies and are only taken when named. Where a code gives both,
+``energy`` (for VASP: extrapolated to zero smearing) is taken and not ``free_energy``.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ def _fitting(candidates: Sequence[Candidate], partner: Candidate | None) -> list
     kept = list(candidates)
     if partner is not None:
         same = [candidate for candidate in kept if candidate.tag == partner.tag]
-        # `REF_energy` with a bare `forces` is common and harmless; with `gap_forces` it is a mixture.
+        # `REF_energy` with a bare `forces` is common; with `gap_forces` it is a mixture.
         kept = same or [c for c in kept if not c.tag or not partner.tag]
     return [candidate for candidate in kept if candidate.is_reference] or kept
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hub.errors import DataError
 from hub.structures.arrays import GrowingArray
 from hub.structures.files import expand_patterns, iterate_file
 from hub.structures.keys import Candidate, choose, names_label
@@ -46,7 +45,7 @@ class ReadResult:
 
 
 def read_structures(
-    files_or_globs: Iterable[str | Path] | str | Path,
+    files_or_globs: str | Path | Iterable[str | Path],
     energy_key: str | None = None,
     forces_key: str | None = None,
     progress: Callable[[int, int | None], None] | None = None,
@@ -72,8 +71,7 @@ def read_structures(
     DataError
         If a file is missing, broken or empty, or the labels are absent or ambiguous.
     """
-    patterns = [files_or_globs] if isinstance(files_or_globs, str) else files_or_globs
-    paths = expand_patterns(patterns if isinstance(patterns, list) else _as_list(patterns))
+    paths = expand_patterns(files_or_globs)
     collector = _Collector(energy_key, forces_key)
     for source, path in enumerate(paths):
         for frame, atoms in enumerate(iterate_file(path)):
@@ -204,12 +202,6 @@ class _Collector:
         return notes
 
 
-def _as_list(patterns: Iterable[str | Path] | Path) -> list[str | Path]:
-    from pathlib import Path
-
-    return [patterns] if isinstance(patterns, Path) else list(patterns)
-
-
 def _entries(atoms: Atoms) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """Return what is stored for the structure, and what is stored for each atom.
 
@@ -220,10 +212,8 @@ def _entries(atoms: Atoms) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     nested = {**info.pop("key_value_pairs", {}), **info.pop("data", {})}
     own = {name: a for name, a in atoms.arrays.items() if name not in {"numbers", "positions"}}
     everything = {**nested, **info, **results}
-    per_structure = {
-        name: v for name, v in everything.items() if np.ndim(v) == 0 or np.size(v) == 1
-    }
-    per_atom = {name: v for name, v in everything.items() if name not in per_structure}
+    per_structure = {name: value for name, value in everything.items() if np.size(value) == 1}
+    per_atom = {name: value for name, value in everything.items() if name not in per_structure}
     return per_structure, {**per_atom, **own}
 
 

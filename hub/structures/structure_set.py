@@ -244,7 +244,7 @@ class StructureSet:
         if np.isfinite(self.forces[own]).all():
             labels["forces"] = self.forces[own].copy()
         if labels:
-            atoms.calc = SinglePointCalculator(atoms, **labels)
+            atoms.calc = SinglePointCalculator(atoms, **labels)  # type: ignore[no-untyped-call]
         return atoms
 
     def digest(self) -> str:
@@ -283,7 +283,7 @@ def config_type(info: Mapping[str, Any]) -> str:
 
 
 def split_label(info: Mapping[str, Any]) -> str:
-    """Return ``train``, ``validation`` or ``test`` as ``info["split"]`` says, else an empty string."""
+    """Return ``train``, ``validation`` or ``test`` as ``info["split"]`` says, else nothing."""
     return _SPLIT_NAMES.get(str(info.get("split", "")).lower(), "")
 
 

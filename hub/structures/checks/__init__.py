@@ -1,0 +1,83 @@
+"""The checks before a structure set is trained on: errors stop, warnings do not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hub.structures.checks.duplicates import check_duplicates, check_trajectory_neighbours
+from hub.structures.checks.energies import (
+    check_energy_outliers,
+    check_mixed_references,
+    residual_energies,
+)
+from hub.structures.checks.findings import Finding
+from hub.structures.checks.geometry import (
+    check_cells,
+    check_distances,
+    check_lonely_atoms,
+    survey_neighbours,
+)
+from hub.structures.checks.labels import (
+    check_elements,
+    check_labels,
+    check_net_forces,
+    complete_labels,
+)
+from hub.structures.checks.units import check_length_unit, check_units
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from hub.structures.structure_set import StructureSet
+
+__all__ = ["Finding", "check_structures"]
+
+
+def check_structures(
+    structures: StructureSet,
+    model_elements: Collection[str] | None = None,
+    cutoff: float = 4.0,
+    progress: Callable[[int, int | None], None] | None = None,
+) -> list[Finding]:
+    """Look for what commonly goes wrong with a file of structures.
+
+    Parameters
+    ----------
+    structures
+        What to check.
+    model_elements
+        The elements that the model knows; any if not given.
+    cutoff
+        Of the model, in Å.
+    progress
+        Called with the number of structures whose neighbours were looked at, and their total.
+
+    Returns
+    -------
+    Findings, errors first.
+    """
+    cell_findings, usable = check_cells(structures)
+    surveyed = survey_neighbours(structures, usable, cutoff, progress)
+    residuals = residual_energies(structures)
+    mixed = check_mixed_references(residuals, surveyed.coordination)
+    in_other_reference = np.zeros(len(structures), np.bool_)
+    in_other_reference[[index for finding in mixed for index in finding.structures]] = True
+    # Units can be judged only where the labels are whole and count from one zero.
+    sound = usable & complete_labels(structures) & ~in_other_reference
+    findings = [
+        *(check_elements(structures, model_elements) if model_elements is not None else []),
+        *check_labels(structures),
+        *cell_findings,
+        *check_units(structures, sound),
+        *check_length_unit(structures, surveyed.shortest),
+        *mixed,
+        *check_duplicates(structures),
+        *check_distances(surveyed),
+        *check_lonely_atoms(structures, surveyed, cutoff),
+        *check_net_forces(structures),
+        *check_energy_outliers(structures, residuals, in_other_reference),
+        *check_trajectory_neighbours(structures),
+    ]
+    return sorted(findings, key=lambda finding: finding.severity != "error")

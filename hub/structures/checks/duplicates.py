@@ -1,0 +1,91 @@
+"""The same structure twice, and frames that are nearly the same."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hub.structures.checks.findings import Finding
+from hub.structures.fingerprints import fingerprints
+from hub.structures.trajectories import NEIGHBOUR_DISPLACEMENT, trajectory_neighbours
+
+if TYPE_CHECKING:
+    from hub.structures.structure_set import StructureSet
+
+_SAME_ENERGY = 1e-4  # eV/atom
+_SAME_FORCE = 1e-3  # eV/Å
+
+
+def check_duplicates(structures: StructureSet) -> list[Finding]:
+    """Find structures that occur more than once, and whether their labels contradict each other."""
+    same: list[list[int]] = []
+    contradicting: list[list[int]] = []
+    for group in _groups_of_equal(structures):
+        labels_agree = all(_same_labels(structures, group[0], other) for other in group[1:])
+        (same if labels_agree else contradicting).append(group)
+    findings = []
+    if contradicting:
+        findings.append(
+            Finding(
+                "error",
+                "contradicting-duplicates",
+                f"{len(contradicting)} structures occur several times with different labels, "
+                "such as " + _names(structures, contradicting[0]),
+                sorted(index for group in contradicting for index in group),
+                "Were they computed with different settings? Keep the right one of each.",
+            )
+        )
+    if same:
+        findings.append(
+            Finding(
+                "warning",
+                "duplicates",
+                f"{len(same)} structures occur several times, such as "
+                + _names(structures, same[0]),
+                sorted(index for group in same for index in group[1:]),
+                "Keep one of each, above all where one is for training and one for testing.",
+            )
+        )
+    return findings
+
+
+def check_trajectory_neighbours(structures: StructureSet) -> list[Finding]:
+    """Find frames whose atoms have hardly moved since the frame before."""
+    concerned = np.flatnonzero(trajectory_neighbours(structures))
+    if not len(concerned):
+        return []
+    return [
+        Finding(
+            "warning",
+            "trajectory-neighbours",
+            f"{len(concerned)} structures are within {NEIGHBOUR_DISPLACEMENT} Å (rms) of the frame "
+            "before them",
+            concerned.tolist(),
+            "A random split puts such pairs into both training and test set, and the errors look "
+            "too good. Give an independent test set with --test, or take fewer frames.",
+        )
+    ]
+
+
+def _groups_of_equal(structures: StructureSet) -> list[list[int]]:
+    groups: defaultdict[bytes, list[int]] = defaultdict(list)
+    for index, fingerprint in enumerate(fingerprints(structures)):
+        groups[fingerprint].append(index)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _same_labels(structures: StructureSet, one: int, other: int) -> bool:
+    energy_difference = structures.energies[one] - structures.energies[other]
+    forces = (structures.forces[structures.atoms_of(index)] for index in (one, other))
+    force_differences = np.subtract(*forces)
+    # Labels that are absent contradict nothing, and NaN compares false.
+    return not (
+        abs(energy_difference) > _SAME_ENERGY * structures.n_atoms[one]
+        or (np.abs(force_differences) > _SAME_FORCE).any()
+    )
+
+
+def _names(structures: StructureSet, group: list[int]) -> str:
+    return " and ".join(structures.where(index) for index in group[:2])

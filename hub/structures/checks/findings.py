@@ -1,0 +1,33 @@
+"""What a check has found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Severity = Literal["error", "warning"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong, or looks wrong, with a set of structures.
+
+    Attributes
+    ----------
+    severity
+        An ``error`` stops training, a ``warning`` does not.
+    code
+        A short stable name, such as ``duplicates``.
+    message
+        What is wrong.
+    structures
+        Indices of the structures concerned; empty if it is the set as a whole.
+    advice
+        What to do next.
+    """
+
+    severity: Severity
+    code: str
+    message: str
+    structures: list[int]
+    advice: str

@@ -1,0 +1,178 @@
+"""Cells, distances and neighbours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hub.structures.checks.findings import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hub.structures.arrays import BoolArray, FloatArray
+    from hub.structures.structure_set import StructureSet
+
+# In sums of two covalent radii.
+_IMPOSSIBLE_DISTANCE = 0.4
+_SHORT_DISTANCE = 0.6
+BOND_DISTANCE = 1.3
+
+_SHORTEST_LATTICE_VECTOR = 0.5  # Å
+_SMALLEST_VOLUME_PER_ATOM = 1.0  # Å^3; compressed hydrogen at 500 GPa has 1.2
+_PROGRESS_EVERY = 100
+
+
+@dataclass(frozen=True)
+class Neighbourhoods:
+    """What one pass over all neighbour lists has found, for each structure.
+
+    Attributes
+    ----------
+    shortest
+        (S,) shortest distance in sums of covalent radii; infinite without any neighbour.
+    coordination
+        (S,) mean number of neighbours within 1.3 sums of covalent radii.
+    lonely
+        (S,) number of atoms without any neighbour inside the cutoff.
+    """
+
+    shortest: FloatArray
+    coordination: FloatArray
+    lonely: FloatArray
+
+
+def check_cells(structures: StructureSet) -> tuple[list[Finding], BoolArray]:
+    """Find positions and cells that no neighbour list can be made of, and say which are usable."""
+    finite = np.atleast_1d(np.isfinite(structures.cells).all(axis=(1, 2)))
+    broken = ~np.isfinite(structures.positions).all(axis=1)
+    finite[structures.structure_of_atom[broken]] = False
+    volumes = _periodic_volumes(structures)
+    lengths = np.where(structures.pbc, np.linalg.norm(structures.cells, axis=2), np.inf)
+    flat = finite & structures.pbc.any(axis=1) & ~(volumes > 1e-6)
+    tiny = lengths.min(axis=1) < _SHORTEST_LATTICE_VECTOR
+    tiny |= structures.pbc.all(axis=1) & (volumes / structures.n_atoms < _SMALLEST_VOLUME_PER_ATOM)
+    tiny &= finite & ~flat
+    findings = [
+        Finding("error", code, f"{int(mask.sum())} structures {what}", indices.tolist(), advice)
+        for code, mask, what, advice in (
+            (
+                "positions",
+                ~finite,
+                "have positions or cells that are NaN or infinite",
+                "Leave these structures out.",
+            ),
+            (
+                "cell",
+                flat,
+                "are periodic but have no cell, or one without volume",
+                'Give them a cell (Lattice="..." in extxyz), or say pbc="F F F".',
+            ),
+            (
+                "cell",
+                tiny,
+                "have a cell too small for their atoms",
+                "Are the lattice vectors in Å?",
+            ),
+        )
+        if len(indices := np.flatnonzero(mask))
+    ]
+    return findings, finite & ~flat & ~tiny
+
+
+def _periodic_volumes(structures: StructureSet) -> FloatArray:
+    """Return (S,) the volume, area or length that the periodic lattice vectors span."""
+    volumes = np.ones(len(structures))
+    for pattern in product([False, True], repeat=3):
+        mask = (structures.pbc == pattern).all(axis=1)
+        vectors = structures.cells[mask][:, list(pattern)]
+        if mask.any() and any(pattern):
+            gram = vectors @ vectors.transpose(0, 2, 1)
+            volumes[mask] = np.sqrt(np.maximum(np.linalg.det(gram), 0.0))
+    return volumes
+
+
+def survey_neighbours(
+    structures: StructureSet,
+    usable: BoolArray,
+    cutoff: float,
+    progress: Callable[[int, int | None], None] | None = None,
+) -> Neighbourhoods:
+    """Make the neighbour list of each usable structure once and keep what the checks need of it."""
+    from ase.data import covalent_radii
+    from vesin import NeighborList
+
+    neighbour_list = NeighborList(cutoff=cutoff, full_list=False)
+    radii = covalent_radii[structures.numbers]
+    shortest = np.full(len(structures), np.inf)
+    coordination = np.zeros(len(structures))
+    lonely = np.zeros(len(structures))
+    for done, index in enumerate(np.flatnonzero(usable), start=1):
+        own = structures.atoms_of(int(index))
+        first, second, distances = neighbour_list.compute(
+            structures.positions[own], structures.cells[index], structures.pbc[index], "ijd"
+        )
+        ratios = distances / (radii[own][first] + radii[own][second])
+        n_atoms = own.stop - own.start
+        has_neighbour = np.zeros(n_atoms, np.bool_)
+        has_neighbour[first] = has_neighbour[second] = True
+        shortest[index] = ratios.min(initial=np.inf)
+        coordination[index] = 2 * (ratios < BOND_DISTANCE).sum() / n_atoms
+        lonely[index] = n_atoms - has_neighbour.sum()
+        if progress and done % _PROGRESS_EVERY == 0:
+            progress(done, len(structures))
+    if progress:
+        progress(len(structures), len(structures))
+    return Neighbourhoods(shortest, coordination, lonely)
+
+
+def check_distances(surveyed: Neighbourhoods) -> list[Finding]:
+    """Find atoms too near to each other."""
+    findings = []
+    impossible = surveyed.shortest < _IMPOSSIBLE_DISTANCE
+    short = ~impossible & (surveyed.shortest < _SHORT_DISTANCE)
+    if impossible.any():
+        findings.append(
+            Finding(
+                "error",
+                "impossible-distances",
+                f"{int(impossible.sum())} structures have atoms on top of each other (nearer than "
+                f"{_IMPOSSIBLE_DISTANCE} of the sum of their covalent radii)",
+                np.flatnonzero(impossible).tolist(),
+                "Are positions and cell in Å and complete? Leave these structures out.",
+            )
+        )
+    if short.any():
+        findings.append(
+            Finding(
+                "warning",
+                "short-distances",
+                f"{int(short.sum())} structures have atoms very near to each other (nearer than "
+                f"{_SHORT_DISTANCE} of the sum of their covalent radii)",
+                np.flatnonzero(short).tolist(),
+                "Keep them if they are meant to teach repulsion.",
+            )
+        )
+    return findings
+
+
+def check_lonely_atoms(
+    structures: StructureSet, surveyed: Neighbourhoods, cutoff: float
+) -> list[Finding]:
+    """Find atoms that the model cannot see, unless the structure is a single atom."""
+    concerned = np.flatnonzero((surveyed.lonely > 0) & (structures.n_atoms > 1))
+    if not len(concerned):
+        return []
+    return [
+        Finding(
+            "warning",
+            "lonely-atoms",
+            f"{int(surveyed.lonely[concerned].sum())} atoms in {len(concerned)} structures have no "
+            f"neighbour within the cutoff of {cutoff:g} Å",
+            concerned.tolist(),
+            "The model cannot learn what such an atom feels. Are positions and cell in Å?",
+        )
+    ]

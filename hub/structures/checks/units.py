@@ -1,0 +1,164 @@
+"""Whether energies and forces are in eV and eV/Å, judged from the data alone.
+
+*Forces.* A pair force g(x) / R² along each pair, with x the distance in sums of covalent radii R,
+is fitted to the forces of a sample. For covalent, metallic and ionic bonds alike, -g'(x) at bond
+lengths (a bond's stiffness times its length cubed, in eV Å) lies between about 8 and 190: measured
+36 to 60 for carbon and silicon (DFT), 13 to 96 for fcc metals, 35 to 53 for small molecules.
+Hartree/Bohr makes it 51 times smaller, Rydberg/Bohr 26 times, kcal/mol/Å 23 times larger.
+
+*Energies.* Their differences must be what the forces say: along neighbouring frames of a
+trajectory, -F·dr; else, among structures of equal composition, the energy of the fitted pair force,
+whose slope against the labels was measured between 0.3 and 2.4. Hartree makes it 27 times smaller,
+Rydberg 14 times, kcal/mol 23 times larger.
+
+Where the pair force explains little (relaxed structures, van der Waals solids), or the energies do
+not follow, nothing is said.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hub.structures.checks.findings import Finding
+from hub.structures.checks.pair_force import fit_pair_force
+from hub.structures.trajectories import displacement, displacements
+
+if TYPE_CHECKING:
+    from hub.structures.arrays import BoolArray, FloatArray, IntArray
+    from hub.structures.checks.pair_force import PairForce
+    from hub.structures.structure_set import StructureSet
+
+_USUAL_STIFFNESS = 40.0  # eV Å
+_STIFFNESS_RANGE = (4.0, 230.0)  # eV Å
+_FACTOR_RANGE = (0.2, 6.0)  # of energies to what forces say
+
+_SAMPLE_STRUCTURES = 200
+_SAMPLE_ATOMS = 20_000
+_CORRELATION = 0.5
+
+_MOVED = (1e-3, 0.3)  # Å rms between frames whose energies are compared
+_FEWEST_FRAMES = 10
+_FRAME_CORRELATION = 0.9
+
+_NEAREST_IN_BOHR = 1.55
+_NOBLE_GASES = {"He", "Ne", "Ar", "Kr", "Xe", "Rn"}
+
+
+def check_units(structures: StructureSet, sound: BoolArray) -> list[Finding]:
+    """Find forces and energies that look like other units.
+
+    Parameters
+    ----------
+    structures
+        All structures.
+    sound
+        (S,) which of them have whole labels, usable cells and one energy reference.
+    """
+    sample = _sample(structures, sound)
+    fitted = fit_pair_force(structures, sample)
+    factor = _factor_along_frames(structures, sound)
+    force_scale = 1.0
+    findings = []
+    if fitted is not None:
+        factor = factor or _factor_to_pair_energies(structures, sample, fitted)
+        if not _STIFFNESS_RANGE[0] < fitted.stiffness < _STIFFNESS_RANGE[1]:
+            force_scale = fitted.stiffness / _USUAL_STIFFNESS
+            findings.append(_finding("forces", "eV/Å", force_scale))
+    if factor is not None:
+        energy_scale = force_scale * factor
+        if not _FACTOR_RANGE[0] < energy_scale < _FACTOR_RANGE[1]:
+            findings.append(_finding("energies", "eV", energy_scale))
+    return findings
+
+
+def check_length_unit(structures: StructureSet, shortest: FloatArray) -> list[Finding]:
+    """Find positions that look like Bohr: nothing but noble gases keeps such distances."""
+    typical = float(np.median(shortest)) if len(shortest) else 0.0
+    if not _NEAREST_IN_BOHR < typical < np.inf or _NOBLE_GASES & set(structures.elements):
+        return []
+    return [
+        Finding(
+            "warning",
+            "units",
+            f"nearest neighbours are {typical:.2f} times the sum of their covalent radii apart, as "
+            "if positions were in Bohr",
+            [],
+            "Positions and cells must be in Å (1 Bohr = 0.529177 Å).",
+        )
+    ]
+
+
+def _finding(what: str, unit: str, scale: float) -> Finding:
+    if scale < 1:
+        size = f"about {1 / scale:.0f} times too small for {unit}"
+        likely = "Hartree/Bohr or Rydberg/Bohr" if what == "forces" else "Hartree or Rydberg"
+    else:
+        size = f"about {scale:.0f} times too large for {unit}"
+        likely = "kcal/mol, kJ/mol or meV" + (" per Å" if what == "forces" else "")
+    return Finding(
+        "error",
+        "units",
+        f"the {what} look {size}: {likely}?",
+        [],
+        f"Convert them to {unit} (1 Hartree = 27.2114 eV, 1 Rydberg = 13.6057 eV, 1 kcal/mol = "
+        "0.0433641 eV, 1 Hartree/Bohr = 51.4221 eV/Å).",
+    )
+
+
+def _sample(structures: StructureSet, sound: BoolArray) -> IntArray:
+    """Return indices spread evenly over the sound structures of more than one atom."""
+    candidates = np.flatnonzero(sound & (structures.n_atoms > 1))
+    if len(candidates) > _SAMPLE_STRUCTURES:
+        evenly = np.linspace(0, len(candidates) - 1, _SAMPLE_STRUCTURES).astype(np.int64)
+        candidates = candidates[evenly]
+    # Large structures: every k-th, so that the sample still spans the set.
+    step = -(-int(structures.n_atoms[candidates].sum()) // _SAMPLE_ATOMS)
+    return candidates[:: max(step, 1)]
+
+
+def _factor_to_pair_energies(
+    structures: StructureSet, sample: IntArray, fitted: PairForce
+) -> float | None:
+    """Return how many times larger energy differences are than the pair force says.
+
+    The median slope over pairs of structures of equal composition; None if they do not correlate.
+    """
+    per_atom = structures.energies[sample] / structures.n_atoms[sample]
+    fractions = structures.composition[sample] / structures.n_atoms[sample][:, None]
+    _, group = np.unique(fractions.round(6), axis=0, return_inverse=True)
+    one, other = np.triu_indices(len(sample), k=1)
+    equal = group.reshape(-1)[one] == group.reshape(-1)[other]
+    said = (fitted.energies[one] - fitted.energies[other])[equal]
+    labelled = (per_atom[one] - per_atom[other])[equal]
+    if len(said) < _FEWEST_FRAMES or _correlation(said, labelled) < _CORRELATION:
+        return None
+    return float(np.median(labelled[said != 0] / said[said != 0]))
+
+
+def _factor_along_frames(structures: StructureSet, sound: BoolArray) -> float | None:
+    """Return how many times larger energy differences of neighbouring frames are than -F·dr."""
+    moved = displacements(structures)
+    usable = sound & np.roll(sound, 1) & (moved > _MOVED[0]) & (moved < _MOVED[1])
+    same_cell = np.abs(structures.cells - np.roll(structures.cells, 1, axis=0)) < 1e-6
+    frames = np.flatnonzero(usable & same_cell.all(axis=(1, 2)))
+    if len(frames) < _FEWEST_FRAMES:
+        return None
+    said = np.array([_work_since_frame_before(structures, int(index)) for index in frames])
+    labelled = structures.energies[frames] - structures.energies[frames - 1]
+    if _correlation(said, labelled) < _FRAME_CORRELATION:
+        return None
+    return float((said @ labelled) / (said @ said))
+
+
+def _work_since_frame_before(structures: StructureSet, index: int) -> float:
+    before, own = structures.atoms_of(index - 1), structures.atoms_of(index)
+    mean_forces = 0.5 * (structures.forces[before] + structures.forces[own])
+    return -float((mean_forces * displacement(structures, index)).sum())
+
+
+def _correlation(one: FloatArray, other: FloatArray) -> float:
+    if one.std() == 0 or other.std() == 0:
+        return 0.0
+    return float(np.corrcoef(one, other)[0, 1])

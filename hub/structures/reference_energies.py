@@ -1,0 +1,201 @@
+"""Energies per element: the zero of a data set, and the shift between two zeros."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hub.errors import DataError
+
+if TYPE_CHECKING:
+    from hub.structures.arrays import BoolArray, FloatArray
+    from hub.structures.structure_set import StructureSet
+
+_ISOLATION = 8.0  # Å to the next image, from which on an atom is taken as isolated
+_HUBER = 1.345  # scaled residual from which on a structure counts less
+_SMALLEST_SCALE = 1e-6  # eV/atom; an exact fit has no scale of its own
+_MAX_ITERATIONS = 100
+
+
+@dataclass(frozen=True)
+class ReferenceEnergies:
+    """One energy for each element.
+
+    Attributes
+    ----------
+    energies
+        Symbol to energy in eV/atom.
+    method
+        How they were found.
+    notes
+        What a person should know about them.
+    """
+
+    energies: dict[str, float]
+    method: str
+    notes: list[str] = field(default_factory=list)
+
+    def of(self, structures: StructureSet) -> FloatArray:
+        """Return (S,) the sum of the reference energies of each structure's atoms, in eV.
+
+        Raises
+        ------
+        DataError
+            If a structure holds an element that has no reference energy.
+        """
+        unknown = [symbol for symbol in structures.elements if symbol not in self.energies]
+        if unknown:
+            raise DataError(
+                f"there is no reference energy for {', '.join(unknown)}",
+                "Fit the reference energies on structures with all elements.",
+            )
+        per_element = np.array([self.energies[symbol] for symbol in structures.elements])
+        total: FloatArray = structures.composition @ per_element
+        return total
+
+
+def isolated_atoms(structures: StructureSet) -> BoolArray:
+    """Return (S,) whether each structure is one atom, without images within 8 Å."""
+    lengths = np.linalg.norm(structures.cells, axis=2)
+    near_image = (structures.pbc & (lengths < _ISOLATION)).any(axis=1)
+    alone: BoolArray = (structures.n_atoms == 1) & ~near_image
+    return alone
+
+
+def fit_reference_energies(structures: StructureSet) -> ReferenceEnergies:
+    """Find the energy of each element in the structures' own zero of energy.
+
+    Isolated atoms are taken where present, the median if there are several of one element. All
+    other elements are fitted to the total energies, robustly (see `robust_fit`).
+
+    Raises
+    ------
+    DataError
+        If no structure has an energy.
+    """
+    symbols = structures.elements
+    labelled = np.isfinite(structures.energies)
+    _require_energies(labelled)
+    alone = isolated_atoms(structures) & labelled
+    known: dict[str, float] = {}
+    notes = []
+    for column, symbol in enumerate(symbols):
+        energies = structures.energies[alone & (structures.composition[:, column] == 1)]
+        if len(energies):
+            known[symbol] = float(np.median(energies))
+            if np.ptp(energies) > 0.01:
+                notes.append(
+                    f"{len(energies)} isolated {symbol} atoms differ by {np.ptp(energies):.3f} eV; "
+                    "their median is taken"
+                )
+    unknown = [symbol for symbol in symbols if symbol not in known]
+    if not unknown:
+        return ReferenceEnergies(known, "isolated atoms", notes)
+    fixed = structures.composition @ np.array([known.get(symbol, 0.0) for symbol in symbols])
+    fitted, fit_notes = _fit_per_element(
+        structures, structures.energies - fixed, unknown, labelled & ~alone
+    )
+    method = f"isolated atoms ({', '.join(known)}) and robust fit" if known else "robust fit"
+    energies_of = {**known, **fitted}
+    return ReferenceEnergies(
+        {symbol: energies_of[symbol] for symbol in symbols}, method, notes + fit_notes
+    )
+
+
+def fit_energy_shift(structures: StructureSet, predicted_energies: FloatArray) -> ReferenceEnergies:
+    """Find the shift of each element that takes a model's zero of energy to that of the labels.
+
+    Parameters
+    ----------
+    structures
+        With energies; those without are left out.
+    predicted_energies
+        (S,) total energies in eV that the model predicts.
+
+    Returns
+    -------
+    The shifts, such that label = prediction + sum of the shifts of the atoms, up to the model's
+    errors. They are fitted as reference energies are.
+
+    Raises
+    ------
+    DataError
+        If no structure has both an energy and a finite prediction.
+    """
+    difference = structures.energies - predicted_energies
+    labelled = np.isfinite(difference)
+    _require_energies(labelled)
+    symbols = list(structures.elements)
+    fitted, notes = _fit_per_element(structures, difference, symbols, labelled)
+    return ReferenceEnergies(fitted, "robust fit of label - prediction", notes)
+
+
+def _require_energies(labelled: BoolArray) -> None:
+    if not labelled.any():
+        raise DataError(
+            "no structure has an energy, so there is nothing to fit reference energies to",
+            "Name the energies with --energy-key.",
+        )
+
+
+def _fit_per_element(
+    structures: StructureSet, energies: FloatArray, symbols: list[str], used: BoolArray
+) -> tuple[dict[str, float], list[str]]:
+    """Fit `energies` (S,) by one energy for each of `symbols`, over the structures in `used`."""
+    columns = [structures.elements.index(symbol) for symbol in symbols]
+    used = used & structures.composition[:, columns].any(axis=1)
+    counts = structures.composition[used][:, columns]
+    if not len(counts):
+        return dict.fromkeys(symbols, 0.0), [
+            f"no energies to fit {', '.join(symbols)} to; taken as 0"
+        ]
+    sizes = structures.n_atoms[used]
+    fractions = counts / sizes[:, None]
+    solution = robust_fit(fractions, energies[used] / sizes)
+    notes = []
+    if np.linalg.matrix_rank(fractions, tol=1e-6 * np.sqrt(len(counts))) < len(symbols):
+        notes.append(
+            f"the compositions do not determine {', '.join(symbols)} one by one (only combinations "
+            "of them occur); what cannot be told apart is shared equally, so the single values "
+            "mean nothing for other compositions"
+        )
+    return dict(zip(symbols, solution.tolist(), strict=True)), notes
+
+
+def robust_fit(fractions: FloatArray, per_atom: FloatArray) -> FloatArray:
+    """Fit energies per atom by one energy per element, giving outliers little weight.
+
+    Iteratively reweighted least squares with Huber weights, starting from the median; the scale of
+    the residuals is their median absolute deviation. A vanishing ridge pulls the energies of the
+    elements to each other, which decides only what the compositions leave open.
+
+    Parameters
+    ----------
+    fractions
+        (S, E) share of each element in each structure.
+    per_atom
+        (S,) in eV/atom.
+
+    Returns
+    -------
+    (E,) in eV/atom.
+    """
+    n_elements = fractions.shape[1]
+    if n_elements == 1 and np.allclose(fractions, 1.0):
+        return np.array([np.median(per_atom)])
+    to_each_other = 1e-6 * (np.eye(n_elements) - 1.0 / n_elements)
+    weights = np.ones(len(per_atom))
+    solution = np.full(n_elements, np.median(per_atom))
+    for _ in range(_MAX_ITERATIONS):
+        root = np.sqrt(weights / weights.sum())
+        matrix = np.concatenate([fractions * root[:, None], to_each_other])
+        target = np.concatenate([per_atom * root, np.zeros(n_elements)])
+        previous, solution = solution, np.linalg.lstsq(matrix, target, rcond=None)[0]
+        residual = np.abs(per_atom - fractions @ solution)
+        scaled = residual / max(1.4826 * float(np.median(residual)), _SMALLEST_SCALE)
+        weights = np.minimum(1.0, _HUBER / np.maximum(scaled, _HUBER))
+        if np.abs(solution - previous).max() < 1e-9:
+            break
+    return solution

@@ -1,0 +1,155 @@
+"""Which structures are trained on, which stop the training, and which judge it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hub.errors import DataError
+from hub.structures.fingerprints import fingerprints
+from hub.structures.reference_energies import isolated_atoms
+from hub.structures.trajectories import trajectory_neighbours
+
+if TYPE_CHECKING:
+    from hub.structures.arrays import BoolArray, IntArray
+    from hub.structures.structure_set import StructureSet
+
+_FEWEST_VALIDATION = 10
+_MOST_VALIDATION = 100
+_FEWEST_TEST = 10
+
+
+@dataclass(frozen=True)
+class Split:
+    """Indices into one structure set, each sorted; no index occurs twice.
+
+    Attributes
+    ----------
+    train, validation, test
+        Indices. `test` is empty when the test set is another structure set.
+    notes
+        How the split was made, and what is wrong with it.
+    """
+
+    train: IntArray
+    validation: IntArray
+    test: IntArray
+    notes: tuple[str, ...]
+
+
+def split_structures(
+    structures: StructureSet,
+    n_train: int | None = None,
+    validation_fraction: float = 0.1,
+    seed: int = 0,
+    test: StructureSet | None = None,
+) -> Split:
+    """Split a structure set for training.
+
+    Split labels in the files are honoured. What they leave open is drawn at random:
+
+    - with `n_train`, that many structures are for training; the validation set (a quarter as many,
+      but 10 to 100) comes out of the rest, and what then remains is the test set if it is at least
+      10 structures and there is no other. The structures of a smaller `n_train` are among those of
+      a larger one with the same seed.
+    - without, `validation_fraction` of the structures (of small sets up to a fifth, so as to have
+      5) is for validation and the others for training.
+
+    Isolated atoms are always trained on, and not counted. Structures that are also in `test` are
+    used for nothing else.
+
+    Raises
+    ------
+    DataError
+        If there are not enough structures.
+    """
+    notes: list[str] = []
+    labels = structures.split_labels
+    given = {name: np.flatnonzero(labels == name) for name in ("train", "validation", "test")}
+    free = ~np.isin(labels, ["validation", "test"])
+    if (labels != "").any():
+        notes.append(
+            "split labels of the files are honoured: "
+            + ", ".join(f"{len(indices)} {name}" for name, indices in given.items())
+            + f", {int((labels == '').sum())} without a label, taken as train"
+        )
+    if test is not None:
+        free &= _not_among(structures, test, notes)
+    alone = isolated_atoms(structures) & free
+    order = np.random.default_rng(seed).permutation(len(structures))
+    pool = order[(free & ~alone)[order]]
+    train, validation, rest = _divide(pool, given["validation"], n_train, validation_fraction)
+    notes.append(
+        f"{len(train)} structures for training and {len(validation)} for validation (seed {seed})"
+    )
+    test_indices = given["test"] if test is None else np.empty(0, np.int64)
+    if test is None and not len(test_indices) and len(rest) >= _FEWEST_TEST:
+        test_indices = rest
+        notes.append(f"the remaining {len(rest)} structures are the test set")
+    elif len(rest):
+        notes.append(f"{len(rest)} structures are not used")
+    if alone.any():
+        train = np.concatenate([train, np.flatnonzero(alone)])
+        notes.append(f"{int(alone.sum())} isolated atoms are added to the training set")
+    if test is None and not len(test_indices):
+        notes.append("there is no test set")
+    notes += _note_on_neighbours(structures, train, np.concatenate([validation, test_indices]))
+    return Split(np.sort(train), np.sort(validation), np.sort(test_indices), tuple(notes))
+
+
+def _divide(
+    pool: IntArray, validation: IntArray, n_train: int | None, fraction: float
+) -> tuple[IntArray, IntArray, IntArray]:
+    """Divide the shuffled `pool` into training, validation (unless given) and what remains."""
+    wanted = len(pool) if n_train is None else n_train
+    if not 1 <= wanted <= len(pool):
+        raise DataError(
+            f"{wanted} training structures are asked for, but {len(pool)} are available"
+            if wanted
+            else "there are no structures to train on",
+            "Give more data, or another --n-train.",
+        )
+    train, rest = pool[:wanted], pool[wanted:]
+    if len(validation):
+        return train, validation, rest
+    if len(rest):
+        n_validation = min(max(wanted // 4, _FEWEST_VALIDATION), _MOST_VALIDATION, len(rest))
+        # From the end, so that the validation sets of one seed are nested too.
+        return train, rest[-n_validation:], rest[:-n_validation]
+    n_validation = max(round(fraction * wanted), min(5, wanted // 5), 1)
+    if n_validation >= wanted:
+        raise DataError(
+            "one structure cannot be both training and validation set",
+            "Give at least two structures besides isolated atoms.",
+        )
+    return train[:-n_validation], train[-n_validation:], rest
+
+
+def _not_among(structures: StructureSet, test: StructureSet, notes: list[str]) -> BoolArray:
+    """Return (S,) whether each structure is absent from the test set."""
+    held_out = set(fingerprints(test))
+    absent = np.array([name not in held_out for name in fingerprints(structures)], np.bool_)
+    if not absent.all():
+        notes.append(
+            f"{int((~absent).sum())} structures are also in the test set and not trained on"
+        )
+    return absent
+
+
+def _note_on_neighbours(structures: StructureSet, train: IntArray, held_out: IntArray) -> list[str]:
+    """Say how many frames of a trajectory have a neighbour on the other side of the split."""
+    in_train, outside = np.zeros((2, len(structures)), np.bool_)
+    in_train[train] = True
+    outside[held_out] = True
+    later = np.flatnonzero(trajectory_neighbours(structures))
+    torn = (in_train[later] & outside[later - 1]) | (outside[later] & in_train[later - 1])
+    if not torn.any():
+        return []
+    note = (
+        f"{int(torn.sum())} pairs of neighbouring trajectory frames are split between training and "
+        "the validation or test set, whose errors will look too good; give an independent test set "
+        "with --test"
+    )
+    return [note]
