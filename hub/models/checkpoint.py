@@ -13,6 +13,7 @@ from hub.models import config as config_file
 from hub.models import probe as probe_file
 from hub.models.architecture import build_model
 from hub.models.config import ModelConfig, read_config
+from hub.models.tensor_product import accelerate
 from hub.models.probe import (
     Probe,
     predict_probe,
@@ -81,6 +82,12 @@ def set_energy_shifts(model: torch.nn.Module, shifts: dict[str, float], config: 
         module.shifts.copy_(values)
 
 
+def set_energy_scales(model: torch.nn.Module, scale: float) -> None:
+    """Set the factor on the atomic energies of every type, before their shifts."""
+    with torch.no_grad():
+        network(model).get_submodule(_SCALE_SHIFT).scales.fill_(scale)
+
+
 def energy_shifts(model: torch.nn.Module, config: ModelConfig) -> dict[str, float]:
     """Return the energy (eV) that each type adds per atom."""
     values = network(model).get_submodule(_SCALE_SHIFT).shifts.flatten().tolist()
@@ -123,9 +130,18 @@ def read_model(
     *,
     dtype: torch.dtype = torch.float64,
     device: torch.device | str = "cpu",
-    verify: bool = True,
+    accelerated: bool = True,
 ) -> tuple[torch.nn.Module, ModelConfig]:
     """Load a model directory, and check that it computes what it is said to compute.
+
+    Parameters
+    ----------
+    directory
+        With the three files that :func:`write_model` writes.
+    dtype, device
+        The precision of the network, and where it is to compute.
+    accelerated
+        Whether to exchange its tensor products for faster ones; not for an export.
 
     Returns
     -------
@@ -139,10 +155,11 @@ def read_model(
         If a newer release of this package wrote the files.
     """
     model, config = _read_unverified(directory, dtype)
+    if accelerated:
+        accelerate(model)
     model.to(device)
     model.eval()
-    if verify:
-        verify_probe(model, config, read_probe(directory / probe_file.FILE_NAME), str(directory))
+    verify_probe(model, config, read_probe(directory / probe_file.FILE_NAME), str(directory))
     return model, config
 
 

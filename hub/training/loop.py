@@ -1,0 +1,247 @@
+"""The training loop, the same for pre-training, fine-tuning and training from scratch."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from hub.errors import TrainingError
+from hub.models.checkpoint import set_weights, weights_of
+from hub.structures.graphs import collate
+from hub.training.ema import MovingAverage
+from hub.training.loss import energy_and_force_loss, predict
+from hub.training.state import load_state, save_state
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from hub.structures.graphs import Graph
+    from hub.training.recipe import Recipe
+
+_MAX_STEPS_BACK = 5
+_LAST_RATE = 0.01
+
+
+@dataclass(frozen=True)
+class EpochMetrics:
+    """What one epoch did: loss, validation errors (meV/atom, eV/Å), rate, seconds."""
+
+    epoch: int
+    loss: float
+    energy_rmse: float
+    force_rmse: float
+    learning_rate: float
+    steps_back: int
+    seconds: float
+
+
+@dataclass
+class Progress:
+    """Where a training stands; everything here goes into the saved state."""
+
+    epoch: int = 0
+    best_epoch: int = 0
+    best_force_rmse: float = math.inf
+    reference_force_rmse: float = math.inf
+    epochs_without_gain: int = 0
+    steps_back: int = 0
+    rate_factor: float = 1.0
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Trainer:
+    """Train a model on graphs in memory.
+
+    Parameters
+    ----------
+    model
+        On the device that it is to be trained on; changed in place.
+    training, validation
+        Labelled graphs. They are copied to the device once.
+    recipe
+        The settings.
+    directory
+        Where the state is saved after each epoch. If one is there, the training goes on from it.
+    seed
+        Decides the order of the structures in each epoch.
+    """
+
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        training: Sequence[Graph],
+        validation: Sequence[Graph],
+        recipe: Recipe,
+        directory: Path,
+        seed: int,
+    ) -> None:
+        device = next(model.parameters()).device
+        self.model, self.recipe, self.directory, self.seed = model, recipe, directory, seed
+        self.training = [graph.to(device) for graph in training]
+        self.validation = [graph.to(device) for graph in validation]
+        self.parameters = [value for value in model.parameters() if value.requires_grad]
+        self.optimizer = torch.optim.Adam(self.parameters, lr=recipe.learning_rate)
+        self.average = MovingAverage(model, recipe.ema_decay)
+        self.progress = Progress()
+        self.best = weights_of(model)
+        state = load_state(directory)
+        if state is not None:
+            self._restore(state)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """How many batches an epoch has."""
+        return math.ceil(len(self.training) / self.recipe.batch_size)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the last epoch was reached or the validation error stopped falling."""
+        return (
+            self.progress.epoch >= self.recipe.max_epochs
+            or self.progress.epochs_without_gain >= self.recipe.patience
+        )
+
+    def run(
+        self,
+        on_epoch: Callable[[EpochMetrics], None] | None = None,
+        on_step: Callable[[], None] | None = None,
+    ) -> None:
+        """Train to the end and leave the best weights, averaged, in the model.
+
+        Raises
+        ------
+        TrainingError
+            If the loss keeps being infinite or undefined however small the steps.
+        """
+        while not self.is_finished:
+            started = time.perf_counter()
+            loss = self._finite_epoch(on_step)
+            metrics = self._validate(loss, started)
+            save_state(self.directory, self._state())
+            if on_epoch is not None:
+                on_epoch(metrics)
+        set_weights(self.model, self.best, "the best epoch")
+        self.model.eval()
+
+    def _finite_epoch(self, on_step: Callable[[], None] | None) -> float:
+        """Train one epoch; on a loss that is not finite step back and halve the learning rate."""
+        before = copy.deepcopy(self._state())
+        while True:
+            loss = self._epoch(on_step)
+            if math.isfinite(loss):
+                return loss
+            steps_back = self.progress.steps_back + 1
+            if steps_back > _MAX_STEPS_BACK:
+                raise TrainingError(
+                    f"the loss is not finite in epoch {self.progress.epoch + 1}, even after "
+                    f"halving the learning rate {_MAX_STEPS_BACK} times",
+                    hint="Check the data with `hub check`: a few absurd labels are enough for this.",
+                )
+            rate_factor = self.progress.rate_factor / 2
+            self._restore(before)
+            self.progress.steps_back, self.progress.rate_factor = steps_back, rate_factor
+
+    def _epoch(self, on_step: Callable[[], None] | None) -> float:
+        """Return the mean loss over the steps of one epoch, or NaN as soon as one is not finite."""
+        order = torch.randperm(
+            len(self.training),
+            generator=torch.Generator().manual_seed(1_000_003 * self.seed + self.progress.epoch),
+        ).tolist()
+        self.model.train()
+        total = 0.0
+        for step in range(self.steps_per_epoch):
+            self._set_learning_rate(step)
+            chosen = order[step * self.recipe.batch_size : (step + 1) * self.recipe.batch_size]
+            loss = self._step([self.training[index] for index in chosen])
+            if not math.isfinite(loss):
+                return math.nan
+            total += loss
+            if on_step is not None:
+                on_step()
+        return total / self.steps_per_epoch
+
+    def _step(self, graphs: Sequence[Graph]) -> float:
+        """Take one step; return the loss, or NaN if the step was not taken."""
+        output = self.model(collate(graphs))
+        loss = energy_and_force_loss(output, graphs, self.recipe.energy_weight)
+        self.optimizer.zero_grad()
+        loss.backward()
+        limit = self.recipe.max_gradient_norm or math.inf
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters, limit)
+        if not (math.isfinite(float(loss)) and math.isfinite(float(norm))):
+            return math.nan
+        self.optimizer.step()
+        self.average.update()
+        return float(loss)
+
+    def _set_learning_rate(self, step: int) -> None:
+        rate = self.recipe.learning_rate * self.progress.rate_factor
+        if self.recipe.schedule == "cosine":
+            done = self.progress.epoch + step / self.steps_per_epoch
+            phase = (1 + math.cos(math.pi * done / self.recipe.max_epochs)) / 2
+            rate *= _LAST_RATE + (1 - _LAST_RATE) * phase
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+
+    def _validate(self, loss: float, started: float) -> EpochMetrics:
+        """Measure the averaged weights and keep them if they are the best so far."""
+        progress = self.progress
+        progress.epoch += 1
+        with self.average.applied():
+            energy_rmse, force_rmse = self._validation_errors()
+            if force_rmse < progress.best_force_rmse:
+                progress.best_force_rmse, progress.best_epoch = force_rmse, progress.epoch
+                self.best = {name: value.clone() for name, value in weights_of(self.model).items()}
+        # Small gains add up: the error is compared with that of the last real gain.
+        if force_rmse < progress.reference_force_rmse - self.recipe.min_delta:
+            progress.reference_force_rmse = force_rmse
+            progress.epochs_without_gain = 0
+        else:
+            progress.epochs_without_gain += 1
+        metrics = EpochMetrics(
+            epoch=progress.epoch,
+            loss=loss,
+            energy_rmse=energy_rmse,
+            force_rmse=force_rmse,
+            learning_rate=self.optimizer.param_groups[0]["lr"],
+            steps_back=progress.steps_back,
+            seconds=time.perf_counter() - started,
+        )
+        progress.history.append(asdict(metrics))
+        return metrics
+
+    def _validation_errors(self) -> tuple[float, float]:
+        """Return the energy (meV/atom) and force (eV/Å) RMSE on the validation structures."""
+        energies, forces = predict(self.model, self.validation)
+        labels = torch.stack([graph.energy for graph in self.validation]).cpu()
+        sizes = torch.tensor([len(graph) for graph in self.validation])
+        energy_errors = (energies - labels) / sizes
+        force_labels = torch.cat([graph.forces for graph in self.validation]).cpu()
+        force_errors = torch.cat(forces) - force_labels
+        return (
+            1000 * float(energy_errors.square().nanmean().sqrt()),
+            float(force_errors.square().nanmean().sqrt()),
+        )
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "weights": weights_of(self.model),
+            "best": self.best,
+            "optimizer": self.optimizer.state_dict(),
+            "average": self.average.state(),
+            "progress": asdict(self.progress),
+        }
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        set_weights(self.model, state["weights"], "the saved state")
+        # The optimiser keeps what it is given, and must not share it with a state kept elsewhere.
+        self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
+        self.average.load_state(state["average"])
+        self.best = state["best"]
+        self.progress = Progress(**copy.deepcopy(state["progress"]))

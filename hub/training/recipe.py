@@ -1,0 +1,133 @@
+"""Recipes: every number that training depends on, in one place."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields, replace
+from typing import TYPE_CHECKING, Literal, Self
+
+from hub.errors import TrainingError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FILE_NAME = "recipe.json"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model is trained.
+
+    Attributes
+    ----------
+    name
+        What the recipe is called.
+    learning_rate
+        Of Adam, at its highest.
+    schedule
+        ``constant``, or ``cosine``: from the full rate down to a hundredth of it at the last epoch.
+    batch_size
+        Structures in a step.
+    max_epochs
+        Passes over the training structures, at most.
+    patience
+        Stop after so many epochs without a lower force error on the validation structures.
+    min_delta
+        An error counts as lower only if it is so by this much, in eV/Å.
+    energy_weight
+        The loss is this times the mean squared energy error per atom, (eV/atom)^2, plus the mean
+        squared error of the force components, (eV/Å)^2.
+    ema_decay
+        Decay of the exponential moving average of the weights, which is what is validated and
+        kept.
+    max_gradient_norm
+        Gradients are scaled down to this norm; none if zero.
+    """
+
+    name: str
+    learning_rate: float
+    schedule: Literal["constant", "cosine"]
+    batch_size: int
+    max_epochs: int
+    patience: int
+    min_delta: float
+    energy_weight: float
+    ema_decay: float
+    max_gradient_norm: float
+
+    def with_changes(self, **changes: float | str | None) -> Self:
+        """Return a copy with those changes that are not None."""
+        return replace(self, **{name: value for name, value in changes.items() if value is not None})
+
+    def write(self, directory: Path) -> None:
+        """Write as ``recipe.json``."""
+        text = json.dumps(asdict(self), indent=2) + "\n"
+        (directory / FILE_NAME).write_text(text, encoding="utf-8")
+
+    @classmethod
+    def read(cls, directory: Path) -> Self:
+        """Read ``recipe.json``.
+
+        Raises
+        ------
+        TrainingError
+            If it is missing or damaged.
+        """
+        path = directory / FILE_NAME
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            if set(content) != {item.name for item in fields(cls)}:
+                raise TrainingError(f"{path} does not name exactly the settings of a recipe")
+            return cls(**content)
+        except (OSError, ValueError) as error:
+            raise TrainingError(f"{path} cannot be read: {error}") from error
+
+
+# The published settings: Gardner, Baker, Deringer 2023, src/defaults.yaml of their repository and
+# the defaults of NequIP 0.5.6 for what it leaves open (Adam at 0.01, no schedule, no clipping).
+PAPER = Recipe(
+    name="paper",
+    learning_rate=0.01,
+    schedule="constant",
+    batch_size=10,
+    max_epochs=300,
+    patience=40,
+    min_delta=0.005,
+    energy_weight=4.0,
+    ema_decay=0.99,
+    max_gradient_norm=0.0,
+)
+
+DEFAULT = Recipe(
+    name="default",
+    learning_rate=0.002,
+    schedule="cosine",
+    batch_size=5,
+    max_epochs=100,
+    patience=100,
+    min_delta=0.0,
+    energy_weight=4.0,
+    ema_decay=0.99,
+    max_gradient_norm=10.0,
+)
+
+# A model that starts from random weights needs a higher rate and longer to get anywhere.
+DEFAULT_FROM_SCRATCH = DEFAULT.with_changes(
+    name="default-from-scratch", learning_rate=0.01, max_epochs=200, patience=200
+)
+
+
+def choose_recipe(name: str, *, from_scratch: bool) -> Recipe:
+    """Return the recipe of that name for the start at hand.
+
+    Raises
+    ------
+    TrainingError
+        If there is no such recipe.
+    """
+    recipes = {"paper": PAPER, "default": DEFAULT_FROM_SCRATCH if from_scratch else DEFAULT}
+    if name not in recipes:
+        raise TrainingError(
+            f"there is no recipe {name!r}", hint=f"Choose one of: {', '.join(recipes)}"
+        )
+    return recipes[name]
