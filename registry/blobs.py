@@ -80,19 +80,26 @@ class Blobs:
         Raises
         ------
         DamagedBlobError
-            If a blob is not what it should be; it is dropped, so that it can be fetched again.
+            If blobs are not what they should be; they are dropped, to be fetched again.
         """
         # A user's own directory may lie on another file system than ours: work beside it.
         with scratch_directory(self.parts if link else target.parent) as scratch:
-            for entry in files:
-                placed = scratch / entry.path
-                place(self.path(entry.sha256), placed, link=link)
-                if not is_intact(placed, entry):
-                    self.drop(entry.sha256)
-                    raise DamagedBlobError(f"the cached content of {entry.path} is damaged")
+            damaged = [entry for entry in files if not self._place(entry, scratch, link=link)]
+            if damaged:
+                names = ", ".join(sorted(entry.path for entry in damaged))
+                raise DamagedBlobError(f"the kept content of {names} is damaged")
             with storage_errors(target):
                 target.parent.mkdir(parents=True, exist_ok=True)
                 if target.exists() and any(target.iterdir()):
                     with scratch_directory(scratch.parent) as trash:
                         target.replace(trash)
                 scratch.replace(target)
+
+    def _place(self, entry: FileEntry, directory: Path, *, link: bool) -> bool:
+        """Put one file into a directory; drop its blob, and say so, if that is damaged."""
+        placed = directory / entry.path
+        place(self.path(entry.sha256), placed, link=link)
+        if is_intact(placed, entry):
+            return True
+        self.drop(entry.sha256)
+        return False

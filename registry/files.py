@@ -183,11 +183,10 @@ def sweep(scratch: Path, older_than: float = STALE_AFTER) -> int:
     """
     freed = 0
     for path in scratch.glob("*"):
-        with suppress(FileNotFoundError):  # Another process finished with it meanwhile.
-            if time.time() - path.stat().st_mtime < older_than:
-                continue
-            freed += tree_size(path)
-            with storage_errors(path):
+        # Another process may finish with it meanwhile.
+        with storage_errors(path), suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime >= older_than:
+                freed += tree_size(path)
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
     return freed
 

@@ -89,9 +89,11 @@ class Index:
             entry.description = description
 
     def remove(self, name: str, version: str) -> None:
-        """Forget a version, and the aliases that point at it."""
-        entry = self.entries[name]
-        del entry.versions[version]
+        """Forget a version, if it is there, and the aliases that point at it."""
+        entry = self.entries.get(name)
+        if entry is None:
+            return
+        entry.versions.pop(version, None)
         entry.aliases = {a: v for a, v in entry.aliases.items() if v != version}
         if not entry.versions:
             del self.entries[name]

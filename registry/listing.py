@@ -1,0 +1,77 @@
+"""What there is, a row for each name in each registry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from registry.local import BUILTIN, Origin
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from registry.cards import Card
+    from registry.catalogue import Catalogue
+    from registry.index import Index
+
+
+@dataclass(frozen=True)
+class Listing:
+    """One name in one registry, as its newest version; `size` in bytes."""
+
+    name: str
+    version: str
+    kind: str
+    size: int
+    origin: str
+    cached: bool
+    description: str
+
+
+def listings(catalogue: Catalogue, *, remote: bool = False) -> list[Listing]:
+    """Return every name that is built in or on this machine; `remote` asks the registries too.
+
+    Raises
+    ------
+    OfflineError
+        If a registry is to be asked and cannot be reached.
+    """
+    rows: dict[tuple[str, str], Listing] = {}
+    for origin, index in catalogue.local.indexes():
+        rows |= {(row.name, origin): row for row in _of_index(origin, index, kept=index)}
+    for card in catalogue.builtin.cards.values():
+        row = rows.get((card.name, BUILTIN))
+        if row is None or row.version != card.version:
+            rows[card.name, BUILTIN] = _of_card(card)
+    for registry in catalogue.registries if remote else ():
+        kept = catalogue.local.cached_index(Origin.of(registry).key)
+        there = _of_index(registry.name, registry.index(), kept)
+        rows |= {(row.name, registry.name): row for row in there}
+    return [rows[key] for key in sorted(rows)]
+
+
+def _of_index(origin: str, index: Index, kept: Index) -> Iterator[Listing]:
+    for name, entry in index.entries.items():
+        version = entry.newest
+        here = kept.entries.get(name)
+        yield Listing(
+            name=name,
+            version=version,
+            kind=entry.kind,
+            size=entry.versions[version].size,
+            origin=origin,
+            cached=here is not None and version in here.versions,
+            description=entry.description,
+        )
+
+
+def _of_card(card: Card) -> Listing:
+    return Listing(
+        name=card.name,
+        version=card.version,
+        kind=card.kind,
+        size=card.source.size,
+        origin=BUILTIN,
+        cached=False,
+        description=card.description,
+    )

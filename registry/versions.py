@@ -1,0 +1,52 @@
+"""A version that has been found, and one whose files are on this machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from registry.documents import digest_of
+from registry.manifest import Manifest, parse_manifest
+from registry.references import Reference
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of one name.
+
+    Parameters
+    ----------
+    data
+        The bytes of its manifest, as they are stored: their sha256 is the digest.
+    origin
+        The name of the registry that it came from.
+    """
+
+    data: bytes = field(repr=False)
+    origin: str
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        """What is in it."""
+        return parse_manifest(self.data)
+
+    @cached_property
+    def digest(self) -> str:
+        """The sha256 of its manifest."""
+        return digest_of(self.data)
+
+    @property
+    def reference(self) -> Reference:
+        """What names it, and nothing else."""
+        return Reference(self.manifest.name, self.manifest.version, self.origin)
+
+
+@dataclass(frozen=True)
+class LocalVersion(Version):
+    """A version whose verified files are in the plain directory `path`."""
+
+    path: Path
