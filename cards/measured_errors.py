@@ -16,6 +16,8 @@ from typing import Any
 
 import yaml
 
+from registry.cards import split_front_matter
+
 MODELS = Path(__file__).parent / "models"
 TRAINING_SIZES = (25, 50, 100, 200, 400, 800, 1600, 3200)
 
@@ -126,9 +128,9 @@ def both(errors: Fields) -> tuple[str, str]:
     return f"{errors['energy_rmse_meV_per_atom']:.1f}", f"{errors['force_rmse_eV_per_A']:.3f}"
 
 
-def updated(text: str, checkout: Path) -> str:
+def updated(text: str, place: str, checkout: Path) -> str:
     """Return a card's text with everything that comes from the checkout written anew."""
-    card = yaml.safe_load(text.split("---\n", 2)[1])
+    card, _ = split_front_matter(text, place)
     content = (checkout / card["source"]["path"]).read_bytes()
     measured = measured_errors(
         checkout, card["teacher"]["upstream_name"], card["pretraining"]["n_structures"]
@@ -155,7 +157,7 @@ def main() -> int:
     stale = []
     for path in sorted(MODELS.glob("*.md")):
         text = path.read_text(encoding="utf-8")
-        new = updated(text, options.checkout)
+        new = updated(text, str(path), options.checkout)
         if new != text:
             stale.append(path.name)
             if not options.check:

@@ -5,20 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+
+from registry.cards import builtin_cards
 
 ROOT = Path(__file__).parents[2]
-MODELS = ROOT / "cards" / "models"
-
-
-def front_matter(path: Path) -> dict[str, Any]:
-    return yaml.safe_load(path.read_text(encoding="utf-8").split("---\n", 2)[1])
+CARDS = ROOT / "cards"
 
 
 @pytest.fixture(scope="session")
 def cards() -> dict[str, dict[str, Any]]:
-    """The front matter of every card by the name of its file."""
-    return {path.stem: front_matter(path) for path in sorted(MODELS.glob("*.md"))}
+    """The front matter of every card, as the registry reads it, by the card's name."""
+    return {name: card.front_matter for name, card in builtin_cards(CARDS).items()}
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.cards.conftest import MODELS, ROOT
+from tests.cards.conftest import CARDS
 
 Cards = dict[str, dict[str, Any]]
 
@@ -106,14 +106,14 @@ def test_card_matches_the_published_file(cards: Cards, upstream: Path, name: str
 
 
 def test_readme_explains_every_field() -> None:
-    readme = (ROOT / "cards" / "README.md").read_text(encoding="utf-8")
+    readme = (CARDS / "README.md").read_text(encoding="utf-8")
     explained = set(re.findall(r"`(?:\w+\.)?(\w+)`", readme))
     assert TOP_LEVEL | set().union(*NESTED.values()) <= explained
 
 
 @pytest.mark.parametrize("name", CHECKPOINTS)
 def test_text_tells_how_to_use_the_model_and_its_isolated_atom(cards: Cards, name: str) -> None:
-    text = " ".join((MODELS / f"{name}.md").read_text(encoding="utf-8").split())
+    text = " ".join((CARDS / "models" / f"{name}.md").read_text(encoding="utf-8").split())
     assert f"hub pull {name} " in text
     assert f"--model {name} " in text
     assert f"gives it {cards[name]['model']['isolated_atom_energy']:.2f} eV" in text
