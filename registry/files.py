@@ -171,8 +171,8 @@ def locked(path: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[N
         lock.release()
 
 
-def sweep(scratch: Path, older_than: float = STALE_AFTER) -> int:
-    """Remove what killed processes left in a scratch directory; return the bytes freed.
+def sweep(scratch: Path, older_than: float = STALE_AFTER) -> None:
+    """Remove what killed processes left in a scratch directory.
 
     Parameters
     ----------
@@ -181,14 +181,11 @@ def sweep(scratch: Path, older_than: float = STALE_AFTER) -> int:
     older_than
         Age in seconds that what is still in use does not reach.
     """
-    freed = 0
     for path in scratch.glob("*"):
         # Another process may finish with it meanwhile.
         with storage_errors(path), suppress(FileNotFoundError):
             if time.time() - path.stat().st_mtime >= older_than:
-                freed += tree_size(path)
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
-    return freed
 
 
 def tree_size(path: Path) -> int:

@@ -133,6 +133,7 @@ class Registry:
             entry = index.entries[manifest.name]
             entry.aliases[LATEST] = entry.newest
             store.put_bytes(INDEX, index.to_bytes())
+        store.sweep()
         return digest
 
     def _begin(self, store: WritableStore) -> None:

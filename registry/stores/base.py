@@ -125,3 +125,6 @@ class WritableStore(Store, Protocol):
 
     def locked(self, name: str) -> AbstractContextManager[None]:
         """Keep other writers out meanwhile."""
+
+    def sweep(self) -> None:
+        """Remove what killed writers left."""

@@ -73,6 +73,6 @@ class DirectoryStore:
         """Keep other writers out meanwhile."""
         return locked(self.root / "locks" / f"{name}.lock")
 
-    def sweep(self) -> int:
-        """Remove what was left by killed processes; return the bytes freed."""
-        return sweep(self.parts)
+    def sweep(self) -> None:
+        """Remove what killed writers left."""
+        sweep(self.parts)

@@ -1,0 +1,125 @@
+"""From a name to a plain directory of verified files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hub.settings import load_settings
+from registry.builtin import Builtin
+from registry.cards import builtin_cards
+from registry.catalogue import Catalogue
+from registry.errors import InvalidReferenceError, NotFoundError
+from registry.local import LocalStore
+from registry.references import Reference
+from registry.registry import Registry
+from registry.stores import open_store
+
+if TYPE_CHECKING:
+    from registry.builtin import Importer
+    from registry.cards import Card
+    from registry.transfer import Progress
+    from registry.versions import LocalVersion
+
+# What turns a published file into a version: imported when one is pulled for the first time.
+_IMPORTERS = {"nnp-pre-training": ("hub.models.published", "import_checkpoint")}
+
+
+@dataclass(frozen=True)
+class OpenedVersion:
+    """The files that a person named.
+
+    Parameters
+    ----------
+    path
+        The directory that they are in.
+    version
+        The version that they are; None for a directory of the user's own.
+    """
+
+    path: Path
+    version: LocalVersion | None
+
+
+def catalogue() -> Catalogue:
+    """Return everything that can be named under the present settings."""
+    settings = load_settings()
+    registries = [
+        Registry(name, open_store(location, offline=settings.offline))
+        for name, location in settings.registries.items()
+    ]
+    importers = {name: _lazy_importer(*home) for name, home in _IMPORTERS.items()}
+    builtin = Builtin(builtin_cards(), importers, settings.mirror, offline=settings.offline)
+    return Catalogue(LocalStore(settings.cache), registries, builtin)
+
+
+def pull(
+    reference: str,
+    to: str | Path | None = None,
+    *,
+    update: bool = False,
+    progress: Progress | None = None,
+) -> Path:
+    """Get a version and return the directory that its files are in.
+
+    Parameters
+    ----------
+    reference
+        ``name``, ``name@1.2.0``, ``name@sha256:<digest prefix>`` or ``registry/name``.
+    to
+        A new or empty directory for files of one's own. Without it the files stay in the cache,
+        and are not to be changed.
+    update
+        Ask the registries for the newest version, whatever the cache holds.
+    progress
+        Called with the bytes that are here and those there will be.
+
+    Raises
+    ------
+    NotFoundError
+        If no registry has it.
+    OfflineError
+        If the network is needed, and switched off or unreachable.
+    IntegrityError
+        If the bytes that can be had are not the right ones.
+    StorageError
+        If the disk is full or cannot be written.
+    """
+    target = Path(to).expanduser() if to is not None else None
+    parsed = Reference.parse(reference)
+    return catalogue().pull(parsed, to=target, update=update, progress=progress).path
+
+
+def open_version(place: str | Path, progress: Progress | None = None) -> OpenedVersion:
+    """Return the files of a directory (a run folder, a model), or of a version by its reference.
+
+    A directory that exists is taken before a reference of the same spelling.
+
+    Raises
+    ------
+    NotFoundError
+        If it is neither.
+    RegistryError
+        As `pull` does.
+    """
+    directory = Path(place).expanduser()
+    if directory.is_dir():
+        return OpenedVersion(directory, None)
+    try:
+        reference = Reference.parse(str(place))
+    except InvalidReferenceError as problem:
+        raise NotFoundError(
+            f"there is no directory {place}", "Give a directory that exists, or a name."
+        ) from problem
+    version = catalogue().pull(reference, progress=progress)
+    return OpenedVersion(version.path, version)
+
+
+def _lazy_importer(module: str, name: str) -> Importer:
+    def run(card: Card, source: Path, directory: Path) -> dict[str, Any]:
+        metadata: dict[str, Any] = getattr(import_module(module), name)(card, source, directory)
+        return metadata
+
+    return run
