@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from hub.structures.structure_set import StructureSet
 
 _USUAL_STIFFNESS = 40.0  # eV Å
-_STIFFNESS_RANGE = (4.0, 230.0)  # eV Å
+_STIFFNESS_RANGE = (3.0, 230.0)  # eV Å
 _FACTOR_RANGE = (0.2, 6.0)  # of energies to what forces say
 
 _SAMPLE_STRUCTURES = 200
@@ -75,8 +75,9 @@ def check_units(structures: StructureSet, sound: BoolArray) -> list[Finding]:
 
 def check_length_unit(structures: StructureSet, shortest: FloatArray) -> list[Finding]:
     """Find positions that look like Bohr: nothing but noble gases keeps such distances."""
-    typical = float(np.median(shortest)) if len(shortest) else 0.0
-    if not _NEAREST_IN_BOHR < typical < np.inf or _NOBLE_GASES & set(structures.elements):
+    known = shortest[np.isfinite(shortest)]
+    typical = float(np.median(known)) if len(known) else 0.0
+    if typical < _NEAREST_IN_BOHR or _NOBLE_GASES & set(structures.elements):
         return []
     return [
         Finding(
