@@ -31,7 +31,7 @@ LARGEST_DOCUMENT = 256 << 20
 class Progress(Protocol):
     """What is told of bytes as they arrive, from several threads but one at a time."""
 
-    def __call__(self, done: int, total: int) -> None:
+    def __call__(self, done: int, total: int, /) -> None:
         """Take note that `done` of `total` bytes are here."""
 
 

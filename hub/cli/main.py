@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 
@@ -15,6 +16,13 @@ from registry.errors import RegistryError
 # Command name to the module that defines it, in the order that help shows them.
 COMMANDS = {
     "list": "hub.cli.list",
+    "show": "hub.cli.show",
+    "pull": "hub.cli.pull",
+    "check": "hub.cli.check",
+    "verify": "hub.cli.verify",
+    "cache": "hub.cli.cache",
+    "registry": "hub.cli.registry",
+    "completion": "hub.cli.completion",
 }
 
 
@@ -50,12 +58,18 @@ class HubGroup(click.Group):
 @click.version_option(__version__, prog_name="hub")
 def hub(quiet: bool) -> None:
     """Pull, fine-tune, use and publish pre-trained interatomic potentials."""
+    if quiet:
+        import logging
+
+        logging.disable(logging.WARNING)
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with the code of the outcome."""
     try:
-        hub.main(args=arguments, prog_name="hub", standalone_mode=False)
+        # Commands return nothing; what comes back is the code of an early exit, as of --help.
+        code = hub.main(args=arguments, prog_name="hub", standalone_mode=False)
+        sys.stdout.flush()
     except click.exceptions.Abort:
         output.message("interrupted")
         sys.exit(130)
@@ -66,9 +80,10 @@ def main(arguments: list[str] | None = None) -> None:
         output.error(failure)
         sys.exit(exit_code(failure))
     except BrokenPipeError:
-        # The reader (head, less) has gone; there is nobody left to tell.
-        sys.stderr.close()
+        # The reader (head, less) has gone; what Python still wants to flush goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_ERROR)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -12,22 +12,31 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def progress_bar(description: str) -> Iterator[Callable[[int, int | None], None] | None]:
+def progress_bar(
+    description: str, *, in_bytes: bool = False
+) -> Iterator[Callable[[int, int | None], None] | None]:
     """Show a bar while the block runs, and yield the callback ``(done, total)`` that moves it.
 
     The total may be None while it is not known. Yields None, for "report nothing", where no bar is
-    shown.
+    shown. With `in_bytes` the numbers are shown as sizes.
     """
     if not shows_progress():
         yield None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+    )
 
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
+        DownloadColumn() if in_bytes else MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:

@@ -1,0 +1,26 @@
+"""``hub completion``: completion of commands, options and names by the shell."""
+
+from __future__ import annotations
+
+import click
+
+from hub.cli import output
+
+
+@click.command(name="completion", short_help="Print the completion script of a shell.")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def command(context: click.Context, shell: str) -> None:
+    r"""Print the script that lets SHELL complete commands, options and names.
+
+    \b
+    bash:  hub completion bash >> ~/.bashrc
+    zsh:   hub completion zsh >> ~/.zshrc
+    fish:  hub completion fish > ~/.config/fish/completions/hub.fish
+    """
+    from click.shell_completion import get_completion_class
+
+    script = get_completion_class(shell)
+    if script is None:
+        raise click.UsageError(f"there is no completion for {shell}")
+    output.result(script(context.find_root().command, {}, "hub", "_HUB_COMPLETE").source())

@@ -1,0 +1,75 @@
+"""``hub registry``: the registries that names are looked for in."""
+
+from __future__ import annotations
+
+import click
+
+from hub.cli import output
+from hub.cli.arguments import json_option
+
+
+@click.group(name="registry", short_help="Add, list or remove registries.")
+def command() -> None:
+    """Add, list or remove the registries that names are looked for in, in their order."""
+
+
+@command.command(name="add", short_help="Add a registry.")
+@click.argument("name")
+@click.argument("location")
+def add(name: str, location: str) -> None:
+    """Add the registry at LOCATION under a NAME of your choice.
+
+    LOCATION is a directory, or an address that begins with file://, http:// or https://. A
+    directory becomes a registry when something is first published to it.
+    """
+    from hub.settings import load_settings, store_registries
+    from registry.errors import ExistsError, OfflineError
+    from registry.registry import Registry
+    from registry.stores import open_store
+
+    settings = load_settings()
+    if name in settings.registries:
+        raise ExistsError(
+            f"there is a registry '{name}' at {settings.registries[name]}",
+            f"Remove it first: hub registry remove {name}",
+        )
+    # A relative path would mean another place tomorrow.
+    store = open_store(location, offline=settings.offline)
+    store_registries({**settings.registries, name: store.location})
+    try:
+        names = len(Registry(name, store).index().entries)
+    except OfflineError as problem:
+        output.message(f"added, but: {problem.message}")
+    else:
+        output.message(f"added, with {names} names")
+
+
+@command.command(name="list", short_help="List the registries.")
+@json_option
+def list_registries(as_json: bool) -> None:
+    """List the registries in the order in which they are asked."""
+    from hub.settings import load_settings
+
+    registries = load_settings().registries
+    if as_json:
+        output.result_json([{"name": n, "location": at} for n, at in registries.items()])
+    elif registries:
+        output.result_table(["NAME", "LOCATION"], registries.items())
+    else:
+        output.message("there are none; add one with `hub registry add NAME LOCATION`")
+
+
+@command.command(name="remove", short_help="Remove a registry.")
+@click.argument("name")
+def remove(name: str) -> None:
+    """Ask the registry NAME no more. What was pulled from it stays on this machine."""
+    from hub.settings import load_settings, store_registries
+    from registry.errors import NotFoundError
+
+    registries = load_settings().registries
+    if name not in registries:
+        raise NotFoundError(
+            f"there is no registry '{name}'", f"There are: {', '.join(registries) or 'none'}."
+        )
+    store_registries({key: at for key, at in registries.items() if key != name})
+    output.message(f"removed {name}")
