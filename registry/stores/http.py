@@ -72,10 +72,12 @@ class _HttpStream(Stream):
     def __init__(self, url: str, body: HTTPResponse, start: int, size: int | None) -> None:
         super().__init__(body, start, size)
         self.url = url
+        self.response = body
 
     def read(self, count: int) -> bytes:
         with _transient_errors(self.url):
-            return self.body.read(count)
+            # What is there, rather than all of it: on a slow line progress goes on being seen.
+            return self.response.read1(count)
 
 
 @contextmanager

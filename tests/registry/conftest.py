@@ -1,0 +1,115 @@
+"""Registries, local stores and servers for tests, all in temporary folders."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from registry import transfer
+from registry.builtin import Builtin
+from registry.cards import Card, builtin_cards
+from registry.catalogue import Catalogue
+from registry.local import LocalStore
+from registry.registry import Registry
+from registry.stores.directory import DirectoryStore
+from tests.registry.server import Server
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+WEIGHTS = bytes(range(256)) * 2000
+CARD = """---
+name: toy
+version: 1.0.0
+kind: model
+description: A toy
+license: other
+license_name: not-stated
+citation: someone
+source:
+  repository: somebody/toys
+  commit: abc
+  path: models/toy.bin
+  url: {url}
+  size: {size}
+  sha256: {sha256}
+importer: toy
+---
+
+# toy
+"""
+SOURCE = b"published weights " * 1000
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not wait between attempts."""
+    monkeypatch.setattr(transfer.Retries, "pause", lambda *_: 0.01)
+
+
+@pytest.fixture
+def content(tmp_path: Path) -> Path:
+    """The files of a model that somebody would publish."""
+    directory = tmp_path / "content"
+    (directory / "extra").mkdir(parents=True)
+    (directory / "weights.bin").write_bytes(WEIGHTS)
+    (directory / "README.md").write_text("---\nlicense: mit\n---\n\n# A model\n")
+    (directory / "extra" / "config.json").write_text("{}")
+    return directory
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> LocalStore:
+    return LocalStore(tmp_path / "cache")
+
+
+@pytest.fixture
+def toy_card(tmp_path: Path) -> Callable[[str], dict[str, Card]]:
+    """Make the built-in cards: one toy, whose published file is at the URL."""
+
+    def make(url: str) -> dict[str, Card]:
+        folder = tmp_path / "cards" / "models"
+        folder.mkdir(parents=True, exist_ok=True)
+        sha256 = hashlib.sha256(SOURCE).hexdigest()
+        text = CARD.format(url=url, size=len(SOURCE), sha256=sha256)
+        (folder / "toy.md").write_text(text)
+        return builtin_cards(folder.parent)
+
+    return make
+
+
+def import_toy(card: Card, source: Path, directory: Path) -> dict[str, Any]:
+    """Do as an importer does: read the published file, write others."""
+    (directory / "weights.bin").write_bytes(source.read_bytes()[::-1])
+    return {"elements": ["C"]}
+
+
+@pytest.fixture
+def make_catalogue(local: LocalStore) -> Callable[..., Catalogue]:
+    def make(
+        *registries: Registry,
+        cards: dict[str, Card] | None = None,
+        mirror: str = "",
+        offline: bool = False,
+        store: LocalStore | None = None,
+    ) -> Catalogue:
+        builtin = Builtin(cards or {}, {"toy": import_toy}, mirror, offline=offline)
+        return Catalogue(store or local, registries, builtin)
+
+    return make
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Registry:
+    """An empty registry in a directory."""
+    return Registry("lab", DirectoryStore(tmp_path / "lab"))
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """Serves the directory of `lab`."""
+    with Server(tmp_path / "lab") as running:
+        yield running
