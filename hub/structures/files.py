@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from ase import Atoms
 
+_DATABASES = {"db", "json"}
+
 
 def expand_patterns(files_or_globs: str | Path | Iterable[str | Path]) -> list[Path]:
     """Return the files that are named, each once, with glob patterns expanded in sorted order.
@@ -110,8 +112,19 @@ def _open_structures(path: Path) -> Iterator[Atoms]:
     if file_format == "extxyz":
         with open_with_compression(str(path), "r") as stream:
             yield from _iterate_extxyz(stream)
+    elif file_format in _DATABASES:
+        yield from _iterate_database(path)
     else:
         yield from iread(str(path), ":", format=file_format, do_not_split_by_at_sign=True)
+
+
+def _iterate_database(path: Path) -> Iterator[Atoms]:
+    """Read an ASE database with its extra entries, which `ase.io` leaves out."""
+    from ase.db import connect
+
+    with connect(str(path), serial=True) as database:  # type: ignore[no-untyped-call]
+        for row in database.select():
+            yield row.toatoms(add_additional_information=True)
 
 
 def _iterate_extxyz(stream: IO[str]) -> Iterator[Atoms]:

@@ -42,7 +42,7 @@ _MOVED = (1e-3, 0.3)  # Å rms between frames whose energies are compared
 _FEWEST_FRAMES = 10
 _FRAME_CORRELATION = 0.9
 
-_NEAREST_IN_BOHR = 1.55
+_NEAREST_IN_BOHR = 1.35
 _NOBLE_GASES = {"He", "Ne", "Ar", "Kr", "Xe", "Rn"}
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
-from ase import Atoms
 from ase.build import bulk
 from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from hub.structures import StructureSet
+
+if TYPE_CHECKING:
+    from ase import Atoms
 
 
 def labelled(atoms: Atoms, energy: float, forces: np.ndarray) -> Atoms:

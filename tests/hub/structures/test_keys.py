@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -11,6 +11,9 @@ from ase.io import write
 from hub.errors import DataError
 from hub.structures import ReadResult, read_structures
 from hub.structures.keys import names_label
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FORCES = np.arange(6.0).reshape(2, 3)
 
