@@ -1,0 +1,398 @@
+"""Publishing, resolving and pulling, in directories and over HTTP."""
+
+import logging
+import shutil
+
+import pytest
+
+from registry.cards import Card
+from registry.documents import digest_of
+from registry.errors import (
+    ExistsError,
+    IncompatibleError,
+    IntegrityError,
+    InvalidReferenceError,
+    NotFoundError,
+    OfflineError,
+    StorageError,
+)
+from registry.listing import listings
+from registry.local import LocalStore
+from registry.manifest import Parent
+from registry.references import Reference
+from registry.registry import Registry
+from registry.stores.http import HttpStore
+from tests.registry.conftest import SOURCE, WEIGHTS
+from tests.registry.server import Server, flip, status
+
+
+def ref(text):
+    return Reference.parse(text)
+
+
+def publish(catalogue, content, version="1.0.0", name="mine", **options):
+    settings = {"kind": "model", "metadata": {"description": "My model"}, "licence": "MIT"}
+    return catalogue.publish(content, name, version, **{**settings, **options})
+
+
+def files_of(directory):
+    return {
+        path.relative_to(directory).as_posix(): path.read_bytes()
+        for path in directory.rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.fixture
+def published(make_catalogue, lab, content, tmp_path):
+    """What somebody else published to `lab`, 1.0.0 and then 1.1.0."""
+    author = make_catalogue(lab, store=LocalStore(tmp_path / "author"))
+    first = publish(author, content, to="lab")
+    (content / "extra" / "config.json").write_text('{"better": true}')
+    second = publish(author, content, "1.1.0", to="lab")
+    return [first, second]
+
+
+@pytest.fixture
+def remote(server):
+    """`lab`, served over HTTP."""
+    return Registry("lab", HttpStore(server.url, timeout=2.0))
+
+
+def test_publish_and_pull_are_inverse(make_catalogue, content, local):
+    parent = Parent("c-ace-pretrained", "1.0.0", "a" * 64, "fine-tuned")
+    version = publish(make_catalogue(), content, parents=[parent])
+    assert files_of(version.path) == files_of(content)
+    assert version.path.parent == local.root / "versions" / "mine"
+    assert version.path.name == f"1.0.0-{version.digest[:12]}"
+    again = make_catalogue().pull(ref("mine"))
+    assert again == version
+    assert again.manifest.parents == (parent,)
+    assert again.manifest.licence == "MIT"
+    assert str(again.reference) == "local/mine@1.0.0"
+
+
+def test_a_version_is_immutable(make_catalogue, content, lab):
+    catalogue = make_catalogue(lab)
+    for to in ("local", "lab"):
+        publish(catalogue, content, to=to)
+        with pytest.raises(ExistsError, match="exists already") as refusal:
+            publish(catalogue, content, to=to)
+        assert "above 1.0.0" in refusal.value.hint
+
+
+def test_what_cannot_be_published(make_catalogue, content, toy_card, remote, tmp_path):
+    catalogue = make_catalogue(remote, cards=toy_card("http://localhost/toy.bin"))
+    with pytest.raises(ExistsError, match="built-in"):
+        publish(catalogue, content, name="toy")
+    with pytest.raises(StorageError, match="read only"):
+        publish(catalogue, content, to="lab")
+    with pytest.raises(NotFoundError, match="no registry 'lob'"):
+        publish(catalogue, content, to="lob")
+    with pytest.raises(InvalidReferenceError):
+        publish(catalogue, content, "1.0")
+    with pytest.raises(InvalidReferenceError):
+        publish(catalogue, content, name="Mine")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(NotFoundError, match="no files"):
+        publish(catalogue, tmp_path / "empty")
+
+
+def test_publish_to_a_path(make_catalogue, content, tmp_path):
+    version = publish(make_catalogue(), content, to=str(tmp_path / "new" / "Our Lab"))
+    assert str(version.reference) == "our-lab/mine@1.0.0"
+    other = Registry("theirs", make_catalogue()._target(str(tmp_path / "new" / "Our Lab")).store)
+    catalogue = make_catalogue(other, store=LocalStore(tmp_path / "other"))
+    assert catalogue.pull(ref("mine")).digest == version.digest
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("mine", 1), ("mine@latest", 1), ("lab/mine", 1), ("mine@1.0.0", 0), ("lab/mine@1.1.0", 1)],
+)
+def test_a_second_machine_pulls_over_http(make_catalogue, published, remote, text, number):
+    version = make_catalogue(remote).pull(ref(text))
+    assert version.digest == published[number].digest
+    assert files_of(version.path) == files_of(published[number].path)
+    assert not any(path.stat().st_mode & 0o222 for path in version.path.glob("*.bin"))
+
+
+def test_by_digest(make_catalogue, published, remote):
+    text = f"mine@sha256:{published[0].digest[:8]}"
+    assert make_catalogue(remote).pull(ref(text)).manifest.version == "1.0.0"
+
+
+def test_shared_content_is_transferred_once(make_catalogue, published, remote, server):
+    make_catalogue(remote).pull(ref("mine@1.0.0"))
+    make_catalogue(remote).pull(ref("mine@1.1.0"))
+    # Weights and README are the same in both; config.json is not.
+    assert len(server.asked("/blobs/")) == 4
+
+
+def test_the_cache_answers_without_the_network(make_catalogue, published, remote, server):
+    first = make_catalogue(remote).pull(ref("mine"))
+    server.requests.clear()
+    for text in ("mine", "mine@latest", "lab/mine", "mine@1.1.0", f"mine@sha256:{first.digest}"):
+        assert make_catalogue(remote).pull(ref(text)) == first
+    assert server.requests == []
+
+
+def test_update_asks_again(make_catalogue, published, remote, server, content, lab, tmp_path):
+    make_catalogue(remote).pull(ref("mine"))
+    publish(make_catalogue(lab, store=LocalStore(tmp_path / "author")), content, "2.0.0", to="lab")
+    assert make_catalogue(remote).pull(ref("mine")).manifest.version == "1.1.0"
+    assert make_catalogue(remote).pull(ref("mine"), update=True).manifest.version == "2.0.0"
+    server.requests.clear()
+    assert make_catalogue(remote).pull(ref("mine")).manifest.version == "2.0.0"
+    assert server.requests == []
+
+
+def test_a_pinned_version_is_not_taken_for_the_latest(make_catalogue, published, remote):
+    make_catalogue(remote).pull(ref("mine@1.0.0"))
+    assert make_catalogue(remote).pull(ref("mine")).manifest.version == "1.1.0"
+    offline = Registry("lab", HttpStore(remote.location, offline=True))
+    assert make_catalogue(offline).pull(ref("mine")).manifest.version == "1.1.0"
+
+
+def test_offline_says_what_is_here(make_catalogue, published, remote):
+    make_catalogue(remote).pull(ref("mine@1.0.0"))
+    catalogue = make_catalogue(Registry("lab", HttpStore(remote.location, offline=True)))
+    assert catalogue.pull(ref("mine@1.0.0")).manifest.version == "1.0.0"
+    with pytest.raises(OfflineError, match="lab") as failure:
+        catalogue.pull(ref("mine"))
+    assert "lab has 1.0.0" in failure.value.hint
+
+
+def test_the_first_registry_that_has_a_name_wins(make_catalogue, content, tmp_path, lab):
+    other = Registry("other", make_catalogue()._target(str(tmp_path / "other")).store)
+    author = make_catalogue(lab, other, store=LocalStore(tmp_path / "author"))
+    publish(author, content, to="other", metadata={"description": "Other's"})
+    publish(author, content, "0.9.0", to="lab")
+    reader = make_catalogue(lab, other)
+    assert str(reader.pull(ref("mine")).reference) == "lab/mine@0.9.0"
+    assert str(reader.pull(ref("other/mine")).reference) == "other/mine@1.0.0"
+    assert str(reader.pull(ref("mine@1.0.0")).reference) == "other/mine@1.0.0"
+    with pytest.raises(NotFoundError):
+        reader.pull(ref("lab/mine@1.0.0"))
+
+
+def test_equal_versions_of_two_registries_are_kept_apart(make_catalogue, content, tmp_path, lab):
+    other = Registry("other", make_catalogue()._target(str(tmp_path / "other")).store)
+    author = make_catalogue(lab, other, store=LocalStore(tmp_path / "author"))
+    publish(author, content, to="lab")
+    (content / "weights.bin").write_bytes(b"different")
+    publish(author, content, to="other")
+    reader = make_catalogue(lab, other)
+    digests = {reader.pull(ref(f"{name}/mine@1.0.0")).digest for name in ("lab", "other", "lab")}
+    assert len(digests) == 2
+    assert reader.pull(ref("mine")).origin == "lab"
+
+
+def test_a_registry_that_moved_does_not_answer_from_its_old_place(
+    make_catalogue, published, lab, tmp_path, content
+):
+    make_catalogue(lab).pull(ref("lab/mine@1.0.0"))
+    elsewhere = Registry("lab", make_catalogue()._target(str(tmp_path / "elsewhere")).store)
+    author = make_catalogue(elsewhere, store=LocalStore(tmp_path / "author2"))
+    (content / "weights.bin").write_bytes(b"different")
+    there = publish(author, content, to="lab")
+    assert make_catalogue(elsewhere).pull(ref("lab/mine@1.0.0")).digest == there.digest
+    # Taken off the list altogether, what was pulled from it still answers.
+    assert make_catalogue().pull(ref("mine@1.0.0")).manifest.name == "mine"
+
+
+def test_a_changed_version_is_refused(make_catalogue, published, lab, content, tmp_path):
+    make_catalogue(lab).pull(ref("mine@1.0.0"))
+    shutil.rmtree(tmp_path / "lab")
+    (content / "weights.bin").write_bytes(b"swapped")
+    publish(make_catalogue(lab, store=LocalStore(tmp_path / "thief")), content, to="lab")
+    with pytest.raises(ExistsError, match="other content"):
+        make_catalogue(lab).pull(ref("mine@1.0.0"), update=True)
+
+
+def test_near_names_and_versions_are_suggested(make_catalogue, published, remote, toy_card):
+    catalogue = make_catalogue(remote, cards=toy_card("http://localhost/toy.bin"))
+    for text, hint in {
+        "mien": "Did you mean mine?",
+        "toyy": "Did you mean toy?",
+        "mine@3.0.0": "Of mine, lab has 1.0.0, 1.1.0.",
+        "toy@3.0.0": "Of toy, builtin has 1.0.0.",
+        "qqqqqq": "`hub list` shows what there is.",
+    }.items():
+        with pytest.raises(NotFoundError, match="there is no") as failure:
+            catalogue.pull(ref(text))
+        assert failure.value.hint == hint
+
+
+def test_an_unreachable_registry_is_not_an_absent_name(
+    make_catalogue, published, lab, tmp_path, caplog
+):
+    with Server(tmp_path) as gone:
+        pass
+    broken = Registry("broken", HttpStore(gone.url))
+    with caplog.at_level(logging.WARNING):
+        assert make_catalogue(broken, lab).pull(ref("mine")).origin == "lab"
+    assert "registry broken could not be asked" in caplog.text
+    with pytest.raises(OfflineError, match="broken"):
+        make_catalogue(broken, lab).pull(ref("unknown"))
+
+
+def test_no_registry_at_a_location(make_catalogue, tmp_path):
+    empty = Registry("empty", make_catalogue()._target(str(tmp_path / "unmounted")).store)
+    with pytest.raises(OfflineError, match="there is no registry at"):
+        make_catalogue(empty).pull(ref("mine"))
+    assert not (tmp_path / "unmounted").exists()
+
+
+@pytest.mark.parametrize("place", ["index.json", "manifests", "registry.json"])
+def test_damaged_documents_are_refused(make_catalogue, published, remote, server, place):
+    server.faults[place] = [flip(0)] * 5
+    with pytest.raises(IntegrityError):
+        make_catalogue(remote).pull(ref("mine"))
+    server.faults.clear()
+    assert make_catalogue(remote).pull(ref("mine")).digest == published[1].digest
+
+
+def test_a_newer_registry_is_refused(make_catalogue, published, lab):
+    (lab.store.root / "registry.json").write_text('{"format": 9, "name": "lab"}')
+    with pytest.raises(IncompatibleError, match="format 9"):
+        make_catalogue(lab).pull(ref("mine"))
+
+
+def test_a_registry_that_lacks_a_blob(make_catalogue, published, remote, server):
+    server.faults["/blobs/"] = [status(404)] * 9
+    with pytest.raises(NotFoundError):
+        make_catalogue(remote).pull(ref("mine"))
+    offline = make_catalogue(Registry("lab", HttpStore(remote.location, offline=True)))
+    with pytest.raises(OfflineError):
+        offline.pull(ref("mine"))
+
+
+def test_a_damaged_blob_is_fetched_again(make_catalogue, published, remote, server, local):
+    version = make_catalogue(remote).pull(ref("mine"))
+    entry = next(e for e in version.manifest.files if e.path == "weights.bin")
+    for target in (local.blobs.path(entry.sha256), version.path / "weights.bin"):
+        target.unlink()
+        target.write_bytes(WEIGHTS[:-1] + b"?")
+    server.requests.clear()
+    again = make_catalogue(remote).pull(ref("mine"))
+    assert (again.path / "weights.bin").read_bytes() == WEIGHTS
+    assert [r.path.rpartition("/")[2] for r in server.requests] == [entry.sha256]
+
+
+def test_a_damaged_blob_of_ones_own_is_never_served(make_catalogue, content, local):
+    version = publish(make_catalogue(), content)
+    entry = next(e for e in version.manifest.files if e.path == "weights.bin")
+    shutil.rmtree(version.path)
+    local.blobs.drop(entry.sha256)
+    local.blobs.path(entry.sha256).write_bytes(WEIGHTS[:-1] + b"?")
+    with pytest.raises(IntegrityError, match=r"weights\.bin"):
+        make_catalogue().pull(ref("mine"))
+    assert not version.path.exists()
+
+
+def test_files_of_ones_own(make_catalogue, published, lab, tmp_path, local):
+    catalogue = make_catalogue(lab)
+    version = catalogue.pull(ref("mine"), to=tmp_path / "deep" / "mine")
+    assert version.path == tmp_path / "deep" / "mine"
+    assert files_of(version.path) == files_of(published[1].path)
+    assert catalogue.pull(ref("mine"), to=version.path).path == version.path
+    (version.path / "weights.bin").write_bytes(b"edited")
+    with pytest.raises(ExistsError, match="something other"):
+        catalogue.pull(ref("mine"), to=version.path)
+    assert (version.path / "weights.bin").read_bytes() == b"edited"
+    assert (catalogue.pull(ref("mine")).path / "weights.bin").read_bytes() == WEIGHTS
+    (tmp_path / "empty").mkdir()
+    assert catalogue.pull(ref("mine"), to=tmp_path / "empty").path == tmp_path / "empty"
+
+
+def test_built_in_names_are_fetched_and_imported_once(make_catalogue, toy_card, tmp_path, local):
+    (tmp_path / "web").mkdir()
+    (tmp_path / "web" / "toy.bin").write_bytes(SOURCE)
+    with Server(tmp_path / "web") as web:
+        cards = toy_card(f"{web.url}/toy.bin")
+        catalogue = make_catalogue(cards=cards)
+        assert isinstance(catalogue.resolve(ref("toy")), Card)
+        version = catalogue.pull(ref("toy"))
+        assert (version.path / "weights.bin").read_bytes() == SOURCE[::-1]
+        assert (version.path / "README.md").read_text() == cards["toy"].text
+        assert version.manifest.licence == "not-stated"
+        assert version.manifest.metadata["elements"] == ["C"]
+        assert version.manifest.metadata["source"]["sha256"] == digest_of(SOURCE)
+        assert str(version.reference) == "builtin/toy@1.0.0"
+        for text in ("toy", "toy@1.0.0", "builtin/toy", f"toy@sha256:{version.digest[:9]}"):
+            assert make_catalogue(cards=cards, offline=True).pull(ref(text)) == version
+        assert len(web.requests) == 1
+        # Damage is mended by importing again; the published file is still here.
+        local.blobs.drop(version.manifest.files[1].sha256)
+        shutil.rmtree(version.path)
+        assert make_catalogue(cards=cards, offline=True).pull(ref("toy")) == version
+
+
+@pytest.mark.parametrize("kind", ["directory", "file", "http"])
+def test_the_mirror_is_asked_first(make_catalogue, toy_card, tmp_path, kind):
+    file = tmp_path / "mirror" / "toys" / "models" / "toy.bin"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(SOURCE)
+    with Server(tmp_path / "mirror") as web:
+        mirror = {
+            "directory": str(tmp_path / "mirror"),
+            "file": (tmp_path / "mirror").as_uri(),
+            "http": web.url,
+        }[kind]
+        cards = toy_card("http://127.0.0.1:9/toy.bin")
+        catalogue = make_catalogue(cards=cards, mirror=mirror, offline=kind != "http")
+        assert catalogue.pull(ref("toy")).manifest.name == "toy"
+        assert len(web.requests) == (kind == "http")
+
+
+def test_a_wrong_mirror_is_passed_over(make_catalogue, toy_card, tmp_path, caplog):
+    file = tmp_path / "mirror" / "toys" / "models" / "toy.bin"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(SOURCE[:-1] + b"?")
+    (tmp_path / "web").mkdir()
+    with Server(tmp_path / "web") as web:
+        catalogue = make_catalogue(
+            cards=toy_card(f"{web.url}/toy.bin"), mirror=str(tmp_path / "mirror")
+        )
+        with pytest.raises(IntegrityError, match="cannot get the published file of toy"):
+            catalogue.pull(ref("toy"))
+        (tmp_path / "web" / "toy.bin").write_bytes(SOURCE)
+        caplog.clear()
+        assert catalogue.pull(ref("toy")).manifest.name == "toy"
+        assert "mirror" in caplog.text
+
+
+def test_a_built_in_name_that_cannot_be_had(make_catalogue, toy_card):
+    cards = toy_card("http://127.0.0.1:9/toy.bin")
+    with pytest.raises(OfflineError, match="switched off"):
+        make_catalogue(cards=cards, offline=True).pull(ref("toy"))
+    catalogue = make_catalogue(cards=cards)
+    catalogue.builtin.importers = {}
+    with pytest.raises(IncompatibleError, match="importer 'toy'"):
+        catalogue.pull(ref("toy"))
+
+
+def test_listings(make_catalogue, published, remote, toy_card, content):
+    cards = toy_card("http://localhost/toy.bin")
+    catalogue = make_catalogue(remote, cards=cards)
+    assert [(row.name, row.cached) for row in listings(catalogue)] == [("toy", False)]
+    there = listings(catalogue, remote=True)
+    assert [(r.name, r.version, r.origin, r.cached) for r in there] == [
+        ("mine", "1.1.0", "lab", False),
+        ("toy", "1.0.0", "builtin", False),
+    ]
+    catalogue.pull(ref("mine"))
+    publish(catalogue, content, name="own")
+    assert [(row.name, row.origin, row.cached) for row in listings(catalogue, remote=True)] == [
+        ("mine", "lab", True),
+        ("own", "local", True),
+        ("toy", "builtin", False),
+    ]
+
+
+def test_readme(make_catalogue, published, remote, toy_card):
+    cards = toy_card("http://localhost/toy.bin")
+    catalogue = make_catalogue(remote, cards=cards)
+    assert catalogue.readme(catalogue.resolve(ref("toy"))) == cards["toy"].text
+    assert catalogue.readme(catalogue.resolve(ref("mine"))).endswith("# A model\n")
