@@ -1,7 +1,11 @@
 """Publishing, resolving and pulling, in directories and over HTTP."""
 
 import logging
+import os
 import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +25,7 @@ from registry.local import LocalStore
 from registry.manifest import Parent
 from registry.references import Reference
 from registry.registry import Registry
+from registry.stores.directory import DirectoryStore
 from registry.stores.http import HttpStore
 from tests.registry.conftest import SOURCE, WEIGHTS
 from tests.registry.server import Server, flip, status
@@ -396,3 +401,54 @@ def test_readme(make_catalogue, published, remote, toy_card):
     catalogue = make_catalogue(remote, cards=cards)
     assert catalogue.readme(catalogue.resolve(ref("toy"))) == cards["toy"].text
     assert catalogue.readme(catalogue.resolve(ref("mine"))).endswith("# A model\n")
+
+
+@pytest.fixture
+def foreign():
+    """A directory that any user may look into, unlike those of pytest."""
+    directory = Path(tempfile.mkdtemp())
+    directory.chmod(0o755)
+    yield directory
+    for path in [directory, *directory.rglob("*")]:
+        path.chmod(0o755)
+    shutil.rmtree(directory)
+
+
+@contextmanager
+def ordinary_user():
+    """Nothing is read-only to root: be somebody else meanwhile."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.fixture
+def readable(published, lab, foreign):
+    """`lab` where any user may read it."""
+    shutil.copytree(lab.store.root, foreign / "lab")
+    return Registry("lab", DirectoryStore(foreign / "lab"))
+
+
+def test_a_read_only_cache_serves_what_it_has(make_catalogue, readable, foreign):
+    local = LocalStore(foreign / "cache")
+    version = make_catalogue(readable, store=local).pull(ref("mine"))
+    for path in [local.root, *local.root.rglob("*")]:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    catalogue = make_catalogue(readable, store=local)
+    with ordinary_user():
+        assert catalogue.pull(ref("mine")) == version
+        assert catalogue.pull(ref("mine@1.1.0")) == version
+        assert len(listings(catalogue)) == 1
+        with pytest.raises(StorageError, match="permission denied") as refusal:
+            catalogue.pull(ref("mine@1.0.0"))
+    assert "HUB_CACHE" in refusal.value.hint
+
+
+def test_a_cache_that_cannot_be_made(make_catalogue, readable, foreign):
+    with ordinary_user(), pytest.raises(StorageError, match="permission denied"):
+        make_catalogue(readable, store=LocalStore(foreign / "cache")).pull(ref("mine"))

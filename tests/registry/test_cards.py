@@ -1,0 +1,74 @@
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from registry.cards import builtin_cards, join_front_matter, read_card, split_front_matter
+from registry.errors import SettingsError
+from tests.registry.conftest import CARD
+
+GOOD = CARD.format(url="https://example.org/toy.bin", size=3, sha256="a" * 64)
+
+
+def test_the_project_s_own_cards_are_right():
+    cards = builtin_cards()
+    assert len(cards) >= 10
+    assert all(card.name == name == card.path.stem for name, card in cards.items())
+    source = cards["c-ace-pretrained"].source
+    assert source.mirror_path == "nnp-pre-training/models/ace-100_000.pth"
+    assert source.url.endswith(source.commit + "/" + source.path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field"),
+    [
+        ("name: toy", "", "name"),
+        ("name: toy", "name: Toy", "'Toy'"),
+        ("version: 1.0.0", "version: 1.0", "version"),
+        ("version: 1.0.0", "version: v1", "'v1'"),
+        ("kind: model", "kind: potato", "kind"),
+        ("description: A toy", "description: [a]", "description"),
+        ("license: other", "license:", "license"),
+        ("license_name: not-stated", "", "license_name"),
+        ("importer: toy", "", "importer"),
+        ("source:", "sauce:", "source"),
+        ("size: 3", "size: three", "source.size"),
+        ("sha256: a", "sha256: g", "source.sha256"),
+        ("path: models/toy.bin", "path: ../toy.bin", "source.path"),
+        ("commit: abc", "commit: 123", "source.commit"),
+        ("---\n\n# toy", "# toy", "two lines of '---'"),
+        ("name: toy", "name: [toy", "not YAML"),
+    ],
+)
+def test_errors_name_file_and_field(tmp_path, old, new, field):
+    card = tmp_path / "toy.md"
+    assert old in GOOD
+    card.write_text(GOOD.replace(old, new, 1))
+    with pytest.raises(SettingsError) as failure:
+        read_card(card)
+    assert str(card) in failure.value.message
+    assert field in failure.value.message
+
+
+def test_the_front_matter_is_a_mapping():
+    with pytest.raises(SettingsError, match="mapping"):
+        split_front_matter("---\n- a\n---\n", "card")
+
+
+text = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]))
+
+
+@given(st.dictionaries(text, text | st.integers() | st.lists(text)), text)
+def test_a_card_is_read_back_as_it_was_written(front_matter, body):
+    written = join_front_matter(front_matter, body)
+    assert split_front_matter(written, "card") == (front_matter, body)
+
+
+@given(st.text())
+def test_any_text_is_a_card_or_refused(text):
+    for candidate in (text, f"---\n{text}\n---\n"):
+        try:
+            front_matter, _ = split_front_matter(candidate, "card")
+        except SettingsError:
+            continue
+        assert yaml.safe_load(candidate.split("\n---", 1)[0].removeprefix("---")) == front_matter
