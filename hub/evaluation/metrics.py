@@ -35,9 +35,7 @@ class Errors:
 
     def to_dict(self) -> dict[str, float | None]:
         """Return a dictionary for JSON, None standing for NaN."""
-        return {
-            name: None if np.isnan(value) else value for name, value in asdict(self).items()
-        }
+        return {name: None if np.isnan(value) else value for name, value in asdict(self).items()}
 
 
 def measure_errors(

@@ -13,7 +13,6 @@ from hub.models import config as config_file
 from hub.models import probe as probe_file
 from hub.models.architecture import build_model
 from hub.models.config import ModelConfig, read_config
-from hub.models.tensor_product import accelerate
 from hub.models.probe import (
     Probe,
     predict_probe,
@@ -22,6 +21,7 @@ from hub.models.probe import (
     verify_probe,
     write_probe,
 )
+from hub.models.tensor_product import accelerate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,7 +74,9 @@ def set_weights(model: torch.nn.Module, tensors: dict[str, torch.Tensor], source
             target.copy_(value)
 
 
-def set_energy_shifts(model: torch.nn.Module, shifts: dict[str, float], config: ModelConfig) -> None:
+def set_energy_shifts(
+    model: torch.nn.Module, shifts: dict[str, float], config: ModelConfig
+) -> None:
     """Set the energy (eV) that each type adds per atom."""
     values = torch.tensor([[shifts[name]] for name in config.type_names], dtype=torch.float64)
     module = network(model).get_submodule(_SCALE_SHIFT)

@@ -22,6 +22,7 @@ from hub.models.architecture import build_model, hidden_irreps
 from hub.models.checkpoint import network, write_model
 from hub.models.config import ModelConfig
 from hub.models.probe import read_probe
+from registry.errors import SettingsError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,13 +54,7 @@ def import_checkpoint(card: Card, source: Path, directory: Path) -> dict[str, An
         If the file is not such a checkpoint, or the converted model does not reproduce the
         predictions that are stored with the card.
     """
-    facts = card.front_matter["model"]
-    config = ModelConfig(
-        type_names=tuple(facts["elements"]),
-        r_max=float(facts["cutoff"]),
-        avg_num_neighbors=float(facts["avg_num_neighbors"]),
-        energy_reference=facts["energy_reference"],
-    )
+    config = config_of(card)
     model = convert(read_state(source), config)
     probe = read_probe(card.path.parent / "probes" / f"{card.name}.json")
     write_model(directory, model, config, probe)
@@ -68,6 +63,26 @@ def import_checkpoint(card: Card, source: Path, directory: Path) -> dict[str, An
         "cutoff": config.r_max,
         "architecture": config.architecture,
     }
+
+
+def config_of(card: Card) -> ModelConfig:
+    """Return the configuration that a card states: what the published file does not hold.
+
+    Raises
+    ------
+    SettingsError
+        If the card's ``model`` section lacks something.
+    """
+    try:
+        facts = card.front_matter["model"]
+        return ModelConfig(
+            type_names=tuple(facts["elements"]),
+            r_max=float(facts["cutoff"]),
+            avg_num_neighbors=float(facts["avg_num_neighbors"]),
+            energy_reference=str(facts["energy_reference"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise SettingsError(f"{card.path}: the model section is incomplete: {error!r}") from error
 
 
 def read_state(path: Path) -> dict[str, torch.Tensor]:
@@ -114,7 +129,12 @@ def convert(state: dict[str, torch.Tensor], config: ModelConfig) -> torch.nn.Mod
 def _refuse_rescaling(state: dict[str, torch.Tensor]) -> None:
     """The published models neither scale nor shift energies; anything else is another model."""
     scales, shifts = state["per_species_rescale.scales"], state["per_species_rescale.shifts"]
-    if state["scale_by"].numel() or state["shift_by"].numel() or (scales != 1).any() or shifts.any():
+    if (
+        state["scale_by"].numel()
+        or state["shift_by"].numel()
+        or (scales != 1).any()
+        or shifts.any()
+    ):
         raise ModelError("the checkpoint rescales its energies, which this import does not expect")
 
 

@@ -57,7 +57,9 @@ class Recipe:
 
     def with_changes(self, **changes: float | str | None) -> Self:
         """Return a copy with those changes that are not None."""
-        return replace(self, **{name: value for name, value in changes.items() if value is not None})
+        return replace(
+            self, **{name: value for name, value in changes.items() if value is not None}
+        )
 
     def write(self, directory: Path) -> None:
         """Write as ``recipe.json``."""

@@ -1,0 +1,90 @@
+"""From a name or a folder to a model that can be used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from hub.devices import choose_device
+from hub.library import open_version
+from hub.models.checkpoint import read_model
+
+if TYPE_CHECKING:
+    from hub.library import OpenedVersion
+    from hub.models.config import ModelConfig
+    from registry.transfer import Progress
+
+# A run folder holds its model in this folder, laid out as it will be published.
+MODEL_FOLDER = "model"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model in memory.
+
+    Attributes
+    ----------
+    network
+        Maps a batch of graphs to energies (eV), forces (eV/Å) and stresses (eV/Å^3).
+    config
+        What it is.
+    path
+        The directory that it was loaded from.
+    """
+
+    network: torch.nn.Module
+    config: ModelConfig
+    path: Path
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return next(self.network.parameters()).device
+
+
+def open_model(place: str | Path, progress: Progress | None = None) -> OpenedVersion:
+    """Find the model directory of a name, a run folder or a model directory, pulling if needed."""
+    opened = open_version(place, progress)
+    inner = opened.path / MODEL_FOLDER
+    if inner.is_dir():
+        return type(opened)(inner, opened.version)
+    return opened
+
+
+def load_model(
+    place: str | Path,
+    *,
+    device: str = "cpu",
+    dtype: str = "float64",
+    progress: Progress | None = None,
+) -> Model:
+    """Load a model and check that it computes what it is said to compute.
+
+    Parameters
+    ----------
+    place
+        A reference (``c-ace-pretrained``, ``name@1.2.0``), a run folder or a model directory.
+    device
+        ``cpu``, ``cuda``, or ``auto`` for the GPU where there is one.
+    dtype
+        ``float64``, or ``float32`` for speed.
+    progress
+        Called with bytes done and in all if it has to be pulled.
+
+    Raises
+    ------
+    NotFoundError, OfflineError, IntegrityError
+        As pulling does.
+    ModelError
+        If files are damaged or stored predictions are not reproduced.
+    IncompatibleModelError
+        If the device is not there, or a newer release wrote the model.
+    """
+    directory = open_model(place, progress).path
+    network, config = read_model(
+        directory, dtype=getattr(torch, dtype), device=choose_device(device)
+    )
+    return Model(network, config, directory)
