@@ -15,3 +15,13 @@ def shared() -> Path:
     if not path.is_dir():
         pytest.skip("the shared data is not here")
     return path
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path_factory, monkeypatch):
+    """Keep the settings and versions of whoever runs the tests out of them."""
+    for name in [name for name in os.environ if name.startswith("HUB_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HUB_HOME", str(tmp_path_factory.mktemp("home")))
+    # The servers of the tests are on this machine.
+    monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")

@@ -35,9 +35,7 @@ class Hub:
 
     def __init__(self, home):
         self.home = home
-        self.environment = {
-            key: value for key, value in os.environ.items() if not key.startswith("HUB_")
-        } | {"HUB_HOME": str(home), "PYTHONPATH": str(ROOT)}
+        self.environment = os.environ | {"HUB_HOME": str(home), "PYTHONPATH": str(ROOT)}
 
     def __call__(self, *arguments, code=0, **environment):
         done = subprocess.run(

@@ -12,8 +12,6 @@ from registry.stores.http import HttpStore
 
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
-    for name in ("HUB_CACHE", "HUB_OFFLINE", "HUB_MIRROR", "HUB_REGISTRIES"):
-        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HUB_HOME", str(tmp_path))
     return tmp_path
 

@@ -172,6 +172,18 @@ def slow(pieces: int, pause: float) -> Fault:
     return answer
 
 
+def stall(after: int, seconds: float) -> Fault:
+    """Promise everything, send `after` bytes, and then nothing for a while."""
+
+    def answer(handler: Handler, data: bytes, start: int) -> None:
+        handler.begin(data, start)
+        handler.send(data[start : start + after])
+        time.sleep(seconds)
+        handler.close_connection = True
+
+    return answer
+
+
 def silent(seconds: float) -> Fault:
     """Say nothing for a while, then hang up."""
 

@@ -264,6 +264,12 @@ def test_a_newer_registry_is_refused(make_catalogue, published, lab):
         make_catalogue(lab).pull(ref("mine"))
 
 
+def test_a_registry_that_lacks_a_manifest(make_catalogue, published, remote, server):
+    server.faults["/manifests/"] = [status(404)]
+    with pytest.raises(IntegrityError, match="lacks a manifest"):
+        make_catalogue(remote).pull(ref("mine"))
+
+
 def test_a_registry_that_lacks_a_blob(make_catalogue, published, remote, server):
     server.faults["/blobs/"] = [status(404)] * 9
     with pytest.raises(NotFoundError):

@@ -30,6 +30,7 @@ from tests.registry.server import (
     flip,
     silent,
     slow,
+    stall,
     status,
     wrong_length,
 )
@@ -80,6 +81,7 @@ def nothing_kept(blobs):
         [endless()],
         [slow(10, 0.02)],
         [silent(1.0)],
+        [stall(1_000_000, 1.0)],
     ],
 )
 @pytest.mark.parametrize("ranges", [True, False])
