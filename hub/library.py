@@ -108,12 +108,11 @@ def open_version(place: str | Path, progress: Progress | None = None) -> OpenedV
     if directory.is_dir():
         return OpenedVersion(directory, None)
     try:
-        reference = Reference.parse(str(place))
-    except InvalidReferenceError as problem:
+        version = catalogue().pull(Reference.parse(str(place)), progress=progress)
+    except (InvalidReferenceError, NotFoundError) as problem:
         raise NotFoundError(
-            f"there is no directory {place}", "Give a directory that exists, or a name."
+            f"'{place}' is no directory, and {problem.message}", problem.hint
         ) from problem
-    version = catalogue().pull(reference, progress=progress)
     return OpenedVersion(version.path, version)
 
 
