@@ -67,7 +67,7 @@ def measure_errors_by_type(
     """Compare predictions with labels for each configuration type that the file names."""
     errors = {}
     for config_type in sorted(set(structures.config_types.tolist()) - {""}):
-        chosen = np.flatnonzero(structures.config_types == config_type)
+        chosen = np.flatnonzero(structures.config_types == config_type).tolist()
         errors[config_type] = measure_errors(
             structures.select(chosen),
             np.asarray(energies)[chosen],

@@ -85,7 +85,7 @@ def predict_probe(
     for atoms in structures:
         graph = build_graph(atoms, config.type_names, config.r_max).to(device)
         output = model(collate([graph]))
-        energies.append(float(output[AtomicDataDict.TOTAL_ENERGY_KEY]))
+        energies.append(float(output[AtomicDataDict.TOTAL_ENERGY_KEY].detach()))
         forces.append(output[AtomicDataDict.FORCE_KEY].detach().cpu().numpy())
     model.train(was_training)
     return Probe(tuple(structures), tuple(energies), tuple(forces))

@@ -1,0 +1,121 @@
+"""What a model predicts for a structure set, and where its zero of energy lies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hub.errors import IncompatibleModelError
+from hub.evaluation.metrics import measure_errors
+from hub.structures.graphs import build_graphs
+from hub.structures.reference_energies import fit_energy_shift
+from hub.training.loss import predict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hub.models.loading import Model
+    from hub.structures.reference_energies import ReferenceEnergies
+    from hub.structures.structure_set import StructureSet
+
+_STRUCTURES_AT_ONCE = 50  # whose graphs are in memory together
+_EXPLAINED = 2.0  # a shift that divides the energy error by this is worth saying
+_STRUCTURES_PER_ELEMENT = 3  # with fewer, a shift fits noise
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Predictions for the S structures of a set, in its order.
+
+    Attributes
+    ----------
+    energies
+        (S,) total energies, eV.
+    forces
+        S arrays (n, 3), eV/Å.
+    """
+
+    energies: np.ndarray
+    forces: tuple[np.ndarray, ...]
+
+
+def evaluate(
+    model: Model,
+    structures: StructureSet,
+    progress: Callable[[int, int | None], None] | None = None,
+) -> Predictions:
+    """Predict energies and forces; labels are not looked at.
+
+    Parameters
+    ----------
+    model
+        On the device and in the precision that it is to compute with.
+    structures
+        S structures.
+    progress
+        Called with the number of structures done, and of all.
+
+    Raises
+    ------
+    IncompatibleModelError
+        If a structure holds an element that the model does not know.
+    """
+    _require_elements(structures, model.config.type_names)
+    energies, forces = [], []
+    for start in range(0, len(structures), _STRUCTURES_AT_ONCE):
+        stop = min(start + _STRUCTURES_AT_ONCE, len(structures))
+        part = structures.select(np.arange(start, stop))
+        graphs = build_graphs(part, model.config.type_names, model.config.r_max)
+        part_energies, part_forces = predict(
+            model.network, [graph.to(model.device) for graph in graphs]
+        )
+        energies.append(part_energies.numpy())
+        forces += [item.numpy() for item in part_forces]
+        if progress is not None:
+            progress(stop, len(structures))
+    return Predictions(np.concatenate([np.empty(0), *energies]), tuple(forces))
+
+
+def align_energy_zero(
+    structures: StructureSet, predictions: Predictions
+) -> tuple[ReferenceEnergies, Predictions]:
+    """Fit the shifts per element that take the predictions to the labels' zero of energy.
+
+    Returns
+    -------
+    The shifts in eV/atom, and the predictions with shifted energies.
+
+    Raises
+    ------
+    DataError
+        If no structure has an energy.
+    """
+    shifts = fit_energy_shift(structures, predictions.energies)
+    return shifts, Predictions(predictions.energies + shifts.of(structures), predictions.forces)
+
+
+def energy_zeros_differ(structures: StructureSet, raw: Predictions, shifted: Predictions) -> bool:
+    """Whether a shift per element, fitted to enough structures, explains most of the error."""
+    labelled = int(np.isfinite(structures.energies).sum())
+    if labelled < _STRUCTURES_PER_ELEMENT * len(structures.elements):
+        return False
+    before, after = (
+        measure_errors(structures, item.energies, item.forces).energy_rmse
+        for item in (raw, shifted)
+    )
+    return before > _EXPLAINED * after
+
+
+def _require_elements(structures: StructureSet, type_names: tuple[str, ...]) -> None:
+    unknown = [symbol for symbol in structures.elements if symbol not in type_names]
+    if not unknown:
+        return
+    columns = [structures.elements.index(symbol) for symbol in unknown]
+    first = int(structures.composition[:, columns].any(axis=1).argmax())
+    raise IncompatibleModelError(
+        f"the model knows {', '.join(type_names)}, but {structures.where(first)} "
+        f"({structures.formula(first)}) contains {', '.join(unknown)}",
+        hint="Choose a model that covers these elements (`hub list`), or leave them out.",
+    )

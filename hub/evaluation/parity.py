@@ -1,0 +1,110 @@
+"""Parity plots: predictions against labels, energies beside forces."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hub.evaluation.metrics import measure_errors
+from registry.files import replacing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from matplotlib.axes import Axes
+
+    from hub.evaluation.evaluate import Predictions
+    from hub.structures.structure_set import StructureSet
+
+FILE_NAME = "parity.png"
+
+_PANEL = 4.2  # inches
+_DOTS_PER_INCH = 150
+_BINS = 70
+_DENSE = 2000  # points from which on their density is shown instead of themselves
+
+
+def parity_plot(path: Path, series: Mapping[str, Predictions], structures: StructureSet) -> None:
+    """Plot energies per atom and force components against their labels as a PNG.
+
+    Parameters
+    ----------
+    path
+        The file to write, whole or not at all.
+    series
+        Label (``before``, ``after``; may be empty) to predictions, a row of panels each.
+    structures
+        With labels; what has none is left out.
+
+    Raises
+    ------
+    StorageError
+        If the disk is full or cannot be written.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(2 * _PANEL, len(series) * _PANEL), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(len(series), 2, squeeze=False)
+    sizes = structures.n_atoms
+    for (energy_axes, force_axes), (label, predictions) in zip(axes, series.items(), strict=True):
+        errors = measure_errors(structures, predictions.energies, predictions.forces)
+        _panel(
+            energy_axes,
+            structures.energies / sizes,
+            predictions.energies / sizes,
+            _title(label, f"energy RMSE {errors.energy_rmse:.1f} meV/atom"),
+            ("energy", "eV/atom"),
+        )
+        _panel(
+            force_axes,
+            structures.forces.ravel(),
+            np.concatenate(predictions.forces).ravel(),
+            _title(label, f"force RMSE {errors.force_rmse:.3f} eV/Å"),
+            ("force component", "eV/Å"),
+        )
+    with replacing(path, path.parent) as temporary:
+        figure.savefig(temporary, format="png", dpi=_DOTS_PER_INCH)
+
+
+def _title(label: str, errors: str) -> str:
+    return f"{label}: {errors}" if label else errors
+
+
+def _panel(
+    axes: Axes,
+    labels: np.ndarray,
+    predictions: np.ndarray,
+    title: str,
+    quantity: tuple[str, str],
+) -> None:
+    """Draw one panel: points, or where there are many their density, along the diagonal."""
+    name, unit = quantity
+    shown = np.isfinite(labels) & np.isfinite(predictions)
+    axes.set(xlabel=f"reference {name} ({unit})", ylabel=f"predicted {name} ({unit})")
+    axes.set_aspect("equal")
+    if not shown.any():
+        axes.set_title(f"no {name} labels", fontsize="medium")
+        return
+    axes.set_title(title, fontsize="medium")
+    x, y = labels[shown], predictions[shown]
+    low, high = min(x.min(), y.min()), max(x.max(), y.max())
+    margin = 0.05 * (high - low) or 0.5
+    low, high = low - margin, high + margin
+    axes.plot([low, high], [low, high], color="0.6", linewidth=1, zorder=0)
+    if shown.sum() > _DENSE:
+        axes.hexbin(
+            x,
+            y,
+            gridsize=_BINS,
+            extent=(low, high, low, high),
+            bins="log",
+            mincnt=1,
+            cmap="viridis",
+        )
+    else:
+        axes.scatter(x, y, s=14, alpha=0.5, linewidths=0, color="tab:blue")
+    axes.set(xlim=(low, high), ylim=(low, high))
