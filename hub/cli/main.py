@@ -19,6 +19,7 @@ COMMANDS = {
     "show": "hub.cli.show",
     "pull": "hub.cli.pull",
     "check": "hub.cli.check",
+    "finetune": "hub.cli.finetune",
     "verify": "hub.cli.verify",
     "cache": "hub.cli.cache",
     "registry": "hub.cli.registry",

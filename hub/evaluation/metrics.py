@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -35,7 +35,15 @@ class Errors:
 
     def to_dict(self) -> dict[str, float | None]:
         """Return a dictionary for JSON, None standing for NaN."""
-        return {name: None if np.isnan(value) else value for name, value in asdict(self).items()}
+        return {
+            name: None if np.isnan(value) else round(value, 6)
+            for name, value in asdict(self).items()
+        }
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> Self:
+        """Read what :meth:`to_dict` returned."""
+        return cls(**{name: np.nan if value is None else value for name, value in content.items()})
 
 
 def measure_errors(

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
 from hub.devices import choose_device
+from hub.errors import IncompatibleModelError
 from hub.library import open_version
 from hub.models.checkpoint import read_model
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from hub.library import OpenedVersion
     from hub.models.config import ModelConfig
     from registry.transfer import Progress
 
 # A run folder holds its model in this folder, laid out as it will be published.
 MODEL_FOLDER = "model"
+
+_DTYPES = {"float64": torch.float64, "float32": torch.float32}
 
 
 @dataclass(frozen=True)
@@ -81,10 +85,11 @@ def load_model(
     ModelError
         If files are damaged or stored predictions are not reproduced.
     IncompatibleModelError
-        If the device is not there, or a newer release wrote the model.
+        If the device or the precision is not there, or a newer release wrote the model.
     """
+    if dtype not in _DTYPES:
+        raise IncompatibleModelError(f"models compute in {' or '.join(_DTYPES)}, not in {dtype!r}")
+    computed_on = choose_device(device)
     directory = open_model(place, progress).path
-    network, config = read_model(
-        directory, dtype=getattr(torch, dtype), device=choose_device(device)
-    )
+    network, config = read_model(directory, dtype=_DTYPES[dtype], device=computed_on)
     return Model(network, config, directory)

@@ -107,6 +107,11 @@ class Trainer:
             or self.progress.epochs_without_gain >= self.recipe.patience
         )
 
+    @property
+    def best_metrics(self) -> dict[str, Any]:
+        """The metrics of the epoch whose weights were kept."""
+        return self.progress.history[self.progress.best_epoch - 1]
+
     def run(
         self,
         on_epoch: Callable[[EpochMetrics], None] | None = None,
@@ -174,11 +179,12 @@ class Trainer:
         loss.backward()
         limit = self.recipe.max_gradient_norm or math.inf
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, limit)
-        if not (math.isfinite(float(loss)) and math.isfinite(float(norm))):
+        value = float(loss.detach())
+        if not (math.isfinite(value) and math.isfinite(float(norm))):
             return math.nan
         self.optimizer.step()
         self.average.update()
-        return float(loss)
+        return value
 
     def _set_learning_rate(self, step: int) -> None:
         rate = self.recipe.learning_rate * self.progress.rate_factor

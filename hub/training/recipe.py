@@ -105,17 +105,17 @@ DEFAULT = Recipe(
     learning_rate=0.002,
     schedule="cosine",
     batch_size=5,
-    max_epochs=100,
-    patience=100,
+    max_epochs=60,
+    patience=30,
     min_delta=0.0,
-    energy_weight=4.0,
+    energy_weight=40.0,
     ema_decay=0.99,
     max_gradient_norm=10.0,
 )
 
 # A model that starts from random weights needs a higher rate and longer to get anywhere.
 DEFAULT_FROM_SCRATCH = DEFAULT.with_changes(
-    name="default-from-scratch", learning_rate=0.01, max_epochs=200, patience=200
+    name="default-from-scratch", learning_rate=0.01, max_epochs=200, patience=50
 )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from hub.errors import TrainingError
+from registry.files import replacing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,9 +18,8 @@ FILE_NAME = "training-state.pt"
 
 def save_state(directory: Path, state: dict[str, Any]) -> None:
     """Write the state beside the old one, then put it in its place."""
-    part = directory / f"{FILE_NAME}.part"
-    torch.save(state, part)
-    part.replace(directory / FILE_NAME)
+    with replacing(directory / FILE_NAME, directory) as part:
+        torch.save(state, part)
 
 
 def load_state(directory: Path) -> dict[str, Any] | None:

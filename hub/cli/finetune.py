@@ -1,0 +1,79 @@
+"""``hub finetune``: from a few DFT structures to a potential."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hub.cli import output
+from hub.cli.arguments import complete_names, json_option
+
+if TYPE_CHECKING:
+    from hub.training.job import Job
+
+DEFAULT_MODEL = "c-ace-pretrained"
+
+
+@click.command(name="finetune", short_help="Fine-tune a model on your DFT data.")
+@click.option("--data", multiple=True, metavar="FILE", help="Structures with energies and forces.")
+@click.option(
+    "--model",
+    metavar="NAME",
+    shell_complete=complete_names,
+    help=f"What to start from: a name, run folder or model directory. [{DEFAULT_MODEL}]",
+)
+@click.option("--test", multiple=True, metavar="FILE", help="Held-out structures to judge by.")
+@click.option("--n-train", type=click.IntRange(min=1), help="Train on so many of them, at random.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="A new run folder.")
+@click.option("--recipe", type=click.Choice(["default", "paper"]), default="default")
+@click.option("--epochs", type=click.IntRange(min=1), help="At most so many passes over the data.")
+@click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True))
+@click.option("--batch-size", type=click.IntRange(min=1), help="Structures in one step.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option(
+    "--seeds", type=click.IntRange(min=1), default=1, metavar="K", help="Train K times; keep the best."
+)
+@click.option("--from-scratch", is_flag=True, help="Start from random weights: the baseline.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 ...")
+@click.option("--energy-key", metavar="KEY", help="Entry to take as total energy (eV).")
+@click.option("--forces-key", metavar="KEY", help="Entry to take as forces (eV/Å).")
+@click.option(
+    "--resume", type=click.Path(path_type=Path), metavar="DIR", help="Go on with this run folder."
+)
+@json_option
+def command(resume: Path | None, out: Path | None, seeds: int, as_json: bool, **given: Any) -> None:
+    """Fine-tune a pre-trained model on your own structures, on the GPU where there is one.
+
+    Prints what it is going to do, trains, and writes a run folder with the model, its card, the
+    errors before and after, predictions and plots. Killed at any moment, it goes on where it was
+    with --resume.
+    """
+    from hub.cli.training_output import TrainingOutput, print_results
+    from hub.devices import keep_freed_memory
+    from hub.training.finetune import finetune_seeds, resume_run
+
+    keep_freed_memory()
+    reporter = TrainingOutput()
+    if resume is not None:
+        if given["data"] or out is not None:
+            raise click.UsageError("--resume takes everything from the run folder")
+        folder, results = resume, resume_run(resume, reporter)
+    else:
+        folder, results = finetune_seeds(_job(given), seeds, out, reporter)
+    if as_json:
+        output.result_json({"folder": str(folder), **results})
+    else:
+        print_results(folder, results)
+
+
+def _job(given: dict[str, Any]) -> Job:
+    from hub.training.job import Job
+
+    if not given["data"]:
+        raise click.UsageError("Missing option '--data'.")
+    given["max_epochs"] = given.pop("epochs")
+    if given["model"] is None:
+        given["model"] = "" if given["from_scratch"] else DEFAULT_MODEL
+    return Job(**given)

@@ -1,0 +1,25 @@
+"""Build, load, save, convert, use and export models.
+
+The names below are imported when first used: a configuration can be read without torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hub.models.ase_calculator import calculator
+    from hub.models.loading import Model, load_model
+
+_HOMES = {
+    "Model": "hub.models.loading",
+    "calculator": "hub.models.ase_calculator",
+    "load_model": "hub.models.loading",
+}
+
+__all__ = ["Model", "calculator", "load_model"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'hub.models' has no attribute {name!r}")

@@ -1,0 +1,99 @@
+"""A model as an ASE calculator."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ase.calculators.calculator import Calculator, all_changes
+from ase.stress import full_3x3_to_voigt_6_stress
+from nequip.data import AtomicDataDict
+
+from hub.models.loading import load_model
+from hub.structures.graphs import build_graph, collate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from ase import Atoms
+
+    from hub.models.loading import Model
+
+
+class ModelCalculator(Calculator):  # type: ignore[misc]
+    """Energies (eV), forces (eV/Å) and stresses (eV/Å^3) of ASE structures, by a model.
+
+    There is a stress only where there is a volume: with a cell of three vectors, along one of
+    which at least the structure repeats. For a slab the volume includes the vacuum.
+    """
+
+    implemented_properties: ClassVar[list[str]] = [
+        "energy",
+        "free_energy",
+        "energies",
+        "forces",
+        "stress",
+    ]
+
+    def __init__(self, model: Model, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.model = model
+
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: Sequence[str] = ("energy",),
+        system_changes: Sequence[str] = all_changes,
+    ) -> None:
+        """Compute everything at once, as ASE's calculators do.
+
+        Raises
+        ------
+        IncompatibleModelError
+            If a structure holds an element that the model does not know.
+        """
+        super().calculate(atoms, properties, system_changes)
+        config = self.model.config
+        graph = build_graph(self.atoms, config.type_names, config.r_max)
+        output = {
+            name: value.detach().cpu().double().numpy()
+            for name, value in self.model.network(collate([graph.to(self.model.device)])).items()
+        }
+        energy = output[AtomicDataDict.TOTAL_ENERGY_KEY].item()
+        self.results = {
+            "energy": energy,
+            "free_energy": energy,
+            "energies": output[AtomicDataDict.PER_ATOM_ENERGY_KEY].reshape(-1),
+            "forces": output[AtomicDataDict.FORCE_KEY],
+        }
+        if self.atoms.pbc.any() and self.atoms.cell.rank == 3:
+            stress = output[AtomicDataDict.STRESS_KEY].reshape(3, 3)
+            self.results["stress"] = full_3x3_to_voigt_6_stress(stress)
+
+
+def calculator(
+    place: str | Path, device: str = "auto", dtype: str = "float64", **settings: Any
+) -> ModelCalculator:
+    """Load a model as an ASE calculator.
+
+    Parameters
+    ----------
+    place
+        A reference (``c-ace-pretrained``, ``name@1.2.0``), a run folder or a model directory.
+    device
+        ``cpu``, ``cuda``, or ``auto`` for the GPU where there is one.
+    dtype
+        ``float64``, or ``float32`` for speed.
+    **settings
+        For ASE's ``Calculator``, such as ``label``.
+
+    Raises
+    ------
+    NotFoundError, OfflineError, IntegrityError
+        As pulling does.
+    ModelError
+        If files are damaged or stored predictions are not reproduced.
+    IncompatibleModelError
+        If the device is not there, or a newer release wrote the model.
+    """
+    return ModelCalculator(load_model(place, device=device, dtype=dtype), **settings)

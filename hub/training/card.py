@@ -1,0 +1,134 @@
+"""The card of a trained model: what it is, where it came from, how good it is."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import hub
+from hub.devices import device_name
+from hub.evaluation.tables import ALL
+from hub.models.config import UNITS
+from registry.cards import FILE_NAME, join_front_matter
+
+if TYPE_CHECKING:
+    from hub.training.loop import Progress
+    from hub.training.preparation import Preparation
+
+_PACKAGES = ("nequip", "e3nn", "torch", "ase", "numpy")
+
+
+def write_card(directory: Path, preparation: Preparation, results: dict[str, Any]) -> None:
+    """Write the card of a trained model beside its weights.
+
+    Licence and description are the publisher's to give; the rest is filled in.
+    """
+    front_matter = _front_matter(preparation, results)
+    text = join_front_matter(front_matter, _body(front_matter, results))
+    (directory / FILE_NAME).write_text(text, encoding="utf-8")
+
+
+def software_versions() -> dict[str, str]:
+    """Return the versions of what computed a result."""
+    versions = {"python": platform.python_version(), "mlip-hub": hub.__version__}
+    return versions | {name: version(name) for name in _PACKAGES}
+
+
+def lineage(preparation: Preparation, progress: Progress) -> dict[str, Any]:
+    """Return what a training was made of: parent, data, recipe, software, hardware."""
+    job, structures = preparation.job, preparation.data.read.structures
+    opened = preparation.parent
+    parent: dict[str, Any] | None = None
+    if opened is not None and opened.version is not None:
+        manifest = opened.version.manifest
+        parent = {
+            "name": manifest.name,
+            "version": manifest.version,
+            "digest": opened.version.digest,
+            "relation": "fine-tuned",
+        }
+    elif opened is not None:
+        parent = {"directory": str(opened.path)}
+    return {
+        "parent": parent,
+        "data": {
+            "files": [Path(name).name for name in structures.sources],
+            "sha256": structures.digest(),
+            "train_sha256": preparation.train.digest(),
+            "n_train": len(preparation.train),
+            "n_validation": len(preparation.validation),
+            "energy_key": preparation.data.read.energy_key,
+            "forces_key": preparation.data.read.forces_key,
+        },
+        "energy_shift_eV_per_atom": preparation.shift.energies,
+        "recipe": vars(preparation.recipe),
+        "seed": job.seed,
+        "epochs": progress.epoch,
+        "best_epoch": progress.best_epoch,
+        "device": device_name(preparation.device),
+        "versions": software_versions(),
+    }
+
+
+def _front_matter(preparation: Preparation, results: dict[str, Any]) -> dict[str, Any]:
+    config, training = preparation.config, results["training"]
+    parent = training["parent"] or {}
+    content: dict[str, Any] = {
+        "kind": "model",
+        "description": _description(preparation, parent),
+        "library_name": "nequip",
+        "tags": ["interatomic-potential", "nequip", *config.type_names],
+    }
+    if "name" in parent:
+        content["base_model"] = parent["name"]
+    return content | {
+        "model": {
+            "elements": list(config.type_names),
+            "cutoff": config.r_max,
+            "units": dict(UNITS),
+            "avg_num_neighbors": config.avg_num_neighbors,
+            "energy_reference": config.energy_reference,
+        },
+        "training": training,
+        "measured_errors": results["errors"],
+    }
+
+
+def _description(preparation: Preparation, parent: dict[str, Any]) -> str:
+    files = [Path(name).name for name in preparation.train.sources]
+    data = files[0] if len(files) == 1 else f"{len(files)} files"
+    start = "trained from scratch" if not parent else "fine-tuned"
+    of = f"{parent['name']} " if "name" in parent else "A model "
+    of = "A model " if not parent else of
+    return f"{of}{start} on {len(preparation.train)} structures of {data}"
+
+
+def _body(front_matter: dict[str, Any], results: dict[str, Any]) -> str:
+    """Write the part for people."""
+    errors, training = results["errors"], results["training"]
+    rows = [
+        f"| {name} | {_number(row[ALL]['energy_rmse'], 1)} | {_number(row[ALL]['force_rmse'], 3)} |"
+        for name, row in (("before training", errors["before"]), ("this model", errors["after"]))
+        if row is not None
+    ]
+    table = "\n".join(
+        ["| | energy, meV/atom | forces, eV/Å |", "|---|---|---|", *rows],
+    )
+    elements = ", ".join(front_matter["model"]["elements"])
+    return (
+        f"# {front_matter['description']}\n\n"
+        f"A NequIP potential for {elements}, cutoff {front_matter['model']['cutoff']} Å. Energies "
+        f"are in eV, their zero is {front_matter['model']['energy_reference']}.\n\n"
+        f"Root-mean-square errors on {errors['n_structures']} structures of the "
+        f"{errors['set']} set:\n\n{table}\n\n"
+        f"Trained on {training['data']['n_train']} structures with the recipe "
+        f"`{training['recipe']['name']}`, seed {training['seed']}; epoch "
+        f"{training['best_epoch']} of {training['epochs']} was the best by the force error on "
+        f"{training['data']['n_validation']} validation structures.\n"
+    )
+
+
+def _number(value: float | None, decimals: int) -> str:
+    return "-" if value is None else f"{value:.{decimals}f}"

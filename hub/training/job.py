@@ -1,0 +1,103 @@
+"""What a person asked for, as it is kept in the run folder."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields, replace
+from typing import TYPE_CHECKING, Self
+
+from hub.errors import TrainingError
+from hub.training.recipe import Recipe, choose_recipe
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FILE_NAME = "run.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training, fully described.
+
+    Attributes
+    ----------
+    data
+        Files, or patterns, of labelled structures.
+    model
+        Reference, run folder or model directory to start from. With `from_scratch` only its
+        architecture is taken, or the default one if empty.
+    test
+        Files of held-out structures.
+    n_train
+        How many structures to train on; all but the validation set if None.
+    recipe
+        ``default`` or ``paper``.
+    max_epochs, learning_rate, batch_size
+        Replace the recipe's if not None.
+    from_scratch
+        Start from random weights.
+    device
+        ``auto``, ``cpu``, ``cuda`` ...
+    seed
+        Decides the split, the order of the structures and random weights.
+    energy_key, forces_key
+        Names of the labels; found by looking if None.
+    """
+
+    data: tuple[str, ...]
+    model: str = "c-ace-pretrained"
+    test: tuple[str, ...] = ()
+    n_train: int | None = None
+    recipe: str = "default"
+    max_epochs: int | None = None
+    learning_rate: float | None = None
+    batch_size: int | None = None
+    from_scratch: bool = False
+    device: str = "auto"
+    seed: int = 0
+    energy_key: str | None = None
+    forces_key: str | None = None
+
+    def with_seed(self, seed: int) -> Self:
+        """Return the same job with another seed."""
+        return replace(self, seed=seed)
+
+    def resolved_recipe(self) -> Recipe:
+        """Return the recipe with this job's changes."""
+        recipe = choose_recipe(self.recipe, from_scratch=self.from_scratch)
+        return recipe.with_changes(
+            max_epochs=self.max_epochs,
+            learning_rate=self.learning_rate,
+            batch_size=self.batch_size,
+        )
+
+    def write(self, directory: Path) -> None:
+        """Write as ``run.json``."""
+        text = json.dumps({"format": FORMAT, **asdict(self)}, indent=2, ensure_ascii=False) + "\n"
+        (directory / FILE_NAME).write_text(text, encoding="utf-8")
+
+    @classmethod
+    def read(cls, directory: Path) -> Self:
+        """Read ``run.json``.
+
+        Raises
+        ------
+        TrainingError
+            If the directory is no run folder, or the file is damaged.
+        """
+        path = directory / FILE_NAME
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise TrainingError(
+                f"{directory} is no run folder: {FILE_NAME} is missing",
+                hint="Name the folder that `hub finetune` printed when it started.",
+            ) from None
+        except (OSError, ValueError) as error:
+            raise TrainingError(f"{path} cannot be read: {error}") from error
+        known = {item.name for item in fields(cls)}
+        if content.pop("format", None) != FORMAT or set(content) != known:
+            raise TrainingError(f"{path} was not written by this release, or is damaged")
+        content["data"], content["test"] = tuple(content["data"]), tuple(content["test"])
+        return cls(**content)

@@ -1,0 +1,246 @@
+"""From a job to everything that training needs: data, split, model, energy zero."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from hub.devices import choose_device
+from hub.errors import DataError, TrainingError
+from hub.models.architecture import build_model
+from hub.models.checkpoint import read_model, set_energy_scales, set_energy_shifts
+from hub.models.config import ModelConfig, read_config
+from hub.models.loading import open_model
+from hub.models.tensor_product import accelerate
+from hub.structures import read_structures
+from hub.structures.checks import check_structures
+from hub.structures.graphs import Graph, average_neighbors, build_graphs
+from hub.structures.reference_energies import (
+    ReferenceEnergies,
+    fit_energy_shift,
+    fit_reference_energies,
+)
+from hub.structures.splits import Split, split_structures
+from hub.training.loss import predict
+
+if TYPE_CHECKING:
+    from hub.library import OpenedVersion
+    from hub.structures import ReadResult, StructureSet
+    from hub.structures.checks import Finding
+    from hub.training.job import Job
+    from hub.training.recipe import Recipe
+    from hub.training.reporter import Reporter
+
+DEFAULT_CUTOFF = 4.0  # Å, that of the published checkpoints
+_DTYPE = torch.float32
+
+
+@dataclass(frozen=True)
+class Data:
+    """What was read, checked and held out.
+
+    Attributes
+    ----------
+    read
+        All structures of the data files, with the names of their labels.
+    findings
+        Warnings; errors have stopped the job before.
+    test
+        Held-out structures of another file; None if there is no such file.
+    """
+
+    read: ReadResult
+    findings: tuple[Finding, ...]
+    test: StructureSet | None
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """A training that can start.
+
+    Attributes
+    ----------
+    model
+        On the device, with the energy zero of the data; checked against its stored predictions.
+    train, validation, test
+        Structure sets; `test` may be empty.
+    parent
+        Where the model came from; None for random weights.
+    reference_energies
+        Those of the training data, for people.
+    shift
+        What is added to the model's energies per atom of each element.
+    """
+
+    job: Job
+    recipe: Recipe
+    data: Data
+    split: Split
+    train: StructureSet
+    validation: StructureSet
+    test: StructureSet
+    train_graphs: list[Graph]
+    validation_graphs: list[Graph]
+    parent: OpenedVersion | None
+    model: torch.nn.Module
+    config: ModelConfig
+    reference_energies: ReferenceEnergies
+    shift: ReferenceEnergies
+    device: torch.device
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """How many batches an epoch has."""
+        return -(-len(self.train_graphs) // self.recipe.batch_size)
+
+
+def read_data(job: Job, reporter: Reporter) -> Data:
+    """Read and check a job's files.
+
+    Raises
+    ------
+    DataError
+        If they cannot be read, or a check finds an error.
+    """
+    config = _architecture(job)
+    read = read_structures(job.data, job.energy_key, job.forces_key, reporter.counting("reading"))
+    test = None
+    if job.test:
+        keys = (job.energy_key, job.forces_key)
+        test = read_structures(job.test, *keys, reporter.counting("reading the test set")).structures
+    elements = config.type_names if config is not None else None
+    cutoff = config.r_max if config is not None else DEFAULT_CUTOFF
+    findings = check_structures(read.structures, elements, cutoff, reporter.counting("checking"))
+    _stop_on_errors(read.structures, findings)
+    if test is not None:
+        known = elements or read.structures.elements
+        _stop_on_errors(test, check_structures(test, known, cutoff))
+    return Data(read, tuple(findings), test)
+
+
+def _architecture(job: Job) -> ModelConfig | None:
+    """Return the configuration of the model to start from; None for the default architecture."""
+    if job.from_scratch and not job.model:
+        return None
+    return read_config(open_model(job.model).path)
+
+
+def _stop_on_errors(structures: StructureSet, findings: list[Finding]) -> None:
+    errors = [finding for finding in findings if finding.severity == "error"]
+    if not errors:
+        return
+    lines = []
+    for finding in errors:
+        where = ", ".join(structures.where(index) for index in finding.structures[:3])
+        lines.append(f"{finding.code}: {finding.message}" + (f" ({where})" if where else ""))
+    raise DataError(
+        f"{', '.join(structures.sources[:3])} cannot be trained on:\n  " + "\n  ".join(lines),
+        errors[0].advice + " `hub check` lists every structure concerned.",
+    )
+
+
+def hold_out_test(data: Data, job: Job) -> Data:
+    """Fix the test set before several seeds draw their own training sets from the rest."""
+    structures = data.read.structures
+    if data.test is not None:
+        return data
+    split = split_structures(structures, job.n_train, seed=job.seed)
+    if not len(split.test):
+        return data
+    others = np.setdiff1d(np.arange(len(structures)), split.test)
+    read = replace(data.read, structures=structures.select(others))
+    return Data(read, data.findings, structures.select(split.test))
+
+
+def prepare(job: Job, data: Data, reporter: Reporter) -> Preparation:
+    """Split the data, load the model, check it, and give it the data's zero of energy.
+
+    Raises
+    ------
+    DataError
+        If there are too few structures.
+    ModelError
+        If the model does not reproduce its stored predictions.
+    TrainingError
+        If energies or forces are missing altogether.
+    """
+    recipe = job.resolved_recipe()
+    structures = data.read.structures
+    split = split_structures(structures, job.n_train, seed=job.seed, test=data.test)
+    train, validation = structures.select(split.train), structures.select(split.validation)
+    test = data.test if data.test is not None else structures.select(split.test)
+    _require_labels(train, validation)
+    device = choose_device(job.device)
+    config = _architecture(job) or ModelConfig(
+        type_names=structures.elements,
+        r_max=DEFAULT_CUTOFF,
+        avg_num_neighbors=1.0,
+        energy_reference="",
+    )
+    graphs = reporter.counting("building graphs")
+    train_graphs = build_graphs(train, config.type_names, config.r_max, graphs)
+    validation_graphs = build_graphs(validation, config.type_names, config.r_max)
+    references = fit_reference_energies(train)
+    if job.from_scratch:
+        parent, shift = None, references
+        config = config.with_changes(avg_num_neighbors=average_neighbors(train_graphs))
+        model = _random_model(config, job.seed, train).to(device)
+    else:
+        parent = open_model(job.model)
+        model, config = read_model(parent.path, dtype=_DTYPE, device=device)
+        energies, _ = predict(model, [graph.to(device) for graph in train_graphs])
+        shift = fit_energy_shift(train, energies.numpy())
+    files = ", ".join(Path(name).name for name in train.sources)
+    config = config.with_changes(energy_reference=f"that of the training data ({files})")
+    _add_energy_shift(model, shift, config)
+    return Preparation(
+        job=job,
+        recipe=recipe,
+        data=data,
+        split=split,
+        train=train,
+        validation=validation,
+        test=test,
+        train_graphs=train_graphs,
+        validation_graphs=validation_graphs,
+        parent=parent,
+        model=model,
+        config=config,
+        reference_energies=references,
+        shift=shift,
+        device=device,
+    )
+
+
+def _require_labels(train: StructureSet, validation: StructureSet) -> None:
+    """Without forces on either side there is nothing to train on or to stop by."""
+    for name, structures in (("training", train), ("validation", validation)):
+        if not len(structures):
+            raise TrainingError(f"the {name} set is empty", hint="Give more structures.")
+        if np.isnan(structures.forces).all():
+            raise TrainingError(
+                f"no {name} structure has forces", hint="Name them with --forces-key."
+            )
+
+
+def _random_model(config: ModelConfig, seed: int, train: StructureSet) -> torch.nn.Module:
+    """Build a model with random weights, its energies on the scale of the forces."""
+    model = accelerate(build_model(config, seed=seed, dtype=_DTYPE))
+    set_energy_scales(model, float(np.sqrt(np.nanmean(train.forces**2))))
+    return model
+
+
+def _add_energy_shift(
+    model: torch.nn.Module, shift: ReferenceEnergies, config: ModelConfig
+) -> None:
+    """Shift the energies of the elements that occur; others keep theirs."""
+    from hub.models.checkpoint import energy_shifts
+
+    shifts = energy_shifts(model, config)
+    for symbol, value in shift.energies.items():
+        shifts[symbol] += value
+    set_energy_shifts(model, shifts, config)

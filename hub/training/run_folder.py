@@ -1,0 +1,104 @@
+"""Run folders: made for one training, locked while it runs."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+
+from hub.errors import TrainingError
+from registry.files import replacing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DEFAULT_PARENT = "runs"
+RESULTS_NAME = "results.json"
+METRICS_NAME = "metrics.csv"
+PREDICTIONS_NAME = "test-predictions.extxyz"
+PARITY_NAME = "parity.png"
+_LOCK_NAME = ".lock"
+
+
+def create_run_folder(out: Path | None, data: tuple[str, ...]) -> Path:
+    """Make a new folder: `out`, or ``runs/<name of the data>``, numbered if that exists.
+
+    Raises
+    ------
+    TrainingError
+        If `out` exists and is not empty, or cannot be made.
+    """
+    try:
+        if out is not None:
+            out.mkdir(parents=True, exist_ok=True)
+            if any(out.iterdir()):
+                raise TrainingError(
+                    f"{out} is not empty",
+                    hint=f"Go on with `hub finetune --resume {out}`, or name another --out.",
+                )
+            return out
+        stem = Path(data[0]).name.split(".")[0].strip("*?[]") or "run"
+        for number in itertools.count(1):
+            folder = Path(DEFAULT_PARENT) / (stem if number == 1 else f"{stem}-{number}")
+            try:
+                folder.mkdir(parents=True)
+            except FileExistsError:
+                continue
+            return folder
+    except OSError as error:
+        raise TrainingError(f"no run folder can be made: {error}", hint="Name an --out.") from error
+    raise AssertionError  # itertools.count does not end
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a run folder for this process.
+
+    Raises
+    ------
+    TrainingError
+        If another process is training in it.
+    """
+    lock = FileLock(folder / _LOCK_NAME)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise TrainingError(
+            f"another process is training in {folder}", hint="Wait for it, or name another --out."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON beside the file, then put it in its place."""
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    with replacing(path, path.parent) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read what :func:`write_json` wrote.
+
+    Raises
+    ------
+    TrainingError
+        If the file is damaged.
+    """
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise TrainingError(f"{path} cannot be read: {error}") from error
+    return content
+
+
+def read_results(folder: Path) -> dict[str, Any] | None:
+    """Read the results of a finished training, or None if it has not finished."""
+    path = folder / RESULTS_NAME
+    return read_json(path) if path.exists() else None
