@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, cast
 
 from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
@@ -20,23 +20,17 @@ if TYPE_CHECKING:
     from hub.models.loading import Model
 
 
-class ModelCalculator(Calculator):  # type: ignore[misc]
+class ModelCalculator(Calculator):
     """Energies (eV), forces (eV/Å) and stresses (eV/Å^3) of ASE structures, by a model.
 
     There is a stress only where there is a volume: with a cell of three vectors, along one of
     which at least the structure repeats. For a slab the volume includes the vacuum.
     """
 
-    implemented_properties: ClassVar[list[str]] = [
-        "energy",
-        "free_energy",
-        "energies",
-        "forces",
-        "stress",
-    ]
+    implemented_properties = ["energy", "free_energy", "energies", "forces", "stress"]  # noqa: RUF012
 
     def __init__(self, model: Model, **settings: Any) -> None:
-        super().__init__(**settings)
+        super().__init__(**settings)  # type: ignore[no-untyped-call]
         self.model = model
 
     def calculate(
@@ -52,9 +46,10 @@ class ModelCalculator(Calculator):  # type: ignore[misc]
         IncompatibleModelError
             If a structure holds an element that the model does not know.
         """
-        super().calculate(atoms, properties, system_changes)
+        super().calculate(atoms, properties, system_changes)  # type: ignore[no-untyped-call]
+        copied = cast("Atoms", self.atoms)
         config = self.model.config
-        graph = build_graph(self.atoms, config.type_names, config.r_max)
+        graph = build_graph(copied, config.type_names, config.r_max)
         output = {
             name: value.detach().cpu().double().numpy()
             for name, value in self.model.network(collate([graph.to(self.model.device)])).items()
@@ -66,9 +61,9 @@ class ModelCalculator(Calculator):  # type: ignore[misc]
             "energies": output[AtomicDataDict.PER_ATOM_ENERGY_KEY].reshape(-1),
             "forces": output[AtomicDataDict.FORCE_KEY],
         }
-        if self.atoms.pbc.any() and self.atoms.cell.rank == 3:
+        if copied.pbc.any() and copied.cell.rank == 3:
             stress = output[AtomicDataDict.STRESS_KEY].reshape(3, 3)
-            self.results["stress"] = full_3x3_to_voigt_6_stress(stress)
+            self.results["stress"] = full_3x3_to_voigt_6_stress(stress)  # type: ignore[no-untyped-call]
 
 
 def calculator(

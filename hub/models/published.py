@@ -127,7 +127,7 @@ def convert(state: dict[str, torch.Tensor], config: ModelConfig) -> torch.nn.Mod
 
 
 def _refuse_rescaling(state: dict[str, torch.Tensor]) -> None:
-    """The published models neither scale nor shift energies; anything else is another model."""
+    """Refuse scales and shifts: the published models have none, so it would be another model."""
     scales, shifts = state["per_species_rescale.scales"], state["per_species_rescale.shifts"]
     if (
         state["scale_by"].numel()
