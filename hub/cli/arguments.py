@@ -29,3 +29,19 @@ def complete_names(
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+energy_key_option = click.option(
+    "--energy-key", metavar="KEY", help="Entry to take as total energy (eV)."
+)
+forces_key_option = click.option(
+    "--forces-key", metavar="KEY", help="Entry to take as forces (eV/Å)."
+)
+device_option = click.option(
+    "--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 ..."
+)
+dtype_option = click.option(
+    "--dtype",
+    type=click.Choice(["float64", "float32"]),
+    default="float64",
+    show_default=True,
+    help="Precision; float32 is faster.",
+)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hub.cli import output
+from hub.cli.arguments import energy_key_option, forces_key_option, json_option
 from hub.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -21,9 +22,9 @@ _DEFAULT_CUTOFF = 4.0  # Å
 @click.command(name="check", short_help="Check DFT files for what spoils training.")
 @click.argument("files", nargs=-1, required=True)
 @click.option("--model", "reference", metavar="NAME", help="Also check that this model fits.")
-@click.option("--energy-key", metavar="KEY", help="Entry to take as total energy (eV).")
-@click.option("--forces-key", metavar="KEY", help="Entry to take as forces (eV/Å).")
-@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@energy_key_option
+@forces_key_option
+@json_option
 def command(
     files: tuple[str, ...],
     reference: str | None,

@@ -19,7 +19,7 @@ from hub.cli.arguments import (
 from hub.cli.progress import progress_bar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable
 
     from hub.evaluation import Errors, Predictions
     from hub.structures import ReadResult, StructureSet
@@ -30,12 +30,24 @@ _AS_IT_IS, _SHIFTED = "as it is", "shifted"
 
 @click.command(name="evaluate", short_help="Measure a model's errors on labelled structures.")
 @click.argument("model", shell_complete=complete_names)
-@click.option("--data", "files", metavar="FILE", multiple=True, required=True, help="Labelled structures; may be repeated, or a pattern in quotes.")
+@click.option(
+    "--data",
+    "files",
+    metavar="FILE",
+    multiple=True,
+    required=True,
+    help="Labelled structures; may be repeated, or a pattern in quotes.",
+)
 @energy_key_option
 @forces_key_option
 @device_option
 @dtype_option
-@click.option("--out", metavar="DIR", type=click.Path(file_okay=False, path_type=Path), help="Write predictions.extxyz and parity.png into this directory.")
+@click.option(
+    "--out",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write predictions.extxyz and parity.png into this directory.",
+)
 @json_option
 def command(
     model: str,
@@ -60,12 +72,13 @@ def command(
         errors_by_group,
         evaluate,
     )
-    from hub.models import load_model
+    from hub.models.loading import load_model, open_model
 
     with progress_bar("reading") as progress:
         read = _read(files, energy_key, forces_key, progress)
     with progress_bar("pulling", in_bytes=True) as progress:
-        loaded = load_model(model, device=device, dtype=dtype, progress=progress)
+        opened = open_model(model, progress)
+    loaded = load_model(opened.path, device=device, dtype=dtype)
     structures = read.structures
     with progress_bar("predicting") as progress:
         predictions = evaluate(loaded, structures, progress)
@@ -74,12 +87,91 @@ def command(
     if read.energy_key:
         fitted, shifted = align_energy_zero(structures, predictions)
         if energy_zeros_differ(structures, predictions, shifted):
-            shifts, series = fitted, {**series, _SHIFTED: shifted}
+            shifts, series[_SHIFTED] = fitted, shifted
     errors = {label: errors_by_group(structures, each) for label, each in series.items()}
     if out is not None:
         _write(out, structures, series)
+    named = str(opened.version.reference) if opened.version else str(opened.path)
     if as_json:
-        output.result_json(_report(model, read, errors, shifts))
+        output.result_json(_report(named, read, errors, shifts))
         return
-    _print_summary(model, read, shifts)
+    for line in _summary(named, read, shifts):
+        output.message(line)
     output.result_table(*error_table(errors if shifts else {"": errors[_AS_IT_IS]}))
+    if out is not None:
+        output.message(f"predictions and plots are in {out}")
+
+
+def _read(
+    files: tuple[str, ...],
+    energy_key: str | None,
+    forces_key: str | None,
+    progress: Callable[[int, int | None], None] | None,
+) -> ReadResult:
+    """Read structures that have energies, forces or both."""
+    from hub.errors import DataError
+    from hub.structures import read_structures
+
+    read = read_structures(files, energy_key, forces_key, progress, require_labels=False)
+    if not (read.energy_key or read.forces_key):
+        raise DataError(
+            f"no energies and no forces found in {', '.join(files)}",
+            "Name them with --energy-key and --forces-key; `hub check` lists what is there.",
+        )
+    return read
+
+
+def _write(out: Path, structures: StructureSet, series: dict[str, Predictions]) -> None:
+    """Write the predictions as the model makes them, and all series as plots."""
+    from hub.evaluation import parity, parity_plot, predictions_file, write_predictions
+
+    write_predictions(out / predictions_file.FILE_NAME, structures, series[_AS_IT_IS])
+    plots = series if len(series) > 1 else {"": series[_AS_IT_IS]}
+    parity_plot(out / parity.FILE_NAME, plots, structures)
+
+
+def _report(
+    model: str,
+    read: ReadResult,
+    errors: dict[str, dict[str, Errors]],
+    shifts: ReferenceEnergies | None,
+) -> dict[str, Any]:
+    def rows(label: str) -> dict[str, Any] | None:
+        if label not in errors:
+            return None
+        return {group: each.to_dict() for group, each in errors[label].items()}
+
+    return {
+        "model": model,
+        "files": list(read.structures.sources),
+        "energy_key": read.energy_key,
+        "forces_key": read.forces_key,
+        "notes": list(read.notes),
+        "units": {"energy": "meV/atom", "forces": "eV/Å"},
+        "errors": rows(_AS_IT_IS),
+        "energy_shift_eV_per_atom": shifts.energies if shifts else None,
+        "errors_shifted": rows(_SHIFTED),
+    }
+
+
+def _summary(model: str, read: ReadResult, shifts: ReferenceEnergies | None) -> list[str]:
+    labels = [
+        f"{name} (eV)" if unit == "energy" else f"{name} (eV/Å)"
+        for unit, name in (("energy", read.energy_key), ("forces", read.forces_key))
+        if name
+    ]
+    lines = [
+        f"model:   {model}",
+        f"data:    {len(read.structures)} structures in {', '.join(read.structures.sources)}",
+        f"labels:  {', '.join(labels)}",
+        *(f"note:    {note}" for note in read.notes),
+    ]
+    if shifts:
+        values = ", ".join(f"{symbol} {shift:+.4f}" for symbol, shift in shifts.energies.items())
+        lines += [
+            "warning: model and data count energies from different zeros. Shifts fitted to these",
+            f"         data, {values} eV/atom, explain most of the energy error:",
+            f"         '{_SHIFTED}' is with them, '{_AS_IT_IS}' without.",
+            *(f"note:    {note}" for note in shifts.notes),
+        ]
+    return lines

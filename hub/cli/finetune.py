@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hub.cli import output
-from hub.cli.arguments import complete_names, json_option
+from hub.cli.arguments import (
+    complete_names,
+    device_option,
+    energy_key_option,
+    forces_key_option,
+    json_option,
+)
 
 if TYPE_CHECKING:
     from hub.training.job import Job
@@ -33,12 +39,16 @@ DEFAULT_MODEL = "c-ace-pretrained"
 @click.option("--batch-size", type=click.IntRange(min=1), help="Structures in one step.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option(
-    "--seeds", type=click.IntRange(min=1), default=1, metavar="K", help="Train K times; keep the best."
+    "--seeds",
+    type=click.IntRange(min=1),
+    default=1,
+    metavar="K",
+    help="Train K times; keep the best.",
 )
 @click.option("--from-scratch", is_flag=True, help="Start from random weights: the baseline.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 ...")
-@click.option("--energy-key", metavar="KEY", help="Entry to take as total energy (eV).")
-@click.option("--forces-key", metavar="KEY", help="Entry to take as forces (eV/Å).")
+@device_option
+@energy_key_option
+@forces_key_option
 @click.option(
     "--resume", type=click.Path(path_type=Path), metavar="DIR", help="Go on with this run folder."
 )

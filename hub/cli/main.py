@@ -20,6 +20,7 @@ COMMANDS = {
     "pull": "hub.cli.pull",
     "check": "hub.cli.check",
     "finetune": "hub.cli.finetune",
+    "evaluate": "hub.cli.evaluate",
     "verify": "hub.cli.verify",
     "cache": "hub.cli.cache",
     "registry": "hub.cli.registry",
