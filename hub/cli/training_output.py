@@ -152,7 +152,7 @@ def plan_lines(preparation: Preparation, folder: Path) -> list[tuple[str, str]]:
         (
             "steps",
             f"{preparation.steps_per_epoch} an epoch, at most {recipe.max_epochs} epochs; stops "
-            f"after {recipe.patience} without lower {recipe.monitor} on the validation set",
+            f"after {recipe.patience} without a lower validation force error",
         ),
         ("device", device_name(preparation.device)),
         ("run folder", str(folder)),

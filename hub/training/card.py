@@ -125,9 +125,8 @@ def _body(front_matter: dict[str, Any], results: dict[str, Any]) -> str:
         f"{errors['set']} set:\n\n{table}\n\n"
         f"Trained on {training['data']['n_train']} structures with the recipe "
         f"`{training['recipe']['name']}`, seed {training['seed']}; epoch "
-        f"{training['best_epoch']} of {training['epochs']} was the best by the "
-        f"{training['recipe']['monitor']} on {training['data']['n_validation']} validation "
-        f"structures.\n"
+        f"{training['best_epoch']} of {training['epochs']} was the best by the force error on "
+        f"{training['data']['n_validation']} validation structures.\n"
     )
 
 

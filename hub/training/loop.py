@@ -47,8 +47,8 @@ class Progress:
 
     epoch: int = 0
     best_epoch: int = 0
-    best: float = math.inf
-    last_gain: float = math.inf
+    best_force_rmse: float = math.inf
+    reference_force_rmse: float = math.inf
     epochs_without_gain: int = 0
     steps_back: int = 0
     rate_factor: float = 1.0
@@ -201,13 +201,12 @@ class Trainer:
         progress.epoch += 1
         with self.average.applied():
             energy_rmse, force_rmse = self._validation_errors()
-            value = self._monitored(energy_rmse, force_rmse)
-            if value < progress.best:
-                progress.best, progress.best_epoch = value, progress.epoch
+            if force_rmse < progress.best_force_rmse:
+                progress.best_force_rmse, progress.best_epoch = force_rmse, progress.epoch
                 self.best = {name: value.clone() for name, value in weights_of(self.model).items()}
-        # Small gains add up: the value is compared with that of the last real gain.
-        if value < progress.last_gain - self.recipe.min_delta:
-            progress.last_gain = value
+        # Small gains add up: the error is compared with that of the last real gain.
+        if force_rmse < progress.reference_force_rmse - self.recipe.min_delta:
+            progress.reference_force_rmse = force_rmse
             progress.epochs_without_gain = 0
         else:
             progress.epochs_without_gain += 1
@@ -222,12 +221,6 @@ class Trainer:
         )
         progress.history.append(asdict(metrics))
         return metrics
-
-    def _monitored(self, energy_rmse: float, force_rmse: float) -> float:
-        """Return the value that decides on the best epoch, from errors in meV/atom and eV/Å."""
-        if self.recipe.monitor == "forces" or math.isnan(energy_rmse):
-            return force_rmse
-        return self.recipe.energy_weight * (energy_rmse / 1000) ** 2 + force_rmse**2
 
     def _validation_errors(self) -> tuple[float, float]:
         """Return the energy (meV/atom) and force (eV/Å) RMSE on the validation structures."""

@@ -30,13 +30,10 @@ class Recipe:
         Structures in a step.
     max_epochs
         Passes over the training structures, at most.
-    monitor
-        What decides on the best epoch, measured on the validation structures: ``forces``, their
-        RMSE in eV/Å, or ``loss``, the training loss, which needs fewer structures to be steady.
     patience
-        Stop after so many epochs without a lower value of that.
+        Stop after so many epochs without a lower force error on the validation structures.
     min_delta
-        A value counts as lower only if it is so by this much.
+        An error counts as lower only if it is so by this much, in eV/Å.
     energy_weight
         The loss is this times the mean squared energy error per atom, (eV/atom)^2, plus the mean
         squared error of the force components, (eV/Å)^2.
@@ -52,7 +49,6 @@ class Recipe:
     schedule: Literal["constant", "cosine"]
     batch_size: int
     max_epochs: int
-    monitor: Literal["forces", "loss"]
     patience: int
     min_delta: float
     energy_weight: float
@@ -97,7 +93,6 @@ PAPER = Recipe(
     schedule="constant",
     batch_size=10,
     max_epochs=300,
-    monitor="forces",
     patience=40,
     min_delta=0.005,
     energy_weight=4.0,
@@ -111,7 +106,6 @@ DEFAULT = Recipe(
     schedule="cosine",
     batch_size=5,
     max_epochs=60,
-    monitor="loss",
     patience=30,
     min_delta=0.0,
     energy_weight=40.0,
