@@ -65,26 +65,31 @@ def build_model(
     stresses (eV/Å^3), with unit scales and zero shifts.
     """
     set_global_state()
-    hidden = hidden_irreps(config)
     with warnings.catch_warnings():
         # TorchScript is deprecated, yet e3nn still goes through it; users cannot act on that.
         warnings.simplefilter("ignore", DeprecationWarning)
         model: torch.nn.Module = OneHotNequIPModel(
-            seed=seed,
-            model_dtype=str(dtype).removeprefix("torch."),
-            type_names=list(config.type_names),
-            r_max=config.r_max,
-            irreps_edge=str(o3.Irreps.spherical_harmonics(config.l_max)),
-            irreps_hidden=[hidden] * (config.num_layers - 1) + [f"{config.num_features}x0e"],
-            num_features=config.num_features,
-            num_bessels=config.num_bessels,
-            polynomial_cutoff_p=config.polynomial_cutoff_p,
-            radial_mlp_depth=config.radial_mlp_depth,
-            radial_mlp_width=config.radial_mlp_width,
-            readout_width=config.readout_width,
-            avg_num_neighbors=config.avg_num_neighbors,
+            seed=seed, model_dtype=str(dtype).removeprefix("torch."), **builder_arguments(config)
         )
     return model
+
+
+def builder_arguments(config: ModelConfig) -> dict[str, Any]:
+    """Return what :func:`OneHotNequIPModel` needs besides seed and precision; all of it is JSON."""
+    hidden = hidden_irreps(config)
+    return {
+        "type_names": list(config.type_names),
+        "r_max": config.r_max,
+        "irreps_edge": str(o3.Irreps.spherical_harmonics(config.l_max)),
+        "irreps_hidden": [hidden] * (config.num_layers - 1) + [f"{config.num_features}x0e"],
+        "num_features": config.num_features,
+        "num_bessels": config.num_bessels,
+        "polynomial_cutoff_p": config.polynomial_cutoff_p,
+        "radial_mlp_depth": config.radial_mlp_depth,
+        "radial_mlp_width": config.radial_mlp_width,
+        "readout_width": config.readout_width,
+        "avg_num_neighbors": config.avg_num_neighbors,
+    }
 
 
 def hidden_irreps(config: ModelConfig) -> str:
