@@ -21,6 +21,7 @@ COMMANDS = {
     "check": "hub.cli.check",
     "finetune": "hub.cli.finetune",
     "evaluate": "hub.cli.evaluate",
+    "export": "hub.cli.export",
     "verify": "hub.cli.verify",
     "cache": "hub.cli.cache",
     "registry": "hub.cli.registry",

@@ -1,0 +1,126 @@
+"""Export a model as a NequIP package, which needs nothing but NequIP.
+
+A package is the archive that ``nequip-package build`` makes: code, weights and example data in
+one ``.nequip.zip``. NequIP trains on from it, its ASE calculator loads it, and ``nequip-compile``
+makes a file for ASE or LAMMPS of it. NequIP builds packages from its own training checkpoints
+only, so the archive is written here, in the same layout.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+import torch
+import yaml
+from nequip.model.saved_models.load_utils import load_saved_model
+from nequip.model.utils import override_model_compile_mode
+from nequip.scripts._package_utils import _EXTERNAL_MODULES, _INTERNAL_MODULES, _MOCK_MODULES
+from nequip.train.lightning import _SOLE_MODEL_KEY
+from nequip.utils.versions import get_current_code_versions
+from nequip.utils.versions.version_utils import get_version_safe
+from torch.package.package_exporter import PackageExporter
+
+from hub.errors import ModelError
+from hub.models import probe as probe_file
+from hub.models.architecture import build_model
+from hub.models.checkpoint import read_model, set_weights, weights_of
+from hub.models.probe import read_probe, verify_probe
+from hub.structures.graphs import build_graph, collate
+from registry.errors import ExistsError
+from registry.files import scratch_directory, settle, storage_errors
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ase import Atoms
+
+    from hub.models.config import ModelConfig
+
+SUFFIX = ".nequip.zip"
+
+_FORMAT = 2  # of nequip-package; importing it from there would configure everybody's logging
+_MODES = ("eager", "compile")
+_FOLDER = "model"  # inside the archive
+
+
+def export_package(
+    directory: Path, target: Path, *, dtype: torch.dtype = torch.float64, force: bool = False
+) -> None:
+    """Write a NequIP package, and prove that it reproduces the model's stored predictions.
+
+    Parameters
+    ----------
+    directory
+        A model directory.
+    target
+        The file to write, whole or not at all; its name ends in ``.nequip.zip``.
+    dtype
+        The precision that the package computes in: ``torch.float64`` or ``torch.float32``.
+    force
+        Replace a file that exists.
+
+    Raises
+    ------
+    ExistsError
+        If the file exists.
+    ModelError
+        If the file's name ends otherwise, or model or package do not reproduce the predictions.
+    StorageError
+        If the disk is full or cannot be written.
+    """
+    if not target.name.endswith(SUFFIX):
+        raise ModelError(f"{target} is no name for a NequIP package", f"End it in {SUFFIX}.")
+    if target.exists() and not force:
+        raise ExistsError(f"{target} exists already", "Replace it with --force, or name another.")
+    model, config = read_model(directory, dtype=dtype, accelerated=False)
+    probe = read_probe(directory / probe_file.FILE_NAME)
+    with storage_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+    with scratch_directory(target.parent) as scratch:
+        part = scratch / f"package{SUFFIX}"
+        with storage_errors(target), warnings.catch_warnings():
+            # Storages and TorchScript are deprecated in torch, yet used by it and by e3nn.
+            warnings.simplefilter("ignore")
+            example = probe.structures[-1].repeat(2)
+            _write_package(part, _models(model, config, dtype), config, example)
+            packaged = load_saved_model(part)
+            packaged.eval()
+            verify_probe(packaged, config, probe, str(target))
+        settle(part, target, 0o666)
+
+
+def _models(
+    model: torch.nn.Module, config: ModelConfig, dtype: torch.dtype
+) -> dict[str, torch.nn.ModuleDict]:
+    """Build the model in each of the ways that NequIP may ask a package for."""
+    weights = weights_of(model)
+    models = {}
+    for mode in _MODES:
+        with override_model_compile_mode(mode):
+            built = build_model(config, dtype=dtype)
+        set_weights(built, weights, "the model")
+        models[mode] = torch.nn.ModuleDict({_SOLE_MODEL_KEY: built.eval()})
+    return models
+
+
+def _write_package(
+    path: Path, models: dict[str, torch.nn.ModuleDict], config: ModelConfig, example: Atoms
+) -> None:
+    metadata = {
+        "versions": get_current_code_versions(verbose=False),
+        "external_modules": {name: get_version_safe(name) for name in sorted(_EXTERNAL_MODULES)},
+        "package_version_id": _FORMAT,
+        "available_models": list(models),
+        "atom_types": dict(enumerate(config.type_names)),
+    }
+    graph = build_graph(example, config.type_names, config.r_max)
+    with PackageExporter(path) as exporter:
+        exporter.mock([f"{name}.**" for name in _MOCK_MODULES])
+        exporter.extern([f"{name}.**" for name in _EXTERNAL_MODULES])
+        exporter.intern([f"{name}.**" for name in _INTERNAL_MODULES])
+        exporter.save_pickle(_FOLDER, "example_data.pkl", collate([graph]))
+        exporter.save_text(_FOLDER, "config.yaml", config.to_json())  # JSON is YAML
+        exporter.save_text(_FOLDER, "package_metadata.txt", yaml.safe_dump(metadata))
+        for mode, model in models.items():
+            exporter.save_pickle(_FOLDER, f"{mode}_model.pkl", model)
