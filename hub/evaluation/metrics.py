@@ -43,7 +43,10 @@ class Errors:
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> Self:
         """Read what :meth:`to_dict` returned."""
-        return cls(**{name: np.nan if value is None else value for name, value in content.items()})
+        values: dict[str, Any] = {
+            name: np.nan if value is None else value for name, value in content.items()
+        }
+        return cls(**values)
 
 
 def measure_errors(

@@ -102,7 +102,7 @@ def hidden_irreps(config: ModelConfig) -> str:
     return "+".join(f"{config.num_features}x{degree}{parity}" for degree, parity in irreps)
 
 
-@model_builder
+@model_builder  # type: ignore[untyped-decorator]
 def OneHotNequIPModel(  # noqa: N802 - NequIP names its builders like classes
     *,
     type_names: Sequence[str],
@@ -148,7 +148,8 @@ def OneHotNequIPModel(  # noqa: N802 - NequIP names its builders like classes
         modules[f"layer{index}_convnet"] = layer
         irreps = layer.irreps_out
     modules.update(_readout(list(type_names), readout_width, irreps))
-    return ForceStressOutput(SequentialGraphNetwork(modules))
+    model: torch.nn.Module = ForceStressOutput(SequentialGraphNetwork(modules))
+    return model
 
 
 def _embeddings(

@@ -30,7 +30,7 @@ class ModelCalculator(Calculator):
     implemented_properties = ["energy", "free_energy", "energies", "forces", "stress"]  # noqa: RUF012
 
     def __init__(self, model: Model, **settings: Any) -> None:
-        super().__init__(**settings)  # type: ignore[no-untyped-call]
+        super().__init__(**settings)
         self.model = model
 
     def calculate(
@@ -46,7 +46,7 @@ class ModelCalculator(Calculator):
         IncompatibleModelError
             If a structure holds an element that the model does not know.
         """
-        super().calculate(atoms, properties, system_changes)  # type: ignore[no-untyped-call]
+        super().calculate(atoms, properties, system_changes)
         copied = cast("Atoms", self.atoms)
         config = self.model.config
         graph = build_graph(copied, config.type_names, config.r_max)
@@ -63,7 +63,7 @@ class ModelCalculator(Calculator):
         }
         if copied.pbc.any() and copied.cell.rank == 3:
             stress = output[AtomicDataDict.STRESS_KEY].reshape(3, 3)
-            self.results["stress"] = full_3x3_to_voigt_6_stress(stress)  # type: ignore[no-untyped-call]
+            self.results["stress"] = full_3x3_to_voigt_6_stress(stress)
 
 
 def calculator(

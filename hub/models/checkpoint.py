@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError
@@ -41,7 +41,7 @@ def weights_of(model: torch.nn.Module) -> dict[str, torch.Tensor]:
     inner = network(model)
     tensors = {name: value.detach() for name, value in inner.named_parameters()}
     for name in ("scales", "shifts"):
-        tensors[f"{_SCALE_SHIFT}.{name}"] = getattr(inner.get_submodule(_SCALE_SHIFT), name)
+        tensors[f"{_SCALE_SHIFT}.{name}"] = getattr(_scale_shift(model), name)
     return {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
 
 
@@ -79,21 +79,24 @@ def set_energy_shifts(
 ) -> None:
     """Set the energy (eV) that each type adds per atom."""
     values = torch.tensor([[shifts[name]] for name in config.type_names], dtype=torch.float64)
-    module = network(model).get_submodule(_SCALE_SHIFT)
     with torch.no_grad():
-        module.shifts.copy_(values)
+        _scale_shift(model).shifts.copy_(values)
 
 
 def set_energy_scales(model: torch.nn.Module, scale: float) -> None:
     """Set the factor on the atomic energies of every type, before their shifts."""
     with torch.no_grad():
-        network(model).get_submodule(_SCALE_SHIFT).scales.fill_(scale)
+        _scale_shift(model).scales.fill_(scale)
 
 
 def energy_shifts(model: torch.nn.Module, config: ModelConfig) -> dict[str, float]:
     """Return the energy (eV) that each type adds per atom."""
-    values = network(model).get_submodule(_SCALE_SHIFT).shifts.flatten().tolist()
+    values = _scale_shift(model).shifts.flatten().tolist()
     return dict(zip(config.type_names, values, strict=True))
+
+
+def _scale_shift(model: torch.nn.Module) -> Any:
+    return network(model).get_submodule(_SCALE_SHIFT)
 
 
 def write_model(

@@ -110,7 +110,8 @@ def verify_probe(model: torch.nn.Module, config: ModelConfig, probe: Probe, name
         float(np.abs(new - stored).max())
         for new, stored in zip(predicted.forces, probe.forces, strict=True)
     )
-    allowed_energy, allowed_force = TOLERANCES[model.model_dtype]
+    dtype: Any = model.model_dtype
+    allowed_energy, allowed_force = TOLERANCES[dtype]
     # Written so that a NaN fails.
     if not (energy_error <= allowed_energy and force_error <= allowed_force):
         raise ModelError(

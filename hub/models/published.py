@@ -197,7 +197,9 @@ def _last_layer_weights(
     }
 
 
-def _scalar_block(module: torch.nn.Module, weight: torch.Tensor) -> torch.Tensor:
+def _scalar_block(
+    module: o3.Linear | o3.FullyConnectedTensorProduct, weight: torch.Tensor
+) -> torch.Tensor:
     """Return the part of an e3nn module's flat weight that maps to scalar outputs."""
     blocks = [
         view
@@ -206,7 +208,8 @@ def _scalar_block(module: torch.nn.Module, weight: torch.Tensor) -> torch.Tensor
     ]
     if len(blocks) != 1:
         raise ModelError(f"expected one block of weights to scalars, found {len(blocks)}")
-    return blocks[0]
+    block: torch.Tensor = blocks[0]
+    return block
 
 
 def _readout_weights(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

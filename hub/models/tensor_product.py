@@ -30,7 +30,8 @@ class _Split(torch.autograd.Function):
         ctx: Any, sizes: list[int], dim: int, tensor: torch.Tensor
     ) -> tuple[torch.Tensor, ...]:
         ctx.sizes, ctx.dim = sizes, dim
-        return tensor.split(sizes, dim=dim)
+        parts: tuple[torch.Tensor, ...] = tensor.split(sizes, dim=dim)
+        return parts
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[Any, ...]:
@@ -141,9 +142,13 @@ class SplitTensorProductScatter(torch.nn.Module):
             # The coupling with a scalar is a multiple of the identity.
             return (feature * matrix[:, :1, :1],)
         components = [self.components[number] for number in numbers]
-        return _Split.apply(components, 1, matrix @ feature)
+        parts: tuple[torch.Tensor, ...] = _Split.apply(components, 1, matrix @ feature)
+        return parts
 
 
 def accelerate(model: torch.nn.Module) -> torch.nn.Module:
     """Exchange a model's tensor products for faster ones, in place."""
-    return replace_submodules(model, TensorProductScatter, SplitTensorProductScatter)
+    faster: torch.nn.Module = replace_submodules(
+        model, TensorProductScatter, SplitTensorProductScatter
+    )
+    return faster

@@ -122,7 +122,7 @@ def _iterate_database(path: Path) -> Iterator[Atoms]:
     """Read an ASE database with its extra entries, which `ase.io` leaves out."""
     from ase.db import connect
 
-    with connect(str(path), serial=True) as database:  # type: ignore[no-untyped-call]
+    with connect(str(path), serial=True) as database:
         for row in database.select():
             yield row.toatoms(add_additional_information=True)
 

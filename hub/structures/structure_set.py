@@ -244,7 +244,7 @@ class StructureSet:
         if np.isfinite(self.forces[own]).all():
             labels["forces"] = self.forces[own].copy()
         if labels:
-            atoms.calc = SinglePointCalculator(atoms, **labels)  # type: ignore[no-untyped-call]
+            atoms.calc = SinglePointCalculator(atoms, **labels)
         return atoms
 
     def digest(self) -> str:

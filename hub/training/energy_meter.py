@@ -52,7 +52,7 @@ def _gpu_joules(index: int) -> float | None:
         return None
     handle, millijoules = ctypes.c_void_p(), ctypes.c_ulonglong()
     calls = (
-        lambda: library.nvmlInit_v2(),
+        library.nvmlInit_v2,
         lambda: library.nvmlDeviceGetHandleByIndex_v2(index, ctypes.byref(handle)),
         lambda: library.nvmlDeviceGetTotalEnergyConsumption(handle, ctypes.byref(millijoules)),
     )
