@@ -21,3 +21,7 @@ class IncompatibleModelError(HubError):
 
 class TrainingError(HubError):
     """Training cannot start, go on or be resumed."""
+
+
+class PublishingError(HubError):
+    """A model lacks something that others need before they can use it."""

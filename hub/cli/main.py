@@ -22,6 +22,7 @@ COMMANDS = {
     "finetune": "hub.cli.finetune",
     "evaluate": "hub.cli.evaluate",
     "export": "hub.cli.export",
+    "publish": "hub.cli.publish",
     "verify": "hub.cli.verify",
     "cache": "hub.cli.cache",
     "registry": "hub.cli.registry",

@@ -61,6 +61,14 @@ class ModelConfig:
         """Return a copy with some fields changed."""
         return replace(self, **changes)
 
+    def facts(self) -> dict[str, Any]:
+        """Return what the manifest of a version says about the model."""
+        return {
+            "elements": list(self.type_names),
+            "cutoff": self.r_max,
+            "architecture": self.architecture,
+        }
+
     def to_json(self) -> str:
         """Write as JSON, the same bytes for the same configuration."""
         return json.dumps(asdict(self), indent=2, sort_keys=True, ensure_ascii=False) + "\n"

@@ -58,11 +58,7 @@ def import_checkpoint(card: Card, source: Path, directory: Path) -> dict[str, An
     model = convert(read_state(source), config)
     probe = read_probe(card.path.parent / "probes" / f"{card.name}.json")
     write_model(directory, model, config, probe)
-    return {
-        "elements": list(config.type_names),
-        "cutoff": config.r_max,
-        "architecture": config.architecture,
-    }
+    return config.facts()
 
 
 def config_of(card: Card) -> ModelConfig:

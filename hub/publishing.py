@@ -1,0 +1,164 @@
+"""From a run folder or model directory to a version in a registry."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hub.errors import PublishingError
+from hub.library import catalogue
+from hub.models import config as config_file
+from hub.models import probe as probe_file
+from hub.models.checkpoint import WEIGHTS_NAME, read_model
+from hub.models.loading import MODEL_FOLDER
+from hub.training import job, run_folder
+from registry.cards import FILE_NAME as CARD_NAME
+from registry.cards import join_front_matter, split_front_matter
+from registry.errors import NotFoundError
+from registry.files import scratch_directory, storage_errors
+from registry.local import LOCAL
+from registry.manifest import Parent
+from registry.references import check_name, check_version
+
+if TYPE_CHECKING:
+    from registry.versions import LocalVersion
+
+_OPTIONS = ("license", "description")  # of `hub publish`, for hints
+_FILES = (WEIGHTS_NAME, config_file.FILE_NAME, probe_file.FILE_NAME)
+
+
+def publish(
+    place: str | Path,
+    name: str,
+    version: str,
+    *,
+    to: str = LOCAL,
+    licence: str | None = None,
+    description: str | None = None,
+) -> LocalVersion:
+    """Publish a model: its weights, configuration, probe and card.
+
+    Parameters
+    ----------
+    place
+        A run folder whose training has finished, or a model directory.
+    name, version
+        What the model is to be called, for good.
+    to
+        The name of a registry, or a directory; this machine's own registry by default.
+    licence, description
+        Replace what the card says.
+
+    Returns
+    -------
+    The version as others will pull it.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such directory or registry.
+    PublishingError
+        If the training has not finished, or the card lacks something; says what to add where.
+    ModelError
+        If the model does not reproduce its stored predictions.
+    ExistsError
+        If the version exists already, or the name is a built-in one.
+    InvalidReferenceError
+        If name or version are not written as they must be.
+    StorageError
+        If the registry cannot be written.
+    """
+    check_name(name)
+    check_version(version)
+    directory = _model_directory(Path(place).expanduser())
+    card = directory / CARD_NAME
+    front_matter, body = _read_card(card)
+    given = {"name": name, "version": version, "license": licence, "description": description}
+    front_matter |= {key: value for key, value in given.items() if value}
+    _require_facts(front_matter, card)
+    _, config = read_model(directory)
+    names = catalogue()
+    with scratch_directory(names.local.files.parts) as content:
+        with storage_errors(directory):
+            for file in _FILES:
+                shutil.copyfile(directory / file, content / file)
+            text = join_front_matter(front_matter, body)
+            (content / CARD_NAME).write_text(text, encoding="utf-8")
+        return names.publish(
+            content,
+            name,
+            version,
+            kind="model",
+            metadata={"description": front_matter["description"], **config.facts()},
+            parents=_parents(front_matter, card),
+            licence=_licence(front_matter),
+            to=to,
+        )
+
+
+def _model_directory(place: Path) -> Path:
+    """Return the model directory of a finished run folder, or `place` itself."""
+    if not place.is_dir():
+        raise NotFoundError(
+            f"there is no directory {place}", "Name a run folder, or a model directory."
+        )
+    if (place / job.FILE_NAME).exists() and run_folder.read_results(place) is None:
+        raise PublishingError(
+            f"the training in {place} has not finished",
+            f"Go on with it: hub finetune --resume {place}",
+        )
+    inner = place / MODEL_FOLDER
+    return inner if inner.is_dir() else place
+
+
+def _read_card(path: Path) -> tuple[dict[str, Any], str]:
+    with storage_errors(path):
+        if not path.exists():
+            raise PublishingError(
+                f"there is no card {path}",
+                "Write one that begins with the lines ---, license: ..., description: ... and ---.",
+            )
+        text = path.read_text(encoding="utf-8", errors="replace")
+    return split_front_matter(text, str(path))
+
+
+def _require_facts(front_matter: dict[str, Any], card: Path) -> None:
+    """Refuse a card without licence or description, and say everything that it lacks."""
+    wanted = ["license", "description"]
+    if front_matter.get("license") == "other":
+        wanted.append("license_name")
+    lacking = [key for key in wanted if not _is_text(front_matter.get(key))]
+    if lacking:
+        lines = " and ".join(f"`{key}: ...`" for key in lacking)
+        options = " and ".join(f"--{key}" for key in lacking if key in _OPTIONS)
+        raise PublishingError(
+            f"the card {card} lacks {' and '.join(lacking)}",
+            f"Add {lines} between its two lines of ---"
+            + (f", or give {options}." if options else "."),
+        )
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _licence(front_matter: dict[str, Any]) -> str:
+    """Return the licence's identifier; where that is ``other``, its name, as cards have it."""
+    licence = str(front_matter["license"])
+    return str(front_matter["license_name"]) if licence == "other" else licence
+
+
+def _parents(front_matter: dict[str, Any], card: Path) -> tuple[Parent, ...]:
+    """Return the version that the model was trained from, where that was one."""
+    training = front_matter.get("training")
+    parent = training.get("parent") if isinstance(training, dict) else None
+    if not isinstance(parent, dict) or "digest" not in parent:
+        return ()
+    try:
+        return (Parent(**parent),)
+    except TypeError as error:
+        raise PublishingError(
+            f"the card {card} names its parent in another form than a training writes it",
+            "`parent` in `training` needs name, version, digest and relation, or must go.",
+        ) from error
