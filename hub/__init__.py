@@ -11,11 +11,11 @@ from hub._version import __version__
 if TYPE_CHECKING:
     from hub.library import pull
     from hub.models import calculator, load_model
-    from hub.training import finetune
+    from hub.training.finetune import finetune
 
 _HOMES = {
     "calculator": "hub.models",
-    "finetune": "hub.training",
+    "finetune": "hub.training.finetune",
     "load_model": "hub.models",
     "pull": "hub.library",
 }

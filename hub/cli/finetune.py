@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from hub.cli import output
 from hub.cli.arguments import (
@@ -37,7 +38,7 @@ DEFAULT_MODEL = "c-ace-pretrained"
 @click.option("--epochs", type=click.IntRange(min=1), help="At most so many passes over the data.")
 @click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True))
 @click.option("--batch-size", type=click.IntRange(min=1), help="Structures in one step.")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
 @click.option(
     "--seeds",
     type=click.IntRange(min=1),
@@ -53,7 +54,7 @@ DEFAULT_MODEL = "c-ace-pretrained"
     "--resume", type=click.Path(path_type=Path), metavar="DIR", help="Go on with this run folder."
 )
 @json_option
-def command(resume: Path | None, out: Path | None, seeds: int, as_json: bool, **given: Any) -> None:
+def command(resume: Path | None, out: Path | None, as_json: bool, **given: Any) -> None:
     """Fine-tune a pre-trained model on your own structures, on the GPU where there is one.
 
     Prints what it is going to do, trains, and writes a run folder with the model, its card, the
@@ -62,20 +63,30 @@ def command(resume: Path | None, out: Path | None, seeds: int, as_json: bool, **
     """
     from hub.cli.training_output import TrainingOutput, print_results
     from hub.devices import keep_freed_memory
-    from hub.training.finetune import finetune_seeds, resume_run
+    from hub.training.finetune import resume_run, start_run
 
     keep_freed_memory()
-    reporter = TrainingOutput()
-    if resume is not None:
-        if given["data"] or out is not None:
-            raise click.UsageError("--resume takes everything from the run folder")
-        folder, results = resume, resume_run(resume, reporter)
-    else:
-        folder, results = finetune_seeds(_job(given), seeds, out, reporter)
+    with TrainingOutput() as reporter:
+        if resume is not None:
+            _require_nothing_else()
+            folder, results = resume, resume_run(resume, reporter)
+        else:
+            folder, results = start_run(_job(given), out, reporter)
     if as_json:
         output.result_json({"folder": str(folder), **results})
     else:
         print_results(folder, results)
+
+
+def _require_nothing_else() -> None:
+    """Refuse options that would be passed over."""
+    context = click.get_current_context()
+    for parameter in context.command.params:
+        given = context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
+        if given and parameter.name not in {"resume", "as_json"}:
+            raise click.UsageError(
+                f"--resume takes everything from the run folder; leave out {parameter.opts[0]}"
+            )
 
 
 def _job(given: dict[str, Any]) -> Job:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from hub.cli import output
 from hub.training.reporter import Reporter
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress, TaskID
 
+    from hub.structures import StructureSet
     from hub.training.loop import EpochMetrics
     from hub.training.preparation import Preparation
 
@@ -26,6 +27,9 @@ class TrainingOutput(Reporter):
     """Tell a person, on stderr, what a training does."""
 
     def __init__(self) -> None:
+        self.folder: Path | None = None
+        self.told: set[str] = set()
+        self.steps_back = 0
         self.bar: Progress | None = None
         self.task: TaskID | None = None
         self.steps_at_most = 0
@@ -34,12 +38,33 @@ class TrainingOutput(Reporter):
         self.clock = 0.0
         self.last_line = -math.inf
 
-    def prepared(self, preparation: Preparation, folder: Path) -> None:
-        """Print the plan."""
-        for name, text in plan_lines(preparation, folder):
-            output.message(f"{name + ':':<18} {text}")
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Give the terminal back, and say how to go on if the training was interrupted."""
+        if self.bar is not None:
+            self.bar.stop()
+        if kind is KeyboardInterrupt and self.folder is not None and self.folder.exists():
+            output.message(f"go on with: hub finetune --resume {self.folder}")
+
+    def opened(self, folder: Path) -> None:
+        """Keep the name of the run folder, and print it."""
+        self.folder = folder
+        self._tell("run folder", str(folder))
+
+    def prepared(self, preparation: Preparation) -> None:
+        """Print the plan; of a further seed's, what is new."""
+        for name, text in plan_lines(preparation):
+            self._tell(name, text)
         for finding in preparation.data.findings:
-            output.message(f"{finding.severity + ':':<18} {finding.code}: {finding.message}")
+            self._tell(finding.severity, f"{finding.code}: {finding.message}")
+
+    def _tell(self, name: str, text: str) -> None:
+        line = f"{name + ':':<18} {text}"
+        if line not in self.told:
+            self.told.add(line)
+            output.message(line)
 
     def counting(self, task: str) -> Callable[[int, int | None], None] | None:
         """Show a bar for reading, checking and the like."""
@@ -56,6 +81,7 @@ class TrainingOutput(Reporter):
     def started(self, steps_done: int, steps_at_most: int) -> None:
         """Open the bar of the training."""
         self.steps_done, self.steps_at_most, self.steps_here = steps_done, steps_at_most, 0
+        self.last_line = -math.inf
         if steps_done:
             output.message(f"going on after {steps_done} of at most {steps_at_most} steps")
         if output.shows_progress():
@@ -69,18 +95,26 @@ class TrainingOutput(Reporter):
         self.steps_here += 1
         if self.steps_here == 1:
             self.clock = time.perf_counter()
-        elif self.steps_here == 1 + _TIMED_STEPS:
+        left = self.steps_at_most - self.steps_done
+        if self.steps_here == 1 + _TIMED_STEPS and left > 0:
             seconds = (time.perf_counter() - self.clock) / _TIMED_STEPS
-            left = seconds * (self.steps_at_most - self.steps_done)
-            output.message(
-                f"{'time:':<18} {seconds:.2f} s a step, at most {human_time(left)} for the "
-                f"{self.steps_at_most - self.steps_done} steps left, validation not counted"
+            self._tell(
+                "time",
+                f"{seconds:.2f} s a step, at most {human_time(seconds * left)} for the {left} "
+                "steps left, validation not counted",
             )
         if self.bar is not None and self.task is not None:
             self.bar.update(self.task, completed=self.steps_done)
 
     def epoch(self, metrics: EpochMetrics) -> None:
         """Show the validation errors."""
+        if metrics.steps_back > self.steps_back:
+            self._tell(
+                "note",
+                f"the loss was not finite in epoch {metrics.epoch}; it was done again with a "
+                "lower learning rate",
+            )
+        self.steps_back = metrics.steps_back
         text = (
             f"epoch {metrics.epoch}: validation {metrics.energy_rmse:.1f} meV/atom, "
             f"{metrics.force_rmse:.3f} eV/Å"
@@ -92,10 +126,10 @@ class TrainingOutput(Reporter):
             output.message(f"{text} ({metrics.seconds:.1f} s)")
 
     def finished(self) -> None:
-        """Close the bar."""
-        if self.bar is not None:
-            self.bar.stop()
-        self.bar = self.task = None
+        """Take the bar of the training away."""
+        if self.bar is not None and self.task is not None:
+            self.bar.remove_task(self.task)
+        self.task = None
 
     def _open_bar(self) -> Progress:
         if self.bar is None:
@@ -122,42 +156,39 @@ class TrainingOutput(Reporter):
         return self.bar
 
 
-def plan_lines(preparation: Preparation, folder: Path) -> list[tuple[str, str]]:
+def plan_lines(preparation: Preparation) -> list[tuple[str, str]]:
     """Return what is going to be done, as names and texts."""
     from hub.devices import device_name
 
-    job, recipe, read = preparation.job, preparation.recipe, preparation.data.read
-    structures = read.structures
-    sizes = structures.n_atoms
-    lines = [
-        ("model", _start(preparation)),
-        (
-            "data",
-            f"{len(structures)} structures of {sizes.min()} to {sizes.max()} atoms "
-            f"({', '.join(structures.elements)}) in {', '.join(structures.sources)}",
-        ),
+    recipe, read, test = preparation.recipe, preparation.data.read, preparation.data.test
+    adam = f"Adam {recipe.learning_rate:g} ({recipe.schedule})"
+    loss = f"loss {recipe.energy_weight:g} x energy + forces"
+    steps = f"{preparation.steps_per_epoch} an epoch, at most {recipe.max_epochs} epochs"
+    stop = f"stops after {recipe.patience} without a lower validation force error"
+    lines = [("model", _start(preparation)), ("data", _content(read.structures))]
+    if test is not None:
+        lines.append(("test set", _content(test)))
+    lines += [
         ("labels", f"{read.energy_key} (eV), {read.forces_key} (eV/Å)"),
         ("reference energy", _energies(preparation.reference_energies)),
     ]
-    if not job.from_scratch:
+    if not preparation.job.from_scratch:
         lines.append(("energy shift", _energies(preparation.shift)))
-    lines += [("note", note) for note in (*read.notes, *preparation.split.notes)]
-    lines += [("note", note) for note in preparation.shift.notes]
-    lines += [
-        (
-            "recipe",
-            f"{recipe.name}: Adam {recipe.learning_rate:g} ({recipe.schedule}), batches of "
-            f"{recipe.batch_size}, loss {recipe.energy_weight:g} x energy + forces",
-        ),
-        (
-            "steps",
-            f"{preparation.steps_per_epoch} an epoch, at most {recipe.max_epochs} epochs; stops "
-            f"after {recipe.patience} without a lower validation force error",
-        ),
+    notes = (*read.notes, *preparation.split.notes, *preparation.shift.notes)
+    return [
+        *lines,
+        *(("note", note) for note in notes),
+        ("recipe", f"{recipe.name}: {adam}, batches of {recipe.batch_size}, {loss}"),
+        ("steps", f"{steps}; {stop}"),
         ("device", device_name(preparation.device)),
-        ("run folder", str(folder)),
     ]
-    return lines
+
+
+def _content(structures: StructureSet) -> str:
+    smallest, largest = structures.n_atoms.min(), structures.n_atoms.max()
+    sizes = f"{smallest} to {largest}" if smallest != largest else f"{largest}"
+    elements, files = ", ".join(structures.elements), ", ".join(structures.sources)
+    return f"{len(structures)} structures of {sizes} atoms ({elements}) in {files}"
 
 
 def _start(preparation: Preparation) -> str:
@@ -190,7 +221,12 @@ def print_results(folder: Path, results: dict[str, Any]) -> None:
         if errors[key] is not None
     }
     output.message("")
-    output.message(f"errors on the {errors['set']} set ({errors['n_structures']} structures):")
+    number = errors["n_structures"]
+    of_seed = f", seed {results['seeds']['best']}" if "seeds" in results else ""
+    output.message(
+        f"errors on the {errors['set']} set "
+        f"({number} structure{'s' if number > 1 else ''}{of_seed}):"
+    )
     output.result_table(*error_table(series))
     if "seeds" in results:
         _print_seeds(results["seeds"])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from hub.errors import ModelError
 from hub.models import config as config_file
@@ -121,7 +121,7 @@ def write_model(
     ModelError
         If the written files do not reproduce the predictions.
     """
-    save_file(weights_of(model), directory / WEIGHTS_NAME)
+    (directory / WEIGHTS_NAME).write_bytes(save(weights_of(model)))
     (directory / config_file.FILE_NAME).write_text(config.to_json(), encoding="utf-8")
     reference, _ = _read_unverified(directory, torch.float64)
     if probe is None:

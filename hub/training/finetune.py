@@ -25,21 +25,22 @@ from hub.training.job import Job
 from hub.training.loop import Trainer
 from hub.training.loss import predict
 from hub.training.preparation import hold_out_test, prepare, read_data
+from hub.training.recipe import Recipe
 from hub.training.reporter import Reporter
 from registry.files import replacing
 
 if TYPE_CHECKING:
     from hub.structures import StructureSet
+    from hub.structures.graphs import Graph
     from hub.training.preparation import Data, Preparation
 
-_SEEDS_NAME = "seeds.json"
+_INPUTS_NAME = "inputs.json"
 
 
 def finetune(
     data: str | Path | list[str | Path],
     *,
     out: str | Path | None = None,
-    seeds: int = 1,
     reporter: Reporter | None = None,
     **settings: Any,
 ) -> tuple[Path, dict[str, Any]]:
@@ -51,12 +52,10 @@ def finetune(
         One file or several, in any format that ASE reads.
     out
         A new folder; by default ``runs/<name of the data>``.
-    seeds
-        Train so many times, with seeds counted up from ``seed``, and keep the best by validation.
     reporter
         Is told what happens.
     **settings
-        Fields of :class:`hub.training.job.Job`: ``model``, ``test``, ``n_train``, ``recipe`` ...
+        Fields of :class:`hub.training.job.Job`: ``model``, ``test``, ``n_train``, ``seeds`` ...
 
     Returns
     -------
@@ -75,22 +74,20 @@ def finetune(
     test = settings.pop("test", ())
     test = (test,) if isinstance(test, str | Path) else test
     job = Job(tuple(map(str, files)), test=tuple(map(str, test)), **settings)
-    return finetune_seeds(job, seeds, Path(out) if out is not None else None, reporter)
+    return start_run(job, Path(out) if out is not None else None, reporter)
 
 
-def finetune_seeds(
-    job: Job, seeds: int = 1, out: Path | None = None, reporter: Reporter | None = None
+def start_run(
+    job: Job, out: Path | None = None, reporter: Reporter | None = None
 ) -> tuple[Path, dict[str, Any]]:
-    """Train a job once, or several times with seeds counted up; see :func:`finetune`."""
-    job.resolved_recipe()
+    """Do a job in a new run folder; see :func:`finetune`."""
     reporter = reporter or Reporter()
-    data = read_data(job, reporter)
-    folder = run_folder.create_run_folder(out, job.data)
-    with run_folder.locked(folder):
+    recipe = job.resolved_recipe()
+    with run_folder.new_run_folder(out, job.data) as folder:
+        recipe.write(folder)
         job.write(folder)
-        if seeds > 1:
-            run_folder.write_json(folder / _SEEDS_NAME, {"seeds": seeds})
-        return folder, _train(folder, job, data, seeds, reporter)
+        reporter.opened(folder)
+        return folder, _train(folder, job, recipe, reporter)
 
 
 def resume_run(folder: Path, reporter: Reporter | None = None) -> dict[str, Any]:
@@ -107,23 +104,22 @@ def resume_run(folder: Path, reporter: Reporter | None = None) -> dict[str, Any]
         finished = run_folder.read_results(folder)
         if finished is not None:
             return finished
-        seeds_file = folder / _SEEDS_NAME
-        seeds = run_folder.read_json(seeds_file)["seeds"] if seeds_file.exists() else 1
-        return _train(folder, job, read_data(job, reporter), seeds, reporter)
+        reporter.opened(folder)
+        return _train(folder, job, Recipe.read(folder), reporter)
 
 
-def _train(
-    folder: Path, job: Job, data: Data, seeds: int, reporter: Reporter
-) -> dict[str, Any]:
-    if seeds == 1:
-        return _train_once(folder, job, data, reporter)
+def _train(folder: Path, job: Job, recipe: Recipe, reporter: Reporter) -> dict[str, Any]:
+    data = read_data(job, reporter)
+    if job.seeds == 1:
+        return _train_once(folder, job, recipe, data, reporter)
     data = hold_out_test(data, job)
     results = {}
-    for seed in range(job.seed, job.seed + seeds):
+    for seed in range(job.seed, job.seed + job.seeds):
         inner = folder / f"seed-{seed}"
         inner.mkdir(exist_ok=True)
-        finished = run_folder.read_results(inner)
-        results[seed] = finished or _train_once(inner, job.with_seed(seed), data, reporter)
+        results[seed] = run_folder.read_results(inner) or _train_once(
+            inner, job.with_seed(seed), recipe, data, reporter
+        )
     best = min(results, key=lambda seed: results[seed]["validation"]["force_rmse"])
     for name in (MODEL_FOLDER, run_folder.PREDICTIONS_NAME, run_folder.PARITY_NAME):
         _copy(folder / f"seed-{best}" / name, folder / name)
@@ -156,27 +152,28 @@ def _summarise(results: dict[int, dict[str, Any]], best: int) -> dict[str, Any]:
     return summary
 
 
-def _train_once(folder: Path, job: Job, data: Data, reporter: Reporter) -> dict[str, Any]:
+def _train_once(
+    folder: Path, job: Job, recipe: Recipe, data: Data, reporter: Reporter
+) -> dict[str, Any]:
     """Train with one seed, from the start or from where a state was saved."""
-    preparation = prepare(job, data, reporter)
-    _require_same_data(folder, preparation)
-    reporter.prepared(preparation, folder)
-    preparation.recipe.write(folder)
+    preparation = prepare(job, recipe, data, reporter)
+    _require_same_inputs(folder, preparation)
+    reporter.prepared(preparation)
     test, set_name = _judged_by(preparation)
     graphs = build_graphs(test, preparation.config.type_names, preparation.config.r_max)
     graphs = [graph.to(preparation.device) for graph in graphs]
-    before = None if job.from_scratch else _predict(preparation, graphs)
+    before = None if job.from_scratch else _predict(preparation, graphs, reporter)
     meter, started = EnergyMeter(preparation.device), time.perf_counter()
     trainer = Trainer(
         preparation.model,
         preparation.train_graphs,
         preparation.validation_graphs,
-        preparation.recipe,
+        recipe,
         folder,
         job.seed,
     )
     steps = trainer.steps_per_epoch
-    reporter.started(trainer.progress.epoch * steps, preparation.recipe.max_epochs * steps)
+    reporter.started(trainer.progress.epoch * steps, recipe.max_epochs * steps)
     trainer.run(on_epoch=reporter.epoch, on_step=reporter.step)
     reporter.finished()
     training = lineage(preparation, trainer.progress) | {
@@ -184,7 +181,7 @@ def _train_once(folder: Path, job: Job, data: Data, reporter: Reporter) -> dict[
         "seconds": round(sum(row["seconds"] for row in trainer.progress.history), 1),
         "energy_kWh_this_session": meter.kwh(),
     }
-    after = _predict(preparation, graphs)
+    after = _predict(preparation, graphs, reporter)
     results = {
         "errors": _errors(test, set_name, before, after),
         "validation": trainer.best_metrics,
@@ -200,19 +197,20 @@ def _train_once(folder: Path, job: Job, data: Data, reporter: Reporter) -> dict[
     return results
 
 
-def _require_same_data(folder: Path, preparation: Preparation) -> None:
-    """Refuse to resume on other data: the state belongs to those it was started with."""
-    path = folder / "data.json"
-    digests = {
-        "train": preparation.train.digest(),
-        "validation": preparation.validation.digest(),
-    }
+def _require_same_inputs(folder: Path, preparation: Preparation) -> None:
+    """Refuse to resume with other inputs: the state belongs to those it was started with."""
+    path = folder / _INPUTS_NAME
+    digests = preparation.input_digests()
     if not path.exists():
         run_folder.write_json(path, digests)
-    elif run_folder.read_json(path) != digests:
+        return
+    started_with = run_folder.read_json(path)
+    changed = [name for name, digest in digests.items() if started_with.get(name) != digest]
+    if changed:
         raise TrainingError(
-            f"the data have changed since the training in {folder} was started",
-            hint="Start a new one: hub finetune --data ...",
+            f"since the training in {folder} was started, what it uses has changed: "
+            + ", ".join(changed),
+            hint="Put the old files back, or start a new training: hub finetune --data ...",
         )
 
 
@@ -223,8 +221,8 @@ def _judged_by(preparation: Preparation) -> tuple[StructureSet, str]:
     return preparation.validation, "validation"
 
 
-def _predict(preparation: Preparation, graphs: list[Any]) -> Predictions:
-    energies, forces = predict(preparation.model, graphs)
+def _predict(preparation: Preparation, graphs: list[Graph], reporter: Reporter) -> Predictions:
+    energies, forces = predict(preparation.model, graphs, reporter.counting("evaluating"))
     return Predictions(energies.numpy(), tuple(item.numpy() for item in forces))
 
 

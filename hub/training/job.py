@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Self
 
 from hub.errors import TrainingError
 from hub.training.recipe import Recipe, choose_recipe
+from hub.training.run_folder import read_json, write_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +18,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Job:
-    """One training, fully described.
+    """One training, or several that differ in their seed, fully described.
 
     Attributes
     ----------
@@ -41,6 +41,8 @@ class Job:
         ``auto``, ``cpu``, ``cuda`` ...
     seed
         Decides the split, the order of the structures and random weights.
+    seeds
+        How many trainings, with seeds counted up from `seed`; the best is kept.
     energy_key, forces_key
         Names of the labels; found by looking if None.
     """
@@ -56,12 +58,13 @@ class Job:
     from_scratch: bool = False
     device: str = "auto"
     seed: int = 0
+    seeds: int = 1
     energy_key: str | None = None
     forces_key: str | None = None
 
     def with_seed(self, seed: int) -> Self:
-        """Return the same job with another seed."""
-        return replace(self, seed=seed)
+        """Return the same job with this seed alone."""
+        return replace(self, seed=seed, seeds=1)
 
     def resolved_recipe(self) -> Recipe:
         """Return the recipe with this job's changes."""
@@ -74,8 +77,7 @@ class Job:
 
     def write(self, directory: Path) -> None:
         """Write as ``run.json``."""
-        text = json.dumps({"format": FORMAT, **asdict(self)}, indent=2, ensure_ascii=False) + "\n"
-        (directory / FILE_NAME).write_text(text, encoding="utf-8")
+        write_json(directory / FILE_NAME, {"format": FORMAT, **asdict(self)})
 
     @classmethod
     def read(cls, directory: Path) -> Self:
@@ -87,15 +89,12 @@ class Job:
             If the directory is no run folder, or the file is damaged.
         """
         path = directory / FILE_NAME
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        if not path.exists():
             raise TrainingError(
                 f"{directory} is no run folder: {FILE_NAME} is missing",
                 hint="Name the folder that `hub finetune` printed when it started.",
-            ) from None
-        except (OSError, ValueError) as error:
-            raise TrainingError(f"{path} cannot be read: {error}") from error
+            )
+        content = read_json(path)
         known = {item.name for item in fields(cls)}
         if content.pop("format", None) != FORMAT or set(content) != known:
             raise TrainingError(f"{path} was not written by this release, or is damaged")

@@ -122,7 +122,8 @@ class Trainer:
         Raises
         ------
         TrainingError
-            If the loss keeps being infinite or undefined however small the steps.
+            If the loss keeps being infinite or undefined however small the steps, or the validation
+            errors do in every epoch.
         """
         while not self.is_finished:
             started = time.perf_counter()
@@ -131,6 +132,11 @@ class Trainer:
             save_state(self.directory, self._state())
             if on_epoch is not None:
                 on_epoch(metrics)
+        if not self.progress.best_epoch:
+            raise TrainingError(
+                "the validation errors are not finite in any epoch",
+                hint="Look at the data with `hub check`: a few absurd labels are enough.",
+            )
         set_weights(self.model, self.best, "the best epoch")
         self.model.eval()
 
@@ -146,7 +152,7 @@ class Trainer:
                 raise TrainingError(
                     f"the loss is not finite in epoch {self.progress.epoch + 1}, even after "
                     f"halving the learning rate {_MAX_STEPS_BACK} times",
-                    hint="Check the data with `hub check`: a few absurd labels are enough for this.",
+                    hint="Look at the data with `hub check`: a few absurd labels are enough.",
                 )
             rate_factor = self.progress.rate_factor / 2
             self._restore(before)

@@ -12,7 +12,13 @@ import torch
 from hub.devices import choose_device
 from hub.errors import DataError, TrainingError
 from hub.models.architecture import build_model
-from hub.models.checkpoint import read_model, set_energy_scales, set_energy_shifts
+from hub.models.checkpoint import (
+    WEIGHTS_NAME,
+    energy_shifts,
+    read_model,
+    set_energy_scales,
+    set_energy_shifts,
+)
 from hub.models.config import ModelConfig, read_config
 from hub.models.loading import open_model
 from hub.models.tensor_product import accelerate
@@ -26,6 +32,7 @@ from hub.structures.reference_energies import (
 )
 from hub.structures.splits import Split, split_structures
 from hub.training.loss import predict
+from registry.files import sha256_of
 
 if TYPE_CHECKING:
     from hub.library import OpenedVersion
@@ -97,6 +104,17 @@ class Preparation:
         """How many batches an epoch has."""
         return -(-len(self.train_graphs) // self.recipe.batch_size)
 
+    def input_digests(self) -> dict[str, str]:
+        """Return a sha256 of all that the result depends on besides the recipe, by its name."""
+        digests = {
+            "training data": self.train.digest(),
+            "validation data": self.validation.digest(),
+            "test data": self.test.digest(),
+        }
+        if self.parent is not None:
+            digests["model"] = sha256_of(self.parent.path / WEIGHTS_NAME)
+        return digests
+
 
 def read_data(job: Job, reporter: Reporter) -> Data:
     """Read and check a job's files.
@@ -111,7 +129,9 @@ def read_data(job: Job, reporter: Reporter) -> Data:
     test = None
     if job.test:
         keys = (job.energy_key, job.forces_key)
-        test = read_structures(job.test, *keys, reporter.counting("reading the test set")).structures
+        test = read_structures(
+            job.test, *keys, reporter.counting("reading the test set")
+        ).structures
     elements = config.type_names if config is not None else None
     cutoff = config.r_max if config is not None else DEFAULT_CUTOFF
     findings = check_structures(read.structures, elements, cutoff, reporter.counting("checking"))
@@ -156,7 +176,7 @@ def hold_out_test(data: Data, job: Job) -> Data:
     return Data(read, data.findings, structures.select(split.test))
 
 
-def prepare(job: Job, data: Data, reporter: Reporter) -> Preparation:
+def prepare(job: Job, recipe: Recipe, data: Data, reporter: Reporter) -> Preparation:
     """Split the data, load the model, check it, and give it the data's zero of energy.
 
     Raises
@@ -168,7 +188,6 @@ def prepare(job: Job, data: Data, reporter: Reporter) -> Preparation:
     TrainingError
         If energies or forces are missing altogether.
     """
-    recipe = job.resolved_recipe()
     structures = data.read.structures
     split = split_structures(structures, job.n_train, seed=job.seed, test=data.test)
     train, validation = structures.select(split.train), structures.select(split.validation)
@@ -192,7 +211,8 @@ def prepare(job: Job, data: Data, reporter: Reporter) -> Preparation:
     else:
         parent = open_model(job.model)
         model, config = read_model(parent.path, dtype=_DTYPE, device=device)
-        energies, _ = predict(model, [graph.to(device) for graph in train_graphs])
+        on_device = [graph.to(device) for graph in train_graphs]
+        energies, _ = predict(model, on_device, reporter.counting("finding the energy shift"))
         shift = fit_energy_shift(train, energies.numpy())
     files = ", ".join(Path(name).name for name in train.sources)
     config = config.with_changes(energy_reference=f"that of the training data ({files})")
@@ -238,8 +258,6 @@ def _add_energy_shift(
     model: torch.nn.Module, shift: ReferenceEnergies, config: ModelConfig
 ) -> None:
     """Shift the energies of the elements that occur; others keep theirs."""
-    from hub.models.checkpoint import energy_shifts
-
     shifts = energy_shifts(model, config)
     for symbol, value in shift.energies.items():
         shifts[symbol] += value

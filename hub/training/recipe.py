@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, fields, replace
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from hub.errors import TrainingError
+from hub.training.run_folder import read_json, write_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,7 +55,7 @@ class Recipe:
     ema_decay: float
     max_gradient_norm: float
 
-    def with_changes(self, **changes: float | str | None) -> Self:
+    def with_changes(self, **changes: Any) -> Self:
         """Return a copy with those changes that are not None."""
         return replace(
             self, **{name: value for name, value in changes.items() if value is not None}
@@ -63,8 +63,7 @@ class Recipe:
 
     def write(self, directory: Path) -> None:
         """Write as ``recipe.json``."""
-        text = json.dumps(asdict(self), indent=2) + "\n"
-        (directory / FILE_NAME).write_text(text, encoding="utf-8")
+        write_json(directory / FILE_NAME, asdict(self))
 
     @classmethod
     def read(cls, directory: Path) -> Self:
@@ -76,13 +75,10 @@ class Recipe:
             If it is missing or damaged.
         """
         path = directory / FILE_NAME
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            if set(content) != {item.name for item in fields(cls)}:
-                raise TrainingError(f"{path} does not name exactly the settings of a recipe")
-            return cls(**content)
-        except (OSError, ValueError) as error:
-            raise TrainingError(f"{path} cannot be read: {error}") from error
+        content = read_json(path)
+        if set(content) != {item.name for item in fields(cls)}:
+            raise TrainingError(f"{path} was not written by this release, or is damaged")
+        return cls(**content)
 
 
 # The published settings: Gardner, Baker, Deringer 2023, src/defaults.yaml of their repository and

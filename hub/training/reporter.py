@@ -15,20 +15,23 @@ if TYPE_CHECKING:
 class Reporter:
     """Tells nobody anything; subclasses do."""
 
-    def prepared(self, preparation: Preparation, folder: Path) -> None:
-        """Everything is decided and training is about to start."""
+    def opened(self, folder: Path) -> None:
+        """Hear that the run folder is there and nobody else uses it."""
+
+    def prepared(self, preparation: Preparation) -> None:
+        """Hear that everything is decided and training is about to start."""
 
     def started(self, steps_done: int, steps_at_most: int) -> None:
-        """The first step comes next."""
+        """Hear that the first step comes next."""
 
     def step(self) -> None:
-        """One step was taken."""
+        """Hear that one step was taken."""
 
     def epoch(self, metrics: EpochMetrics) -> None:
-        """One epoch is over, and its state saved."""
+        """Hear that one epoch is over, and its state saved."""
 
     def finished(self) -> None:
-        """The last step was taken; the model is evaluated next."""
+        """Hear that the last step was taken; the model is evaluated next."""
 
     def counting(self, task: str) -> Callable[[int, int | None], None] | None:  # noqa: ARG002
         """Return what to call with (done, total) during a task such as reading, or None."""

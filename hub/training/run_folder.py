@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
-from contextlib import contextmanager
+import shutil
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,44 +20,59 @@ if TYPE_CHECKING:
 DEFAULT_PARENT = "runs"
 RESULTS_NAME = "results.json"
 METRICS_NAME = "metrics.csv"
+STATE_NAME = "training-state.pt"
 PREDICTIONS_NAME = "test-predictions.extxyz"
 PARITY_NAME = "parity.png"
 _LOCK_NAME = ".lock"
 
 
-def create_run_folder(out: Path | None, data: tuple[str, ...]) -> Path:
-    """Make a new folder: `out`, or ``runs/<name of the data>``, numbered if that exists.
+@contextmanager
+def new_run_folder(out: Path | None, data: tuple[str, ...]) -> Iterator[Path]:
+    """Make a run folder and hold it; take it away again if it fails before any training.
+
+    It is `out`, or ``runs/<name of the data>``, numbered if that exists.
 
     Raises
     ------
     TrainingError
-        If `out` exists and is not empty, or cannot be made.
+        If `out` is not empty, in use, or cannot be made.
     """
     try:
-        if out is not None:
-            out.mkdir(parents=True, exist_ok=True)
-            if any(out.iterdir()):
-                raise TrainingError(
-                    f"{out} is not empty",
-                    hint=f"Go on with `hub finetune --resume {out}`, or name another --out.",
-                )
-            return out
-        stem = Path(data[0]).name.split(".")[0].strip("*?[]") or "run"
-        for number in itertools.count(1):
-            folder = Path(DEFAULT_PARENT) / (stem if number == 1 else f"{stem}-{number}")
-            try:
-                folder.mkdir(parents=True)
-            except FileExistsError:
-                continue
-            return folder
+        folder = _first_free_folder(data) if out is None else _empty_folder(out)
     except OSError as error:
         raise TrainingError(f"no run folder can be made: {error}", hint="Name an --out.") from error
-    raise AssertionError  # itertools.count does not end
+    with locked(folder):
+        try:
+            yield folder
+        except BaseException:
+            if not any(folder.rglob(STATE_NAME)):
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+
+def _empty_folder(out: Path) -> Path:
+    out.mkdir(parents=True, exist_ok=True)
+    if any(path.name != _LOCK_NAME for path in out.iterdir()):
+        raise TrainingError(
+            f"{out} is not empty",
+            hint=f"Go on with `hub finetune --resume {out}`, or name another --out.",
+        )
+    return out
+
+
+def _first_free_folder(data: tuple[str, ...]) -> Path:
+    stem = Path(data[0]).name.split(".")[0].strip("*?[]") or "run"
+    for number in itertools.count(1):
+        folder = Path(DEFAULT_PARENT) / (stem if number == 1 else f"{stem}-{number}")
+        with suppress(FileExistsError):
+            folder.mkdir(parents=True)
+            break
+    return folder
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold a run folder for this process.
+    """Hold a run folder for this process, free of what a killed one was writing.
 
     Raises
     ------
@@ -71,6 +87,8 @@ def locked(folder: Path) -> Iterator[None]:
             f"another process is training in {folder}", hint="Wait for it, or name another --out."
         ) from None
     try:
+        for unfinished in folder.rglob("*.tmp"):
+            unfinished.unlink()
         yield
     finally:
         lock.release()
@@ -92,9 +110,11 @@ def read_json(path: Path) -> dict[str, Any]:
         If the file is damaged.
     """
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise TrainingError(f"{path} cannot be read: {error}") from error
+    if not isinstance(content, dict):
+        raise TrainingError(f"{path} is damaged: it does not hold names and values")
     return content
 
 

@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from hub.errors import TrainingError
+from hub.training.run_folder import STATE_NAME
 from registry.files import replacing
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-FILE_NAME = "training-state.pt"
-
 
 def save_state(directory: Path, state: dict[str, Any]) -> None:
     """Write the state beside the old one, then put it in its place."""
-    with replacing(directory / FILE_NAME, directory) as part:
+    with replacing(directory / STATE_NAME, directory) as part:
         torch.save(state, part)
 
 
@@ -30,7 +29,7 @@ def load_state(directory: Path) -> dict[str, Any] | None:
     TrainingError
         If the file is damaged.
     """
-    path = directory / FILE_NAME
+    path = directory / STATE_NAME
     if not path.exists():
         return None
     try:
