@@ -11,13 +11,13 @@ from hub.cli import output
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def command(context: click.Context, shell: str) -> None:
-    r"""Print the script that lets SHELL complete commands, options and names.
+    """Print the script that lets SHELL complete commands, options and names.
 
     \b
     bash:  hub completion bash >> ~/.bashrc
     zsh:   hub completion zsh >> ~/.zshrc
     fish:  hub completion fish > ~/.config/fish/completions/hub.fish
-    """
+    """  # noqa: D301 - click reads the backspace
     from click.shell_completion import get_completion_class
 
     script = get_completion_class(shell)
