@@ -1,0 +1,87 @@
+"""Small sets of argon and copper, and models small enough to train in a second."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import torch
+from ase import Atoms
+from ase.build import bulk
+from ase.calculators.emt import EMT
+from ase.calculators.lj import LennardJones
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.io import write
+
+from hub.models.architecture import build_model
+from hub.models.config import ModelConfig
+from hub.structures import StructureSet
+from hub.structures.graphs import average_neighbors, build_graphs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from hub.structures.graphs import Graph
+
+TINY = {"num_layers": 2, "num_features": 4, "num_bessels": 4}
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> Iterator[None]:
+    """Equal to the last bit only on one thread; and there are few cores."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def argon(count: int, seed: int = 0) -> list[Atoms]:
+    """Return crystals of 4 rattled argon atoms, labelled by a Lennard-Jones potential."""
+    rng = np.random.default_rng(seed)
+    corners = [[0, 0, 0], [0, 2.6, 2.6], [2.6, 0, 2.6], [2.6, 2.6, 0]]
+    crystals = []
+    for _ in range(count):
+        atoms = Atoms("Ar4", corners, cell=[5.2] * 3, pbc=True)
+        atoms.rattle(0.2, rng=rng)
+        crystals.append(labelled(atoms, LennardJones(sigma=3.4, epsilon=0.0104, rc=5.0)))
+    return crystals
+
+
+def alloy(count: int, seed: int = 0) -> list[Atoms]:
+    """Return rattled crystals of copper and gold in several compositions, labelled by EMT."""
+    rng = np.random.default_rng(seed)
+    crystals = []
+    for number in range(count):
+        atoms = bulk("Cu", cubic=True, a=3.8)
+        atoms.symbols[: number % 4] = "Au"
+        atoms.rattle(0.1, rng=rng)
+        crystals.append(labelled(atoms, EMT()))
+    return crystals
+
+
+def labelled(atoms: Atoms, potential: object) -> Atoms:
+    """Give a structure the labels of a potential."""
+    atoms.calc = potential
+    energy, forces = atoms.get_potential_energy(), atoms.get_forces()
+    atoms.calc = SinglePointCalculator(atoms, energy=energy, forces=forces)
+    return atoms
+
+
+def write_data(path: Path, frames: Sequence[Atoms]) -> Path:
+    """Write structures and their labels."""
+    write(path, list(frames), format="extxyz")
+    return path
+
+
+def tiny_model(graphs: Sequence[Graph], seed: int = 0) -> torch.nn.Module:
+    """Return a model of argon with random weights."""
+    config = ModelConfig(("Ar",), 4.0, average_neighbors(graphs), "test", **TINY)
+    return build_model(config, seed=seed, dtype=torch.float32)
+
+
+@pytest.fixture(scope="session")
+def graphs() -> list[Graph]:
+    """Eight argon crystals with labels."""
+    return build_graphs(StructureSet.from_atoms(argon(8)), ["Ar"], 4.0)
