@@ -34,7 +34,7 @@ def load_state(directory: Path) -> dict[str, Any] | None:
         return None
     try:
         state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
         raise TrainingError(
             f"{path} is damaged: {error}", hint="Delete it to train from the start."
         ) from error

@@ -1,0 +1,300 @@
+"""The training loop on eight argon crystals and a tiny model."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from hub.errors import TrainingError
+from hub.models.checkpoint import weights_of
+from hub.training import loop
+from hub.training.loop import Trainer
+from hub.training.loss import energy_and_force_loss, predict
+from hub.training.recipe import PAPER
+from hub.training.state import load_state
+from tests.hub.training.conftest import tiny_model
+
+RECIPE = PAPER.with_changes(batch_size=3, max_epochs=4, min_delta=0.0)
+
+
+@pytest.fixture
+def start(graphs, tmp_path):
+    """Return a function that makes a trainer; each call is a new process's."""
+
+    def make(recipe=RECIPE, folder=tmp_path, seed=0, training=graphs[:6], validation=graphs[6:]):
+        return Trainer(tiny_model(graphs), training, validation, recipe, folder, seed)
+
+    return make
+
+
+def history(trainer: Trainer) -> list[dict[str, float]]:
+    """Return the metrics without the times."""
+    return [
+        {name: value for name, value in row.items() if name != "seconds"}
+        for row in trainer.progress.history
+    ]
+
+
+def same_weights(one: Trainer, other: Trainer) -> bool:
+    ours, theirs = weights_of(one.model), weights_of(other.model)
+    return all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_it_learns(start) -> None:
+    trainer = start(RECIPE.with_changes(max_epochs=12))
+    trainer.run()
+    rows = history(trainer)
+    assert [row["epoch"] for row in rows] == list(range(1, 13))
+    assert rows[-1]["loss"] < 0.5 * rows[0]["loss"]
+    assert all(math.isfinite(value) for row in rows for value in row.values())
+
+
+def test_each_epoch_sees_each_structure_once(start, monkeypatch) -> None:
+    trainer = start(RECIPE.with_changes(batch_size=4))
+    seen: list[list[float]] = []
+    step = trainer._step
+    monkeypatch.setattr(
+        trainer,
+        "_step",
+        lambda graphs: [seen.append([float(graph.energy) for graph in graphs]), step(graphs)][1],
+    )
+    trainer.run()
+    assert trainer.steps_per_epoch == 2
+    assert [len(batch) for batch in seen] == [4, 2] * 4
+    epochs = [seen[index] + seen[index + 1] for index in range(0, 8, 2)]
+    assert all(sorted(epoch) == sorted(epochs[0]) for epoch in epochs)
+    assert len(set(epochs[0])) == 6
+    assert len(set(map(tuple, epochs))) > 1  # in another order each time
+
+
+def test_the_seed_decides_the_order(start, tmp_path) -> None:
+    ran = {}
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        ran[name] = start(folder=tmp_path / name, seed=seed)
+        ran[name].run()
+    assert same_weights(ran["a"], ran["b"])
+    assert history(ran["a"]) == history(ran["b"])
+    assert not same_weights(ran["a"], ran["c"])
+
+
+def test_one_step_is_that_of_adam(start, graphs) -> None:
+    recipe = RECIPE.with_changes(max_epochs=1, batch_size=6, ema_decay=0.0)
+    trainer = start(recipe)
+    trainer.run()
+    by_hand = tiny_model(graphs).train()
+    parameters = [value for value in by_hand.parameters() if value.requires_grad]
+    loss = energy_and_force_loss(by_hand(loop.collate(graphs[:6])), graphs[:6], 4.0)
+    loss.backward()
+    with torch.no_grad():
+        for value in parameters:
+            # The first step of Adam, its moments corrected for their bias.
+            value -= 0.01 * value.grad / (value.grad.square().sqrt() + 1e-8)
+    assert history(trainer)[0]["loss"] == pytest.approx(float(loss), rel=1e-5)
+    trained = [value for value in trainer.model.parameters() if value.requires_grad]
+    for ours, theirs in zip(trained, parameters, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=2e-5)
+
+
+def test_what_is_validated_and_kept_is_the_average(start, graphs) -> None:
+    trainer = start(RECIPE.with_changes(max_epochs=1))
+    trainer.run()
+    state = load_state(trainer.directory)
+    trained = [value for value in trainer.model.parameters() if value.requires_grad]
+    for value, average in zip(trained, state["average"]["averages"], strict=True):
+        assert torch.equal(value, average)
+    _, forces = predict(trainer.model, graphs[6:])
+    labels = torch.cat([graph.forces for graph in graphs[6:]])
+    rmse = float((torch.cat(forces) - labels).square().mean().sqrt())
+    assert history(trainer)[0]["force_rmse"] == rmse
+
+
+def test_gradients_are_clipped(start, monkeypatch) -> None:
+    def norms(limit: float) -> list[float]:
+        trainer = start(RECIPE.with_changes(max_epochs=1, max_gradient_norm=limit))
+        found = []
+        adam = trainer.optimizer.step
+
+        def step() -> None:
+            gradients = [value.grad.flatten() for value in trainer.parameters]
+            found.append(float(torch.cat(gradients).norm()))
+            adam()
+
+        monkeypatch.setattr(trainer.optimizer, "step", step)
+        monkeypatch.setattr(loop, "save_state", lambda *_: None)
+        trainer.run()
+        return found
+
+    free = norms(0.0)
+    assert min(free) > 1e-3
+    assert norms(1e-3) == pytest.approx([1e-3] * 2, rel=1e-3)
+    assert norms(1e6) == free
+
+
+def test_the_cosine_begins_at_the_rate_and_ends_at_a_hundredth(start) -> None:
+    trainer = start(RECIPE.with_changes(schedule="cosine", max_epochs=4, batch_size=3))
+
+    def rate(epoch: int, step: int) -> float:
+        trainer.progress.epoch = epoch
+        trainer._set_learning_rate(step)
+        return trainer.optimizer.param_groups[0]["lr"]
+
+    assert rate(0, 0) == pytest.approx(0.01)
+    assert rate(2, 0) == pytest.approx(0.01 * (0.01 + 0.99 / 2))
+    assert rate(4, 0) == pytest.approx(0.0001)
+    rates = [rate(epoch, step) for epoch in range(4) for step in range(2)]
+    assert rates == sorted(rates, reverse=True)
+
+
+def scripted(trainer: Trainer, monkeypatch, force_errors: list[float]) -> None:
+    """Let the validation find these force errors, one an epoch."""
+    errors = iter(force_errors)
+    monkeypatch.setattr(trainer, "_validation_errors", lambda: (1.0, next(errors)))
+
+
+@pytest.mark.parametrize(
+    ("errors", "min_delta", "epochs", "best"),
+    [
+        ([5.0, 4.0, 4.1, 4.2, 4.3], 0.0, 5, 2),  # three epochs without a gain
+        ([5.0, 4.9, 4.8, 4.7, 1.0], 0.5, 4, 4),  # gains too small to count; the best is kept
+        ([5.0, 4.8, 4.6, 4.4, 4.2, 4.0, 3.8], 0.5, 7, 7),  # small gains that add up
+        ([5.0, 6.0, 4.0, 6.0, 3.0, 6.0, 6.0, 6.0], 0.0, 8, 5),
+    ],
+)
+def test_early_stopping(start, monkeypatch, errors, min_delta, epochs, best) -> None:
+    trainer = start(RECIPE.with_changes(max_epochs=len(errors), patience=3, min_delta=min_delta))
+    scripted(trainer, monkeypatch, errors)
+    trainer.run()
+    assert (trainer.progress.epoch, trainer.progress.best_epoch) == (epochs, best)
+    assert trainer.best_metrics["force_rmse"] == min(errors[:epochs])
+
+
+def test_the_best_weights_are_left_in_the_model(start, monkeypatch, tmp_path) -> None:
+    errors = [3.0, 2.0, 1.0, 9.0]
+    trainer = start(folder=tmp_path / "all")
+    scripted(trainer, monkeypatch, errors)
+    trainer.run()
+    until_best = start(RECIPE.with_changes(max_epochs=3), folder=tmp_path / "three")
+    until_best.run()
+    assert trainer.progress.best_epoch == 3
+    assert same_weights(trainer, until_best)
+
+
+def test_going_on_gives_the_same_to_the_last_bit(start, tmp_path) -> None:
+    whole = start(folder=tmp_path / "whole")
+    whole.run()
+
+    class Killed(Exception):
+        pass
+
+    def killer(after: int):
+        steps = iter(range(after))
+
+        def step() -> None:
+            if next(steps, None) is None:
+                raise Killed
+
+        return step
+
+    # Killed in the middle of the second epoch, then in the first step of the third.
+    for steps in (3, 2):
+        with pytest.raises(Killed):
+            start(folder=tmp_path / "killed").run(on_step=killer(steps))
+    resumed = start(folder=tmp_path / "killed")
+    assert resumed.progress.epoch == 2
+    resumed.run()
+    assert same_weights(whole, resumed)
+    assert history(whole) == history(resumed)
+    again = start(folder=tmp_path / "killed")
+    again.run()
+    assert same_weights(whole, again)
+
+
+def test_an_epoch_that_is_not_finite_is_done_again_at_half_the_rate(start, monkeypatch) -> None:
+    trainer = start(folder=start().directory / "once")
+    rates: list[float] = []
+    step = trainer._step
+
+    def step_or_not(graphs) -> float:
+        rates.append(trainer.optimizer.param_groups[0]["lr"])
+        return math.nan if len(rates) == 4 else step(graphs)
+
+    monkeypatch.setattr(trainer, "_step", step_or_not)
+    trainer.run()
+    assert rates == [0.01] * 4 + [0.005] * 6
+    rows = history(trainer)
+    assert [row["steps_back"] for row in rows] == [0, 1, 1, 1]
+    assert [row["learning_rate"] for row in rows] == [0.01] + [0.005] * 3
+    state = load_state(trainer.directory)
+    assert state["average"]["steps"] == 8  # the step that was taken back is not averaged
+    assert next(iter(state["optimizer"]["state"].values()))["step"] == 8
+
+
+def test_stepping_back_restores_all_of_the_state(start, monkeypatch, tmp_path) -> None:
+    slow = start(RECIPE.with_changes(learning_rate=0.005), folder=tmp_path / "slow")
+    slow.run()
+    trainer = start(folder=tmp_path / "back")
+    step, calls = trainer._step, []
+
+    def step_or_not(graphs) -> float:
+        calls.append(graphs)
+        return math.inf if len(calls) == 2 else step(graphs)
+
+    monkeypatch.setattr(trainer, "_step", step_or_not)
+    trainer.run()
+    assert same_weights(trainer, slow)
+
+
+def test_a_poisoned_label_ends_with_a_way_out(start, graphs) -> None:
+    poisoned = [replace(graphs[0], energy=torch.tensor(1e200).double()), *graphs[1:6]]
+    trainer = start(training=poisoned)
+    before = weights_of(tiny_model(graphs))
+    with pytest.raises(TrainingError, match=r"not finite in epoch 1, .* 5 times") as caught:
+        trainer.run()
+    assert "hub check" in caught.value.hint
+    assert load_state(trainer.directory) is None
+    after = weights_of(trainer.model)
+    assert all(torch.isfinite(after[name]).all() for name in before)
+
+
+@pytest.mark.parametrize("value", [1e30, -1e20])
+def test_a_large_poisoned_label_never_gets_into_the_weights(start, graphs, value) -> None:
+    poisoned = [replace(graphs[0], energy=torch.tensor(value).double()), *graphs[1:6]]
+    trainer = start(training=poisoned)
+    with pytest.raises(TrainingError, match="not finite"):
+        trainer.run()
+    assert all(torch.isfinite(tensor).all() for tensor in weights_of(trainer.model).values())
+
+
+def test_validation_errors_that_are_never_finite_are_an_error(start, graphs) -> None:
+    poisoned = [replace(graphs[6], forces=torch.full_like(graphs[6].forces, 1e200)), graphs[7]]
+    trainer = start(validation=poisoned)
+    with pytest.raises(TrainingError, match="validation errors are not finite") as caught:
+        trainer.run()
+    assert "hub check" in caught.value.hint
+
+
+def test_validation_counts_the_labels_that_are_there(start, graphs) -> None:
+    partly = [replace(graphs[6], energy=torch.tensor(math.nan).double()), graphs[7]]
+    trainer = start(validation=partly)
+    energies, forces = predict(trainer.model, graphs[6:])
+    errors = torch.cat(forces) - torch.cat([graph.forces for graph in graphs[6:]])
+    energy_rmse, force_rmse = trainer._validation_errors()
+    assert energy_rmse == pytest.approx(1000 * abs(float(energies[1] - graphs[7].energy)) / 4)
+    assert force_rmse == pytest.approx(float(errors.square().mean().sqrt()))
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "garbage"])
+def test_a_damaged_state_is_named(start, damage) -> None:
+    trainer = start(RECIPE.with_changes(max_epochs=1))
+    trainer.run()
+    path = trainer.directory / "training-state.pt"
+    content = path.read_bytes()
+    path.write_bytes(
+        {"empty": b"", "cut": content[: len(content) // 2], "garbage": b"x" * 5000}[damage]
+    )
+    with pytest.raises(TrainingError, match=r"training-state\.pt is damaged") as caught:
+        start()
+    assert "Delete it" in caught.value.hint
