@@ -25,3 +25,14 @@ def own_home(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("HUB_HOME", str(tmp_path_factory.mktemp("home")))
     # The servers of the tests are on this machine.
     monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")
+
+
+@pytest.fixture
+def mirror(shared, monkeypatch) -> Path:
+    """The published checkpoints, without any network."""
+    upstream = shared / "upstream"
+    if not (upstream / "nnp-pre-training" / "models").is_dir():
+        pytest.skip("the published checkpoints are not here")
+    monkeypatch.setenv("HUB_MIRROR", str(upstream))
+    monkeypatch.setenv("HUB_OFFLINE", "1")
+    return upstream

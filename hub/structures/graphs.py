@@ -10,7 +10,7 @@ import torch
 from nequip.data import AtomicDataDict
 from vesin import NeighborList
 
-from hub.errors import IncompatibleModelError
+from hub.errors import DataError, IncompatibleModelError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from ase import Atoms
 
     from hub.structures.structure_set import StructureSet
+
+
+_LARGEST_SPAN = 1e5  # Å; the search for neighbours divides open space into cells
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,10 @@ def build_graph(
     ------
     IncompatibleModelError
         If the structure holds an element that is not among `type_names`.
+    DataError
+        If its coordinates are no numbers or absurd, or it repeats along a vector without length.
     """
+    _require_geometry(atoms)
     symbols = atoms.get_chemical_symbols()
     unknown = sorted(set(symbols) - set(type_names))
     if unknown:
@@ -88,6 +94,22 @@ def build_graph(
         energy=torch.tensor(energy, dtype=torch.float64),
         forces=torch.tensor(forces, dtype=torch.float64),
     )
+
+
+def _require_geometry(atoms: Atoms) -> None:
+    positions, periods = atoms.positions, atoms.cell.array[atoms.pbc]
+    problem = ""
+    if not np.isfinite(positions).all():
+        problem = "has coordinates that are not finite"
+    elif not atoms.pbc.all() and len(atoms) and np.ptp(positions, axis=0).max() > _LARGEST_SPAN:
+        problem = f"has atoms more than {_LARGEST_SPAN:.0e} Å apart"
+    elif np.linalg.matrix_rank(periods) < len(periods):
+        problem = "is periodic along cell vectors that are zero or parallel"
+    if problem:
+        raise DataError(
+            f"{atoms.get_chemical_formula()} {problem}",
+            "Look at where it comes from: a simulation that blew up, a file without its cell?",
+        )
 
 
 def build_graphs(

@@ -1,18 +1,7 @@
 """Pulling the published checkpoints: from names to model directories."""
 
-import pytest
-
 from hub.library import catalogue, open_version, pull
 from registry.references import Reference
-
-
-@pytest.fixture
-def mirror(shared, monkeypatch):
-    upstream = shared / "upstream"
-    if not (upstream / "nnp-pre-training" / "models").is_dir():
-        pytest.skip("the published checkpoints are not here")
-    monkeypatch.setenv("HUB_MIRROR", str(upstream))
-    monkeypatch.setenv("HUB_OFFLINE", "1")
 
 
 def test_a_published_checkpoint_is_imported_once(mirror, monkeypatch):
