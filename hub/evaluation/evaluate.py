@@ -9,9 +9,9 @@ import numpy as np
 
 from hub.errors import IncompatibleModelError
 from hub.evaluation.metrics import measure_errors
+from hub.models.prediction import predict
 from hub.structures.graphs import build_graphs
 from hub.structures.reference_energies import fit_energy_shift
-from hub.training.loss import predict
 
 if TYPE_CHECKING:
     from collections.abc import Callable

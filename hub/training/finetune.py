@@ -17,13 +17,13 @@ from hub.evaluation.predictions_file import write_predictions
 from hub.evaluation.tables import ALL, errors_by_group
 from hub.models.checkpoint import write_model
 from hub.models.loading import MODEL_FOLDER
+from hub.models.prediction import predict
 from hub.structures.graphs import build_graphs
 from hub.training import run_folder
 from hub.training.card import lineage, write_card
 from hub.training.energy_meter import EnergyMeter
 from hub.training.job import Job
 from hub.training.loop import Trainer
-from hub.training.loss import predict
 from hub.training.preparation import hold_out_test, prepare, read_data
 from hub.training.recipe import Recipe
 from hub.training.reporter import Reporter

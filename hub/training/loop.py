@@ -12,9 +12,10 @@ import torch
 
 from hub.errors import TrainingError
 from hub.models.checkpoint import set_weights, weights_of
+from hub.models.prediction import predict
 from hub.structures.graphs import collate
 from hub.training.ema import MovingAverage
-from hub.training.loss import energy_and_force_loss, predict
+from hub.training.loss import energy_and_force_loss
 from hub.training.state import load_state, save_state
 
 if TYPE_CHECKING:

@@ -21,6 +21,7 @@ from hub.models.checkpoint import (
 )
 from hub.models.config import ModelConfig, read_config
 from hub.models.loading import open_model
+from hub.models.prediction import predict
 from hub.models.tensor_product import accelerate
 from hub.structures import read_structures
 from hub.structures.checks import check_structures
@@ -31,7 +32,6 @@ from hub.structures.reference_energies import (
     fit_reference_energies,
 )
 from hub.structures.splits import Split, split_structures
-from hub.training.loss import predict
 from registry.files import sha256_of
 
 if TYPE_CHECKING:

@@ -10,9 +10,10 @@ import torch
 
 from hub.errors import TrainingError
 from hub.models.checkpoint import weights_of
+from hub.models.prediction import predict
 from hub.training import loop
 from hub.training.loop import Trainer
-from hub.training.loss import energy_and_force_loss, predict
+from hub.training.loss import energy_and_force_loss
 from hub.training.recipe import PAPER
 from hub.training.state import load_state
 from tests.hub.training.conftest import tiny_model
@@ -91,8 +92,8 @@ def test_one_step_is_that_of_adam(start, graphs) -> None:
     with torch.no_grad():
         for value in parameters:
             # The first step of Adam, its moments corrected for their bias.
-            value -= 0.01 * value.grad / (value.grad.square().sqrt() + 1e-8)
-    assert history(trainer)[0]["loss"] == pytest.approx(float(loss), rel=1e-5)
+            value.sub_(0.01 * value.grad / (value.grad.square().sqrt() + 1e-8))
+    assert history(trainer)[0]["loss"] == pytest.approx(loss.item(), rel=1e-5)
     trained = [value for value in trainer.model.parameters() if value.requires_grad]
     for ours, theirs in zip(trained, parameters, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=2e-5)

@@ -6,8 +6,9 @@ import pytest
 import torch
 from nequip.data import AtomicDataDict
 
+from hub.models.prediction import batches_by_atoms, predict
 from hub.structures.graphs import Graph
-from hub.training.loss import batches_by_atoms, energy_and_force_loss, predict
+from hub.training.loss import energy_and_force_loss
 from tests.hub.training.conftest import tiny_model
 
 NAN = float("nan")
@@ -95,7 +96,7 @@ def test_predictions_do_not_depend_on_the_batches(graphs, monkeypatch) -> None:
     assert (energies.dtype, energies.shape) == (torch.float64, (8,))
     assert [tuple(item.shape) for item in forces] == [(4, 3)] * 8
     monkeypatch.setattr(
-        "hub.training.loss.batches_by_atoms", lambda graphs: [[item] for item in graphs]
+        "hub.models.prediction.batches_by_atoms", lambda graphs: [[item] for item in graphs]
     )
     one_by_one, forces_one_by_one = predict(model, graphs)
     torch.testing.assert_close(energies, one_by_one, rtol=1e-5, atol=1e-6)
