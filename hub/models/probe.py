@@ -100,16 +100,10 @@ def verify_probe(model: torch.nn.Module, config: ModelConfig, probe: Probe, name
         Naming the largest deviations in eV/atom and eV/Å and what is allowed.
     """
     predicted = predict_probe(model, config, probe.structures)
-    energy_error = max(
-        abs(new - stored) / len(atoms)
-        for new, stored, atoms in zip(
-            predicted.energies, probe.energies, probe.structures, strict=True
-        )
-    )
-    force_error = max(
-        float(np.abs(new - stored).max())
-        for new, stored in zip(predicted.forces, probe.forces, strict=True)
-    )
+    sizes = np.array([len(atoms) for atoms in probe.structures])
+    # NumPy's maximum, unlike Python's, is NaN if anything is.
+    energy_error = np.abs((np.array(predicted.energies) - probe.energies) / sizes).max()
+    force_error = np.abs(np.concatenate(predicted.forces) - np.concatenate(probe.forces)).max()
     dtype: Any = model.model_dtype
     allowed_energy, allowed_force = TOLERANCES[dtype]
     # Written so that a NaN fails.
@@ -159,18 +153,27 @@ def read_probe(path: Path) -> Probe:
                 f"{path} has format {content['format']}; this release reads up to {FORMAT}",
                 hint="Update it: pip install --upgrade mlip-hub",
             )
-        entries = content["entries"]
-        return Probe(
-            structures=tuple(_probe_atoms(entry) for entry in entries),
-            energies=tuple(float(entry["energy"]) for entry in entries),
-            forces=tuple(np.array(entry["forces"], dtype=float) for entry in entries),
-        )
+        return _probe(content["entries"])
     except FileNotFoundError:
         raise ModelError(
             f"{path} is missing, so the model cannot be checked", hint="Pull it again."
         ) from None
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{path} is damaged: {error!r}", hint="Pull it again.") from error
+
+
+def _probe(entries: list[dict[str, Any]]) -> Probe:
+    if not entries:
+        raise ValueError("it holds no structures")
+    structures = tuple(_probe_atoms(entry) for entry in entries)
+    return Probe(
+        structures=structures,
+        energies=tuple(float(entry["energy"]) for entry in entries),
+        forces=tuple(
+            np.array(entry["forces"], dtype=float).reshape(len(atoms), 3)
+            for entry, atoms in zip(entries, structures, strict=True)
+        ),
+    )
 
 
 def _probe_atoms(entry: dict[str, Any]) -> Atoms:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import torch
-from ase import Atoms
 from ase.build import bulk
 
 from hub.models.architecture import build_model
@@ -16,6 +15,8 @@ from hub.models.config import ModelConfig
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from ase import Atoms
 
 SMALL = ModelConfig(
     type_names=("C", "H"),

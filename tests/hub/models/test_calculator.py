@@ -17,8 +17,8 @@ from scipy.spatial.transform import Rotation
 import hub
 from hub.errors import DataError, IncompatibleModelError
 from hub.models import calculator, load_model
+from hub.models.prediction import predict
 from hub.structures.graphs import build_graph
-from hub.training.loss import predict
 from tests.hub.models.conftest import hydrocarbon
 
 
@@ -197,5 +197,6 @@ def test_it_relaxes_a_structure(carbon_calculator):
 
 def test_importing_the_package_imports_no_torch():
     program = "import sys, hub, hub.models.config; print('torch' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert done.stdout == "False\n", done.stderr
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

@@ -1,0 +1,68 @@
+"""The faster tensor product computes what NequIP's own does, derivatives included."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from ase import Atoms
+from nequip.data import AtomicDataDict
+from nequip.nn._tp_scatter_base import TensorProductScatter
+
+from hub.models.tensor_product import SplitTensorProductScatter, accelerate
+from hub.structures.graphs import build_graph, collate
+from hub.training.loss import energy_and_force_loss
+from tests.hub.models.conftest import SMALL, hydrocarbon, random_model
+
+
+def batch(config):
+    """Two crystals, a dimer and an isolated atom with made-up labels."""
+    structures = [hydrocarbon(1), hydrocarbon(2), Atoms("CH", [[0, 0, 0], [0, 0, 1.1]]), Atoms("C")]
+    generator = torch.Generator().manual_seed(0)
+    return [
+        build_graph(
+            atoms,
+            config.type_names,
+            config.r_max,
+            energy=-5.0 * len(atoms),
+            forces=torch.randn(len(atoms), 3, generator=generator, dtype=torch.float64).numpy(),
+        )
+        for atoms in structures
+    ]
+
+
+def outcome(model, graphs):
+    """Return energies, forces, stresses, and the gradients that training follows."""
+    model.train()
+    output = model(collate(graphs))
+    loss = energy_and_force_loss(output, graphs, energy_weight=4.0)
+    parameters = {name: value for name, value in model.named_parameters() if value.requires_grad}
+    gradients = torch.autograd.grad(loss, list(parameters.values()))
+    keys = (AtomicDataDict.TOTAL_ENERGY_KEY, AtomicDataDict.FORCE_KEY)
+    predictions = {key: output[key].detach() for key in keys}
+    return predictions | dict(zip(parameters, gradients, strict=True))
+
+
+@pytest.mark.parametrize("parity", [True, False])
+@pytest.mark.parametrize("l_max", [1, 2])
+@pytest.mark.parametrize("types", [("C", "H"), ("H", "O", "C")])
+def test_it_computes_what_the_stock_one_computes(l_max, parity, types):
+    config = SMALL.with_changes(l_max=l_max, parity=parity, type_names=types)
+    graphs = batch(config)
+    stock = random_model(config)
+    expected = outcome(stock, graphs)
+    fast = accelerate(random_model(config))
+    kinds = {type(module) for module in fast.modules()}
+    assert SplitTensorProductScatter in kinds
+    found = outcome(fast, graphs)
+    assert set(found) == set(expected)
+    assert max(value.abs().max() for value in expected.values()) > 0.1
+    for name, value in expected.items():
+        scale = max(1.0, float(value.abs().max()))
+        assert float((found[name] - value).abs().max()) < 1e-11 * scale, name
+
+
+def test_it_keeps_the_names_of_the_weights():
+    stock, fast = random_model(), accelerate(random_model())
+    names = [name for name, _ in stock.named_parameters()]
+    assert [name for name, _ in fast.named_parameters()] == names
+    assert not any(type(module) is TensorProductScatter for module in fast.children())
