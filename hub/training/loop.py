@@ -136,7 +136,7 @@ class Trainer:
         if not self.progress.best_epoch:
             raise TrainingError(
                 "the validation errors are not finite in any epoch",
-                hint="Look at the data with `hub check`: a few absurd labels are enough.",
+                hint="One absurd label is enough for this: look at the data with `hub check`.",
             )
         set_weights(self.model, self.best, "the best epoch")
         self.model.eval()
@@ -153,7 +153,7 @@ class Trainer:
                 raise TrainingError(
                     f"the loss is not finite in epoch {self.progress.epoch + 1}, even after "
                     f"halving the learning rate {_MAX_STEPS_BACK} times",
-                    hint="Look at the data with `hub check`: a few absurd labels are enough.",
+                    hint="One absurd label is enough for this: look at the data with `hub check`.",
                 )
             rate_factor = self.progress.rate_factor / 2
             self._restore(before)

@@ -31,9 +31,14 @@ def test_weights_come_back_after_an_error() -> None:
     model = model_of(1.0)
     average = MovingAverage(model, 0.5)
     torch.nn.init.constant_(model.weight, 2.0)
-    with pytest.raises(KeyError), average.applied():
-        assert model.weight.item() == 1.0
-        raise KeyError
+
+    def fail() -> None:
+        with average.applied():
+            assert model.weight.item() == 1.0
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
     assert model.weight.item() == 2.0
 
 

@@ -1,0 +1,99 @@
+"""``hub finetune --resume``: stopped trainings go on, and only with what they started with."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from ase.io import read
+
+from hub.training import recipe
+from hub.training.run_folder import locked
+from tests.hub.training.conftest import argon, write_data
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def unfinished(finetune, tmp_path, monkeypatch):
+    """Return a function that makes a run folder whose training was stopped after an epoch."""
+
+    def make(*arguments: object) -> Path:
+        with monkeypatch.context() as patch:
+            patch.setattr("hub.training.finetune.parity_plot", _interrupt)
+            done = finetune(*arguments, "--out", "run")
+        assert done.code == 130
+        assert "go on with: hub finetune --resume run\n" in done.err
+        return tmp_path / "run"
+
+    return make
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_finished_run_prints_its_results_again(hub, trained) -> None:
+    done = hub("finetune", "--resume", trained, "--json")
+    assert done.code == 0
+    results = json.loads((trained / "results.json").read_text())
+    assert done.json == {"folder": str(trained), **results}
+    assert "all structures  1" in hub("finetune", "--resume", trained).out
+
+
+def test_what_is_no_run_folder_cannot_be_resumed(hub, tmp_path) -> None:
+    for folder in (tmp_path, tmp_path / "nothing"):
+        done = hub("finetune", "--resume", folder)
+        assert done.code == 1
+        assert f"{folder} is no run folder: run.json is missing" in done.err
+
+
+def test_an_interrupted_run_says_how_to_go_on_and_does(hub, unfinished, trained, crystals) -> None:
+    run = unfinished("--data", crystals)
+    assert not (run / "results.json").exists()
+    done = hub("finetune", "--resume", run, "--json")
+    assert done.code == 0
+    assert "going on after 4 of at most 4 steps" in done.err
+    for name in ("weights.safetensors", "probe.json", "config.json"):
+        assert (run / "model" / name).read_bytes() == (trained / "model" / name).read_bytes()
+
+
+def test_changed_data_are_not_gone_on_with(hub, unfinished, crystals, tmp_path) -> None:
+    frames = read(crystals, ":")
+    data = write_data(tmp_path / "mine.xyz", frames)
+    test = write_data(tmp_path / "test.xyz", argon(3, seed=9))
+    run = unfinished("--data", data, "--test", test)
+    write_data(test, argon(3, seed=10))
+    done = hub("finetune", "--resume", run)
+    assert done.code == 1
+    assert "what it uses has changed: test data" in done.err
+    frames[0].calc.results["energy"] += 0.01
+    write_data(data, frames)
+    done = hub("finetune", "--resume", run)
+    assert done.code == 1
+    assert "training data" in done.err
+    assert "hint: Put the old files back" in done.err
+    data.unlink()
+    done = hub("finetune", "--resume", run)
+    assert done.code == 1
+    assert "mine.xyz" in done.err
+
+
+def test_resuming_keeps_the_recipe_that_it_started_with(hub, unfinished, crystals, monkeypatch):
+    run = unfinished("--data", crystals)
+    other = recipe.DEFAULT_FROM_SCRATCH.with_changes(energy_weight=0.5)
+    started_with = recipe.DEFAULT_FROM_SCRATCH.energy_weight
+    monkeypatch.setattr(recipe, "DEFAULT_FROM_SCRATCH", other)
+    done = hub("finetune", "--resume", run, "--json")
+    assert done.json["training"]["recipe"]["energy_weight"] == started_with
+
+
+def test_one_training_at_a_time_in_a_folder(hub, finetune, unfinished, crystals) -> None:
+    run = unfinished("--data", crystals)
+    with locked(run):
+        done = hub("finetune", "--resume", run)
+    assert done.code == 1
+    assert f"another process is training in {run}" in done.err
+    assert (run / "training-state.pt").exists()
