@@ -36,3 +36,14 @@ def mirror(shared, monkeypatch) -> Path:
     monkeypatch.setenv("HUB_MIRROR", str(upstream))
     monkeypatch.setenv("HUB_OFFLINE", "1")
     return upstream
+
+
+@pytest.fixture(scope="session")
+def random_directory(tmp_path_factory) -> Path:
+    """A model directory with random weights."""
+    from hub.models.checkpoint import write_model
+    from tests.hub.models.small import SMALL, random_model
+
+    directory = tmp_path_factory.mktemp("random-model")
+    write_model(directory, random_model(), SMALL)
+    return directory

@@ -19,7 +19,7 @@ from hub.errors import DataError, IncompatibleModelError
 from hub.models import calculator, load_model
 from hub.models.prediction import predict
 from hub.structures.graphs import build_graph
-from tests.hub.models.conftest import hydrocarbon
+from tests.hub.models.small import hydrocarbon
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from hub.models.checkpoint import (
 )
 from hub.models.config import FORMAT, ModelConfig, read_config
 from hub.models.probe import predict_probe, probe_structures, read_probe, write_probe
-from tests.hub.models.conftest import SMALL, random_model
+from tests.hub.models.small import SMALL, random_model
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from nequip.nn._tp_scatter_base import TensorProductScatter
 from hub.models.tensor_product import SplitTensorProductScatter, accelerate
 from hub.structures.graphs import build_graph, collate
 from hub.training.loss import energy_and_force_loss
-from tests.hub.models.conftest import SMALL, hydrocarbon, random_model
+from tests.hub.models.small import SMALL, hydrocarbon, random_model
 
 
 def batch(config):

@@ -5,17 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pytest
 import torch
 from ase.build import bulk
 
 from hub.models.architecture import build_model
-from hub.models.checkpoint import set_energy_shifts, write_model
+from hub.models.checkpoint import set_energy_shifts
 from hub.models.config import ModelConfig
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from ase import Atoms
 
 SMALL = ModelConfig(
@@ -43,11 +40,3 @@ def hydrocarbon(seed: int = 0) -> Atoms:
     atoms.set_cell(atoms.cell @ (np.eye(3) + 0.05 * rng.normal(size=(3, 3))), scale_atoms=True)
     atoms.positions += 0.1 * rng.normal(size=(16, 3))
     return atoms
-
-
-@pytest.fixture(scope="session")
-def random_directory(tmp_path_factory) -> Path:
-    """A model directory with random weights."""
-    directory = tmp_path_factory.mktemp("random-model")
-    write_model(directory, random_model(), SMALL)
-    return directory
