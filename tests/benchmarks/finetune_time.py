@@ -1,6 +1,6 @@
 """Time ``hub finetune`` against ``nequip-train``: same structures, model, epochs and precision.
 
-    python tests/benchmarks/finetune_time.py --data mydft.xyz [--n-train 25] [--epochs 10] [--pairs 3]
+    python tests/benchmarks/finetune_time.py --data mydft.xyz [--n-train 25] [--epochs 10]
 
 Whole processes are timed, in turn, one thread each; the ratio of each pair is printed, and the
 median. Both train the same architecture in float32 with Adam, an exponential moving average and the
@@ -109,9 +109,7 @@ def default_recipe() -> dict[str, Any]:
     return asdict(DEFAULT)
 
 
-def nequip_config(
-    epochs: int, folder: Path, number: int, type_names: list[str]
-) -> dict[str, Any]:
+def nequip_config(epochs: int, folder: Path, number: int, type_names: list[str]) -> dict[str, Any]:
     """Return a configuration of `nequip-train` that does the same work."""
     from hub.models.architecture import builder_arguments
     from hub.models.config import ModelConfig
