@@ -61,10 +61,18 @@ class TrainingOutput(Reporter):
             self._tell(finding.severity, f"{finding.code}: {finding.message}")
 
     def _tell(self, name: str, text: str) -> None:
+        """Print a line of the plan or a note, once."""
         line = f"{name + ':':<18} {text}"
         if line not in self.told:
             self.told.add(line)
-            output.message(line)
+            self._print(line)
+
+    def _print(self, text: str) -> None:
+        """Print above the bar, where there is one."""
+        if self.bar is None:
+            output.message(text)
+        else:
+            self.bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def counting(self, task: str) -> Callable[[int, int | None], None] | None:
         """Show a bar for reading, checking and the like."""
@@ -83,7 +91,7 @@ class TrainingOutput(Reporter):
         self.steps_done, self.steps_at_most, self.steps_here = steps_done, steps_at_most, 0
         self.last_line = -math.inf
         if steps_done:
-            output.message(f"going on after {steps_done} of at most {steps_at_most} steps")
+            self._print(f"going on after {steps_done} of at most {steps_at_most} steps")
         if output.shows_progress():
             self.task = self._open_bar().add_task(
                 "training", total=steps_at_most, completed=steps_done

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from typing import TYPE_CHECKING
+import os
+import pty
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from ase.io import read
@@ -12,8 +18,7 @@ from hub.training import recipe
 from hub.training.run_folder import locked
 from tests.hub.training.conftest import argon, write_data
 
-if TYPE_CHECKING:
-    from pathlib import Path
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -97,3 +102,33 @@ def test_one_training_at_a_time_in_a_folder(hub, finetune, unfinished, crystals)
     assert done.code == 1
     assert f"another process is training in {run}" in done.err
     assert (run / "training-state.pt").exists()
+
+
+def test_interrupted_at_a_terminal(crystals, tmp_path) -> None:
+    """The bar goes away, the cursor comes back, and the next command is said."""
+    ours, theirs = pty.openpty()
+    options = ("--from-scratch", "--epochs=500", f"--data={crystals}", "--out=run")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hub.cli.main", "finetune", *options],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "TERM": "xterm", "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    shown, interrupted = b"", False
+    with contextlib.suppress(OSError):  # the other end is closed
+        while piece := os.read(ours, 4096):
+            shown += piece
+            if b"epoch 2: validation" in shown and not interrupted:
+                process.send_signal(signal.SIGINT)
+                interrupted = True
+    assert process.wait() == 130
+    assert b"building graphs" in shown
+    assert shown.rindex(b"\x1b[?25h") > shown.rindex(b"\x1b[?25l")
+    lines = shown.decode().split("\r\n")
+    assert lines[-4].endswith("go on with: hub finetune --resume run")
+    assert lines[-3:] == ["", "interrupted", ""]
+    assert any(line.endswith("validation not counted") for line in lines)
+    assert not any("━" in line.rpartition("\r")[2] for line in lines if "time:" in line)
+    assert (tmp_path / "run" / "training-state.pt").exists()
