@@ -46,12 +46,23 @@ def command(
         directory, name, version, to=to or LOCAL, licence=licence, description=description
     )
     _warn_of_parents(published)
+    _say_how_to_pull(published, to)
     reference = str(published.reference)
     if as_json:
         output.result_json({"reference": reference, "digest": published.digest})
     else:
         output.message(f"published with digest sha256:{published.digest}")
         output.result(reference)
+
+
+def _say_how_to_pull(published: LocalVersion, to: str | None) -> None:
+    """Say how to make a registry known that was named by its directory only."""
+    from hub.settings import load_settings
+
+    if to is not None and published.origin not in load_settings().registries:
+        output.message(
+            f"to pull it by name: hub registry add {published.origin} {to}; others do the same"
+        )
 
 
 def _warn_of_parents(published: LocalVersion) -> None:

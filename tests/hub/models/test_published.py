@@ -89,7 +89,7 @@ def test_code_in_a_pickle_is_not_run(tmp_path):
     torch.save({"weights": torch.zeros(1), "more": Payload(tmp_path / "proof")}, source)
     with pytest.raises(ModelError, match="not a checkpoint of plain tensors"):
         import_checkpoint(CARDS["c-edip-pretrained"], source, tmp_path)
-    source.write_bytes(pickle.dumps(Payload(tmp_path / "proof")))
+    source.write_bytes(pickle.dumps(Payload(tmp_path / "proof"), protocol=2))
     with pytest.raises(ModelError, match="not a checkpoint of plain tensors"):
         import_checkpoint(CARDS["c-edip-pretrained"], source, tmp_path)
     assert not (tmp_path / "proof").exists()

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.io import read, write
+
+from hub.models import calculator
+from tests.hub.models.small import hydrocarbon
+
+ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.slow  # each command loads torch and NequIP
+
+
+def hub(*arguments, folder, code=0):
+    done = subprocess.run(
+        [sys.executable, "-m", "hub.cli.main", *map(str, arguments)],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+@pytest.fixture
+def folder(random_directory, tmp_path):
+    """Data that a model predicts with known errors: 10 meV/atom and 0.2 eV/Å."""
+    ours = calculator(random_directory, device="cpu")
+    for name, zero in (("near", 0.0), ("far", -30.0)):
+        structures = []
+        for seed in range(8):
+            atoms = hydrocarbon(seed)
+            atoms.calc = ours
+            sign = 1 if seed % 2 else -1
+            energy = atoms.get_potential_energy() + (0.01 * sign + zero) * len(atoms)
+            forces = atoms.get_forces() + 0.2
+            atoms.calc = SinglePointCalculator(atoms, energy=energy, forces=forces)
+            atoms.info["config_type"] = "odd" if seed % 2 else "even"
+            structures.append(atoms)
+        write(tmp_path / f"{name}.xyz", structures, format="extxyz")
+    return tmp_path
+
+
+def rows(text):
+    return [line.split() for line in text.splitlines()]
+
+
+def test_errors_and_labels_are_told(folder, random_directory):
+    done = hub("evaluate", random_directory, "--data", "near.xyz", folder=folder)
+    assert rows(done.stdout)[1] == ["all", "structures", "8", "10.0", "10.0", "0.200", "0.200"]
+    assert [row[0] for row in rows(done.stdout)[2:]] == ["even", "odd"]
+    assert "labels:  energy (eV), forces (eV/Å)" in done.stderr
+    assert "warning" not in done.stderr
+
+
+def test_another_zero_of_energy_is_told(folder, random_directory):
+    done = hub("evaluate", random_directory, "--data", "far.xyz", folder=folder)
+    assert "model and data count energies from different zeros" in done.stderr
+    as_it_is, shifted = rows(done.stdout)[1:3]
+    assert as_it_is[3:7] == ["as", "it", "is", "30000.0"]
+    assert float(shifted[4]) == pytest.approx(10.0, abs=0.5)
+    report = json.loads(
+        hub("evaluate", random_directory, "--data", "far.xyz", "--json", folder=folder).stdout
+    )
+    assert report["errors"]["all structures"]["energy_mae"] == pytest.approx(30000, abs=1)
+    assert report["errors_shifted"]["all structures"]["energy_mae"] == pytest.approx(10, abs=0.5)
+    assert report["errors"]["odd"]["force_rmse"] == pytest.approx(0.2)
+    shifts = report["energy_shift_eV_per_atom"]
+    assert (10 * shifts["C"] + 6 * shifts["H"]) / 16 == pytest.approx(-30, abs=0.02)
+    assert report["energy_key"] == "energy"
+
+
+def test_predictions_and_plots_are_written(folder, random_directory):
+    done = hub("evaluate", random_directory, "--data", "*.xyz", "--out", "new/out", folder=folder)
+    assert "new/out" in done.stderr
+    assert (folder / "new/out/parity.png").read_bytes().startswith(b"\x89PNG")
+    written = read(folder / "new/out/predictions.extxyz", ":")
+    assert len(written) == 16
+    assert written[0].info["source"] == "far.xyz[0]"
+    difference = written[8].info["REF_energy"] - written[8].info["ML_energy"]
+    assert difference == pytest.approx(-0.16, abs=1e-6)
+    assert (
+        np.abs(written[8].arrays["REF_forces"] - written[8].arrays["ML_forces"] - 0.2).max() < 1e-6
+    )
+
+
+def test_energies_alone_are_enough(folder, random_directory):
+    structures = read(folder / "near.xyz", ":")
+    for atoms in structures:
+        atoms.info["dft_energy"] = atoms.get_potential_energy()
+        atoms.calc = None
+    write(folder / "energies.xyz", structures, format="extxyz")
+    done = hub("evaluate", random_directory, "--data", "energies.xyz", folder=folder)
+    assert rows(done.stdout)[1][2:] == ["8", "10.0", "10.0", "-", "-"]
+    for atoms in structures:
+        del atoms.info["dft_energy"]
+    write(folder / "nothing.xyz", structures, format="extxyz")
+    done = hub("evaluate", random_directory, "--data", "nothing.xyz", folder=folder, code=1)
+    assert "no energies and no forces found in nothing.xyz" in done.stderr
+
+
+def test_refusals(folder, random_directory):
+    hub("evaluate", random_directory, folder=folder, code=2)
+    hub("evaluate", random_directory, "--data", "none.xyz", folder=folder, code=1)
+    hub("evaluate", "no-such-model", "--data", "near.xyz", folder=folder, code=3)
+    hub("evaluate", ".", "--data", "near.xyz", folder=folder, code=4)
+    options = ("--data", "near.xyz", "--device", "cuda:77")
+    done = hub("evaluate", random_directory, *options, folder=folder, code=6)
+    assert "cuda:77" in done.stderr
+
+
+def test_a_package_is_exported(folder, random_directory):
+    done = hub(
+        "export",
+        random_directory,
+        "--to",
+        "nequip-package",
+        "--out",
+        "my.nequip.zip",
+        folder=folder,
+    )
+    assert done.stdout == "my.nequip.zip\n"
+    assert (folder / "my.nequip.zip").stat().st_size > 100_000
+    options = ("--to", "nequip-package", "--out", "my.nequip.zip")
+    done = hub("export", random_directory, *options, folder=folder, code=1)
+    assert "hint: Replace it with --force" in done.stderr
+    hub("export", random_directory, "--to", "something", folder=folder, code=2)
