@@ -25,12 +25,13 @@ LOCK_POLL = 0.5
 STALE_AFTER = 24 * 3600.0
 
 _FICLONE = 0x40049409
+_WRITABLE = "Use a directory that you may write to; HUB_CACHE says where the cache is."
 _HINTS = {
-    errno.ENOSPC: ("the disk is full", "Free some space, or set HUB_CACHE to another disk."),
-    errno.EDQUOT: ("the disk quota is used up", "Free some space, or move HUB_CACHE."),
-    errno.EROFS: ("the file system is read-only", "Set HUB_CACHE to a writable directory."),
-    errno.EACCES: ("permission denied", "Set HUB_CACHE to a directory that you may write to."),
-    errno.EPERM: ("permission denied", "Set HUB_CACHE to a directory that you may write to."),
+    errno.ENOSPC: ("the disk is full", "Free some space, or let HUB_CACHE name another disk."),
+    errno.EDQUOT: ("the disk quota is used up", "Free some space, or move the cache: HUB_CACHE."),
+    errno.EROFS: ("the file system is read-only", _WRITABLE),
+    errno.EACCES: ("permission denied", _WRITABLE),
+    errno.EPERM: ("permission denied", _WRITABLE),
 }
 
 
