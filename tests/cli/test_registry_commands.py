@@ -190,7 +190,7 @@ def test_show(hub, lab):
         (["registry", "add", "local", "/elsewhere"], 1, "no registry can be called"),
         (["registry", "add", "x", "ftp://a/b"], 1, "ftp"),
         (["registry", "remove", "lob"], 3, "no registry 'lob'"),
-        (["pul", "mine"], 2, "Did you mean pull?"),
+        (["pul", "mine"], 2, "Did you mean pull"),
     ],
 )
 def test_mistakes_are_answered(hub, lab, arguments, code, said):
