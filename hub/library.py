@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from registry.transfer import Progress
     from registry.versions import LocalVersion
 
+# A run folder holds its model in this folder, laid out as it will be published.
+MODEL_FOLDER = "model"
+
 # What turns a published file into a version: imported when one is pulled for the first time.
 _IMPORTERS = {"nnp-pre-training": ("hub.models.published", "import_checkpoint")}
 
@@ -114,6 +117,21 @@ def open_version(place: str | Path, progress: Progress | None = None) -> OpenedV
             f"'{place}' is no directory, and {problem.message}", problem.hint
         ) from problem
     return OpenedVersion(version.path, version)
+
+
+def open_model(place: str | Path, progress: Progress | None = None) -> OpenedVersion:
+    """Return the model directory of a run folder, a model directory or a reference.
+
+    Raises
+    ------
+    NotFoundError
+        If it is none of them.
+    RegistryError
+        As `pull` does.
+    """
+    opened = open_version(place, progress)
+    inner = opened.path / MODEL_FOLDER
+    return OpenedVersion(inner, opened.version) if inner.is_dir() else opened
 
 
 def _lazy_importer(module: str, name: str) -> Importer:

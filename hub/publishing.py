@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hub.errors import PublishingError
-from hub.library import catalogue
+from hub.library import MODEL_FOLDER, catalogue
 from hub.models import config as config_file
 from hub.models import probe as probe_file
 from hub.models.checkpoint import WEIGHTS_NAME, read_model
-from hub.models.loading import MODEL_FOLDER
 from hub.training import job, run_folder
 from registry.cards import FILE_NAME as CARD_NAME
 from registry.cards import join_front_matter, split_front_matter

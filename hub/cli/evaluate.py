@@ -72,7 +72,8 @@ def command(
         errors_by_group,
         evaluate,
     )
-    from hub.models.loading import load_model, open_model
+    from hub.library import open_model
+    from hub.models.loading import load_model
 
     with progress_bar("reading") as progress:
         read = _read(files, energy_key, forces_key, progress)

@@ -31,8 +31,8 @@ def command(model: str, target: str, out: Path | None, dtype: str, force: bool) 
     """
     import torch
 
+    from hub.library import open_model
     from hub.models.export import SUFFIX, export_package
-    from hub.models.loading import open_model
 
     with progress_bar("pulling", in_bytes=True) as progress:
         opened = open_model(model, progress)

@@ -9,18 +9,14 @@ import torch
 
 from hub.devices import choose_device
 from hub.errors import IncompatibleModelError
-from hub.library import open_version
+from hub.library import open_model
 from hub.models.checkpoint import read_model
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hub.library import OpenedVersion
     from hub.models.config import ModelConfig
     from registry.transfer import Progress
-
-# A run folder holds its model in this folder, laid out as it will be published.
-MODEL_FOLDER = "model"
 
 _DTYPES = {"float64": torch.float64, "float32": torch.float32}
 
@@ -47,15 +43,6 @@ class Model:
     def device(self) -> torch.device:
         """Where it computes."""
         return next(self.network.parameters()).device
-
-
-def open_model(place: str | Path, progress: Progress | None = None) -> OpenedVersion:
-    """Find the model directory of a name, a run folder or a model directory, pulling if needed."""
-    opened = open_version(place, progress)
-    inner = opened.path / MODEL_FOLDER
-    if inner.is_dir():
-        return type(opened)(inner, opened.version)
-    return opened
 
 
 def load_model(

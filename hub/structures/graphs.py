@@ -11,6 +11,7 @@ from nequip.data import AtomicDataDict
 from vesin import NeighborList
 
 from hub.errors import DataError, IncompatibleModelError
+from hub.structures.checks.geometry import LARGEST_SPAN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from ase import Atoms
 
     from hub.structures.structure_set import StructureSet
-
-
-_LARGEST_SPAN = 1e5  # Å; the search for neighbours divides open space into cells
 
 
 @dataclass(frozen=True)
@@ -101,8 +99,8 @@ def _require_geometry(atoms: Atoms) -> None:
     problem = ""
     if not np.isfinite(positions).all():
         problem = "has coordinates that are not finite"
-    elif not atoms.pbc.all() and len(atoms) and np.ptp(positions, axis=0).max() > _LARGEST_SPAN:
-        problem = f"has atoms more than {_LARGEST_SPAN:.0e} Å apart"
+    elif not atoms.pbc.all() and len(atoms) and np.ptp(positions, axis=0).max() > LARGEST_SPAN:
+        problem = f"has atoms more than {LARGEST_SPAN:.0e} Å apart"
     elif np.linalg.matrix_rank(periods) < len(periods):
         problem = "is periodic along cell vectors that are zero or parallel"
     if problem:

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 import hub
 from hub.devices import device_name
 from hub.evaluation.tables import ALL
+from hub.library import MODEL_FOLDER
+from hub.models.checkpoint import WEIGHTS_NAME
 from hub.models.config import UNITS
 from registry.cards import FILE_NAME, join_front_matter
+from registry.files import sha256_of
 
 if TYPE_CHECKING:
     from hub.training.loop import Progress
@@ -50,7 +53,10 @@ def lineage(preparation: Preparation, progress: Progress) -> dict[str, Any]:
             "relation": "fine-tuned",
         }
     elif opened is not None:
-        parent = {"directory": str(opened.path)}
+        # The path is of no use to others; the weights say which model it was.
+        path = opened.path.resolve()
+        folder = path.parent if path.name == MODEL_FOLDER else path
+        parent = {"directory": folder.name, "weights_sha256": sha256_of(path / WEIGHTS_NAME)}
     return {
         "parent": parent,
         "data": {

@@ -15,8 +15,8 @@ from hub.evaluation.evaluate import Predictions
 from hub.evaluation.parity import parity_plot
 from hub.evaluation.predictions_file import write_predictions
 from hub.evaluation.tables import ALL, errors_by_group
+from hub.library import MODEL_FOLDER
 from hub.models.checkpoint import write_model
-from hub.models.loading import MODEL_FOLDER
 from hub.models.prediction import predict
 from hub.structures.graphs import build_graphs
 from hub.training import run_folder

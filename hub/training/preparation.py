@@ -11,6 +11,7 @@ import torch
 
 from hub.devices import choose_device
 from hub.errors import DataError, TrainingError
+from hub.library import open_model
 from hub.models.architecture import build_model
 from hub.models.checkpoint import (
     WEIGHTS_NAME,
@@ -20,7 +21,6 @@ from hub.models.checkpoint import (
     set_energy_shifts,
 )
 from hub.models.config import ModelConfig, read_config
-from hub.models.loading import open_model
 from hub.models.prediction import predict
 from hub.models.tensor_product import accelerate
 from hub.structures import read_structures

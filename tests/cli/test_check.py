@@ -91,15 +91,15 @@ def test_a_file_must_be_named(folder: Path) -> None:
 
 
 def test_the_elements_of_a_model(folder: Path) -> None:
-    pytest.importorskip("hub.models.config")
     from hub.models.config import ModelConfig
 
     config = ModelConfig(("C",), 4.0, 31.17, "isolated atom")
-    (folder / "model").mkdir()
-    (folder / "model" / "config.json").write_text(config.to_json())
-    done = hub("check", "good.xyz", "--model", "model", folder=folder)
-    assert done.returncode == 1
-    assert "unknown-elements: the model knows C but not Cu" in done.stdout
+    (folder / "run" / "model").mkdir(parents=True)
+    (folder / "run" / "model" / "config.json").write_text(config.to_json())
+    for place in ("run", "run/model"):
+        done = hub("check", "good.xyz", "--model", place, folder=folder)
+        assert done.returncode == 1
+        assert "unknown-elements: the model knows C but not Cu" in done.stdout
     done = hub("check", "good.xyz", "--model", "nothing-like-this", folder=folder)
     assert done.returncode == 3
 

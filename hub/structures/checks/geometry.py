@@ -25,6 +25,9 @@ _SHORTEST_LATTICE_VECTOR = 0.5  # Å
 _SMALLEST_VOLUME_PER_ATOM = 1.0  # Å^3; compressed hydrogen at 500 GPa has 1.2
 _PROGRESS_EVERY = 100
 
+# Å. The search for neighbours divides open space into cells, and fails where there are too many.
+LARGEST_SPAN = 1e5
+
 
 @dataclass(frozen=True)
 class Neighbourhoods:
@@ -50,6 +53,7 @@ def check_cells(structures: StructureSet) -> tuple[list[Finding], BoolArray]:
     finite = np.atleast_1d(np.isfinite(structures.cells).all(axis=(1, 2)))
     broken = ~np.isfinite(structures.positions).all(axis=1)
     finite[structures.structure_of_atom[broken]] = False
+    scattered = finite & ~structures.pbc.all(axis=1) & (_spans(structures) > LARGEST_SPAN)
     volumes = _periodic_volumes(structures)
     lengths = np.where(structures.pbc, np.linalg.norm(structures.cells, axis=2), np.inf)
     flat = finite & structures.pbc.any(axis=1) & ~(volumes > 1e-6)
@@ -66,6 +70,12 @@ def check_cells(structures: StructureSet) -> tuple[list[Finding], BoolArray]:
                 "Leave these structures out.",
             ),
             (
+                "positions",
+                scattered,
+                f"have atoms more than {LARGEST_SPAN:.0e} Å apart",
+                "Did the simulation blow up? Leave these structures out.",
+            ),
+            (
                 "cell",
                 flat,
                 "are periodic but have no cell, or one without volume",
@@ -80,7 +90,19 @@ def check_cells(structures: StructureSet) -> tuple[list[Finding], BoolArray]:
         )
         if len(indices := np.flatnonzero(mask))
     ]
-    return findings, finite & ~flat & ~tiny
+    return findings, finite & ~scattered & ~flat & ~tiny
+
+
+def _spans(structures: StructureSet) -> FloatArray:
+    """Return (S,) the largest extent along an axis, in Å."""
+    if not len(structures.positions):
+        return np.zeros(len(structures))
+    # One more row, so that an empty structure at the end has something to begin at.
+    positions = np.append(structures.positions, structures.positions[-1:], axis=0)
+    starts = structures.pointers[:-1]
+    extents = np.maximum.reduceat(positions, starts) - np.minimum.reduceat(positions, starts)
+    spans: FloatArray = extents.max(axis=1)
+    return spans
 
 
 def _periodic_volumes(structures: StructureSet) -> FloatArray:

@@ -140,6 +140,15 @@ def test_cells_that_cannot_be(crystals: StructureSet) -> None:
     assert finding(broken, "positions").structures == [3]
 
 
+@pytest.mark.parametrize("distance", [2e5, 1e9])
+def test_atoms_scattered_over_open_space(crystals: StructureSet, distance: float) -> None:
+    scattered = Atoms("Cu2", positions=[[0, 0, 0], [0, distance, 0]])
+    both = StructureSet.concatenate([without_forces(scattered), crystals])
+    assert finding(both, "positions").structures == [0]
+    last = StructureSet.concatenate([crystals, without_forces(scattered)])
+    assert finding(last, "positions").structures == [len(crystals)]
+
+
 def test_surfaces_and_molecules_need_no_full_cell() -> None:
     surface = fcc111("Cu", (2, 2, 3))
     assert surface.pbc.tolist() == [True, True, False]
