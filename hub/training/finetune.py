@@ -32,6 +32,7 @@ from registry.files import replacing
 if TYPE_CHECKING:
     from hub.structures import StructureSet
     from hub.structures.graphs import Graph
+    from hub.training.loop import EpochMetrics
     from hub.training.preparation import Data, Preparation
 
 _INPUTS_NAME = "inputs.json"
@@ -174,7 +175,12 @@ def _train_once(
     )
     steps = trainer.steps_per_epoch
     reporter.started(trainer.progress.epoch * steps, recipe.max_epochs * steps)
-    trainer.run(on_epoch=reporter.epoch, on_step=reporter.step)
+
+    def after_epoch(metrics: EpochMetrics) -> None:
+        _write_metrics(folder / run_folder.METRICS_NAME, trainer.progress.history)
+        reporter.epoch(metrics)
+
+    trainer.run(on_epoch=after_epoch, on_step=reporter.step)
     reporter.finished()
     training = lineage(preparation, trainer.progress) | {
         "seconds_this_session": round(time.perf_counter() - started, 1),
@@ -187,7 +193,6 @@ def _train_once(
         "validation": trainer.best_metrics,
         "training": training,
     }
-    _write_metrics(folder / run_folder.METRICS_NAME, trainer.progress.history)
     series = {"fine-tuned" if before else "trained from scratch": after}
     series = ({"before": before} if before else {}) | series
     write_predictions(folder / run_folder.PREDICTIONS_NAME, test, after)

@@ -169,11 +169,16 @@ def hold_out_test(data: Data, job: Job) -> Data:
     if data.test is not None:
         return data
     split = split_structures(structures, job.n_train, seed=job.seed)
-    if not len(split.test):
+    held_out = split.test
+    if not len(held_out):
         return data
-    others = np.setdiff1d(np.arange(len(structures)), split.test)
+    if not (structures.split_labels[held_out] == "test").any():
+        # Half of what one seed leaves over, so that the others draw from more than its own.
+        shuffled = np.random.default_rng(job.seed).permutation(held_out)
+        held_out = np.sort(shuffled[: len(held_out) // 2])
+    others = np.setdiff1d(np.arange(len(structures)), held_out)
     read = replace(data.read, structures=structures.select(others))
-    return Data(read, data.findings, structures.select(split.test))
+    return Data(read, data.findings, structures.select(held_out))
 
 
 def prepare(job: Job, recipe: Recipe, data: Data, reporter: Reporter) -> Preparation:

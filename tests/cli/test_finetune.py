@@ -238,7 +238,8 @@ def test_several_seeds(finetune, many_crystals, tmp_path) -> None:
         ).structures
         for seed in (3, 4)
     ]
-    assert len(tests[0]) == 12
+    # Half of the 12 that the first seed leaves over; the others are there for the second to draw.
+    assert len(tests[0]) == 6
     assert fingerprints(tests[0]) == fingerprints(tests[1])
     inputs = [json.loads((run / f"seed-{seed}" / "inputs.json").read_text()) for seed in (3, 4)]
     assert inputs[0]["test data"] == inputs[1]["test data"]
