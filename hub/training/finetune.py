@@ -181,6 +181,8 @@ def _train_once(
         reporter.epoch(metrics)
 
     trainer.run(on_epoch=after_epoch, on_step=reporter.step)
+    # Once more, for it may have been killed between the last epoch's state and its metrics.
+    _write_metrics(folder / run_folder.METRICS_NAME, trainer.progress.history)
     reporter.finished()
     training = lineage(preparation, trainer.progress) | {
         "seconds_this_session": round(time.perf_counter() - started, 1),
