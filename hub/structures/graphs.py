@@ -101,7 +101,7 @@ def _require_geometry(atoms: Atoms) -> None:
         problem = "has coordinates that are not finite"
     elif not atoms.pbc.all() and len(atoms) and np.ptp(positions, axis=0).max() > LARGEST_SPAN:
         problem = f"has atoms more than {LARGEST_SPAN:.0e} Å apart"
-    elif np.linalg.matrix_rank(periods) < len(periods):
+    elif atoms.pbc.any() and np.linalg.matrix_rank(periods) < len(periods):
         problem = "is periodic along cell vectors that are zero or parallel"
     if problem:
         raise DataError(
