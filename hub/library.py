@@ -18,6 +18,8 @@ from registry.registry import Registry
 from registry.stores import open_store
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from registry.builtin import Importer
     from registry.cards import Card
     from registry.transfer import Progress
@@ -117,8 +119,8 @@ def open_version(place: str | Path, progress: Progress | None = None) -> OpenedV
 
 
 def _lazy_importer(module: str, name: str) -> Importer:
-    def run(card: Card, source: Path, directory: Path) -> dict[str, Any]:
-        metadata: dict[str, Any] = getattr(import_module(module), name)(card, source, directory)
+    def run(card: Card, sources: Sequence[Path], directory: Path) -> dict[str, Any]:
+        metadata: dict[str, Any] = getattr(import_module(module), name)(card, sources, directory)
         return metadata
 
     return run

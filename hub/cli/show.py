@@ -59,7 +59,7 @@ def _version_facts(version: Version) -> dict[str, Any]:
 
 def _card_facts(card: Card) -> dict[str, Any]:
     """Return what is known before the published file has been imported."""
-    from dataclasses import asdict
+    from registry.builtin import source_facts
 
     return {
         "reference": f"builtin/{card.name}@{card.version}",
@@ -69,7 +69,7 @@ def _card_facts(card: Card) -> dict[str, Any]:
         "licence": card.licence,
         "files": [],
         "parents": [],
-        "metadata": {"source": asdict(card.source)},
+        "metadata": source_facts(card),
     }
 
 
@@ -81,9 +81,7 @@ def _print(facts: dict[str, Any], body: str) -> None:
     if facts["digest"]:
         output.result(f"digest   sha256:{facts['digest']}")
     else:
-        source = facts["metadata"]["source"]
-        output.result(f"source   {source['url']}")
-        output.result(f"         {output.human_size(source['size'])}, sha256:{source['sha256']}")
+        _print_sources(facts["metadata"])
         output.result("         not on this machine yet: `hub pull` fetches and imports it")
     for parent in facts["parents"]:
         output.result(
@@ -100,3 +98,11 @@ def _print(facts: dict[str, Any], body: str) -> None:
         output.result(f"\n{body.strip()}")
     if facts["citation"]:
         output.result(f"\nCite as\n\n{facts['citation']}")
+
+
+def _print_sources(metadata: dict[str, Any]) -> None:
+    for source in metadata.get("sources") or [metadata["source"]]:
+        output.result(f"source   {source['url']}")
+        known = [output.human_size(source["size"])] if "size" in source else []
+        known += [f"{key}:{source[key]}" for key in ("sha256", "git_blob") if key in source]
+        output.result(f"         {', '.join(known) or 'no hash is known'}")
