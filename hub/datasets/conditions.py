@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import operator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -16,10 +16,11 @@ from hub.datasets.columns import CATEGORIES, RANGE
 from hub.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from hub.datasets.dataset import Dataset
-    from hub.structures.arrays import BoolArray
+    import numpy.typing as npt
+
+    from hub.structures.arrays import BoolArray, IntArray
 
 _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Lt: operator.lt,
@@ -36,7 +37,28 @@ _LONGEST = 4000  # characters; beyond, the parser may run out of stack
 _SHOWN = 8
 
 
-def evaluate(condition: str, dataset: Dataset) -> BoolArray:
+class HasColumns(Protocol):
+    """What a condition is about: a dataset, or some structures on their way into one."""
+
+    @property
+    def name(self) -> str:
+        """What to call it in messages."""
+
+    @property
+    def pointers(self) -> IntArray:
+        """(S + 1,); structure i owns atoms ``pointers[i]:pointers[i + 1]``."""
+
+    @property
+    def structure_extras(self) -> Mapping[str, Mapping[str, Any]]:
+        """The attributes of every column, by name."""
+
+    def column(self, name: str) -> npt.NDArray[Any]:
+        """Return (S, ...) the values of a column."""
+
+    def __len__(self) -> int: ...
+
+
+def evaluate(condition: str, dataset: HasColumns) -> BoolArray:
     """Return (S,) which structures fit a condition. Comparisons with absent values are false.
 
     Raises
@@ -53,7 +75,7 @@ def columns_of(condition: str) -> set[str]:
     return {node.id for node in ast.walk(_parse(condition)) if isinstance(node, ast.Name)}
 
 
-def describe_columns(dataset: Dataset) -> str:
+def describe_columns(dataset: HasColumns) -> str:
     """Write the columns of a dataset with their ranges, for messages."""
     shown = [N_ATOMS]
     for name, attributes in dataset.structure_extras.items():
@@ -82,7 +104,7 @@ def _parse(condition: str) -> ast.expr:
 class _Evaluation:
     """One condition on one dataset."""
 
-    def __init__(self, condition: str, dataset: Dataset) -> None:
+    def __init__(self, condition: str, dataset: HasColumns) -> None:
         self.condition = condition
         self.dataset = dataset
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hub.datasets.layout import CHUNK_ATOMS, SHARD_ATOMS
-from hub.datasets.shards import read_rows
+from hub.datasets.shards import read_rows, shard_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +44,7 @@ def gather_atoms(
     starts, stops = pointers[chosen], pointers[chosen + 1]
     gathered = np.empty((int((stops - starts).sum()), *array.shape[1:]), dtype)
     done = 0
-    for first, last in _stretches(starts, stops):
+    for first, last in _stretches(starts, stops, array.chunks[0], shard_rows(array, group)):
         begin, end = int(starts[first]), int(stops[last - 1])
         rows = read_rows(array, begin, end, group)
         count = int((stops[first:last] - starts[first:last]).sum())
@@ -61,24 +60,26 @@ def gather_atoms(
     return gathered
 
 
-def touched_shards(pointers: IntArray, chosen: IntArray) -> IntArray:
-    """Return the numbers of the shards that hold atoms of structures."""
+def touched_shards(pointers: IntArray, chosen: IntArray, shard_rows: int) -> IntArray:
+    """Return the numbers of the shards, of so many atoms each, that hold atoms of structures."""
     starts, stops = pointers[chosen], pointers[chosen + 1]
     filled = stops > starts
-    first, last = starts[filled] // SHARD_ATOMS, (stops[filled] - 1) // SHARD_ATOMS
+    first, last = starts[filled] // shard_rows, (stops[filled] - 1) // shard_rows
     # A structure may be larger than a shard.
     spans = [np.arange(a, b + 1) for a, b in set(zip(first.tolist(), last.tolist(), strict=True))]
     return np.unique(np.concatenate([np.empty(0, np.int64), *spans]))
 
 
-def _stretches(starts: IntArray, stops: IntArray) -> Iterator[tuple[int, int]]:
+def _stretches(
+    starts: IntArray, stops: IntArray, chunk_rows: int, shard_rows: int
+) -> Iterator[tuple[int, int]]:
     """Cut ascending structures into stretches that are worth one read each.
 
     A stretch stays within about a shard, and has no gap of a chunk or more.
     """
     if not len(starts):
         return
-    gaps = starts[1:] - stops[:-1] >= CHUNK_ATOMS
-    shards = np.diff(starts // SHARD_ATOMS) > 0
+    gaps = starts[1:] - stops[:-1] >= chunk_rows
+    shards = np.diff(starts // shard_rows) > 0
     cuts = [0, *(np.flatnonzero(gaps | shards) + 1).tolist(), len(starts)]
     yield from pairwise(cuts)

@@ -15,14 +15,8 @@ import zarr
 from zarr.codecs import BloscCodec, Crc32cCodec
 from zarr.storage import LocalStore, MemoryStore
 
-from hub.datasets.layout import (
-    CHUNK_ATOMS,
-    CHUNK_STRUCTURES,
-    METADATA,
-    SHARD_ATOMS,
-    SHARD_STRUCTURES,
-    shard_path,
-)
+from hub.datasets import layout
+from hub.datasets.layout import METADATA, shard_path
 from registry.errors import IntegrityError
 from registry.files import write_atomically
 
@@ -59,7 +53,7 @@ class ArraySpec:
     @property
     def shard_rows(self) -> int:
         """The rows of a whole shard."""
-        return SHARD_ATOMS if self.per_atom else SHARD_STRUCTURES
+        return layout.SHARD_ATOMS if self.per_atom else layout.SHARD_STRUCTURES
 
     @property
     def fill(self) -> Any:
@@ -68,7 +62,7 @@ class ArraySpec:
 
     def create(self, store: MemoryStore, rows: int, **attributes: Any) -> Any:
         """Write the metadata of the array, and return it."""
-        chunk_rows = CHUNK_ATOMS if self.per_atom else CHUNK_STRUCTURES
+        chunk_rows = layout.CHUNK_ATOMS if self.per_atom else layout.CHUNK_STRUCTURES
         shuffle = BloscCodec(
             cname="zstd", clevel=_LEVEL, shuffle="shuffle", typesize=self.dtype.itemsize
         )
@@ -192,10 +186,8 @@ def read_rows(array: zarr.Array[Any], start: int, stop: int, group: Path) -> npt
     IntegrityError
         If one is cut short or damaged.
     """
-    shards = array.shards
-    if shards is None:
-        raise IntegrityError(f"{array.path} in {group} has no shards", "It is no dataset of ours.")
-    first, last = start // shards[0], max(stop - 1, start) // shards[0]
+    size = shard_rows(array, group)
+    first, last = start // size, max(stop - 1, start) // size
     paths = [shard_path(array.path, shard, array.ndim) for shard in range(first, last + 1)]
     missing = [path for path in paths if stop > start and not (group / path).is_file()]
     if missing:
@@ -209,6 +201,13 @@ def read_rows(array: zarr.Array[Any], start: int, stop: int, group: Path) -> npt
             f"{name} in {group} is cut short or damaged ({problem or type(problem).__name__})",
             "`hub verify` finds the file and repairs it.",
         ) from problem
+
+
+def shard_rows(array: zarr.Array[Any], group: Path) -> int:
+    """Return the rows of a whole shard of an array."""
+    if array.shards is None:
+        raise IntegrityError(f"{array.path} in {group} has no shards", "It is no dataset of ours.")
+    return int(array.shards[0])
 
 
 class MissingShardError(IntegrityError):
