@@ -163,11 +163,7 @@ class Catalogue:
         StorageError
             If the registry cannot be written.
         """
-        check_name(name)
-        check_version(version)
-        if name in self.builtin.cards:
-            raise ExistsError(f"{name} is a built-in name", "Publish under another name.")
-        registry = self._target(to)
+        registry = self.check_free(name, version, to)
         manifest = describe_directory(
             directory,
             name,
@@ -183,6 +179,16 @@ class Catalogue:
             self._fetch(published, published.manifest.files, registry)
             self.local.record(Origin.of(registry), published.data)
         return LocalVersion(published.data, published.origin, self.local.check_out(published))
+
+    def check_free(self, name: str, version: str, to: str = LOCAL) -> Registry:
+        """Return the registry that a version can be published to; raises as `publish` does."""
+        check_name(name)
+        check_version(version)
+        if name in self.builtin.cards:
+            raise ExistsError(f"{name} is a built-in name", "Publish under another name.")
+        registry = self._target(to)
+        registry.refuse_existing(name, version)
+        return registry
 
     def readme(self, found: Version | Card) -> str:
         """Return the card of what `resolve` found; empty if it has none."""

@@ -19,6 +19,7 @@ COMMANDS = {
     "show": "hub.cli.show",
     "pull": "hub.cli.pull",
     "check": "hub.cli.check",
+    "import": "hub.cli.import_data",
     "finetune": "hub.cli.finetune",
     "evaluate": "hub.cli.evaluate",
     "export": "hub.cli.export",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from hub.structures.arrays import FloatArray
+    from hub.structures.arrays import BoolArray, FloatArray
     from hub.structures.structure_set import StructureSet
 
 ID_BYTES = 16
@@ -59,6 +59,16 @@ class Block:
     labels: Mapping[str, Labels] = field(default_factory=dict)
     structure_extras: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
     atom_extras: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
+
+    def select(self, keep: BoolArray) -> Block:
+        """Return the structures where (S,) `keep` is true."""
+        atoms = np.repeat(keep, self.structures.n_atoms)
+        return Block(
+            self.structures.select(keep),
+            {n: Labels(each.energies[keep], each.forces[atoms]) for n, each in self.labels.items()},
+            {name: values[keep] for name, values in self.structure_extras.items()},
+            {name: values[atoms] for name, values in self.atom_extras.items()},
+        )
 
 
 def structure_ids(structures: StructureSet, dtype: str = "float64") -> npt.NDArray[np.uint8]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Self
@@ -13,6 +14,7 @@ from hub.datasets.blocks import check_block, structure_ids
 from hub.datasets.finishing import EXTRA, write_groups, write_structures
 from hub.datasets.layout import (
     ATOM_EXTRAS,
+    ATTRIBUTE,
     CONFIG_TYPE,
     GROUP,
     METADATA,
@@ -91,6 +93,7 @@ class DatasetWriter:
         self.dtype = dtype
         self.resume = resume
         self.cursor: Any = None
+        self._given: Any = None
         self.n_structures = self.n_atoms = 0
         self._settings = {"dtype": dtype, "labels": list(self.label_sets), "source": source}
         self._atom_arrays: dict[str, ShardWriter] = {}
@@ -137,8 +140,9 @@ class DatasetWriter:
         for array in self._atom_arrays.values():
             array.pad_to(self.n_atoms)
         self._elements.update(np.unique(block.structures.numbers).tolist())
+        self._given = cursor
         if self._n_shards() > before:
-            self._commit(cursor)
+            self._commit()
 
     def finish(self) -> Path:
         """Write what is left and the metadata, and return the group's directory.
@@ -152,7 +156,7 @@ class DatasetWriter:
         """
         if not self.n_structures:
             raise DataError("there are no structures to write", "Is the input empty?")
-        self._commit(None)
+        self._commit()
         for name in self.label_sets:
             self._atom_array(label_array(name, "forces"), np.empty((0, 3)))
         for array in self._atom_arrays.values():
@@ -171,7 +175,7 @@ class DatasetWriter:
 
     def _begin(self) -> None:
         """Take up what a predecessor left, or make the place clean."""
-        if (self.group / METADATA).exists():
+        if is_whole(self.directory):
             raise ExistsError(f"there is a dataset in {self.directory} already", "Name another.")
         settings = self._writing / _SETTINGS
         self._segments = Segments(self._writing)
@@ -194,7 +198,7 @@ class DatasetWriter:
         if segment is None:
             return
         facts = segment.facts
-        self.cursor = facts["cursor"]
+        self.cursor = self._given = facts["cursor"]
         self.n_structures, self.n_atoms = facts["structures"], facts["atoms"]
         self._elements = set(facts["elements"])
         for name, tail in segment.tails.items():
@@ -250,18 +254,27 @@ class DatasetWriter:
         positions = self._atom_arrays.get("structures/positions")
         return positions.written // positions.spec.shard_rows if positions else 0
 
-    def _commit(self, cursor: Any) -> None:
+    def _commit(self) -> None:
         """Make what has been given so far safe."""
         facts = {
-            "cursor": cursor,
+            "cursor": self._given,
             "structures": self.n_structures,
             "atoms": self.n_atoms,
             "elements": sorted(self._elements),
         }
         tails = {name: array.tail() for name, array in self._atom_arrays.items()}
         self._segments.add(Segment(self._rows, tails, facts))
+        with storage_errors(self.directory):
+            os.utime(self.directory)  # it is in use: whoever sweeps leaves it alone
         self._rows = []
-        self.cursor = cursor
+        self.cursor = self._given
+
+
+def is_whole(directory: Path) -> bool:
+    """Whether a writer has finished a dataset in a directory: the root's attributes come last."""
+    metadata = directory / GROUP / METADATA
+    with storage_errors(metadata):
+        return metadata.is_file() and ATTRIBUTE in json.loads(metadata.read_bytes())["attributes"]
 
 
 class _Refusal:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,7 @@ def read_structures(
     progress: Callable[[int, int | None], None] | None = None,
     *,
     require_labels: bool = True,
+    limit: int | None = None,
 ) -> ReadResult:
     """Read structures and their labels from files of any format that ASE reads.
 
@@ -65,6 +67,8 @@ def read_structures(
         Called with the number of structures read so far and the total, which is not known.
     require_labels
         Whether files without energies or without forces are refused.
+    limit
+        Read no more structures than this.
 
     Raises
     ------
@@ -73,11 +77,15 @@ def read_structures(
     """
     paths = expand_patterns(files_or_globs)
     collector = _Collector(energy_key, forces_key)
-    for source, path in enumerate(paths):
-        for frame, atoms in enumerate(iterate_file(path)):
-            collector.add(atoms, source, frame)
-            if progress and collector.n_structures % _PROGRESS_EVERY == 0:
-                progress(collector.n_structures, None)
+    frames = (
+        (atoms, source, frame)
+        for source, path in enumerate(paths)
+        for frame, atoms in enumerate(iterate_file(path))
+    )
+    for atoms, source, frame in islice(frames, limit):
+        collector.add(atoms, source, frame)
+        if progress and collector.n_structures % _PROGRESS_EVERY == 0:
+            progress(collector.n_structures, None)
     if progress:
         progress(collector.n_structures, collector.n_structures)
     return collector.finish(tuple(str(path) for path in paths), require_labels=require_labels)
