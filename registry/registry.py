@@ -15,7 +15,7 @@ from registry.stores.directory import DirectoryStore
 from registry.transfer import read
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from registry.stores.base import Store, WritableStore
@@ -187,6 +187,6 @@ def put_content(store: WritableStore, directory: Path, manifest: Manifest) -> st
     return digest
 
 
-def damaged_files(directory: Path, manifest: Manifest) -> list[str]:
-    """Return the paths of a version's files that are missing from a directory, or wrong there."""
-    return [f.path for f in manifest.files if not is_intact(directory / f.path, f)]
+def damaged_files(directory: Path, files: Iterable[FileEntry]) -> list[str]:
+    """Return the paths of those files that are missing from a directory, or wrong there."""
+    return [entry.path for entry in files if not is_intact(directory / entry.path, entry)]

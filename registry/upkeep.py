@@ -114,9 +114,11 @@ def prune(local: LocalStore, *, everything: bool = False) -> int:
     versions = [_version(local, reference, digest) for reference, digest in _kept(local)]
     blobs = {entry.sha256 for version in versions for entry in version.manifest.files}
     manifests = {f"{version.digest}.json" for version in versions}
+    marks = {version.digest for version in versions}
     directories = {local.directory(version) for version in versions}
     _keep_only(local.root.glob("blobs/*/*"), lambda path: path.name in blobs, age)
     _keep_only(local.root.glob("manifests/*"), lambda path: path.name in manifests, age)
+    _keep_only(local.root.glob("partial/*"), lambda path: path.name in marks, age)
     _keep_only(local.root.glob("versions/*/*"), lambda path: path in directories, 0.0)
     return before - _occupied(local.root)
 
@@ -150,10 +152,12 @@ def _damage(local: LocalStore, reference: Reference, digest: str) -> tuple[str, 
     except IntegrityError:
         return (MANIFEST,)
     files = version.manifest.files
+    if local.is_partial(digest):
+        files = tuple(entry for entry in files if local.blobs.has(entry))
     damaged = {f.path for f in files if not is_intact(local.blobs.path(f.sha256), f)}
     directory = local.directory(version)
     if directory.exists():
-        damaged.update(damaged_files(directory, version.manifest))
+        damaged.update(damaged_files(directory, files))
     return tuple(sorted(damaged))
 
 
@@ -167,7 +171,8 @@ def _repair(catalogue: Catalogue, finding: Finding) -> Finding:
             for entry in _version(local, finding.reference, finding.digest).manifest.files:
                 if not is_intact(local.blobs.path(entry.sha256), entry):
                     local.blobs.drop(entry.sha256)
-        catalogue.pull(finding.reference)
+        only = finding.damaged.__contains__ if local.is_partial(finding.digest) else None
+        catalogue.pull(finding.reference, only=only)
     except RegistryError as problem:
         return replace(finding, problem=problem.message)
     return replace(finding, repaired=True)
