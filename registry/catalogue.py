@@ -11,7 +11,7 @@ from registry.cards import FILE_NAME, Card
 from registry.errors import ExistsError, IntegrityError, NotFoundError
 from registry.files import is_intact, storage_errors
 from registry.local import BUILTIN, BUILTIN_ORIGIN, LOCAL, LocalStore, Origin
-from registry.references import Reference, check_name, check_version
+from registry.references import Reference, check_name, check_version, covers
 from registry.registry import Registry, damaged_files, describe_directory
 from registry.search import Search
 from registry.stores import open_store
@@ -211,7 +211,7 @@ class Catalogue:
         card = self.builtin.cards.get(reference.name)
         if card is None or reference.registry not in ("", BUILTIN):
             return None
-        return card if reference.alias or reference.selector == card.version else None
+        return card if reference.alias or covers(reference.selector, card.version) else None
 
     def _find_kept(self, search: Search, card: Card | None, *, update: bool) -> Version | None:
         """Return what a reference means, if it is on this machine and the manifest is whole."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from registry.errors import IntegrityError, NotFoundError, RegistryError
 from registry.files import STALE_AFTER, is_intact, storage_errors, sweep, tree_size
-from registry.references import DIGEST_PREFIX, Reference
+from registry.references import DIGEST_PREFIX, Reference, covers
 from registry.registry import damaged_files
 from registry.versions import Version
 
@@ -138,7 +138,7 @@ def _fits(kept: Reference, digest: str, asked: Reference | None) -> bool:
         return False
     if asked.selector.startswith(DIGEST_PREFIX):
         return digest.startswith(asked.selector.removeprefix(DIGEST_PREFIX))
-    return bool(asked.alias) or asked.selector == kept.selector
+    return bool(asked.alias) or covers(asked.selector, kept.selector)
 
 
 def _version(local: LocalStore, reference: Reference, digest: str) -> Version:

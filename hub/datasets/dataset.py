@@ -9,7 +9,7 @@ import numpy as np
 
 from hub.datasets.blocks import Block, Labels
 from hub.datasets.columns import decode
-from hub.datasets.gathering import gather_atoms
+from hub.datasets.gathering import gather_atoms, touched_shards
 from hub.datasets.layout import (
     ATOM_EXTRAS,
     CONFIG_TYPE,
@@ -21,7 +21,8 @@ from hub.datasets.layout import (
     read_attributes,
 )
 from hub.datasets.loaded import LoadedStructures
-from hub.datasets.shards import open_group, read_rows
+from hub.datasets.selection import Choice, recorded_choice, select
+from hub.datasets.shards import open_group, read_rows, shard_rows
 from hub.errors import DataError
 from registry.errors import IntegrityError
 
@@ -124,6 +125,11 @@ class Dataset:
             )
         return decode(self.read(f"{STRUCTURE_EXTRAS}/{name}"), self.structure_extras[name])
 
+    def shards_of(self, chosen: IntArray) -> IntArray:
+        """Return the numbers of the shards of arrays over atoms that hold some structures."""
+        rows = shard_rows(self._node("structures/positions"), self.path)
+        return touched_shards(self.pointers, chosen, rows)
+
     def read(self, name: str, start: int = 0, stop: int | None = None) -> npt.NDArray[Any]:
         """Read rows of any array as they are kept, such as ``labels/ace/forces``.
 
@@ -189,11 +195,12 @@ class Dataset:
         IntegrityError
             If a shard that is needed is missing, cut short or damaged.
         """
-        from hub.datasets.selection import select
-
         name = self.labels_name(labels)
         energies = self.read(label_array(name, "energies")) if name else None
-        chosen = select(self, where, sample, seed, energies if labelled_only else None)
+        recorded = recorded_choice(self.path.parent)
+        within = select(self, recorded) if recorded else None
+        choice = Choice(where, sample, seed)
+        chosen = select(self, choice, within, energies if labelled_only else None)
         return self._load(name, energies, chosen)
 
     def blocks(self) -> Iterator[Block]:

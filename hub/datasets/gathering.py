@@ -60,11 +60,11 @@ def gather_atoms(
     return gathered
 
 
-def touched_shards(pointers: IntArray, chosen: IntArray, shard_rows: int) -> IntArray:
-    """Return the numbers of the shards, of so many atoms each, that hold atoms of structures."""
+def touched_shards(pointers: IntArray, chosen: IntArray, rows: int) -> IntArray:
+    """Return the numbers of the shards, of so many rows each, that hold atoms of structures."""
     starts, stops = pointers[chosen], pointers[chosen + 1]
     filled = stops > starts
-    first, last = starts[filled] // shard_rows, (stops[filled] - 1) // shard_rows
+    first, last = starts[filled] // rows, (stops[filled] - 1) // rows
     # A structure may be larger than a shard.
     spans = [np.arange(a, b + 1) for a, b in set(zip(first.tolist(), last.tolist(), strict=True))]
     return np.unique(np.concatenate([np.empty(0, np.int64), *spans]))
