@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from registry.versions import LocalVersion
 
 # What turns a published file into a version: imported when one is pulled for the first time.
-_IMPORTERS = {"nnp-pre-training": ("hub.models.published", "import_checkpoint")}
+_IMPORTERS = {
+    "nnp-pre-training": ("hub.models.published", "import_checkpoint"),
+    "published-dataset": ("hub.datasets.published", "import_published"),
+}
 
 
 @dataclass(frozen=True)

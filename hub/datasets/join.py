@@ -111,7 +111,8 @@ def prove_join(
     right = np.isfinite(best_other) & (own > best_other + margin)
     decisive = margin < DECISIVE
     wrong = decisive & (best_other > own + margin)
-    suspects = np.flatnonzero(decisive & ~right & ~wrong & (own < margin))[:SUSPECTS]
+    unlike = decisive & ~right & ~wrong & (own < margin)
+    suspects = np.flatnonzero(unlike)[:SUSPECTS]
     wrong[[index for index in suspects if forces.fits_another(int(index), margin[index])]] = True
     proof = Proof(
         n_structures=len(own),
@@ -123,15 +124,17 @@ def prove_join(
         force_rmse=forces.rmse(0),
         shifted_rmse=forces.rmse(1),
     )
-    _judge(proof, np.diff(pointers), right, wrong)
+    _judge(proof, np.diff(pointers), right, wrong, unlike)
     return proof
 
 
-def _judge(proof: Proof, sizes: IntArray, right: BoolArray, wrong: BoolArray) -> None:
-    if wrong.any():
+def _judge(
+    proof: Proof, sizes: IntArray, right: BoolArray, wrong: BoolArray, unlike: BoolArray
+) -> None:
+    if wrong.any() or unlike.sum() > (1.0 - MOST) * len(sizes):
         raise JoinError(
-            f"the labels are not those of the structures; the first that fits another structure "
-            f"is number {int(wrong.argmax())}: {proof}",
+            f"the labels are not those of the structures, first at number "
+            f"{int((wrong | unlike).argmax())}: {proof}",
             _WRONG_HINT,
         )
     share = sizes[right].sum() / max(sizes.sum(), 1)
