@@ -71,6 +71,8 @@ def command(
         else:
             version = catalogue().pull(reference, to=to, update=update, progress=progress)
     output.message(f"{version.reference} ({version.digest[:12]})")
+    if "-NC" in version.manifest.licence.upper():
+        output.message(f"licence {version.manifest.licence}: not for commercial use")
     if partly:
         output.message(_account(facts))
     if as_json:
