@@ -22,6 +22,7 @@ COMMANDS = {
     "import": "hub.cli.import_data",
     "finetune": "hub.cli.finetune",
     "evaluate": "hub.cli.evaluate",
+    "diff": "hub.cli.diff",
     "export": "hub.cli.export",
     "publish": "hub.cli.publish",
     "verify": "hub.cli.verify",
