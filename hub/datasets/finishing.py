@@ -58,10 +58,10 @@ def write_groups(group: Path, labels: Mapping[str, LabelSet], facts: dict[str, A
     elements = sorted(chemical_symbols[number] for number in facts["elements"])
     root = {"format": FORMAT, **facts, "elements": elements, "label_sets": sorted(labels)}
     for path in ("structures", "extras", "extras/structure", "extras/atom", "labels"):
-        write_group(group / path)
+        write_group(group, path)
     for name, label_set in labels.items():
-        write_group(group / "labels" / name, label_set.to_attributes())
-    write_group(group, {ATTRIBUTE: root})
+        write_group(group, f"labels/{name}", label_set.to_attributes())
+    write_group(group, attributes={ATTRIBUTE: root})
 
 
 def _look_at_extras(segments: Segments) -> list[Column]:

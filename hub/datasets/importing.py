@@ -10,7 +10,7 @@ from hub.datasets.card import Description, describe, write_card
 from hub.datasets.dataset import Dataset
 from hub.datasets.extending import Extension
 from hub.datasets.frames import Frames
-from hub.datasets.layout import check_label_name
+from hub.datasets.layout import WRITING, check_label_name
 from hub.datasets.summary import summarise
 from hub.datasets.writer import DatasetWriter, is_whole
 from hub.library import catalogue, open_version
@@ -173,6 +173,9 @@ def import_dataset(
                 if progress:
                     progress(writer.n_structures, None)
             writer.finish()
+    with storage_errors(directory):
+        # A writer that was killed after its last step.
+        shutil.rmtree(directory / WRITING, ignore_errors=True)
     facts = summarise(Dataset(directory, name))
     text = description.text or describe(facts)
     # What is added to keeps its terms, unless they are given anew.

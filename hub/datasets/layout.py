@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 ATTRIBUTE = "mlip_hub_dataset"  # of the root group
 GROUP = "dataset.zarr"  # inside a version's directory
+WRITING = "writing"  # beside the group while it is unfinished
 METADATA = "zarr.json"  # of a group or array, inside its directory
 
 CHUNK_ATOMS = 65_536

@@ -19,6 +19,7 @@ from hub.datasets.layout import (
     GROUP,
     METADATA,
     SPLIT,
+    WRITING,
     check_label_name,
     label_array,
 )
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from hub.datasets.blocks import Block
     from hub.datasets.layout import LabelSet
 
-WRITING = "writing"  # the folder beside the group while it is unfinished
 _SETTINGS = "settings.json"
 _FLOATS = ("float64", "float32")
 

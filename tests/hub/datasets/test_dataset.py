@@ -60,7 +60,10 @@ def test_everything_comes_back(tmp_path_factory, sizes, dtype):
 
 def test_a_plain_zarr_reader_sees_it(directory, blocks):
     group = zarr.open_group(directory / "dataset.zarr", mode="r")
-    assert group["structures/positions"].shape == (sum(len(b.structures.numbers) for b in blocks), 3)
+    assert group["structures/positions"].shape == (
+        sum(len(b.structures.numbers) for b in blocks),
+        3,
+    )
     assert group["labels/ace"].attrs["teacher"] == "ACE"
     codes = group["extras/structure/config_type"]
     texts = [codes.attrs["categories"][code] for code in codes[:]]
@@ -103,9 +106,7 @@ def test_a_choice_loads_what_the_whole_has_there(directory):
         chosen = whole.select(loaded.frame_index)
         assert 0 < len(loaded) < len(whole)
         assert loaded.digest() == chosen.digest()
-        np.testing.assert_array_equal(
-            loaded.atom_extras["charge"], chosen.atom_extras["charge"]
-        )
+        np.testing.assert_array_equal(loaded.atom_extras["charge"], chosen.atom_extras["charge"])
     assert (dataset.load("ace", where="density > 2").structure_extras["density"] > 2).all()
     draws = [dataset.load("ace", sample=7, seed=seed).frame_index.tolist() for seed in (3, 3, 4)]
     assert draws[0] == draws[1] != draws[2]
@@ -168,7 +169,7 @@ def test_opening_is_refused_with_a_reason(tmp_path, directory, monkeypatch):
     content = json.loads(metadata.read_text())
     content["attributes"][layout.ATTRIBUTE]["format"] = layout.FORMAT + 1
     metadata.write_text(json.dumps(content))
-    with pytest.raises(IncompatibleError, match="Update|format"):
+    with pytest.raises(IncompatibleError, match="dataset format 2"):
         Dataset(directory)
     # A release that knows the next format reads this one by a step.
     monkeypatch.setattr(layout, "FORMAT", layout.FORMAT + 2)
@@ -200,6 +201,6 @@ def test_writers_refuse_what_cannot_be_kept(tmp_path):
 
 
 def test_importing_the_room_costs_nothing():
-    code = "import sys, hub.datasets, hub.datasets.layout; print(sorted({'numpy', 'zarr'} & set(sys.modules)))"
+    code = "import sys, hub.datasets.layout; print(sorted({'numpy', 'zarr'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
