@@ -71,6 +71,7 @@ class Dataset:
         self.path = inner if inner.is_dir() else directory
         self.name = name or str(directory)
         self.group = open_group(self.path)
+        self._kept: dict[str, npt.NDArray[Any]] = {}
         facts = read_attributes(dict(self.group.attrs), str(directory))
         try:
             self.n_structures = int(facts["structures"])
@@ -123,7 +124,8 @@ class Dataset:
             raise DataError(
                 f"{self.name} has no column {name!r}; there are {', '.join(self.structure_extras)}"
             )
-        return decode(self.read(f"{STRUCTURE_EXTRAS}/{name}"), self.structure_extras[name])
+        stored = self._read_once(f"{STRUCTURE_EXTRAS}/{name}")
+        return decode(stored, self.structure_extras[name])
 
     def shards_of(self, chosen: IntArray) -> IntArray:
         """Return the numbers of the shards of arrays over atoms that hold some structures."""
@@ -195,50 +197,57 @@ class Dataset:
         IntegrityError
             If a shard that is needed is missing, cut short or damaged.
         """
+        chosen = self._choose(labels, Choice(where, sample, seed), labelled_only=labelled_only)
+        return self._load(self.labels_name(labels), chosen)
+
+    def pieces(
+        self, labels: str | None = None, choice: Choice | None = None
+    ) -> Iterator[LoadedStructures]:
+        """Give what `load` gives, some structures at a time, in flat memory; raises as it does."""
         name = self.labels_name(labels)
-        energies = self.read(label_array(name, "energies")) if name else None
-        recorded = recorded_choice(self.path.parent)
-        within = select(self, recorded) if recorded else None
-        choice = Choice(where, sample, seed)
-        chosen = select(self, choice, within, energies if labelled_only else None)
-        return self._load(name, energies, chosen)
+        for part in self._cut(self._choose(name, choice or Choice())):
+            yield self._load(name, part)
 
     def blocks(self) -> Iterator[Block]:
         """Give everything in the dataset, all label sets included, in flat memory."""
-        energies = {name: self.read(label_array(name, "energies")) for name in self.label_sets}
-        cuts = np.searchsorted(self.pointers, np.arange(0, self.n_atoms, _BLOCK_ATOMS))
-        starts = np.unique([0, *cuts[:-1], self.n_structures])
-        for start, stop in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
-            chosen = np.arange(start, stop)
-            structures = self._load("", None, chosen)
-            labels = {
-                name: Labels(
-                    energies[name][chosen], self._atoms(label_array(name, "forces"), chosen)
-                )
-                for name in self.label_sets
-            }
+        for chosen in self._cut(np.arange(self.n_structures)):
+            structures = self._load("", chosen)
+            labels = {name: self._labels(name, chosen) for name in self.label_sets}
             yield Block(structures, labels, structures.structure_extras, structures.atom_extras)
 
-    def _load(
-        self, labels: str, energies: npt.NDArray[Any] | None, chosen: IntArray
-    ) -> LoadedStructures:
+    def _choose(
+        self, labels: str | None, choice: Choice, *, labelled_only: bool = False
+    ) -> IntArray:
+        recorded = recorded_choice(self.path.parent)
+        within = select(self, recorded) if recorded else None
+        name = self.labels_name(labels)
+        energies = self._read_once(label_array(name, "energies")) if labelled_only else None
+        return select(self, choice, within, energies)
+
+    def _cut(self, chosen: IntArray) -> list[IntArray]:
+        """Cut structures into parts of about as many atoms."""
+        atoms = np.cumsum(np.diff(self.pointers)[chosen])
+        cuts = np.searchsorted(atoms, np.arange(_BLOCK_ATOMS, atoms[-1], _BLOCK_ATOMS))
+        return [part for part in np.split(chosen, cuts) if len(part)]
+
+    def _load(self, labels: str, chosen: IntArray) -> LoadedStructures:
         extras = {name: self.column(name)[chosen] for name in self.structure_extras}
         n_structures = len(chosen)
         empty = np.full(n_structures, "", np.str_)
         pointers = np.zeros(n_structures + 1, np.int64)
         np.cumsum(np.diff(self.pointers)[chosen], out=pointers[1:])
-        if labels and energies is not None:
-            energies, forces = energies[chosen], self._atoms(label_array(labels, "forces"), chosen)
+        if labels:
+            own = self._labels(labels, chosen)
         else:
-            energies, forces = np.full(n_structures, np.nan), np.full((pointers[-1], 3), np.nan)
+            own = Labels(np.full(n_structures, np.nan), np.full((pointers[-1], 3), np.nan))
         return LoadedStructures(
             numbers=self._atoms("structures/numbers", chosen, np.int64),
             positions=self._atoms("structures/positions", chosen),
-            cells=self.read("structures/cells")[chosen],
-            pbc=self.read("structures/pbc")[chosen],
+            cells=self._read_once("structures/cells")[chosen],
+            pbc=self._read_once("structures/pbc")[chosen],
             pointers=pointers,
-            energies=energies,
-            forces=forces,
+            energies=own.energies,
+            forces=own.forces,
             sources=(self.name,),
             source_index=np.zeros(n_structures, np.int32),
             frame_index=chosen,
@@ -249,6 +258,16 @@ class Dataset:
                 name: self._atoms(f"{ATOM_EXTRAS}/{name}", chosen) for name in self.atom_extras
             },
         )
+
+    def _labels(self, name: str, chosen: IntArray) -> Labels:
+        energies = self._read_once(label_array(name, "energies"))[chosen]
+        return Labels(energies, self._atoms(label_array(name, "forces"), chosen))
+
+    def _read_once(self, name: str) -> npt.NDArray[Any]:
+        """Read an array over structures, and keep it: it is small, and pieces ask again."""
+        if name not in self._kept:
+            self._kept[name] = self.read(name)
+        return self._kept[name]
 
     def _atoms(
         self, name: str, chosen: IntArray, dtype: npt.DTypeLike = np.float64

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from registry.versions import LocalVersion
 
 # Labels are looked for in so many structures; all are read under the names found there.
-_LOOKED_AT = 1000
+LOOKED_AT = 1000
 DEFAULT_LABELS = "reference"
 
 
@@ -91,7 +91,7 @@ def file_source(
         If a file is missing or broken, or it is not clear which entries are the labels.
     """
     paths = expand_patterns(files)  # type: ignore[arg-type]
-    found = read_structures(paths, energy_key, forces_key, require_labels=False, limit=_LOOKED_AT)
+    found = read_structures(paths, energy_key, forces_key, require_labels=False, limit=LOOKED_AT)
 
     def frames(after: Any) -> Iterator[tuple[Any, Atoms]]:
         file, frame = after or (0, -1)

@@ -76,12 +76,12 @@ def read_structures(
         If a file is missing, broken or empty, or the labels are absent or ambiguous.
     """
     paths = expand_patterns(files_or_globs)
-    collector = _Collector(energy_key, forces_key)
     frames = (
         (atoms, source, frame)
         for source, path in enumerate(paths)
         for frame, atoms in enumerate(iterate_file(path))
     )
+    collector = _Collector(energy_key, forces_key)
     for atoms, source, frame in islice(frames, limit):
         collector.add(atoms, source, frame)
         if progress and collector.n_structures % _PROGRESS_EVERY == 0:
@@ -89,6 +89,25 @@ def read_structures(
     if progress:
         progress(collector.n_structures, collector.n_structures)
     return collector.finish(tuple(str(path) for path in paths), require_labels=require_labels)
+
+
+def gather_structures(
+    frames: Iterable[Atoms],
+    source: str,
+    energy_key: str | None = None,
+    forces_key: str | None = None,
+) -> ReadResult:
+    """Make a set of ASE structures, with the labels that are found as `read_structures` finds them.
+
+    Raises
+    ------
+    DataError
+        If it is not clear which entries are the labels.
+    """
+    collector = _Collector(energy_key, forces_key)
+    for frame, atoms in enumerate(frames):
+        collector.add(atoms, 0, frame)
+    return collector.finish((source,), require_labels=False)
 
 
 class _Collector:
