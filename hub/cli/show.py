@@ -88,7 +88,11 @@ def _print(facts: dict[str, Any], body: str) -> None:
             f"parent   {parent['name']}@{parent['version']} sha256:{parent['digest'][:12]}"
             f"  {parent['relation']}".rstrip()
         )
-    if facts["files"]:
+    if "dataset" in facts["metadata"]:
+        from hub.cli.dataset_output import print_facts
+
+        print_facts(facts["metadata"]["dataset"], facts["files"])
+    elif facts["files"]:
         output.result("")
         output.result_table(
             ["FILE", "SIZE", "SHA256"],
