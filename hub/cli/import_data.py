@@ -24,11 +24,14 @@ from hub.cli.progress import progress_bar
 @forces_key_option
 @click.option(
     "--reader",
-    type=click.Choice(["ase", "datasets"]),
+    type=click.Choice(["ase", "datasets", "npz-labels"]),
     default="ase",
     show_default=True,
-    help="ase: anything ASE reads. datasets: a Hugging Face dataset, as directory, file or name.",
+    help="ase: anything ASE reads. datasets: a Hugging Face dataset, as directory, file or name. "
+    "npz-labels: published label files, whose order is that of the structures of --onto.",
 )
+@click.option("--covers", metavar="CONDITION", help="The structures that npz-labels are of.")
+@click.option("--proved-by", metavar="LABELS", help="Labels that prove the order of npz-labels.")
 @click.option(
     "--onto",
     metavar="DATASET",
@@ -55,6 +58,8 @@ def command(
     energy_key: str | None,
     forces_key: str | None,
     reader: str,
+    covers: str | None,
+    proved_by: str | None,
     onto: str | None,
     dtype: str | None,
     resume: bool,
@@ -81,6 +86,12 @@ def command(
         from hub.datasets.huggingface import datasets_source
 
         source = datasets_source(files, energy_key, forces_key)
+    elif reader == "npz-labels":
+        from hub.datasets.npz_source import npz_source
+
+        if not onto:
+            raise click.UsageError("--reader npz-labels needs --onto, the dataset that is labelled")
+        source = npz_source(files, onto, covers, proved_by)
     else:
         source = file_source(files, energy_key, forces_key)
     keys = f"energy {source.energy_key or 'none'}, forces {source.forces_key or 'none'}"
