@@ -30,6 +30,7 @@ _NUMBERS = ("numbers", "atomic_numbers")
 _POSITIONS = ("positions",)
 _CELL = ("cell", "lattice")
 _PBC = ("pbc",)
+_COLABFIT_FORCES = "atomic_forces"
 _FILES = {".parquet": "parquet", ".arrow": "arrow", ".json": "json", ".jsonl": "json"}
 _ROWS = 256  # read at a time
 
@@ -80,19 +81,21 @@ def datasets_source(
     OfflineError
         If the hub is needed, and switched off or unreachable.
     """
-    tables = [table for place in places for table in _open(place)]
-    rows = chain.from_iterable(_frames(name, table, 0) for name, table in tables)
+    tables = [_Table(*named) for place in places for named in _open(place)]
+    if forces_key is None and all(_COLABFIT_FORCES in table.rows.column_names for table in tables):
+        forces_key = _COLABFIT_FORCES
+    rows = chain.from_iterable(table.frames(0) for table in tables)
     looked_at = (atoms for _, atoms in islice(rows, LOOKED_AT))
-    found = gather_structures(looked_at, tables[0][0], energy_key, forces_key)
+    found = gather_structures(looked_at, tables[0].name, energy_key, forces_key)
 
     def frames(after: Any) -> Iterator[tuple[Any, Atoms]]:
         first, row = after or (0, -1)
         for number in range(first, len(tables)):
             start = row + 1 if number == first else 0
-            for position, atoms in _frames(*tables[number], start):
+            for position, atoms in tables[number].frames(start):
                 yield [number, position], atoms
 
-    describe = [[name, len(table), table.column_names] for name, table in tables]
+    describe = [[table.name, len(table.rows), table.rows.column_names] for table in tables]
     return Source(describe, found.energy_key, found.forces_key, frames, found.notes)
 
 
@@ -144,37 +147,53 @@ def _open(place: str) -> list[tuple[str, datasets.Dataset]]:
     return [(place, opened)]
 
 
-def _frames(name: str, table: datasets.Dataset, start: int) -> Iterator[tuple[int, Atoms]]:
-    """Give the rows of a table from `start` on, each after its number."""
-    for first in range(start, len(table), _ROWS):
-        columns = table[first : first + _ROWS]
-        for offset, values in enumerate(zip(*columns.values(), strict=True)):
-            row = dict(zip(columns, values, strict=True))
-            yield first + offset, _atoms(row, f"{name}[{first + offset}]")
+class _Table:
+    """One table, and which of its columns have a row for each atom."""
 
+    def __init__(self, name: str, rows: datasets.Dataset) -> None:
+        self.name = name
+        self.rows = rows
+        columns = rows[:LOOKED_AT]
+        numbers: list[Any] = next((columns[each] for each in _NUMBERS if each in columns), [])
+        lengths = [len(each) for each in numbers]
+        # One structure may have as many atoms as a vector has components; hardly all of them.
+        self.per_atom = {
+            key
+            for key, values in columns.items()
+            if [len(v) if isinstance(v, list) else -1 for v in values if v is not None]
+            == [n for n, v in zip(lengths, values, strict=False) if v is not None]
+        }
 
-def _atoms(row: dict[str, Any], where: str) -> Atoms:
-    from ase import Atoms
+    def frames(self, start: int) -> Iterator[tuple[int, Atoms]]:
+        """Give the rows from `start` on, each after its number."""
+        for first in range(start, len(self.rows), _ROWS):
+            columns = self.rows[first : first + _ROWS]
+            for offset, values in enumerate(zip(*columns.values(), strict=True)):
+                row = dict(zip(columns, values, strict=True))
+                yield first + offset, self._atoms(row, f"{self.name}[{first + offset}]")
 
-    numbers, positions = _take(row, _NUMBERS), _take(row, _POSITIONS)
-    cell, pbc = _take(row, _CELL), _take(row, _PBC)
-    if numbers is None or positions is None:
-        raise DataError(
-            f"{where} has no column {' or '.join(_NUMBERS if numbers is None else _POSITIONS)}; "
-            f"it has {', '.join(row)}"
-        )
-    try:
-        # Without a word about it, what has a cell repeats.
-        atoms = Atoms(numbers, positions, cell=cell, pbc=cell is not None if pbc is None else pbc)
-    except (ValueError, TypeError) as problem:
-        raise DataError(f"{where} is no structure: {problem}") from problem
-    for key, value in row.items():
-        array = np.asarray(value) if isinstance(value, list) and value else None
-        if array is not None and array.dtype.kind in "biuf" and len(array) == len(atoms):
-            atoms.set_array(key, array)
-        elif value is not None and value != []:
-            atoms.info[key] = value if array is None else array
-    return atoms
+    def _atoms(self, row: dict[str, Any], where: str) -> Atoms:
+        from ase import Atoms
+
+        numbers, positions = _take(row, _NUMBERS), _take(row, _POSITIONS)
+        cell, pbc = _take(row, _CELL), _take(row, _PBC)
+        if numbers is None or positions is None:
+            wanted = " or ".join(_NUMBERS if numbers is None else _POSITIONS)
+            raise DataError(f"{where} has no column {wanted}; it has {', '.join(row)}")
+        try:
+            # Without a word about it, what has a cell repeats.
+            pbc = cell is not None if pbc is None else pbc
+            atoms = Atoms(numbers, positions, cell=cell, pbc=pbc)
+            for key in self.per_atom & row.keys():
+                values = np.asarray(row.pop(key))
+                if values.dtype.kind in "biuf":
+                    atoms.set_array(key, values)
+        except (ValueError, TypeError) as problem:
+            raise DataError(f"{where} is no structure: {problem}") from problem
+        for key, value in row.items():
+            if value is not None and value != []:
+                atoms.info[key] = np.asarray(value) if isinstance(value, list) else value
+        return atoms
 
 
 def _take(row: dict[str, Any], names: tuple[str, ...]) -> Any:
