@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from registry.cards import Card
     from registry.versions import Version
 
+_SHOWN_SOURCES = 3
+
 
 @click.command(name="show", short_help="Show card, files, licence, citation and parents.")
 @click.argument("name", shell_complete=complete_names)
@@ -105,8 +107,11 @@ def _print(facts: dict[str, Any], body: str) -> None:
 
 
 def _print_sources(metadata: dict[str, Any]) -> None:
-    for source in metadata.get("sources") or [metadata["source"]]:
+    sources = metadata.get("sources") or [metadata["source"]]
+    for source in sources[:_SHOWN_SOURCES]:
         output.result(f"source   {source['url']}")
         known = [output.human_size(source["size"])] if "size" in source else []
         known += [f"{key}:{source[key]}" for key in ("sha256", "git_blob") if key in source]
         output.result(f"         {', '.join(known) or 'no hash is known'}")
+    if len(sources) > _SHOWN_SOURCES:
+        output.result(f"         and {len(sources) - _SHOWN_SOURCES} more files: --json has all")

@@ -9,7 +9,10 @@ import pytest
 from ase import Atoms
 from ase.io import write
 
+from hub.cli.main import main
+from hub.datasets.card import Description
 from hub.datasets.dataset import Dataset
+from hub.datasets.importing import file_source, import_dataset
 from hub.datasets.join import JoinError
 from hub.datasets.published import import_published
 from hub.errors import DataError
@@ -299,3 +302,20 @@ def test_c_gap_20u(published):
     loaded = Dataset(pull(published("c-gap-20u", files), "c-gap-20u").path).load()
     assert np.allclose(loaded.energies, -158.0 * N_ATOMS)
     assert loaded.config_types.tolist() == ["Liquid"] * 4
+
+
+def test_a_non_commercial_licence_is_said_on_pull(tmp_path, capsys):
+    write(tmp_path / "some.extxyz", [dft(np.random.default_rng(5), "amorph")])
+    terms = Description(licence="CC-BY-NC-SA-4.0")
+    import_dataset(file_source(tmp_path / "some.extxyz"), "terms", description=terms)
+    with pytest.raises(SystemExit):
+        main(["pull", "terms"])
+    assert "licence CC-BY-NC-SA-4.0: not for commercial use" in capsys.readouterr().err
+
+
+def test_many_published_files_are_shown_in_short(capsys):
+    with pytest.raises(SystemExit):
+        main(["show", "c-synth-23m"])
+    shown = capsys.readouterr().out
+    assert "sha256:b43fc702ef6d" in shown
+    assert "and 42 more files" in shown
