@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -17,23 +18,24 @@ from hub.library import catalogue, open_version
 from hub.structures.files import expand_patterns, iterate_file
 from hub.structures.reading import read_structures
 from registry.cards import FILE_NAME as CARD_NAME
-from registry.files import storage_errors
+from registry.files import storage_errors, write_atomically
 from registry.local import LOCAL
 from registry.manifest import Parent
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
 
     from ase import Atoms
 
     from hub.datasets.blocks import Block
-    from hub.library import OpenedVersion
     from registry.versions import LocalVersion
 
 # Labels are looked for in so many structures; all are read under the names found there.
 LOOKED_AT = 1000
 DEFAULT_LABELS = "reference"
+_BEGUN, _CONTENT = "begun.json", "content"
 
 
 @dataclass(frozen=True)
@@ -158,45 +160,59 @@ def import_dataset(
     base = open_version(onto) if onto else None
     extension = Extension(Dataset(base.path, onto), labels) if base else None
     frames = Frames(check_label_name(labels), source.energy_key, source.forces_key)
-    directory = names.local.files.parts / f"import-{name}-{version}"
-    if not (resume and is_whole(directory)):
-        label_sets = dict(extension.dataset.label_sets) if extension else {}
-        if frames.has_labels:
-            label_sets.setdefault(labels, description.labels)
-        kept = extension.dataset.dtype if extension else "float64"
-        begun = [source.describe, labels, onto]
-        with DatasetWriter(
-            directory, label_sets, dtype=dtype or kept, resume=resume, source=begun
-        ) as writer:
-            for place, block in _blocks(source, frames, extension, writer.cursor):
-                writer.append(block, place)
+    place = names.local.files.parts / f"import-{name}-{version}"
+    label_sets = dict(extension.dataset.label_sets) if extension else {}
+    if frames.has_labels:
+        label_sets.setdefault(labels, description.labels)
+    begun = [source.describe, labels, onto, dtype]
+    if not _is_made(place, begun, resume=resume):
+        writer = DatasetWriter(
+            place / _CONTENT,
+            label_sets,
+            dtype=dtype or (extension.dataset.dtype if extension else "float64"),
+            resume=resume,
+            source=begun,
+        )
+        with writer:
+            write_atomically(place / _BEGUN, json.dumps(begun).encode())
+            for cursor, block in _blocks(source, frames, extension, writer.cursor):
+                writer.append(block, cursor)
                 if progress:
                     progress(writer.n_structures, None)
             writer.finish()
-    with storage_errors(directory):
-        # A writer that was killed after its last step.
-        shutil.rmtree(directory / WRITING, ignore_errors=True)
-    facts = summarise(Dataset(directory, name))
-    text = description.text or describe(facts)
+    facts = summarise(Dataset(place / _CONTENT, name))
+    parent = base.version if base else None
     # What is added to keeps its terms, unless they are given anew.
-    licence = description.licence or (
-        base.version.manifest.licence if base and base.version else ""
+    licence = description.licence or (parent.manifest.licence if parent else "")
+    about = replace(description, text=description.text or describe(facts), licence=licence)
+    write_card(place / _CONTENT / CARD_NAME, name, version, about, facts)
+    published = names.publish(
+        place / _CONTENT,
+        name,
+        version,
+        kind="dataset",
+        metadata={"description": about.text, "dataset": facts},
+        parents=_parents(parent),
+        licence=licence,
+        to=to,
     )
-    with storage_errors(directory):
-        about = replace(description, text=text, licence=licence)
-        write_card(directory / CARD_NAME, name, version, about, facts)
-        published = names.publish(
-            directory,
-            name,
-            version,
-            kind="dataset",
-            metadata={"description": text, "dataset": facts},
-            parents=_parents(base),
-            licence=licence,
-            to=to,
-        )
-        shutil.rmtree(directory)
+    with storage_errors(place):
+        shutil.rmtree(place)
     return Imported(published, facts, (*source.notes, *frames.notes()))
+
+
+def _is_made(place: Path, begun: Any, *, resume: bool) -> bool:
+    """Whether a predecessor wrote the same dataset to its end; another that is whole is removed."""
+    content = place / _CONTENT
+    if not is_whole(content):
+        return False
+    with storage_errors(place):
+        if resume and (place / _BEGUN).read_bytes() == json.dumps(begun).encode():
+            # It may have been killed before it had tidied up.
+            shutil.rmtree(content / WRITING, ignore_errors=True)
+            return True
+        shutil.rmtree(content)
+    return False
 
 
 def _blocks(
@@ -215,8 +231,8 @@ def _blocks(
             yield [in_base, place], new
 
 
-def _parents(base: OpenedVersion | None) -> tuple[Parent, ...]:
-    if base is None or base.version is None:
+def _parents(parent: LocalVersion | None) -> tuple[Parent, ...]:
+    if parent is None:
         return ()
-    manifest = base.version.manifest
-    return (Parent(manifest.name, manifest.version, base.version.digest, "extended"),)
+    manifest = parent.manifest
+    return (Parent(manifest.name, manifest.version, parent.digest, "extended"),)

@@ -78,7 +78,7 @@ def test_a_killed_import_leaves_nothing_and_is_gone_on_with(hub, tmp_path):
     child = subprocess.Popen(
         command, env=hub.environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    work = hub.home / "cache" / "parts" / "import-long-1.0.0" / "writing"
+    work = hub.home / "cache" / "parts" / "import-long-1.0.0" / "content" / "writing"
     deadline = time.monotonic() + 60
     while not (work / "settings.json").exists():
         assert child.poll() is None, child.stderr.read()

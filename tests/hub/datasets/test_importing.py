@@ -159,6 +159,30 @@ def test_an_import_is_resumed(xyz, monkeypatch):
     }
 
 
+def test_what_a_killed_import_finished_is_published_but_nothing_else(xyz, monkeypatch):
+    sources = [file_source(xyz(name, 9, seed)) for seed, name in enumerate(("a.xyz", "b.xyz"))]
+
+    def fails(*_, **__):
+        raise KeyboardInterrupt
+
+    def kill(name):
+        with monkeypatch.context() as patch:
+            patch.setattr(importing, "write_card", fails)
+            with pytest.raises(KeyboardInterrupt):
+                import_dataset(sources[0], name)
+
+    kill("mine")
+    told = []
+    import_dataset(sources[0], "mine", resume=True, progress=lambda *_: told.append(1))
+    assert not told
+    # Another import of that name does not take it for its own, whether it resumes or not.
+    expected = frames(9, seed=1)[0].get_potential_energy()
+    for name, resume in (("one", True), ("two", False)):
+        kill(name)
+        import_dataset(sources[1], name, resume=resume)
+        assert hub.load_dataset(name).energies[0] == expected
+
+
 def _ref(text):
     return hub.library.Reference.parse(text)
 
