@@ -29,7 +29,9 @@ SETTLED = 3.0
 # potentials may well pull a strained crystal of few atoms in opposite directions.
 DECISIVE = 0.3
 # The part of all atoms that must belong to structures settled as right.
-MOST = 0.9
+MOST = 0.8
+# The part of the structures that may agree with nothing; some stay strangers to a poor potential.
+STRANGERS = 0.1
 # Settled structures below which a proof is none.
 FEWEST = 10
 # Structures that agree with nothing near are looked for everywhere, up to this many.
@@ -107,8 +109,10 @@ def prove_join(
     best_other = np.fmax.reduce(list(others.values()))
     # A mean over n cosines of unrelated directions scatters by 1 / sqrt(3 n).
     margin = SETTLED / np.sqrt(3.0 * np.maximum(forces.telling_atoms(), 1))
-    # Where there is nothing to compare with, nothing is proved.
-    right = np.isfinite(best_other) & (own > best_other + margin)
+    # No other labels have the size of a structure that is the only one of its size: to belong,
+    # its own must agree better than unrelated directions do, whose cosine is zero.
+    best_other = np.where(np.isfinite(best_other), best_other, 0.0)
+    right = own > best_other + margin
     decisive = margin < DECISIVE
     wrong = decisive & (best_other > own + margin)
     unlike = decisive & ~right & ~wrong & (own < margin)
@@ -131,7 +135,7 @@ def prove_join(
 def _judge(
     proof: Proof, sizes: IntArray, right: BoolArray, wrong: BoolArray, unlike: BoolArray
 ) -> None:
-    if wrong.any() or unlike.sum() > (1.0 - MOST) * len(sizes):
+    if wrong.any() or unlike.sum() > STRANGERS * len(sizes):
         raise JoinError(
             f"the labels are not those of the structures, first at number "
             f"{int((wrong | unlike).argmax())}: {proof}",

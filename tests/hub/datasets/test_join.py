@@ -103,8 +103,6 @@ def test_what_cannot_be_told_is_refused():
     relaxed = two_potentials([64] * 50, scale=1e-4)
     with pytest.raises(JoinError, match="cannot be told"):
         prove(*relaxed)
-    with pytest.raises(JoinError, match="cannot be told"):
-        prove(*two_potentials(list(range(50, 90)), 0.9))  # No two of a size.
     nothing = two_potentials([])
     with pytest.raises(JoinError, match="cannot be told"):
         prove_join(*nothing, nothing[0])
@@ -116,6 +114,14 @@ def test_equal_neighbours_cannot_tell_each_other_apart():
     other[:] = np.tile(other[:64], (40, 1))
     with pytest.raises(JoinError, match="cannot be told"):
         prove(pointers, known, other)
+
+
+def test_structures_of_unique_sizes_need_forces_that_agree():
+    pointers, known, other = two_potentials(list(range(50, 90)), 0.9)
+    assert prove(pointers, known, other).right == 40
+    _, _, unrelated = two_potentials(list(range(50, 90)), 0.9, seed=1)
+    with pytest.raises(JoinError, match="not those of the structures"):
+        prove(pointers, known, unrelated)
 
 
 def test_a_few_relaxed_or_small_structures_are_counted_and_accepted():
