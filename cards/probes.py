@@ -22,6 +22,8 @@ def main() -> None:
     parser.add_argument("checkout", type=Path)
     checkout = parser.parse_args().checkout
     for card in builtin_cards().values():
+        if card.kind != "model":
+            continue
         config = config_of(card)
         model = convert(read_state(checkout / card.source.path), config)
         probe = predict_probe(model, config, probe_structures(config.type_names))

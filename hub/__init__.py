@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hub._version import __version__
 
 if TYPE_CHECKING:
+    from hub.datasets import load_dataset
     from hub.library import pull
     from hub.models import calculator, load_model
     from hub.training.finetune import finetune
@@ -16,11 +17,12 @@ if TYPE_CHECKING:
 _HOMES = {
     "calculator": "hub.models",
     "finetune": "hub.training.finetune",
+    "load_dataset": "hub.datasets.loading",
     "load_model": "hub.models",
     "pull": "hub.library",
 }
 
-__all__ = ["__version__", "calculator", "finetune", "load_model", "pull"]
+__all__ = ["__version__", "calculator", "finetune", "load_dataset", "load_model", "pull"]
 
 
 def __getattr__(name: str) -> Any:

@@ -18,6 +18,8 @@ from registry.registry import Registry
 from registry.stores import open_store
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from registry.builtin import Importer
     from registry.cards import Card
     from registry.transfer import Progress
@@ -27,7 +29,10 @@ if TYPE_CHECKING:
 MODEL_FOLDER = "model"
 
 # What turns a published file into a version: imported when one is pulled for the first time.
-_IMPORTERS = {"nnp-pre-training": ("hub.models.published", "import_checkpoint")}
+_IMPORTERS = {
+    "nnp-pre-training": ("hub.models.published", "import_checkpoint"),
+    "published-dataset": ("hub.datasets.published", "import_published"),
+}
 
 
 @dataclass(frozen=True)
@@ -135,8 +140,8 @@ def open_model(place: str | Path, progress: Progress | None = None) -> OpenedVer
 
 
 def _lazy_importer(module: str, name: str) -> Importer:
-    def run(card: Card, source: Path, directory: Path) -> dict[str, Any]:
-        metadata: dict[str, Any] = getattr(import_module(module), name)(card, source, directory)
+    def run(card: Card, sources: Sequence[Path], directory: Path) -> dict[str, Any]:
+        metadata: dict[str, Any] = getattr(import_module(module), name)(card, sources, directory)
         return metadata
 
     return run

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from registry.cards import FILE_NAME, Card
+from registry.downloads import download
 from registry.errors import (
     IncompatibleError,
     IntegrityError,
@@ -16,7 +17,7 @@ from registry.errors import (
     OfflineError,
     RegistryError,
 )
-from registry.files import is_intact, scratch_directory, write_atomically
+from registry.files import is_intact, scratch_directory, storage_errors, write_atomically
 from registry.local import BUILTIN, BUILTIN_ORIGIN
 from registry.registry import describe_directory, put_content
 from registry.stores import open_store
@@ -24,14 +25,15 @@ from registry.transfer import fetch
 from registry.versions import Version
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from registry.local import LocalStore
+    from registry.sources import Source
     from registry.stores.base import Store
     from registry.transfer import Progress
 
-# Reads a published file, writes a version's files into an empty directory, returns metadata.
-Importer = Callable[[Card, Path, Path], dict[str, Any]]
+# Reads published files, writes a version's files into an empty directory, returns metadata.
+Importer = Callable[[Card, "Sequence[Path]", Path], dict[str, Any]]
 
 logger = logging.getLogger(__name__)
 
@@ -86,8 +88,19 @@ class Builtin:
             # Another process may have imported it while we waited.
             version = self.installed(card, local)
             if version is None or not local.holds(version):
-                source = self._fetch_source(card, local, progress)
-                version = _import(card, importer, source, local)
+                version = self._install(card, importer, local, progress)
+        return version
+
+    def _install(
+        self, card: Card, importer: Importer, local: LocalStore, progress: Progress | None
+    ) -> Version:
+        """Fetch what a card names and import it. What cannot be a blob is kept until then."""
+        downloads = local.files.parts / f"sources-of-{card.name}"
+        files = [self._fetch(card, source, local, downloads, progress) for source in card.sources]
+        version = _import(card, importer, files, local)
+        with storage_errors(downloads):
+            if downloads.exists():
+                shutil.rmtree(downloads)
         return version
 
     def installed(self, card: Card, local: LocalStore) -> Version | None:
@@ -101,17 +114,26 @@ class Builtin:
         except IntegrityError:
             return None
 
-    def _fetch_source(self, card: Card, local: LocalStore, progress: Progress | None) -> Path:
-        """Return the published file, kept as a blob and verified."""
-        entry = card.source.entry
-        blob = local.blobs.path(entry.sha256)
-        if is_intact(blob, entry):
-            return blob
-        local.blobs.drop(entry.sha256)
+    def _fetch(
+        self,
+        card: Card,
+        source: Source,
+        local: LocalStore,
+        downloads: Path,
+        progress: Progress | None,
+    ) -> Path:
+        """Return a published file, checked: as a blob if it is known exactly."""
+        blob = local.blobs.path(source.sha256) if source.is_exact else None
+        if blob is not None:
+            if is_intact(blob, source.entry):
+                return blob
+            local.blobs.drop(source.sha256)
         failures: list[RegistryError] = []
-        for store, path in self._places(card):
+        for store, path in self._places(source):
             try:
-                fetch(store, [(path, entry)], local.blobs, progress)
+                if blob is None:
+                    return download(source, store, path, downloads, progress)
+                fetch(store, [(path, source.entry)], local.blobs, progress)
             except (IntegrityError, OfflineError, NotFoundError) as problem:
                 failures.append(problem)
                 if not isinstance(problem, NotFoundError):
@@ -120,12 +142,12 @@ class Builtin:
                 return blob
         raise _most_telling(card, failures)
 
-    def _places(self, card: Card) -> list[tuple[Store, str]]:
-        """Return where the published file may be: the mirror first, then its own address."""
-        upstream = (open_store(card.source.url, offline=self.offline), "")
+    def _places(self, source: Source) -> list[tuple[Store, str]]:
+        """Return where a published file may be: the mirror first, then its own address."""
+        upstream = (open_store(source.url, offline=self.offline), "")
         if not self.mirror:
             return [upstream]
-        return [(open_store(self.mirror, offline=self.offline), card.source.mirror_path), upstream]
+        return [(open_store(self.mirror, offline=self.offline), source.mirror_path), upstream]
 
 
 def _most_telling(card: Card, failures: list[RegistryError]) -> RegistryError:
@@ -136,12 +158,18 @@ def _most_telling(card: Card, failures: list[RegistryError]) -> RegistryError:
     return type(failure)(f"cannot get the published file of {card.name}: {reasons}", failure.hint)
 
 
-def _import(card: Card, importer: Importer, source: Path, local: LocalStore) -> Version:
+def source_facts(card: Card) -> dict[str, Any]:
+    """Return what a manifest says of the published files: of the one, or of all."""
+    facts = [source.facts() for source in card.sources]
+    return {"source": facts[0]} if "source" in card.front_matter else {"sources": facts}
+
+
+def _import(card: Card, importer: Importer, files: Sequence[Path], local: LocalStore) -> Version:
     """Run the importer, and keep what it makes."""
     with scratch_directory(local.files.parts) as workdir:
-        imported = importer(card, source, workdir)
+        imported = importer(card, files, workdir)
         write_atomically(workdir / FILE_NAME, card.text.encode())
-        metadata = {"description": card.description, "source": asdict(card.source), **imported}
+        metadata = {"description": card.description, **source_facts(card), **imported}
         manifest = describe_directory(
             workdir,
             card.name,

@@ -11,35 +11,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from registry.documents import is_sha256
 from registry.errors import RegistryError, SettingsError
-from registry.manifest import KINDS, FileEntry, check_path
+from registry.manifest import KINDS
 from registry.references import check_name, check_version
+from registry.sources import FieldError, Source, parse_source, parse_sources
 
 FILE_NAME = "README.md"
 _FENCE = "---"
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where a published file is, and what it must be."""
-
-    repository: str
-    commit: str
-    path: str
-    url: str
-    size: int
-    sha256: str
-
-    @property
-    def entry(self) -> FileEntry:
-        """The file, with its size and sha256."""
-        return FileEntry(self.path, self.size, self.sha256)
-
-    @property
-    def mirror_path(self) -> str:
-        """Where a mirror holds the file: the repository's own name, then the path in it."""
-        return f"{self.repository.rpartition('/')[2]}/{self.path}"
 
 
 @dataclass(frozen=True)
@@ -82,21 +60,30 @@ class Card:
         return self._string("importer")
 
     @cached_property
+    def sources(self) -> tuple[Source, ...]:
+        """The published files that the importer needs, in its order."""
+        content = self.front_matter
+        try:
+            if "sources" in content:
+                return parse_sources(content["sources"])
+            return (parse_source(content.get("source")),)
+        except FieldError as problem:
+            raise self._wrong(problem.name, problem.wanted) from problem
+
+    @property
     def source(self) -> Source:
-        """The published file."""
-        content = self.front_matter.get("source")
-        if not isinstance(content, dict):
-            raise self._wrong("source", "a mapping")
-        texts = {key: self._string(key, content, "source.") for key in _SOURCE_TEXTS}
-        if type(content.get("size")) is not int:
-            raise self._wrong("source.size", "a number of bytes")
-        if not is_sha256(texts["sha256"]):
-            raise self._wrong("source.sha256", "64 hexadecimal digits")
-        return Source(size=content["size"], **texts)
+        """The published file, of a card that has one."""
+        (source,) = self.sources
+        return source
+
+    @property
+    def size(self) -> int:
+        """The bytes of the published files, as far as they are known."""
+        return sum(source.size or 0 for source in self.sources)
 
     def check(self) -> None:
         """Read every field that the registry needs, and raise `SettingsError` for a wrong one."""
-        for name in ("name", "version", "description", "licence", "importer", "source"):
+        for name in ("name", "version", "description", "licence", "importer", "sources"):
             try:
                 getattr(self, name)
             except SettingsError:
@@ -105,22 +92,15 @@ class Card:
                 raise SettingsError(f"{self.path}: {problem.message}", problem.hint) from problem
         if self.kind not in KINDS:
             raise self._wrong("kind", f"one of {', '.join(KINDS)}")
-        try:
-            check_path(self.source.path)
-        except ValueError as problem:
-            raise self._wrong("source.path", "a path inside the repository") from problem
 
-    def _string(self, name: str, content: dict[str, Any] | None = None, prefix: str = "") -> str:
-        value = (self.front_matter if content is None else content).get(name)
+    def _string(self, name: str) -> str:
+        value = self.front_matter.get(name)
         if not isinstance(value, str) or not value:
-            raise self._wrong(prefix + name, "some text (in quotes, if it looks like a number)")
+            raise self._wrong(name, "some text (in quotes, if it looks like a number)")
         return value
 
     def _wrong(self, name: str, wanted: str) -> SettingsError:
         return SettingsError(f"{self.path}: the front matter's {name!r} must be {wanted}")
-
-
-_SOURCE_TEXTS = ("repository", "commit", "path", "url", "sha256")
 
 
 def split_front_matter(text: str, place: str) -> tuple[dict[str, Any], str]:

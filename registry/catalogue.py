@@ -11,7 +11,7 @@ from registry.cards import FILE_NAME, Card
 from registry.errors import ExistsError, IntegrityError, NotFoundError
 from registry.files import is_intact, storage_errors
 from registry.local import BUILTIN, BUILTIN_ORIGIN, LOCAL, LocalStore, Origin
-from registry.references import Reference, check_name, check_version
+from registry.references import Reference, check_name, check_version, covers
 from registry.registry import Registry, damaged_files, describe_directory
 from registry.search import Search
 from registry.stores import open_store
@@ -20,7 +20,7 @@ from registry.transfer import fetch
 from registry.versions import LocalVersion, Version
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from registry.builtin import Builtin
     from registry.index import Index
@@ -88,6 +88,7 @@ class Catalogue:
         *,
         to: Path | None = None,
         update: bool = False,
+        only: Callable[[str], bool] | None = None,
         progress: Progress | None = None,
     ) -> LocalVersion:
         """Get a version, and return it with the plain directory that its files are in.
@@ -100,6 +101,8 @@ class Catalogue:
             A directory of the user's own, new or empty, that shares no bytes with the cache.
         update
             Ask the registries even if the cache has an answer.
+        only
+            Says of a file's path whether it is wanted; all are by default.
         progress
             Told of the bytes as they arrive.
 
@@ -118,10 +121,10 @@ class Catalogue:
         if isinstance(found, Card):
             found = self.builtin.install(found, self.local, progress)
         try:
-            return self._check_out(found, reference.alias, to, progress)
+            return self._check_out(found, reference.alias, to, only, progress)
         except DamagedBlobError:
             # What was damaged has been dropped, so that this time it is fetched.
-            return self._check_out(found, reference.alias, to, progress)
+            return self._check_out(found, reference.alias, to, only, progress)
 
     def publish(
         self,
@@ -163,11 +166,7 @@ class Catalogue:
         StorageError
             If the registry cannot be written.
         """
-        check_name(name)
-        check_version(version)
-        if name in self.builtin.cards:
-            raise ExistsError(f"{name} is a built-in name", "Publish under another name.")
-        registry = self._target(to)
+        registry = self.check_free(name, version, to)
         manifest = describe_directory(
             directory,
             name,
@@ -183,6 +182,16 @@ class Catalogue:
             self._fetch(published, published.manifest.files, registry)
             self.local.record(Origin.of(registry), published.data)
         return LocalVersion(published.data, published.origin, self.local.check_out(published))
+
+    def check_free(self, name: str, version: str, to: str = LOCAL) -> Registry:
+        """Return the registry that a version can be published to; raises as `publish` does."""
+        check_name(name)
+        check_version(version)
+        if name in self.builtin.cards:
+            raise ExistsError(f"{name} is a built-in name", "Publish under another name.")
+        registry = self._target(to)
+        registry.refuse_existing(name, version)
+        return registry
 
     def readme(self, found: Version | Card) -> str:
         """Return the card of what `resolve` found; empty if it has none."""
@@ -202,7 +211,7 @@ class Catalogue:
         card = self.builtin.cards.get(reference.name)
         if card is None or reference.registry not in ("", BUILTIN):
             return None
-        return card if reference.alias or reference.selector == card.version else None
+        return card if reference.alias or covers(reference.selector, card.version) else None
 
     def _find_kept(self, search: Search, card: Card | None, *, update: bool) -> Version | None:
         """Return what a reference means, if it is on this machine and the manifest is whole."""
@@ -243,14 +252,24 @@ class Catalogue:
     def _registry(self, name: str) -> Registry | None:
         return next((each for each in self.registries if each.name == name), None)
 
-    def _complete(self, version: Version, alias: str, progress: Progress | None) -> Version:
-        """Return the version once all its blobs are here, from where it came."""
+    def _complete(
+        self,
+        version: Version,
+        alias: str,
+        only: Callable[[str], bool] | None,
+        progress: Progress | None,
+    ) -> Version:
+        """Return the version once the blobs that are wanted are here, from where it came."""
         card = self._card(version.reference) if version.origin == BUILTIN else None
         if card and not self.local.holds(version):
             return self.builtin.install(card, self.local, progress)
         registry = self._registry(version.origin)
-        self._fetch(version, version.manifest.files, registry, progress)
+        self._fetch(version, _wanted(version, only), registry, progress)
         if registry:
+            if self.local.holds(version):
+                self.local.mark_whole(version.digest)
+            else:
+                self.local.mark_partial(version.digest)
             self.local.record(Origin.of(registry), version.data, alias)
         return version
 
@@ -274,19 +293,25 @@ class Catalogue:
             fetch(registry.store, files, self.local.blobs, progress)
 
     def _check_out(
-        self, version: Version, alias: str, to: Path | None, progress: Progress | None
+        self,
+        version: Version,
+        alias: str,
+        to: Path | None,
+        only: Callable[[str], bool] | None,
+        progress: Progress | None,
     ) -> LocalVersion:
-        version = self._complete(version, alias, progress)
-        path = self._copy_out(version, to) if to else self.local.check_out(version)
+        version = self._complete(version, alias, only, progress)
+        files = _wanted(version, only)
+        path = self._copy_out(version, to, files) if to else self.local.check_out(version, files)
         return LocalVersion(version.data, version.origin, path)
 
-    def _copy_out(self, version: Version, to: Path) -> Path:
+    def _copy_out(self, version: Version, to: Path, files: Sequence[FileEntry]) -> Path:
         """Give the user files of their own."""
         with storage_errors(to):
             taken = to.exists() and any(to.iterdir())
         if not taken:
-            self.local.blobs.check_out(version.manifest.files, to, link=False)
-        elif damaged_files(to, version.manifest):
+            self.local.blobs.check_out(files, to, link=False)
+        elif damaged_files(to, files):
             raise ExistsError(
                 f"{to} holds something other than {version.reference}",
                 "Name a directory that is new or empty.",
@@ -307,3 +332,8 @@ class Catalogue:
         same = next((each for each in known.values() if each.location == store.location), None)
         name = re.sub(r"[^a-z0-9]+", "-", Path(store.location).name.lower()).strip("-")
         return same or Registry(name or "directory", store)
+
+
+def _wanted(version: Version, only: Callable[[str], bool] | None) -> tuple[FileEntry, ...]:
+    files = version.manifest.files
+    return files if only is None else tuple(entry for entry in files if only(entry.path))

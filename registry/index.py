@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from registry.documents import canonical_json, is_sha256, parse_document
 from registry.errors import ExistsError, IntegrityError, InvalidReferenceError
-from registry.references import DIGEST_PREFIX, LATEST, check_name, check_version, version_order
+from registry.references import (
+    DIGEST_PREFIX,
+    LATEST,
+    check_name,
+    check_version,
+    covers,
+    version_order,
+)
 
 if TYPE_CHECKING:
     from registry.manifest import Manifest
@@ -38,7 +45,7 @@ class Entry:
         return max(self.versions, key=version_order)
 
     def select(self, selector: str) -> str | None:
-        """Return the version that `selector` (version, alias, digest prefix or "") means.
+        """Return the version that `selector` (version or series, alias, digest prefix or "") means.
 
         Raises
         ------
@@ -55,8 +62,10 @@ class Entry:
                     "Give more digits of the digest, or the version.",
                 )
             return fits[0] if fits else None
-        version = self.aliases.get(selector, selector)
-        return version if version in self.versions else None
+        if selector in self.aliases:
+            return self.aliases[selector]
+        covered = [version for version in self.versions if covers(selector, version)]
+        return max(covered, key=version_order, default=None)
 
 
 @dataclass

@@ -70,7 +70,7 @@ def _of_card(card: Card) -> Listing:
         name=card.name,
         version=card.version,
         kind=card.kind,
-        size=card.source.size,
+        size=card.size,
         origin=BUILTIN,
         cached=False,
         description=card.description,

@@ -4,6 +4,7 @@ Beside the layout that every registry has it keeps
 
     origins/<registry>-<8 hex>.json       which versions of that registry are here
     versions/<name>/<version>-<12 hex>/   plain directories of files, for programs to read
+    partial/<digest>                      marks a version of which only some files were pulled
     parts/  locks/                        content on its way, and who is fetching it
 """
 
@@ -23,9 +24,10 @@ from registry.stores.base import MARKER, manifest_path
 from registry.stores.directory import DirectoryStore
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from registry.manifest import Manifest
+    from registry.manifest import FileEntry, Manifest
     from registry.versions import Version
 
 LOCAL = "local"
@@ -153,8 +155,29 @@ class LocalStore:
         """Whether all blobs of a version are here, by their sizes."""
         return all(self.blobs.has(entry) for entry in version.manifest.files)
 
-    def check_out(self, version: Version) -> Path:
-        """Return the plain directory of a version, every file of it hashed.
+    def is_partial(self, digest: str) -> bool:
+        """Whether only some files of a version were asked for so far."""
+        return self._partial_mark(digest).exists()
+
+    def mark_partial(self, digest: str) -> None:
+        """Note that the files of a version which are not here were never asked for."""
+        if not self.is_partial(digest):
+            write_atomically(self._partial_mark(digest), b"", self.files.parts)
+
+    def mark_whole(self, digest: str) -> None:
+        """Note that all files of a version were asked for."""
+        with storage_errors(self._partial_mark(digest)):
+            self._partial_mark(digest).unlink(missing_ok=True)
+
+    def check_out(self, version: Version, files: Sequence[FileEntry] | None = None) -> Path:
+        """Return the plain directory of a version, its files hashed.
+
+        Parameters
+        ----------
+        version
+            Whose directory.
+        files
+            Those that are needed; all by default. Others are in the directory if they are here.
 
         Raises
         ------
@@ -162,12 +185,17 @@ class LocalStore:
             If blobs are damaged; they are dropped, to be fetched again.
         """
         directory = self.directory(version)
-        if damaged_files(directory, version.manifest):
+        needed = version.manifest.files if files is None else files
+        if damaged_files(directory, needed):
             with self.files.locked(f"version-{version.digest}"):
                 # Another process may have made it while we waited.
-                if damaged_files(directory, version.manifest):
-                    self.blobs.check_out(version.manifest.files, directory, link=True)
+                if damaged_files(directory, needed):
+                    here = [entry for entry in version.manifest.files if self.blobs.has(entry)]
+                    self.blobs.check_out(sorted({*needed, *here}), directory, link=True)
         return directory
+
+    def _partial_mark(self, digest: str) -> Path:
+        return self.root / "partial" / digest
 
     def _origin_file(self, key: str) -> Path:
         return self.root / "origins" / f"{key}.json"

@@ -12,10 +12,11 @@ DIGEST_PREFIX = "sha256:"
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,98}[a-z0-9])?")
 _VERSION = re.compile(r"(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})", re.ASCII)
+_SERIES = re.compile(r"(0|[1-9]\d{0,8})(\.(0|[1-9]\d{0,8}))?", re.ASCII)
 _ALIAS = re.compile(r"[a-z](?:[a-z0-9-]{0,38}[a-z0-9])?")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{6,64}")
 
-FORMS = "name, name@1.2.0, name@latest, name@sha256:<6 or more digits> or registry/name"
+FORMS = "name, name@1.2.0, name@1, name@latest, name@sha256:<6 or more digits> or registry/name"
 
 
 def check_name(name: str) -> str:
@@ -43,6 +44,12 @@ def is_version(text: str) -> bool:
     return _VERSION.fullmatch(text) is not None
 
 
+def covers(selector: str, version: str) -> bool:
+    """Whether `selector` is this version, or a series that it belongs to: ``1`` covers 1.2.0."""
+    is_series = _SERIES.fullmatch(selector) is not None
+    return version == selector or (is_series and version.startswith(f"{selector}."))
+
+
 def version_order(version: str) -> tuple[int, ...]:
     """Return what versions are sorted by: 1.10.0 comes after 1.9.0."""
     return tuple(int(part) for part in version.split("."))
@@ -57,7 +64,8 @@ class Reference:
     name
         The name within a registry.
     selector
-        A version, an alias or ``sha256:<prefix of the manifest's digest>``; empty means latest.
+        A version, the beginning of one (``1`` or ``1.2``: the newest of these), an alias or
+        ``sha256:<prefix of the manifest's digest>``; empty means latest.
     registry
         The one registry to look in; empty means all of them, in order.
 
@@ -75,7 +83,7 @@ class Reference:
         check_name(self.name)
         if self.registry:
             check_name(self.registry)
-        forms = (_VERSION, _ALIAS, _DIGEST)
+        forms = (_VERSION, _SERIES, _ALIAS, _DIGEST)
         if self.selector and not any(form.fullmatch(self.selector) for form in forms):
             raise InvalidReferenceError(
                 f"{self.selector!r} in '{self}' is no version, alias or digest", f"Write {FORMS}."

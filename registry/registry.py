@@ -15,7 +15,7 @@ from registry.stores.directory import DirectoryStore
 from registry.transfer import read
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from registry.stores.base import Store, WritableStore
@@ -124,11 +124,10 @@ class Registry:
         """
         store = self._writable()
         self._begin(store)
-        self._refuse_existing(self.index(), manifest)
+        self.refuse_existing(manifest.name, manifest.version)
         digest = put_content(store, directory, manifest)
         with store.locked(INDEX_LOCK):
-            index = self.index()
-            self._refuse_existing(index, manifest)
+            index = self.refuse_existing(manifest.name, manifest.version)
             index.add(manifest, digest)
             entry = index.entries[manifest.name]
             entry.aliases[LATEST] = entry.newest
@@ -147,14 +146,24 @@ class Registry:
                 marker = canonical_json({"format": FORMAT, "name": self.name})
                 store.put_bytes(MARKER, marker)
 
-    def _refuse_existing(self, index: Index, manifest: Manifest) -> None:
-        entry = index.entries.get(manifest.name)
-        if entry and manifest.version in entry.versions:
+    def refuse_existing(self, name: str, version: str) -> Index:
+        """Return the index, or raise `ExistsError` if it has this version."""
+        index = self._index_so_far()
+        entry = index.entries.get(name)
+        if entry and version in entry.versions:
             raise ExistsError(
-                f"{manifest.name}@{manifest.version} exists already in {self.name} "
-                f"({self.location})",
+                f"{name}@{version} exists already in {self.name} ({self.location})",
                 f"A version never changes. Publish as one above {entry.newest}.",
             )
+        return index
+
+    def _index_so_far(self) -> Index:
+        """Return the index; an empty one where nothing has been published yet."""
+        try:
+            read(self.store, MARKER)
+        except NotFoundError:
+            return Index()
+        return self.index()
 
     def _writable(self) -> WritableStore:
         if not isinstance(self.store, DirectoryStore):
@@ -178,6 +187,6 @@ def put_content(store: WritableStore, directory: Path, manifest: Manifest) -> st
     return digest
 
 
-def damaged_files(directory: Path, manifest: Manifest) -> list[str]:
-    """Return the paths of a version's files that are missing from a directory, or wrong there."""
-    return [f.path for f in manifest.files if not is_intact(directory / f.path, f)]
+def damaged_files(directory: Path, files: Iterable[FileEntry]) -> list[str]:
+    """Return the paths of those files that are missing from a directory, or wrong there."""
+    return [entry.path for entry in files if not is_intact(directory / entry.path, entry)]

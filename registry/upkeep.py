@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from registry.errors import IntegrityError, NotFoundError, RegistryError
 from registry.files import STALE_AFTER, is_intact, storage_errors, sweep, tree_size
-from registry.references import DIGEST_PREFIX, Reference
+from registry.references import DIGEST_PREFIX, Reference, covers
 from registry.registry import damaged_files
 from registry.versions import Version
 
@@ -114,9 +114,11 @@ def prune(local: LocalStore, *, everything: bool = False) -> int:
     versions = [_version(local, reference, digest) for reference, digest in _kept(local)]
     blobs = {entry.sha256 for version in versions for entry in version.manifest.files}
     manifests = {f"{version.digest}.json" for version in versions}
+    marks = {version.digest for version in versions}
     directories = {local.directory(version) for version in versions}
     _keep_only(local.root.glob("blobs/*/*"), lambda path: path.name in blobs, age)
     _keep_only(local.root.glob("manifests/*"), lambda path: path.name in manifests, age)
+    _keep_only(local.root.glob("partial/*"), lambda path: path.name in marks, age)
     _keep_only(local.root.glob("versions/*/*"), lambda path: path in directories, 0.0)
     return before - _occupied(local.root)
 
@@ -136,7 +138,7 @@ def _fits(kept: Reference, digest: str, asked: Reference | None) -> bool:
         return False
     if asked.selector.startswith(DIGEST_PREFIX):
         return digest.startswith(asked.selector.removeprefix(DIGEST_PREFIX))
-    return bool(asked.alias) or asked.selector == kept.selector
+    return bool(asked.alias) or covers(asked.selector, kept.selector)
 
 
 def _version(local: LocalStore, reference: Reference, digest: str) -> Version:
@@ -150,10 +152,12 @@ def _damage(local: LocalStore, reference: Reference, digest: str) -> tuple[str, 
     except IntegrityError:
         return (MANIFEST,)
     files = version.manifest.files
+    if local.is_partial(digest):
+        files = tuple(entry for entry in files if local.blobs.has(entry))
     damaged = {f.path for f in files if not is_intact(local.blobs.path(f.sha256), f)}
     directory = local.directory(version)
     if directory.exists():
-        damaged.update(damaged_files(directory, version.manifest))
+        damaged.update(damaged_files(directory, files))
     return tuple(sorted(damaged))
 
 
@@ -167,7 +171,8 @@ def _repair(catalogue: Catalogue, finding: Finding) -> Finding:
             for entry in _version(local, finding.reference, finding.digest).manifest.files:
                 if not is_intact(local.blobs.path(entry.sha256), entry):
                     local.blobs.drop(entry.sha256)
-        catalogue.pull(finding.reference)
+        only = finding.damaged.__contains__ if local.is_partial(finding.digest) else None
+        catalogue.pull(finding.reference, only=only)
     except RegistryError as problem:
         return replace(finding, problem=problem.message)
     return replace(finding, repaired=True)

@@ -1,8 +1,9 @@
-"""``hub export``: a model as a file for other programs."""
+"""``hub export``: a model or a dataset as a file for other programs."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,25 +11,59 @@ from hub.cli import output
 from hub.cli.arguments import complete_names, dtype_option
 from hub.cli.progress import progress_bar
 
+if TYPE_CHECKING:
+    from hub.datasets.selection import Choice
 
-@click.command(name="export", short_help="Write a model as a file for NequIP, ASE or LAMMPS.")
-@click.argument("model", shell_complete=complete_names)
-@click.option("--to", "target", type=click.Choice(["nequip-package"]), required=True)
+_MODEL_TARGET = "nequip-package"
+_ENDINGS = {"extxyz": ".extxyz", "lmdb": ".lmdb", "datasets": ""}
+
+
+@click.command(name="export", short_help="Write a model or dataset as a file for other programs.")
+@click.argument("name", shell_complete=complete_names)
+@click.option("--to", "target", type=click.Choice([_MODEL_TARGET, *_ENDINGS]), required=True)
 @click.option(
     "--out",
-    metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="The file, its name ending in .nequip.zip.  [default: MODEL.nequip.zip]",
+    metavar="PATH",
+    type=click.Path(path_type=Path),
+    help="The file; for datasets a directory.  [default: NAME with the usual ending]",
 )
 @dtype_option
-@click.option("--force", is_flag=True, help="Replace a file that exists.")
-def command(model: str, target: str, out: Path | None, dtype: str, force: bool) -> None:  # noqa: ARG001 - one target so far
-    """Write MODEL, a name or a run folder, as a file, and print the file's path.
+@click.option("--labels", metavar="NAME", help="Of a dataset, the label set.")
+@click.option("--where", metavar="CONDITION", help="Of a dataset, structures that fit.")
+@click.option("--sample", metavar="N", type=int, help="Of a dataset, N structures at random.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the sample.")
+@click.option("--force", is_flag=True, help="Replace what exists.")
+def command(
+    name: str,
+    target: str,
+    out: Path | None,
+    dtype: str,
+    labels: str | None,
+    where: str | None,
+    sample: int | None,
+    seed: int,
+    force: bool,
+) -> None:
+    """Write NAME, a model (also a run folder) or a dataset, as a file, and print the file's path.
 
-    A NequIP package needs nothing but NequIP: its ASE calculator loads it, `nequip-train` goes on
-    from it, and `nequip-compile --mode aotinductor` makes a file of it for ASE (`--target ase`)
-    or LAMMPS (`--target pair_nequip`).
+    Of a model: a NequIP package needs nothing but NequIP: its ASE calculator loads it,
+    `nequip-train` goes on from it, and `nequip-compile --mode aotinductor` makes a file of it for
+    ASE (`--target ase`) or LAMMPS (`--target pair_nequip`).
+
+    Of a dataset: extxyz for ASE and most other programs, lmdb for `nequip-train`, datasets for
+    Hugging Face's library.
     """
+    if target == _MODEL_TARGET:
+        path = _export_model(name, out, dtype, force=force)
+    else:
+        from hub.datasets.selection import Choice
+
+        path = out or Path(f"{_plain(name)}{_ENDINGS[target]}")
+        _export_dataset(name, labels, Choice(where, sample, seed), path, target, force=force)
+    output.result(str(path))
+
+
+def _export_model(model: str, out: Path | None, dtype: str, *, force: bool) -> Path:
     import torch
 
     from hub.library import open_model
@@ -40,4 +75,24 @@ def command(model: str, target: str, out: Path | None, dtype: str, force: bool) 
         name = opened.version.manifest.name if opened.version else Path(model).resolve().name
         out = Path(f"{name}{SUFFIX}")
     export_package(opened.path, out, dtype=getattr(torch, dtype), force=force)
-    output.result(str(out))
+    return out
+
+
+def _export_dataset(
+    name: str, labels: str | None, choice: Choice, out: Path, target: str, *, force: bool
+) -> None:
+    from hub.datasets.exporting import export_structures
+    from hub.datasets.loading import open_dataset
+
+    wanted = choice if choice.is_any else None
+    with progress_bar("pulling", in_bytes=True) as progress:
+        dataset = open_dataset(name, labels, wanted, progress)
+    with progress_bar("structures") as progress:
+        pieces = dataset.pieces(labels, choice)
+        export_structures(pieces, out, target, force=force, progress=progress)
+
+
+def _plain(name: str) -> str:
+    """Return the name in a reference, or of a directory."""
+    place = Path(name)
+    return place.resolve().name if place.is_dir() else place.name.partition("@")[0]

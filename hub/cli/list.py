@@ -38,7 +38,7 @@ def command(pattern: str, remote: bool, as_json: bool) -> None:
                 row.name,
                 row.version,
                 row.kind,
-                output.human_size(row.size),
+                output.human_size(row.size) if row.size else "?",
                 row.origin,
                 "yes" if row.cached else "-",
                 row.description,

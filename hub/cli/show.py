@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from registry.cards import Card
     from registry.versions import Version
 
+_SHOWN_SOURCES = 3
+
 
 @click.command(name="show", short_help="Show card, files, licence, citation and parents.")
 @click.argument("name", shell_complete=complete_names)
@@ -59,7 +61,7 @@ def _version_facts(version: Version) -> dict[str, Any]:
 
 def _card_facts(card: Card) -> dict[str, Any]:
     """Return what is known before the published file has been imported."""
-    from dataclasses import asdict
+    from registry.builtin import source_facts
 
     return {
         "reference": f"builtin/{card.name}@{card.version}",
@@ -69,7 +71,7 @@ def _card_facts(card: Card) -> dict[str, Any]:
         "licence": card.licence,
         "files": [],
         "parents": [],
-        "metadata": {"source": asdict(card.source)},
+        "metadata": source_facts(card),
     }
 
 
@@ -81,16 +83,18 @@ def _print(facts: dict[str, Any], body: str) -> None:
     if facts["digest"]:
         output.result(f"digest   sha256:{facts['digest']}")
     else:
-        source = facts["metadata"]["source"]
-        output.result(f"source   {source['url']}")
-        output.result(f"         {output.human_size(source['size'])}, sha256:{source['sha256']}")
+        _print_sources(facts["metadata"])
         output.result("         not on this machine yet: `hub pull` fetches and imports it")
     for parent in facts["parents"]:
         output.result(
             f"parent   {parent['name']}@{parent['version']} sha256:{parent['digest'][:12]}"
             f"  {parent['relation']}".rstrip()
         )
-    if facts["files"]:
+    if "dataset" in facts["metadata"]:
+        from hub.cli.dataset_output import print_facts
+
+        print_facts(facts["metadata"]["dataset"], facts["files"])
+    elif facts["files"]:
         output.result("")
         output.result_table(
             ["FILE", "SIZE", "SHA256"],
@@ -100,3 +104,14 @@ def _print(facts: dict[str, Any], body: str) -> None:
         output.result(f"\n{body.strip()}")
     if facts["citation"]:
         output.result(f"\nCite as\n\n{facts['citation']}")
+
+
+def _print_sources(metadata: dict[str, Any]) -> None:
+    sources = metadata.get("sources") or [metadata["source"]]
+    for source in sources[:_SHOWN_SOURCES]:
+        output.result(f"source   {source['url']}")
+        known = [output.human_size(source["size"])] if "size" in source else []
+        known += [f"{key}:{source[key]}" for key in ("sha256", "git_blob") if key in source]
+        output.result(f"         {', '.join(known) or 'no hash is known'}")
+    if len(sources) > _SHOWN_SOURCES:
+        output.result(f"         and {len(sources) - _SHOWN_SOURCES} more files: --json has all")

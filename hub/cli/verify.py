@@ -10,6 +10,7 @@ from hub.cli import output
 from hub.cli.arguments import complete_names, json_option
 
 if TYPE_CHECKING:
+    from registry.catalogue import Catalogue
     from registry.upkeep import Finding
 
 
@@ -27,7 +28,9 @@ def command(name: str | None, repair: bool, as_json: bool) -> None:
     from registry.references import Reference
     from registry.upkeep import verify
 
-    findings = verify(catalogue(), Reference.parse(name) if name else None, repair=repair)
+    names = catalogue()
+    findings = verify(names, Reference.parse(name) if name else None, repair=repair)
+    touched = {finding.digest: _touched(names, finding) for finding in findings}
     if as_json:
         output.result_json(
             [
@@ -37,6 +40,7 @@ def command(name: str | None, repair: bool, as_json: bool) -> None:
                     "damaged": list(finding.damaged),
                     "repaired": finding.repaired,
                     "problem": finding.problem,
+                    "structures": touched[finding.digest],
                 }
                 for finding in findings
             ]
@@ -44,12 +48,23 @@ def command(name: str | None, repair: bool, as_json: bool) -> None:
     else:
         for finding in findings:
             output.result(_line(finding))
+            for path, (first, last) in touched[finding.digest].items():
+                output.result(f"  {path} holds structures {first} to {last}")
     lost = [finding for finding in findings if finding.damaged and not finding.repaired]
     if lost:
         raise IntegrityError(
             f"{len(lost)} of {len(findings)} versions are damaged",
             "" if repair else "`hub verify --repair` pulls them again.",
         )
+
+
+def _touched(names: Catalogue, finding: Finding) -> dict[str, tuple[int, int]]:
+    """Return the first and last structure in each damaged shard, if it is a dataset's."""
+    if not any("dataset.zarr/" in path for path in finding.damaged):
+        return {}
+    from hub.datasets.damage import touched_structures
+
+    return touched_structures(names, finding)
 
 
 def _line(finding: Finding) -> str:

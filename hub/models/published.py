@@ -25,6 +25,7 @@ from hub.models.probe import read_probe
 from registry.errors import SettingsError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from registry.cards import Card
@@ -32,15 +33,15 @@ if TYPE_CHECKING:
 _SCALAR = o3.Irrep("0e")
 
 
-def import_checkpoint(card: Card, source: Path, directory: Path) -> dict[str, Any]:
+def import_checkpoint(card: Card, sources: Sequence[Path], directory: Path) -> dict[str, Any]:
     """Convert one published checkpoint into a model directory.
 
     Parameters
     ----------
     card
         The model's card; its ``model`` section gives what the file does not hold.
-    source
-        The published ``.pth`` file. Only tensors are read from it, never pickled objects.
+    sources
+        The published ``.pth`` file, alone. Only tensors are read from it, never pickled objects.
     directory
         Where ``weights.safetensors``, ``config.json`` and ``probe.json`` are written.
 
@@ -55,6 +56,7 @@ def import_checkpoint(card: Card, source: Path, directory: Path) -> dict[str, An
         predictions that are stored with the card.
     """
     config = config_of(card)
+    (source,) = sources
     model = convert(read_state(source), config)
     probe = read_probe(card.path.parent / "probes" / f"{card.name}.json")
     write_model(directory, model, config, probe)

@@ -111,7 +111,7 @@ def _open_structures(path: Path) -> Iterator[Atoms]:
         ) from failure
     if file_format == "extxyz":
         with open_with_compression(str(path), "r") as stream:
-            yield from _iterate_extxyz(stream)
+            yield from iterate_extxyz(stream)
     elif file_format in _DATABASES:
         yield from _iterate_database(path)
     else:
@@ -127,8 +127,8 @@ def _iterate_database(path: Path) -> Iterator[Atoms]:
             yield row.toatoms(add_additional_information=True)
 
 
-def _iterate_extxyz(stream: IO[str]) -> Iterator[Atoms]:
-    """Cut the stream into frames here and let ASE read each.
+def iterate_extxyz(stream: IO[str]) -> Iterator[Atoms]:
+    """Yield the structures of an extxyz stream: cut it into frames here, and let ASE read each.
 
     ASE's own iteration scans the whole file first, takes a blank line for the end of the file, and
     does not say which structure is broken.

@@ -10,18 +10,30 @@ import numpy as np
 if TYPE_CHECKING:
     from hub.structures.structure_set import StructureSet
 
-_ROUNDING = 1e5  # positions and cells are the same when rounded to 1e-5 Å
 
+def fingerprints(
+    structures: StructureSet, decimals: int = 5, dtype: str = "float64"
+) -> list[bytes]:
+    """Return 16 bytes for each structure: equal for equal atoms, in equal order and place.
 
-def fingerprints(structures: StructureSet) -> list[bytes]:
-    """Return a fingerprint of each structure: equal for equal atoms, in equal order and place."""
+    Parameters
+    ----------
+    structures
+        The structures.
+    decimals
+        Positions and cells are the same if they are when rounded to this many decimals of Å.
+    dtype
+        The precision that positions are reduced to before.
+    """
+    scale = 10.0**decimals
+    positions = structures.positions.astype(dtype).astype(np.float64)
     result = []
     for index in range(len(structures)):
         own = structures.atoms_of(index)
         content = hashlib.blake2b(structures.numbers[own].tobytes(), digest_size=16)
         content.update(structures.pbc[index].tobytes())
-        for values in (structures.cells[index], structures.positions[own]):
+        for values in (structures.cells[index], positions[own]):
             # Adding zero makes one zero of two.
-            content.update((np.rint(values * _ROUNDING) + 0.0).tobytes())
+            content.update((np.rint(values * scale) + 0.0).tobytes())
         result.append(content.digest())
     return result

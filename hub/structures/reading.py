@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,7 @@ def read_structures(
     progress: Callable[[int, int | None], None] | None = None,
     *,
     require_labels: bool = True,
+    limit: int | None = None,
 ) -> ReadResult:
     """Read structures and their labels from files of any format that ASE reads.
 
@@ -65,6 +67,8 @@ def read_structures(
         Called with the number of structures read so far and the total, which is not known.
     require_labels
         Whether files without energies or without forces are refused.
+    limit
+        Read no more structures than this.
 
     Raises
     ------
@@ -72,15 +76,38 @@ def read_structures(
         If a file is missing, broken or empty, or the labels are absent or ambiguous.
     """
     paths = expand_patterns(files_or_globs)
+    frames = (
+        (atoms, source, frame)
+        for source, path in enumerate(paths)
+        for frame, atoms in enumerate(iterate_file(path))
+    )
     collector = _Collector(energy_key, forces_key)
-    for source, path in enumerate(paths):
-        for frame, atoms in enumerate(iterate_file(path)):
-            collector.add(atoms, source, frame)
-            if progress and collector.n_structures % _PROGRESS_EVERY == 0:
-                progress(collector.n_structures, None)
+    for atoms, source, frame in islice(frames, limit):
+        collector.add(atoms, source, frame)
+        if progress and collector.n_structures % _PROGRESS_EVERY == 0:
+            progress(collector.n_structures, None)
     if progress:
         progress(collector.n_structures, collector.n_structures)
     return collector.finish(tuple(str(path) for path in paths), require_labels=require_labels)
+
+
+def gather_structures(
+    frames: Iterable[Atoms],
+    source: str,
+    energy_key: str | None = None,
+    forces_key: str | None = None,
+) -> ReadResult:
+    """Make a set of ASE structures, with the labels that are found as `read_structures` finds them.
+
+    Raises
+    ------
+    DataError
+        If it is not clear which entries are the labels.
+    """
+    collector = _Collector(energy_key, forces_key)
+    for frame, atoms in enumerate(frames):
+        collector.add(atoms, 0, frame)
+    return collector.finish((source,), require_labels=False)
 
 
 class _Collector:

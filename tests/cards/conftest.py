@@ -14,8 +14,19 @@ CARDS = ROOT / "cards"
 
 @pytest.fixture(scope="session")
 def cards() -> dict[str, dict[str, Any]]:
-    """The front matter of every card, as the registry reads it, by the card's name."""
-    return {name: card.front_matter for name, card in builtin_cards(CARDS).items()}
+    """The front matter of every model's card, as the registry reads it, by the card's name."""
+    return _front_matter("model")
+
+
+@pytest.fixture(scope="session")
+def dataset_cards() -> dict[str, dict[str, Any]]:
+    """The front matter of every dataset's card, by the card's name."""
+    return _front_matter("dataset")
+
+
+def _front_matter(kind: str) -> dict[str, dict[str, Any]]:
+    found = builtin_cards(CARDS).items()
+    return {name: card.front_matter for name, card in found if card.kind == kind}
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from registry.stores.directory import DirectoryStore
 from tests.registry.server import Server
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 WEIGHTS = bytes(range(256)) * 2000
@@ -81,9 +81,10 @@ def toy_card(tmp_path: Path) -> Callable[[str], dict[str, Card]]:
     return make
 
 
-def import_toy(card: Card, source: Path, directory: Path) -> dict[str, Any]:
-    """Do as an importer does: read the published file, write others."""
-    (directory / "weights.bin").write_bytes(source.read_bytes()[::-1])
+def import_toy(card: Card, sources: Sequence[Path], directory: Path) -> dict[str, Any]:
+    """Do as an importer does: read the published files, write others."""
+    content = b"".join(source.read_bytes() for source in sources)
+    (directory / "weights.bin").write_bytes(content[::-1])
     return {"elements": ["C"]}
 
 

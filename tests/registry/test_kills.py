@@ -101,7 +101,7 @@ def test_a_killed_publish_is_seen_whole_or_not_at_all(tmp_path, content, moves):
     assert visible(tmp_path) == (["1.1.0"] if moves <= HIDDEN_MOVES else ["1.0.0", "1.1.0"])
     for number in visible(tmp_path):
         version = reader(tmp_path).pull(Reference("mine", number))
-        assert damaged_files(version.path, version.manifest) == []
+        assert damaged_files(version.path, version.manifest.files) == []
 
 
 @pytest.mark.parametrize("moves", [1, 3, 4, 5])
@@ -111,7 +111,7 @@ def test_a_killed_publish_leaves_earlier_versions_alone(tmp_path, content, moves
     end(start(tmp_path, PUBLISH, moves=moves, argument="2.0.0"))
     version = reader(tmp_path).pull(Reference.parse("mine"))
     assert version.manifest.version == visible(tmp_path)[-1]
-    assert damaged_files(version.path, version.manifest) == []
+    assert damaged_files(version.path, version.manifest.files) == []
 
 
 def test_one_of_many_that_publish_the_same_version_wins(tmp_path, content):

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registry.errors import InvalidReferenceError
-from registry.references import Reference, version_order
+from registry.references import Reference, covers, version_order
 
 names = st.from_regex(r"[a-z0-9]([a-z0-9._-]{0,20}[a-z0-9])?", fullmatch=True)
 numbers = st.integers(0, 10**9 - 1).map(str)
@@ -38,7 +38,8 @@ def test_any_text_is_a_reference_or_refused(text):
         "a/",
         "/a",
         "a@",
-        "a@1.2",
+        "a@1.2.",
+        "a@01",
         "a@01.2.3",
         "a@sha256:12345",
         "a//b",
@@ -66,3 +67,12 @@ def test_alias(text, alias):
 
 def test_versions_are_ordered_as_numbers():
     assert max(["1.9.0", "1.10.0", "1.2.30"], key=version_order) == "1.10.0"
+
+
+@pytest.mark.parametrize(
+    ("selector", "covered"),
+    [("1", True), ("1.2", True), ("1.2.3", True), ("1.20", False), ("2", False), ("latest", False)],
+)
+def test_a_series_covers_its_versions(selector, covered):
+    assert covers(selector, "1.2.3") is covered
+    assert str(Reference.parse(f"a@{selector}")) == f"a@{selector}"

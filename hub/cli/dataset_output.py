@@ -1,0 +1,70 @@
+"""What people see of a dataset: counts, ranges, label sets, and the bytes of its parts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hub.cli import output
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_SHOWN = 8
+
+
+def print_facts(facts: Mapping[str, Any], files: Iterable[Mapping[str, Any]]) -> None:
+    """Print the summary that a dataset's manifest holds."""
+    sizes = _sizes(files)
+    low, high = facts["atoms_per_structure"]
+    output.result(
+        f"\n{facts['structures']:,} structures of {low} to {high} atoms, {facts['atoms']:,} atoms, "
+        f"of {', '.join(facts['elements'])}; {facts['dtype']}"
+    )
+    output.result("")
+    rows = [
+        [
+            name,
+            f"{each['structures']:,}",
+            _range(each["energy_per_atom"]),
+            each["teacher"] or "-",
+            each["level_of_theory"] or "-",
+            output.human_size(sizes.pop(f"labels/{name}", 0)),
+        ]
+        for name, each in facts["label_sets"].items()
+    ]
+    header = ["LABELS", "STRUCTURES", "EV/ATOM", "TEACHER", "LEVEL OF THEORY", "SIZE"]
+    output.result_table(header, rows)
+    if facts["columns"]:
+        output.result("")
+        columns = facts["columns"].items()
+        output.result_table(["COLUMN", "VALUES"], [[n, _values(each)] for n, each in columns])
+    output.result("")
+    output.result_table(
+        ["PART", "SIZE"], [[part, output.human_size(size)] for part, size in sorted(sizes.items())]
+    )
+
+
+def _sizes(files: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """Add up the bytes of structures, extras, and each label set."""
+    sizes: dict[str, int] = {}
+    for file in files:
+        inside, _, path = file["path"].partition("/")
+        parts = path.split("/")
+        depth = 2 if parts[0] == "labels" else 1
+        is_array = inside == "dataset.zarr" and len(parts) > depth
+        part = "/".join(parts[:depth]) if is_array else "card and attributes"
+        sizes[part] = sizes.get(part, 0) + file["size"]
+    return sizes
+
+
+def _range(limits: list[float] | None) -> str:
+    return "-" if limits is None else f"{limits[0]:.3f} to {limits[1]:.3f}"
+
+
+def _values(column: Mapping[str, Any]) -> str:
+    if "range" in column:
+        return f"{column['range'][0]:g} to {column['range'][1]:g}"
+    if "values" in column:
+        shown = [f"{text or '(none)'} ({count:,})" for text, count in column["values"].items()]
+        return ", ".join(shown[:_SHOWN]) + (", ..." if len(shown) > _SHOWN else "")
+    return f"{column['different']:,} different texts" if "different" in column else ""

@@ -1,0 +1,121 @@
+"""``hub import``: make a dataset of files."""
+
+from __future__ import annotations
+
+import click
+
+from hub.cli import output
+from hub.cli.arguments import energy_key_option, forces_key_option, json_option
+from hub.cli.progress import progress_bar
+
+
+@click.command(name="import", short_help="Make a dataset of files of structures.")
+@click.argument("files", nargs=-1, required=True)
+@click.option("--name", required=True, help="What the dataset is to be called.")
+@click.option("--version", default="1.0.0", show_default=True, help="MAJOR.MINOR.PATCH.")
+@click.option(
+    "--labels",
+    metavar="NAME",
+    default="reference",
+    show_default=True,
+    help="What the label set is to be called.",
+)
+@energy_key_option
+@forces_key_option
+@click.option(
+    "--reader",
+    type=click.Choice(["ase", "datasets", "npz-labels"]),
+    default="ase",
+    show_default=True,
+    help="ase: anything ASE reads. datasets: a Hugging Face dataset, as directory, file or name. "
+    "npz-labels: published label files, whose order is that of the structures of --onto.",
+)
+@click.option("--covers", metavar="CONDITION", help="The structures that npz-labels are of.")
+@click.option("--proved-by", metavar="LABELS", help="Labels that prove the order of npz-labels.")
+@click.option(
+    "--onto",
+    metavar="DATASET",
+    help="Add to this dataset: labels by the structures' ids, other structures at the end.",
+)
+@click.option(
+    "--dtype",
+    type=click.Choice(["float64", "float32"]),
+    help="Of positions and forces; float32 takes half the space.  [default: float64]",
+)
+@click.option("--resume", is_flag=True, help="Go on after an import of the same that was killed.")
+@click.option("--to", metavar="REGISTRY", help="A registry's name, or ./directory.")
+@click.option("--description", metavar="TEXT", default="", help="One line for people.")
+@click.option("--license", "licence", metavar="ID", default="", help="Such as CC-BY-4.0.")
+@click.option("--citation", metavar="BIBTEX", default="", help="How to cite the data.")
+@click.option("--teacher", metavar="TEXT", default="", help="What computed the labels.")
+@click.option("--level-of-theory", metavar="TEXT", default="", help="Such as PBE.")
+@json_option
+def command(
+    files: tuple[str, ...],
+    name: str,
+    version: str,
+    labels: str,
+    energy_key: str | None,
+    forces_key: str | None,
+    reader: str,
+    covers: str | None,
+    proved_by: str | None,
+    onto: str | None,
+    dtype: str | None,
+    resume: bool,
+    to: str | None,
+    description: str,
+    licence: str,
+    citation: str,
+    teacher: str,
+    level_of_theory: str,
+    as_json: bool,
+) -> None:
+    """Make FILES (names or patterns) the dataset NAME, and print its reference.
+
+    Structures stream through little memory. Energies and forces become the label set; all other
+    numbers and texts are kept as columns, for `--where`. A version never changes: with --onto a
+    new one is made of an old one, and shares with it whatever is the same.
+    """
+    from hub.datasets.card import Description
+    from hub.datasets.importing import file_source, import_dataset
+    from hub.datasets.layout import LabelSet
+    from registry.local import LOCAL
+
+    if reader == "datasets":
+        from hub.datasets.huggingface import datasets_source
+
+        source = datasets_source(files, energy_key, forces_key)
+    elif reader == "npz-labels":
+        from hub.datasets.npz_source import npz_source
+
+        if not onto:
+            raise click.UsageError("--reader npz-labels needs --onto, the dataset that is labelled")
+        source = npz_source(files, onto, covers, proved_by)
+    else:
+        source = file_source(files, energy_key, forces_key)
+    keys = f"energy {source.energy_key or 'none'}, forces {source.forces_key or 'none'}"
+    output.message(f"labels: {keys}")
+    about = LabelSet(teacher, level_of_theory=level_of_theory, source=keys)
+    with progress_bar("structures") as progress:
+        imported = import_dataset(
+            source,
+            name,
+            version,
+            labels=labels,
+            onto=onto or "",
+            to=to or LOCAL,
+            dtype=dtype,
+            resume=resume,
+            description=Description(description, licence, citation, about),
+            progress=progress,
+        )
+    for note in imported.notes:
+        output.message(f"note: {note}")
+    reference = str(imported.version.reference)
+    if as_json:
+        digest = imported.version.digest
+        output.result_json({"reference": reference, "digest": digest, **imported.facts})
+    else:
+        output.message(str(imported.version.manifest.metadata["description"]))
+        output.result(reference)

@@ -1,0 +1,116 @@
+"""Some structures with all their label sets and extras: what a dataset is written from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hub.errors import DataError
+from hub.structures.fingerprints import fingerprints
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    import numpy.typing as npt
+
+    from hub.structures.arrays import BoolArray, FloatArray
+    from hub.structures.structure_set import StructureSet
+
+ID_BYTES = 16
+_FARTHEST = 1e7  # Å; ids are exact below
+_ID_DECIMALS = 8  # what ASE writes into extxyz files
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The labels of one teacher for the structures of a block; NaN where absent.
+
+    Attributes
+    ----------
+    energies
+        (S,) total energies in eV.
+    forces
+        (A, 3) in eV/Å.
+    """
+
+    energies: FloatArray
+    forces: FloatArray
+
+
+@dataclass(frozen=True)
+class Block:
+    """S structures with A atoms, as they come from a file or another dataset.
+
+    Attributes
+    ----------
+    structures
+        Their atoms, configuration types and split labels. Its own labels are not looked at.
+    labels
+        By the name of the label set.
+    structure_extras
+        (S, ...) numbers, booleans or texts by name, such as ``density`` or ``time``.
+    atom_extras
+        (A, ...) numbers by name.
+    """
+
+    structures: StructureSet
+    labels: Mapping[str, Labels] = field(default_factory=dict)
+    structure_extras: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
+    atom_extras: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
+
+    def select(self, keep: BoolArray) -> Block:
+        """Return the structures where (S,) `keep` is true."""
+        atoms = np.repeat(keep, self.structures.n_atoms)
+        return Block(
+            self.structures.select(keep),
+            {n: Labels(each.energies[keep], each.forces[atoms]) for n, each in self.labels.items()},
+            {name: values[keep] for name, values in self.structure_extras.items()},
+            {name: values[atoms] for name, values in self.atom_extras.items()},
+        )
+
+
+def structure_ids(structures: StructureSet, dtype: str = "float64") -> npt.NDArray[np.uint8]:
+    """Return (S, 16) content hashes of structures: what labels are joined by.
+
+    Parameters
+    ----------
+    structures
+        The structures.
+    dtype
+        What the dataset keeps positions as: two sources that differ by less are one structure.
+    """
+    hashes = b"".join(fingerprints(structures, decimals=_ID_DECIMALS, dtype=dtype))
+    return np.frombuffer(hashes, np.uint8).reshape(-1, ID_BYTES)
+
+
+def check_block(block: Block, known_labels: Iterable[str]) -> None:
+    """Refuse what a dataset cannot keep.
+
+    Raises
+    ------
+    DataError
+        If a label set is unknown, an array has the wrong length, or a position is no number.
+    """
+    structures = block.structures
+    n_structures, n_atoms = len(structures), len(structures.numbers)
+    unknown = set(block.labels) - set(known_labels)
+    if unknown:
+        raise DataError(f"the dataset was begun without the label set {', '.join(sorted(unknown))}")
+    for kind, length, arrays in (
+        ("structures", n_structures, {n: labels.energies for n, labels in block.labels.items()}),
+        ("atoms", n_atoms, {n: labels.forces for n, labels in block.labels.items()}),
+        ("structures", n_structures, block.structure_extras),
+        ("atoms", n_atoms, block.atom_extras),
+    ):
+        for name, values in arrays.items():
+            if len(values) != length:
+                raise DataError(f"{name} has {len(values)} rows for {length} {kind}")
+    far = ~(np.abs(structures.positions) < _FARTHEST).all(axis=1)
+    if far.any():
+        where = structures.where(int(structures.structure_of_atom[far.argmax()]))
+        raise DataError(
+            f"{where} has an atom at {structures.positions[far.argmax()]}",
+            "Positions must be numbers, and not as far away as that.",
+        )

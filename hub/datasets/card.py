@@ -1,0 +1,89 @@
+"""The card of an imported dataset: what a person reads, in the style of dataset hubs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from hub.datasets.layout import LabelSet
+from registry.cards import join_front_matter
+from registry.files import write_atomically
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Description:
+    """What people need to know of a dataset besides its numbers.
+
+    Attributes
+    ----------
+    text
+        One line; made from the numbers if empty.
+    licence
+        Under which others may use it.
+    citation
+        BibTeX.
+    labels
+        What is known about the label set that comes.
+    """
+
+    text: str = ""
+    licence: str = ""
+    citation: str = ""
+    labels: LabelSet = field(default_factory=LabelSet)
+
+
+def describe(facts: dict[str, Any]) -> str:
+    """Write one line from the summary of a dataset."""
+    labels = ", ".join(facts["label_sets"]) or "none"
+    return (
+        f"{facts['structures']:,} structures ({facts['atoms']:,} atoms) of "
+        f"{', '.join(facts['elements'])}; labels: {labels}"
+    )
+
+
+def write_card(
+    path: Path,
+    name: str,
+    version: str,
+    description: Description,
+    facts: dict[str, Any],
+) -> None:
+    """Write the card of a dataset."""
+    front_matter = {
+        "name": name,
+        "version": version,
+        "kind": "dataset",
+        "description": description.text,
+        "license": description.licence,
+        "citation": description.citation,
+        "tags": ["atomistic", "interatomic-potentials", *facts["elements"]],
+        "label_sets": sorted(facts["label_sets"]),
+    }
+    kept = {key: value for key, value in front_matter.items() if value}
+    rows = [
+        f"| {label} | {each['teacher'] or '-'} | {each['level_of_theory'] or '-'} "
+        f"| {each['structures']:,} |"
+        for label, each in facts["label_sets"].items()
+    ]
+    body = [
+        f"# {name}",
+        "",
+        f"{description.text}.",
+        "",
+        "| label set | teacher | level of theory | structures |",
+        "|---|---|---|---|",
+        *rows,
+        "",
+        "Energies in eV, forces in eV/Å, positions in Å. Load it with",
+        "",
+        "```python",
+        "import hub",
+        "",
+        f'structures = hub.load_dataset("{name}@{version}", labels=...)',
+        "```",
+        "",
+    ]
+    write_atomically(path, join_front_matter(kept, "\n".join(body)).encode())

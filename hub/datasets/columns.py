@@ -1,0 +1,113 @@
+"""Extras of structures as columns: their type may turn out only at the end of an import."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hub.datasets.layout import STRUCTURE_EXTRAS
+from hub.datasets.shards import ArraySpec
+from hub.errors import DataError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from hub.structures.arrays import StrArray
+
+CATEGORIES = "categories"
+RANGE = "range"
+
+
+@dataclass
+class Column:
+    """What is known of one extra after looking at all of its parts.
+
+    Texts are kept as integers that point into `categories`, in order of appearance, so that more
+    structures change nothing that is there.
+    """
+
+    name: str
+    dtype: np.dtype[Any] | None = None
+    row_shape: tuple[int, ...] = ()
+    categories: dict[str, int] = field(default_factory=dict)
+    has_gaps: bool = False
+    low: float = np.inf
+    high: float = -np.inf
+
+    def note(self, values: npt.NDArray[Any] | None) -> None:
+        """Look at the next part; None where its structures have no such extra."""
+        if values is None:
+            self.has_gaps = True
+            return
+        if self.dtype is None:
+            self.row_shape = values.shape[1:]
+        if values.shape[1:] != self.row_shape or values.dtype.kind not in "biufU":
+            raise DataError(
+                f"the extra {self.name!r} is sometimes of shape {self.row_shape}, sometimes of "
+                f"{values.shape[1:]}, or no number or text ({values.dtype})",
+                "Leave it out, or give it one shape.",
+            )
+        kinds = [values.dtype] if self.dtype is None else [self.dtype, values.dtype]
+        self.dtype = kinds[0] if len(kinds) == 1 else _common(*kinds)
+        if values.dtype.kind == "U":
+            _, first = np.unique(values, return_index=True)
+            for text in values[np.sort(first)].tolist():
+                self.categories.setdefault(text, len(self.categories))
+        elif values.dtype.kind in "iuf" and np.isfinite(values).any():
+            finite = values[np.isfinite(values)]
+            self.low = min(self.low, float(finite.min()))
+            self.high = max(self.high, float(finite.max()))
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the extra is kept as pointers into `categories`."""
+        return self.dtype is not None and self.dtype.kind == "U"
+
+    @property
+    def spec(self) -> ArraySpec:
+        """What its array is like."""
+        return ArraySpec(f"{STRUCTURE_EXTRAS}/{self.name}", self._stored_dtype(), self.row_shape)
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """What its array carries as attributes."""
+        if self.is_text:
+            return {CATEGORIES: list(self.categories)}
+        return {RANGE: [self.low, self.high]} if self.low <= self.high else {}
+
+    def encode(self, values: npt.NDArray[Any] | None, rows: int) -> npt.NDArray[Any]:
+        """Return the rows as they are kept, absent ones included."""
+        spec = self.spec
+        if self.is_text:
+            texts = [""] * rows if values is None else values.astype(np.str_).tolist()
+            codes = [self.categories.setdefault(text, len(self.categories)) for text in texts]
+            return np.array(codes, spec.dtype)
+        if values is None:
+            return np.full((rows, *spec.row_shape), spec.fill, spec.dtype)
+        return values.astype(spec.dtype)
+
+    def _stored_dtype(self) -> np.dtype[Any]:
+        dtype = self.dtype
+        if dtype is None or dtype.kind == "U":
+            return np.dtype(np.int32)
+        if self.has_gaps or dtype.kind == "f":
+            return np.dtype(np.float64)  # only a float can say that it is absent
+        return np.dtype(np.bool_ if dtype.kind == "b" else np.int64)
+
+
+def _common(one: np.dtype[Any], other: np.dtype[Any]) -> np.dtype[Any]:
+    """Return what holds both: text holds everything."""
+    if "U" in (one.kind, other.kind):
+        return np.dtype(np.str_)
+    return np.result_type(one, other)
+
+
+def decode(values: npt.NDArray[Any], attributes: dict[str, Any]) -> npt.NDArray[Any] | StrArray:
+    """Return what `Column.encode` was given."""
+    categories = attributes.get(CATEGORIES)
+    if categories is None:
+        return values
+    texts: StrArray = np.array(categories or [""], np.str_)[values]
+    return texts

@@ -1,0 +1,295 @@
+"""Open a dataset, see what is in it, and load what is wanted of it into memory."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hub.datasets.blocks import Block, Labels
+from hub.datasets.columns import decode
+from hub.datasets.gathering import gather_atoms, touched_shards
+from hub.datasets.layout import (
+    ATOM_EXTRAS,
+    CONFIG_TYPE,
+    GROUP,
+    SPLIT,
+    STRUCTURE_EXTRAS,
+    LabelSet,
+    label_array,
+    read_attributes,
+)
+from hub.datasets.loaded import LoadedStructures
+from hub.datasets.selection import Choice, recorded_choice, select
+from hub.datasets.shards import open_group, read_rows, shard_rows
+from hub.errors import DataError
+from registry.errors import IntegrityError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+    from hub.structures.arrays import IntArray
+
+_BLOCK_ATOMS = 262_144
+
+
+class Dataset:
+    """A dataset in a directory. Opening it reads attributes alone.
+
+    Parameters
+    ----------
+    directory
+        That holds ``dataset.zarr``, or is one.
+    name
+        What to call it in messages and as the source of its structures.
+
+    Attributes
+    ----------
+    n_structures, n_atoms
+        Of the whole dataset.
+    elements
+        The chemical symbols that occur, sorted.
+    dtype
+        What positions and forces are kept as.
+    label_sets
+        What is known about each label set, by name.
+
+    Raises
+    ------
+    IntegrityError
+        If there is no dataset, or its metadata is damaged.
+    IncompatibleError
+        If a newer release wrote it.
+    """
+
+    def __init__(self, directory: Path, name: str = "") -> None:
+        inner = directory / GROUP
+        self.path = inner if inner.is_dir() else directory
+        self.name = name or str(directory)
+        self.group = open_group(self.path)
+        self._kept: dict[str, npt.NDArray[Any]] = {}
+        facts = read_attributes(dict(self.group.attrs), str(directory))
+        try:
+            self.n_structures = int(facts["structures"])
+            self.n_atoms = int(facts["atoms"])
+            self.elements = tuple(facts["elements"])
+            self.dtype = str(facts["dtype"])
+            names = list(facts["label_sets"])
+        except (KeyError, TypeError, ValueError) as problem:
+            raise IntegrityError(f"the attributes of {self.path} lack {problem}") from problem
+        self.label_sets = {
+            name: LabelSet.from_attributes(dict(self._node(f"labels/{name}").attrs))
+            for name in names
+        }
+
+    def __len__(self) -> int:
+        return self.n_structures
+
+    @cached_property
+    def pointers(self) -> IntArray:
+        """(S + 1,); structure i owns atoms ``pointers[i]:pointers[i + 1]``."""
+        pointers: IntArray = self.read("structures/pointers")
+        if pointers[0] != 0 or pointers[-1] != self.n_atoms or (np.diff(pointers) < 0).any():
+            raise IntegrityError(f"the pointers of {self.path} do not cover its atoms")
+        return pointers
+
+    @cached_property
+    def ids(self) -> npt.NDArray[np.uint8]:
+        """(S, 16) content hashes of the structures."""
+        return self.read("structures/ids")
+
+    @cached_property
+    def structure_extras(self) -> dict[str, dict[str, Any]]:
+        """The attributes of every extra over structures, by name: its range or its categories."""
+        return self._extras(STRUCTURE_EXTRAS)
+
+    @cached_property
+    def atom_extras(self) -> dict[str, dict[str, Any]]:
+        """The attributes of every extra over atoms, by name."""
+        return self._extras(ATOM_EXTRAS)
+
+    def column(self, name: str) -> npt.NDArray[Any]:
+        """Return (S, ...) the values of an extra over structures; texts as texts.
+
+        Raises
+        ------
+        DataError
+            If there is no such extra.
+        """
+        if name not in self.structure_extras:
+            raise DataError(
+                f"{self.name} has no column {name!r}; there are {', '.join(self.structure_extras)}"
+            )
+        stored = self._read_once(f"{STRUCTURE_EXTRAS}/{name}")
+        return decode(stored, self.structure_extras[name])
+
+    def shards_of(self, chosen: IntArray) -> IntArray:
+        """Return the numbers of the shards of arrays over atoms that hold some structures."""
+        rows = shard_rows(self._node("structures/positions"), self.path)
+        return touched_shards(self.pointers, chosen, rows)
+
+    def read(self, name: str, start: int = 0, stop: int | None = None) -> npt.NDArray[Any]:
+        """Read rows of any array as they are kept, such as ``labels/ace/forces``.
+
+        Raises
+        ------
+        IntegrityError
+            If a shard is missing, cut short or damaged.
+        """
+        array = self._node(name)
+        end = array.shape[0] if stop is None else stop
+        return read_rows(array, start, end, self.path)
+
+    def labels_name(self, labels: str | None) -> str:
+        """Return the label set that is meant: the only one if none is named.
+
+        Raises
+        ------
+        DataError
+            If there is no such label set, or several to choose from.
+        """
+        names = ", ".join(self.label_sets) or "none"
+        if labels is None:
+            if len(self.label_sets) > 1:
+                raise DataError(
+                    f"{self.name} has several label sets: {names}", "Choose one with --labels."
+                )
+            return next(iter(self.label_sets), "")
+        if labels and labels not in self.label_sets:
+            raise DataError(
+                f"{self.name} has no label set {labels!r}; it has {names}",
+                "Choose one of these with --labels.",
+            )
+        return labels
+
+    def load(
+        self,
+        labels: str | None = None,
+        *,
+        where: str | None = None,
+        sample: int | None = None,
+        seed: int = 0,
+        labelled_only: bool = False,
+    ) -> LoadedStructures:
+        """Decode structures and one label set into memory.
+
+        Parameters
+        ----------
+        labels
+            The name of the label set; the only one by default, and none if empty.
+        where
+            A condition on extras, such as ``density >= 2.0 and time >= 10``.
+        sample
+            So many structures, drawn at random without repetition from those that fit.
+        seed
+            Of the draw.
+        labelled_only
+            Leave out structures to which the label set gives no energy.
+
+        Raises
+        ------
+        DataError
+            If there is no such label set or extra, or nothing fits.
+        IntegrityError
+            If a shard that is needed is missing, cut short or damaged.
+        """
+        chosen = self._choose(labels, Choice(where, sample, seed), labelled_only=labelled_only)
+        return self._load(self.labels_name(labels), chosen)
+
+    def pieces(
+        self, labels: str | None = None, choice: Choice | None = None
+    ) -> Iterator[LoadedStructures]:
+        """Give what `load` gives, some structures at a time, in flat memory; raises as it does."""
+        name = self.labels_name(labels)
+        for part in self._cut(self._choose(name, choice or Choice())):
+            yield self._load(name, part)
+
+    def blocks(self) -> Iterator[Block]:
+        """Give everything in the dataset, all label sets included, in flat memory."""
+        for chosen in self._cut(np.arange(self.n_structures)):
+            structures = self._load("", chosen)
+            labels = {name: self._labels(name, chosen) for name in self.label_sets}
+            yield Block(structures, labels, structures.structure_extras, structures.atom_extras)
+
+    def _choose(
+        self, labels: str | None, choice: Choice, *, labelled_only: bool = False
+    ) -> IntArray:
+        recorded = recorded_choice(self.path.parent)
+        within = select(self, recorded) if recorded else None
+        name = self.labels_name(labels)
+        energies = self._read_once(label_array(name, "energies")) if labelled_only else None
+        return select(self, choice, within, energies)
+
+    def _cut(self, chosen: IntArray) -> list[IntArray]:
+        """Cut structures into parts of about as many atoms."""
+        atoms = np.cumsum(np.diff(self.pointers)[chosen])
+        cuts = np.searchsorted(atoms, np.arange(_BLOCK_ATOMS, atoms[-1], _BLOCK_ATOMS))
+        return [part for part in np.split(chosen, cuts) if len(part)]
+
+    def _load(self, labels: str, chosen: IntArray) -> LoadedStructures:
+        extras = {name: self.column(name)[chosen] for name in self.structure_extras}
+        n_structures = len(chosen)
+        empty = np.full(n_structures, "", np.str_)
+        pointers = np.zeros(n_structures + 1, np.int64)
+        np.cumsum(np.diff(self.pointers)[chosen], out=pointers[1:])
+        if labels:
+            own = self._labels(labels, chosen)
+        else:
+            own = Labels(np.full(n_structures, np.nan), np.full((pointers[-1], 3), np.nan))
+        return LoadedStructures(
+            numbers=self._atoms("structures/numbers", chosen, np.int64),
+            positions=self._atoms("structures/positions", chosen),
+            cells=self._read_once("structures/cells")[chosen],
+            pbc=self._read_once("structures/pbc")[chosen],
+            pointers=pointers,
+            energies=own.energies,
+            forces=own.forces,
+            sources=(self.name,),
+            source_index=np.zeros(n_structures, np.int32),
+            frame_index=chosen,
+            config_types=extras.pop(CONFIG_TYPE, empty),
+            split_labels=extras.pop(SPLIT, empty),
+            structure_extras=extras,
+            atom_extras={
+                name: self._atoms(f"{ATOM_EXTRAS}/{name}", chosen) for name in self.atom_extras
+            },
+        )
+
+    def _labels(self, name: str, chosen: IntArray) -> Labels:
+        energies = self._read_once(label_array(name, "energies"))[chosen]
+        return Labels(energies, self._atoms(label_array(name, "forces"), chosen))
+
+    def _read_once(self, name: str) -> npt.NDArray[Any]:
+        """Read an array over structures, and keep it: it is small, and pieces ask again."""
+        if name not in self._kept:
+            self._kept[name] = self.read(name)
+        return self._kept[name]
+
+    def _atoms(
+        self, name: str, chosen: IntArray, dtype: npt.DTypeLike = np.float64
+    ) -> npt.NDArray[Any]:
+        return gather_atoms(self._node(name), self.path, self.pointers, chosen, np.dtype(dtype))
+
+    def _extras(self, path: str) -> dict[str, dict[str, Any]]:
+        group = self._node(path)
+        names = sorted(child.name for child in (self.path / path).iterdir() if child.is_dir())
+        return {name: dict(group[name].attrs) for name in names}
+
+    def _node(self, path: str) -> Any:
+        """Return an array or group."""
+        try:
+            return self.group[path]
+        except Exception as problem:  # zarr and json raise whatever they run into
+            raise IntegrityError(
+                f"{path} is missing from {self.path}, or its metadata is damaged",
+                "`hub verify` finds the file and repairs it.",
+            ) from problem
+
+
+def is_dataset(directory: Path) -> bool:
+    """Whether a directory holds a dataset, or is one."""
+    return (directory / GROUP).is_dir() or (directory.name == GROUP and directory.is_dir())

@@ -1,0 +1,126 @@
+"""Write a dataset for other programs, some structures at a time."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from hub.errors import DataError
+from registry.errors import ExistsError
+from registry.files import scratch_directory, settle, storage_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from hub.datasets.loaded import LoadedStructures
+
+Progress = Callable[[int, int | None], None]
+
+
+def export_structures(
+    pieces: Iterable[LoadedStructures],
+    target: Path,
+    to: str,
+    *,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> None:
+    """Write structures with their labels and extras.
+
+    Parameters
+    ----------
+    pieces
+        The structures, as `Dataset.pieces` gives them.
+    target
+        What to write, whole or not at all.
+    to
+        ``extxyz``: a file that ASE reads. ``lmdb``: a file for NequIP's ``NequIPLMDBDataset``, in
+        its default precision. ``datasets``: a directory for Hugging Face's ``load_from_disk``.
+    force
+        Replace what exists.
+    progress
+        Told of the structures written.
+
+    Raises
+    ------
+    ExistsError
+        If the target exists.
+    DataError
+        If `to` is none of these.
+    StorageError
+        If the disk is full or cannot be written.
+    """
+    if to not in WRITERS:
+        raise DataError(f"there is no format {to!r}", f"There are {', '.join(WRITERS)}.")
+    if target.exists() and not force:
+        raise ExistsError(f"{target} exists already", "Replace it with --force, or name another.")
+    with storage_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+    with scratch_directory(target.parent) as scratch, storage_errors(target):
+        part = scratch / "part"
+        WRITERS[to](_counted(pieces, progress), part)
+        if part.is_file():
+            settle(part, target, 0o666)
+            return
+        if target.exists():
+            target.replace(scratch / "old")
+        part.replace(target)
+
+
+def _counted(
+    pieces: Iterable[LoadedStructures], progress: Progress | None
+) -> Iterator[LoadedStructures]:
+    done = 0
+    for piece in pieces:
+        yield piece
+        done += len(piece)
+        if progress:
+            progress(done, None)
+
+
+def _write_extxyz(pieces: Iterable[LoadedStructures], target: Path) -> None:
+    from ase.io.extxyz import write_extxyz
+
+    with target.open("w", encoding="utf-8") as stream:
+        for piece in pieces:
+            write_extxyz(stream, piece.to_ase())
+
+
+def _write_datasets(pieces: Iterable[LoadedStructures], target: Path) -> None:
+    """Write each piece as a table of its own, and let the library join them."""
+    import datasets
+
+    # The library's own bars stand in the way of ours.
+    datasets.disable_progress_bars()
+    parts = []
+    for number, piece in enumerate(pieces):
+        part = target.with_name(f"part-{number}")
+        piece.to_datasets().save_to_disk(str(part))
+        parts.append(part)
+    tables = [datasets.load_from_disk(str(part)) for part in parts]
+    datasets.concatenate_datasets(tables).save_to_disk(str(target))
+    for part in parts:
+        shutil.rmtree(part)
+
+
+def _write_lmdb(pieces: Iterable[LoadedStructures], target: Path) -> None:
+    import lmdb
+    from nequip.data import from_ase
+    from nequip.data.dataset import NequIPLMDBDataset
+
+    labels = ("energy", "forces")
+    entries = (
+        from_ase(atoms, include_keys=[], exclude_keys=list(set(atoms.arrays) - set(labels)))
+        for piece in pieces
+        for atoms in piece.to_ase()
+    )
+    roomy = target.with_name("roomy.lmdb")
+    NequIPLMDBDataset.save_from_iterator(str(roomy), entries)
+    # NequIP's file is as long as it might ever become.
+    with lmdb.open(str(roomy), subdir=False, readonly=True, lock=False) as database:
+        database.copy(str(target), compact=True)
+
+
+WRITERS = {"extxyz": _write_extxyz, "datasets": _write_datasets, "lmdb": _write_lmdb}

@@ -1,0 +1,173 @@
+"""From ASE structures, one at a time, to blocks with labels and extras."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hub.datasets.blocks import Block, Labels
+from hub.datasets.layout import check_label_name
+from hub.errors import DataError
+from hub.structures.structure_set import StructureSet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    import numpy.typing as npt
+    from ase import Atoms
+
+BLOCK_ATOMS = 131_072
+# What the structure set has a place of its own for.
+_OWN = {"config_type", "configtype", "config-type", "split", "numbers", "positions"}
+# Results of ASE's calculators that have a row for each atom.
+_PER_ATOM = {"forces", "energies", "stresses", "charges", "magmoms"}
+
+
+@dataclass
+class Frames:
+    """Turns ASE structures into blocks.
+
+    Attributes
+    ----------
+    labels
+        The name of the label set.
+    energy_key, forces_key
+        The entries that are its labels; empty for none.
+    dropped
+        Names of entries that a dataset cannot keep, in order of appearance.
+    """
+
+    labels: str
+    energy_key: str
+    forces_key: str
+    dropped: dict[str, None] = field(default_factory=dict)
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether the structures have any labels."""
+        return bool(self.energy_key or self.forces_key)
+
+    def notes(self) -> tuple[str, ...]:
+        """Say what a dataset cannot keep."""
+        if not self.dropped:
+            return ()
+        names = ", ".join(self.dropped)
+        return (f"left out, as neither numbers nor texts of one shape: {names}",)
+
+    def blocks(self, frames: Iterable[tuple[Any, Atoms]]) -> Iterator[tuple[Any, Block]]:
+        """Give blocks, each with the place of its last structure.
+
+        Parameters
+        ----------
+        frames
+            Structures, each after its place in the input: any JSON.
+        """
+        gathered: list[Atoms] = []
+        n_atoms, place = 0, None
+        for place, atoms in frames:
+            gathered.append(atoms)
+            n_atoms += len(atoms)
+            if n_atoms >= BLOCK_ATOMS:
+                yield place, self.block(gathered)
+                gathered, n_atoms = [], 0
+        if gathered:
+            yield place, self.block(gathered)
+
+    def block(self, frames: list[Atoms]) -> Block:
+        """Return some structures as a block."""
+        entries = [_entries(atoms) for atoms in frames]
+        lengths = [len(atoms) for atoms in frames]
+        labels = {}
+        if self.has_labels:
+            labels[self.labels] = Labels(
+                np.array([_energy(e.pop(self.energy_key, None)) for e, _ in entries]),
+                np.concatenate(
+                    [
+                        _forces(own.pop(self.forces_key, None), n)
+                        for (_, own), n in zip(entries, lengths, strict=True)
+                    ]
+                ),
+            )
+        structures = StructureSet.from_atoms(frames)
+        return Block(
+            structures,
+            labels,
+            self._columns([per_structure for per_structure, _ in entries], None),
+            self._columns([per_atom for _, per_atom in entries], lengths),
+        )
+
+    def _columns(
+        self, rows: list[dict[str, Any]], lengths: list[int] | None
+    ) -> dict[str, npt.NDArray[Any]]:
+        """Join the entries of each name that a dataset can keep."""
+        columns = {}
+        for name in dict.fromkeys(name for row in rows for name in row):
+            values = [row.get(name) for row in rows]
+            try:
+                check_label_name(name)
+                columns[name] = _per_atom(values, lengths) if lengths else _per_structure(values)
+            except (DataError, ValueError, TypeError, OverflowError):
+                self.dropped[name] = None
+        return columns
+
+
+def _entries(atoms: Atoms) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what is stored for the structure, and what is stored for each atom.
+
+    An ASE database keeps its extra entries one level down, in ``key_value_pairs`` and ``data``.
+    """
+    info = dict(atoms.info)
+    nested = {**info.pop("key_value_pairs", {}), **info.pop("data", {})}
+    results = dict(getattr(atoms.calc, "results", {}))
+    per_atom = {name: values for name, values in atoms.arrays.items() if name not in _OWN}
+    per_structure: dict[str, Any] = {}
+    for name, value in {**nested, **info, **results}.items():
+        if name in _OWN or isinstance(value, Mapping):
+            continue
+        # Databases do not say which entries have a row for each atom.
+        rows = np.shape(value)[:1] == (len(atoms),) and (name in _PER_ATOM or name in nested)
+        (per_atom if rows and np.ndim(value) else per_structure)[name] = value
+    return per_structure, per_atom
+
+
+def _energy(value: Any) -> float:
+    return float(np.reshape(value, -1)[0]) if np.size(value) == 1 and value is not None else np.nan
+
+
+def _forces(value: Any, length: int) -> npt.NDArray[np.float64]:
+    if np.shape(value) == (length, 3):
+        return np.asarray(value, np.float64)
+    return np.full((length, 3), np.nan)
+
+
+def _per_structure(values: list[Any]) -> npt.NDArray[Any]:
+    """Join one entry of several structures; absent numbers become NaN, absent texts empty."""
+    present = [np.asarray(value) for value in values if value is not None]
+    kind = {array.dtype.kind for array in present}
+    if kind <= {"U"} or "U" in kind:
+        if any(array.ndim for array in present):
+            raise TypeError("a list of texts")
+        return np.array(["" if value is None else str(value) for value in values], np.str_)
+    if len({array.shape for array in present}) > 1 or not kind <= set("biuf"):
+        raise TypeError("no one shape")
+    if len(present) == len(values):
+        return np.array(present)
+    absent = np.full(present[0].shape, np.nan)
+    return np.array([absent if value is None else np.asarray(value, float) for value in values])
+
+
+def _per_atom(values: list[Any], lengths: list[int]) -> npt.NDArray[Any]:
+    """Join one entry of the atoms of several structures; absent numbers become NaN."""
+    present = [np.asarray(value) for value in values if value is not None]
+    if not {array.dtype.kind for array in present} <= set("biuf"):
+        raise TypeError("no numbers")
+    shape = present[0].shape[1:]
+    return np.concatenate(
+        [
+            np.full((length, *shape), np.nan) if value is None else np.asarray(value)
+            for value, length in zip(values, lengths, strict=True)
+        ]
+    )

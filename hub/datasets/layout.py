@@ -1,0 +1,137 @@
+"""Where things are in a dataset, and the attributes that say so; FORMAT.md is the specification.
+
+This module knows names and numbers only, and imports neither numpy nor zarr.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from registry.errors import IncompatibleError, IntegrityError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FORMAT = 1
+ATTRIBUTE = "mlip_hub_dataset"  # of the root group
+GROUP = "dataset.zarr"  # inside a version's directory
+WRITING = "writing"  # beside the group while it is unfinished
+METADATA = "zarr.json"  # of a group or array, inside its directory
+
+CHUNK_ATOMS = 65_536
+SHARD_ATOMS = 1_048_576
+CHUNK_STRUCTURES = 16_384
+SHARD_STRUCTURES = 262_144
+
+STRUCTURE_EXTRAS = "extras/structure"
+ATOM_EXTRAS = "extras/atom"
+CONFIG_TYPE = "config_type"
+SPLIT = "split"
+
+
+@dataclass(frozen=True)
+class LabelSet:
+    """What is known about the labels that one teacher gave.
+
+    Attributes
+    ----------
+    teacher
+        What computed them: a potential, or a code.
+    parameters_digest
+        The sha256 of the teacher's parameter file, in hexadecimal.
+    versions
+        Of the programs that were used, by name.
+    level_of_theory
+        Such as ``PBE`` or ``GAP-17``.
+    reference_energies
+        Energy in eV of an isolated atom by chemical symbol, as contained in the energies.
+    date
+        When they were computed, as YYYY-MM-DD.
+    source
+        Where they came from: files, addresses, the keys that were taken.
+    units
+        Of energies, forces and stresses.
+    """
+
+    teacher: str = ""
+    parameters_digest: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
+    level_of_theory: str = ""
+    reference_energies: dict[str, float] = field(default_factory=dict)
+    date: str = ""
+    source: str = ""
+    units: dict[str, str] = field(
+        default_factory=lambda: {"energies": "eV", "forces": "eV/Å", "stresses": "eV/Å^3"}
+    )
+
+    def to_attributes(self) -> dict[str, Any]:
+        """Return what the label set's group carries as attributes."""
+        return asdict(self)
+
+    @classmethod
+    def from_attributes(cls, attributes: dict[str, Any]) -> LabelSet:
+        """Read the attributes of a label set's group; others than ours are left alone."""
+        known = {key: attributes[key] for key in cls.__dataclass_fields__ if key in attributes}
+        return cls(**known)
+
+
+def label_array(name: str, kind: str) -> str:
+    """Return the path of an array of a label set, `kind` being ``energies`` or ``forces``."""
+    return f"labels/{name}/{kind}"
+
+
+def shard_path(array: str, shard: int, dimensions: int) -> str:
+    """Return where a shard of an array lies in the group: shards divide the first axis only."""
+    return "/".join([array, "c", str(shard), *["0"] * (dimensions - 1)])
+
+
+def check_label_name(name: str) -> str:
+    """Return `name` if it can name a label set, an extra, and a directory; else raise."""
+    from hub.errors import DataError
+
+    plain = name.replace("_", "").replace("-", "").replace(".", "")
+    if not (plain.isascii() and plain.isalnum() and name[0].isalnum() and len(name) <= 100):
+        raise DataError(
+            f"{name!r} cannot name a label set or column of a dataset",
+            "Use letters, digits, '-', '.' and '_', beginning with a letter or digit.",
+        )
+    return name
+
+
+def read_attributes(attributes: dict[str, Any], place: str) -> dict[str, Any]:
+    """Return the root group's attributes in today's format.
+
+    Parameters
+    ----------
+    attributes
+        Of the root group.
+    place
+        What is read, for messages.
+
+    Raises
+    ------
+    IntegrityError
+        If it is no dataset.
+    IncompatibleError
+        If a newer release wrote it.
+    """
+    content = attributes.get(ATTRIBUTE)
+    step = content.get("format") if isinstance(content, dict) else None
+    if not isinstance(content, dict) or type(step) is not int or step < 1:
+        raise IntegrityError(
+            f"{place} is no dataset: its group has no attribute {ATTRIBUTE}",
+            "Was it made by `hub import`?",
+        )
+    if step > FORMAT:
+        raise IncompatibleError(
+            f"{place} is of dataset format {step}, and this release reads up to {FORMAT}",
+            "Update mlip-hub.",
+        )
+    for upgrade in (_UPGRADES[number] for number in range(step, FORMAT)):
+        content = upgrade(content)
+    return dict(content)
+
+
+# One function per step: the key is the format that it reads, the next format is what it writes.
+_UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}

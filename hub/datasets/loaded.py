@@ -1,0 +1,149 @@
+"""What a dataset gives when it is loaded: a structure set that has extras, and goes places."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from hub.structures.structure_set import StructureSet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import datasets
+    import numpy.typing as npt
+    from ase import Atoms
+
+    from hub.structures.arrays import BoolArray, FloatArray, IntArray
+
+
+class Batch(NamedTuple):
+    """B structures with N atoms in all.
+
+    Attributes
+    ----------
+    indices
+        (B,) which structures of the set these are.
+    numbers, positions, forces
+        (N,) atomic numbers, (N, 3) in Å, and (N, 3) in eV/Å.
+    pointers
+        (B + 1,); structure i owns atoms ``pointers[i]:pointers[i + 1]``.
+    cells, pbc, energies
+        (B, 3, 3) in Å, (B, 3), and (B,) in eV.
+    """
+
+    indices: IntArray
+    numbers: IntArray
+    positions: FloatArray
+    forces: FloatArray
+    pointers: IntArray
+    cells: FloatArray
+    pbc: BoolArray
+    energies: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedStructures(StructureSet):
+    """A structure set with the extras of a dataset.
+
+    Attributes
+    ----------
+    structure_extras
+        (S, ...) numbers, booleans or texts by name.
+    atom_extras
+        (A, ...) numbers by name.
+    """
+
+    structure_extras: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
+    atom_extras: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
+
+    def select(self, indices: npt.ArrayLike) -> LoadedStructures:
+        """Return the structures at `indices` (integers, or a boolean mask of S), in that order."""
+        chosen = np.arange(len(self))[np.asarray(indices, dtype=_index_dtype(indices))]
+        selected = super().select(chosen)
+        atoms = [np.arange(s.start, s.stop) for s in map(self.atoms_of, chosen.tolist())]
+        rows = np.concatenate([np.empty(0, np.int64), *atoms])
+        return LoadedStructures(
+            **{each.name: getattr(selected, each.name) for each in fields(StructureSet)},
+            structure_extras={name: v[chosen] for name, v in self.structure_extras.items()},
+            atom_extras={name: v[rows] for name, v in self.atom_extras.items()},
+        )
+
+    def to_ase(self) -> list[Atoms]:
+        """Return ASE structures: labels in calculators, extras in ``info`` and ``arrays``."""
+        return [self.to_atoms(index) for index in range(len(self))]
+
+    def to_atoms(self, index: int) -> Atoms:
+        """Return structure `index` for ASE, with its labels and its extras."""
+        atoms = super().to_atoms(index)
+        for name, values in self.structure_extras.items():
+            value = values[index]
+            if not _is_absent(value):
+                atoms.info[name] = value.item() if value.ndim == 0 else value.copy()
+        own = self.atoms_of(index)
+        for name, values in self.atom_extras.items():
+            if not _is_absent(values[own]):
+                atoms.set_array(name, values[own])
+        return atoms
+
+    def to_datasets(self) -> datasets.Dataset:
+        """Return a Hugging Face dataset with a row for each structure.
+
+        Its columns are numbers, positions, cell, pbc, energy, forces and the extras, in the units
+        of this project; `hub import` reads it back.
+        """
+        from hub.datasets.huggingface import to_datasets
+
+        return to_datasets(self)
+
+    def batches(
+        self, size: int, seed: int | None = None, *, drop_last: bool = False
+    ) -> Iterator[Batch]:
+        """Give every structure once, in batches of `size`, from memory.
+
+        Parameters
+        ----------
+        size
+            Structures in a batch.
+        seed
+            Of the shuffling; the order is that of the set without it.
+        drop_last
+            Leave out a last batch that is smaller.
+        """
+        order = np.arange(len(self))
+        if seed is not None:
+            np.random.default_rng(seed).shuffle(order)
+        end = len(order) - len(order) % size if drop_last else len(order)
+        for start in range(0, end, size):
+            yield self.batch(order[start : min(start + size, end)])
+
+    def batch(self, indices: IntArray) -> Batch:
+        """Return the structures at `indices` as one batch."""
+        starts, stops = self.pointers[indices], self.pointers[indices + 1]
+        # Slices are copied faster than single rows are gathered.
+        slices = [slice(a, b) for a, b in zip(starts.tolist(), stops.tolist(), strict=True)]
+        pointers = np.zeros(len(indices) + 1, np.int64)
+        np.cumsum(stops - starts, out=pointers[1:])
+        return Batch(
+            indices,
+            np.concatenate([self.numbers[own] for own in slices]),
+            np.concatenate([self.positions[own] for own in slices]),
+            np.concatenate([self.forces[own] for own in slices]),
+            pointers,
+            self.cells[indices],
+            self.pbc[indices],
+            self.energies[indices],
+        )
+
+
+def _is_absent(value: npt.NDArray[Any]) -> bool:
+    """Whether an extra says nothing: an empty text, or no number at all."""
+    if value.dtype.kind == "U":
+        return not value.any()
+    return value.dtype.kind == "f" and bool(np.isnan(value).all())
+
+
+def _index_dtype(indices: npt.ArrayLike) -> type[np.generic]:
+    return np.bool_ if np.asarray(indices).dtype == np.bool_ else np.int64

@@ -1,0 +1,122 @@
+"""Datasets by name: pull what is needed of one, and load it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hub.datasets.dataset import Dataset
+from hub.datasets.layout import label_array
+from hub.datasets.pulling import pull_dataset
+from hub.datasets.selection import Choice
+from hub.errors import DataError
+from hub.structures.reading import ReadResult
+
+if TYPE_CHECKING:
+    from hub.datasets.loaded import LoadedStructures
+    from registry.transfer import Progress
+
+
+def open_dataset(
+    place: str | Path,
+    labels: str | None = None,
+    choice: Choice | None = None,
+    progress: Progress | None = None,
+) -> Dataset:
+    """Open a dataset by its reference or directory, with what is needed of it on this machine.
+
+    Parameters
+    ----------
+    place
+        A reference, or a directory; one that exists is taken first.
+    labels
+        The label set that will be loaded; the only one by default, none if empty.
+    choice
+        The structures that will be loaded; all by default.
+    progress
+        Told of the bytes as they arrive.
+
+    Raises
+    ------
+    DataError
+        If it is no dataset, has no such label set, or several and none is named.
+    RegistryError
+        As `hub.pull` does.
+    """
+    directory = Path(place).expanduser()
+    if directory.is_dir():
+        return Dataset(directory)
+    if labels is None:
+        # What there is to choose from is in files that are always pulled.
+        head = pull_dataset(str(place), labels=(), metadata_only=True)
+        labels = Dataset(head.version.path, str(place)).labels_name(None)
+    wanted = (labels,) if labels else ()
+    pulled = pull_dataset(str(place), labels=wanted, choice=choice, progress=progress)
+    return Dataset(pulled.version.path, str(pulled.version.reference))
+
+
+def load_dataset(
+    place: str | Path,
+    labels: str | None = None,
+    *,
+    where: str | None = None,
+    sample: int | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> LoadedStructures:
+    """Load structures with one label set; what is not on this machine is pulled, and no more.
+
+    Parameters
+    ----------
+    place
+        ``name``, ``name@1.2.0``, ``name@1`` or a directory that holds a dataset.
+    labels
+        The name of the label set; the only one by default, and none if empty.
+    where
+        A condition on columns, such as ``density >= 2.0 and time >= 10``.
+    sample
+        So many structures, drawn at random without repetition from those that fit.
+    seed
+        Of the draw.
+    progress
+        Told of the bytes as they arrive.
+
+    Returns
+    -------
+    A structure set, with ``to_ase()``, ``to_datasets()``, ``batches()`` and the extras besides.
+
+    Raises
+    ------
+    DataError
+        If there is no such label set or column, or nothing fits.
+    RegistryError
+        As `hub.pull` does.
+    """
+    choice = Choice(where, sample, seed)
+    dataset = open_dataset(place, labels, choice if choice.is_any else None, progress)
+    return dataset.load(labels, where=where, sample=sample, seed=seed)
+
+
+def load_structures(
+    place: str | Path, labels: str | None = None, progress: Progress | None = None
+) -> ReadResult:
+    """Load a dataset as files are read for training: only structures that the label set covers.
+
+    Raises
+    ------
+    DataError
+        If there is no such label set, or it has no energies.
+    RegistryError
+        As `hub.pull` does.
+    """
+    dataset = open_dataset(place, labels, progress=progress)
+    name = dataset.labels_name(labels)
+    if not name:
+        raise DataError(f"{dataset.name} has no label sets", "Add one: hub import ... --onto.")
+    structures = dataset.load(name, labelled_only=True)
+    absent = int(np.isnan(dataset.read(label_array(name, "energies"))).sum())
+    notes = [f"{absent} structures of {dataset.name} have no {name} labels: left out"]
+    energy_key, forces_key = label_array(name, "energies"), label_array(name, "forces")
+    return ReadResult(structures, energy_key, forces_key, tuple(notes if absent else ()))

@@ -1,0 +1,159 @@
+"""Pull what is wanted of a dataset: label sets, and the shards that hold chosen structures."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hub.datasets.dataset import Dataset
+from hub.datasets.layout import GROUP, METADATA, STRUCTURE_EXTRAS
+from hub.datasets.selection import SELECTION, Choice, select
+from hub.errors import DataError
+from hub.library import catalogue
+from registry.cards import Card
+from registry.files import write_atomically
+from registry.references import Reference
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+    from hub.structures.arrays import IntArray
+    from registry.catalogue import Catalogue
+    from registry.manifest import FileEntry
+    from registry.transfer import Progress
+    from registry.versions import LocalVersion, Version
+
+_ATOM_ARRAYS = ("structures/numbers/", "structures/positions/", "extras/atom/")
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """A dataset of which the wanted part is on this machine.
+
+    Attributes
+    ----------
+    version
+        With the directory that its files are in.
+    moved
+        Bytes that were fetched.
+    saved
+        Bytes of the version that were neither needed nor here.
+    chosen
+        How many structures were chosen; None for all of them.
+    """
+
+    version: LocalVersion
+    moved: int
+    saved: int
+    chosen: int | None
+
+
+def pull_dataset(
+    reference: str,
+    *,
+    labels: Collection[str] | None = None,
+    choice: Choice | None = None,
+    metadata_only: bool = False,
+    to: Path | None = None,
+    update: bool = False,
+    progress: Progress | None = None,
+) -> Pulled:
+    """Get part of a dataset.
+
+    Parameters
+    ----------
+    reference
+        Of a dataset.
+    labels
+        The label sets that are wanted; all by default.
+    choice
+        The structures that are wanted; all by default. Shards are fetched whole.
+    metadata_only
+        Get only what says what is in the dataset.
+    to
+        A new or empty directory of the user's own, in which the choice is recorded: who loads from
+        it gets these structures.
+    update
+        Ask the registries even if the cache has an answer.
+    progress
+        Told of the bytes as they arrive.
+
+    Raises
+    ------
+    DataError
+        If it is no dataset, has no such label set, or the choice cannot be understood.
+    RegistryError
+        As `hub.pull` does.
+    """
+    names = catalogue()
+    parsed = Reference.parse(reference)
+    found = names.resolve(parsed, update=update)
+    if isinstance(found, Card):
+        # It is made here from published files: whole.
+        found = names.pull(parsed, update=update, progress=progress)
+    if found.manifest.kind != "dataset":
+        raise DataError(f"{found.reference} is a {found.manifest.kind}, not a dataset")
+    exact = found.reference
+    absent = _absent(names, found)
+    wants = _Wants(set(labels) if labels is not None else None)
+    first = names.pull(exact, only=wants.to_choose if choice else wants.metadata)
+    dataset = Dataset(first.path, str(reference))
+    for name in labels or ():
+        dataset.labels_name(name)
+    chosen = select(dataset, choice) if choice else None
+    if chosen is not None:
+        wants.choose(dataset, chosen)
+    only = wants.metadata if metadata_only else wants.path
+    version = names.pull(exact, to=to, only=only, progress=progress)
+    if to is not None and choice is not None:
+        write_atomically(to / SELECTION, json.dumps(choice.to_json(), indent=2).encode())
+    moved, saved = _count(names, absent)
+    return Pulled(version, moved, saved, None if chosen is None else len(chosen))
+
+
+class _Wants:
+    """Says of each file of a dataset whether it is wanted."""
+
+    def __init__(self, labels: set[str] | None) -> None:
+        self.labels = labels
+        self.shards: set[int] | None = None
+
+    def choose(self, dataset: Dataset, chosen: IntArray) -> None:
+        """Want no more than the shards of some structures."""
+        self.shards = set(dataset.shards_of(chosen).tolist())
+
+    def metadata(self, path: str) -> bool:
+        """Whether a file is small, and says what is in the others."""
+        return path.endswith(f"/{METADATA}") or not path.startswith(f"{GROUP}/")
+
+    def to_choose(self, path: str) -> bool:
+        """Whether a file is needed to find out which structures are wanted."""
+        columns = (f"{GROUP}/{STRUCTURE_EXTRAS}/", f"{GROUP}/structures/pointers/")
+        return self.metadata(path) or path.startswith(columns)
+
+    def path(self, path: str) -> bool:
+        """Whether a file is wanted."""
+        if self.metadata(path):
+            return True
+        inner = path.removeprefix(f"{GROUP}/")
+        label_set = inner.split("/")[1] if inner.startswith("labels/") else None
+        if label_set is not None and self.labels is not None and label_set not in self.labels:
+            return False
+        is_atoms = inner.startswith(_ATOM_ARRAYS) or (label_set and inner.split("/")[2] == "forces")
+        if not is_atoms or self.shards is None:
+            return True
+        return int(inner.partition("/c/")[2].partition("/")[0]) in self.shards
+
+
+def _absent(names: Catalogue, version: Version) -> dict[str, FileEntry]:
+    """Return the files of a version that are not here, each content once."""
+    blobs = names.local.blobs
+    return {e.sha256: e for e in version.manifest.files if not blobs.has(e)}
+
+
+def _count(names: Catalogue, absent: dict[str, Any]) -> tuple[int, int]:
+    """Return the bytes of what was absent and is here now, and of what is absent still."""
+    moved = sum(e.size for e in absent.values() if names.local.blobs.has(e))
+    return moved, sum(e.size for e in absent.values()) - moved

@@ -1,0 +1,98 @@
+"""What an unfinished dataset keeps beside its shards, so that a killed writer can go on.
+
+When atoms fill a shard, everything that is not in a shard yet is written to one file, a *segment*:
+the rows of the structures since the segment before, the atoms at the end, and the cursor, by which
+the caller finds the place in its input. A segment is there whole or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from registry.errors import IntegrityError
+from registry.files import storage_errors, write_atomically
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+_SUFFIX = ".npz"
+
+
+@dataclass
+class Segment:
+    """Some consecutive structures of an unfinished dataset.
+
+    Attributes
+    ----------
+    blocks
+        For each block that was given, its arrays over structures, by name.
+    tails
+        Of the arrays over atoms, the rows that fill no shard yet, by name.
+    facts
+        Cursor and totals so far; JSON.
+    """
+
+    blocks: list[dict[str, npt.NDArray[Any]]]
+    tails: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def to_bytes(self) -> bytes:
+        """Write a numpy archive."""
+        buffer = BytesIO()
+        arrays = {f"tail:{name}": values for name, values in self.tails.items()}
+        for number, block in enumerate(self.blocks):
+            arrays |= {f"{number}:{name}": values for name, values in block.items()}
+        np.savez(buffer, allow_pickle=False, facts=np.array(json.dumps(self.facts)), **arrays)
+        return buffer.getvalue()
+
+    @classmethod
+    def from_file(cls, path: Path) -> Segment:
+        """Read what `to_bytes` wrote."""
+        try:
+            with storage_errors(path), np.load(path, allow_pickle=False) as content:
+                arrays = {name: content[name] for name in content.files}
+                facts = json.loads(str(arrays.pop("facts")))
+        except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as problem:
+            raise IntegrityError(
+                f"{path} is damaged: {problem}", "Import again from the start, without --resume."
+            ) from problem
+        parts: dict[str, dict[str, npt.NDArray[Any]]] = {"tail": {}}
+        for key, values in arrays.items():
+            part, _, name = key.partition(":")
+            parts.setdefault(part, {})[name] = values
+        tails = parts.pop("tail")
+        return cls([parts[part] for part in sorted(parts, key=int)], tails, facts)
+
+
+class Segments:
+    """The segments of one unfinished dataset, in a directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.count = len(self._paths())
+
+    def add(self, segment: Segment) -> None:
+        """Keep a segment, for good."""
+        path = self.directory / f"{self.count:06d}{_SUFFIX}"
+        write_atomically(path, segment.to_bytes())
+        self.count += 1
+
+    def last(self) -> Segment | None:
+        """Return the newest segment, if there is one."""
+        return Segment.from_file(self._paths()[-1]) if self.count else None
+
+    def __iter__(self) -> Iterator[Segment]:
+        for path in self._paths():
+            yield Segment.from_file(path)
+
+    def _paths(self) -> list[Path]:
+        return sorted(self.directory.glob(f"*{_SUFFIX}"))

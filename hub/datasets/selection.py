@@ -1,0 +1,119 @@
+"""Which structures of a dataset: a condition on its columns, and a random sample."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hub.datasets.conditions import evaluate
+from hub.errors import DataError
+from registry.errors import IntegrityError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+    from hub.datasets.dataset import Dataset
+    from hub.structures.arrays import IntArray
+
+
+SELECTION = "selection.json"  # beside the group, in a directory of the user's own
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Some structures of a dataset.
+
+    Attributes
+    ----------
+    where
+        A condition on its extras; see `hub.datasets.conditions`.
+    sample
+        How many of those that fit to draw at random; all by default.
+    seed
+        Of the draw.
+    """
+
+    where: str | None = None
+    sample: int | None = None
+    seed: int = 0
+
+    @property
+    def is_any(self) -> bool:
+        """Whether it says anything at all."""
+        return bool(self.where) or self.sample is not None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return asdict(self)
+
+
+def recorded_choice(directory: Path) -> Choice | None:
+    """Return what a directory was pulled with, if only some structures were.
+
+    Raises
+    ------
+    IntegrityError
+        If the record is damaged.
+    """
+    path = directory / SELECTION
+    if not path.is_file():
+        return None
+    try:
+        return Choice(**json.loads(path.read_bytes()))
+    except (ValueError, TypeError) as problem:
+        raise IntegrityError(
+            f"{path} is damaged: {problem}", "Pull the dataset again."
+        ) from problem
+
+
+def select(
+    dataset: Dataset,
+    choice: Choice,
+    within: IntArray | None = None,
+    energies: npt.NDArray[Any] | None = None,
+) -> IntArray:
+    """Return the indices of structures, ascending.
+
+    Parameters
+    ----------
+    dataset
+        To choose from.
+    choice
+        What to choose.
+    within
+        Indices to choose from; all by default.
+    energies
+        (S,) whose NaN are left out.
+
+    Raises
+    ------
+    DataError
+        If the condition cannot be understood, or fewer fit than were asked for.
+    """
+    keep = np.ones(len(dataset), np.bool_)
+    if within is not None:
+        keep[:] = False
+        keep[within] = True
+    if choice.where:
+        keep &= evaluate(choice.where, dataset)
+    if energies is not None:
+        keep &= np.isfinite(energies)
+    chosen = np.flatnonzero(keep)
+    if not len(chosen):
+        raise DataError(
+            f"no structure of {dataset.name} fits" + (f" {choice.where!r}" if choice.where else ""),
+            "`hub show` prints the columns and their ranges.",
+        )
+    if choice.sample is None:
+        return chosen
+    if not 0 < choice.sample <= len(chosen):
+        raise DataError(
+            f"a sample of {choice.sample} cannot be drawn: {len(chosen)} structures fit",
+            "Ask for fewer, and at least one.",
+        )
+    return np.sort(np.random.default_rng(choice.seed).choice(chosen, choice.sample, replace=False))

@@ -1,0 +1,293 @@
+"""Write a dataset from a stream of blocks, in flat memory, so that a killed writer can go on."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from hub.datasets.blocks import check_block, structure_ids
+from hub.datasets.finishing import EXTRA, write_groups, write_structures
+from hub.datasets.layout import (
+    ATOM_EXTRAS,
+    ATTRIBUTE,
+    CONFIG_TYPE,
+    GROUP,
+    METADATA,
+    SPLIT,
+    WRITING,
+    check_label_name,
+    label_array,
+)
+from hub.datasets.segments import Segment, Segments
+from hub.datasets.shards import ArraySpec, ShardWriter
+from hub.errors import DataError
+from registry.errors import ExistsError
+from registry.files import locked, storage_errors, write_atomically
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+    from hub.datasets.blocks import Block
+    from hub.datasets.layout import LabelSet
+
+_SETTINGS = "settings.json"
+_FLOATS = ("float64", "float32")
+
+
+class DatasetWriter:
+    """Writes one dataset; a context manager that keeps other writers out.
+
+    Parameters
+    ----------
+    directory
+        Where the dataset is to be, as ``dataset.zarr``.
+    label_sets
+        What is known about each label set, by name.
+    dtype
+        What positions and forces are kept as: ``float64``, or ``float32`` for half the bytes.
+        Energies and cells are always ``float64``.
+    resume
+        Go on after what a killed writer left in `directory`, if anything. Without it that is
+        removed.
+    source
+        Any JSON that says what is written: who resumes must give the same.
+
+    Attributes
+    ----------
+    cursor
+        As given with the last block that is safe; None if nothing is. Whoever resumes gives the
+        blocks after that one.
+    n_structures, n_atoms
+        What has been given so far.
+
+    Raises
+    ------
+    ExistsError
+        If there is a dataset already, or another process writes this one.
+    DataError
+        If what is there was begun with other label sets, dtype or source.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        label_sets: Mapping[str, LabelSet],
+        *,
+        dtype: str = "float64",
+        resume: bool = False,
+        source: Any = None,
+    ) -> None:
+        if dtype not in _FLOATS:
+            raise DataError(f"positions cannot be kept as {dtype}", f"Take {' or '.join(_FLOATS)}.")
+        self.directory = directory
+        self.group = directory / GROUP
+        self.label_sets = {check_label_name(name): label_sets[name] for name in sorted(label_sets)}
+        self.dtype = dtype
+        self.resume = resume
+        self.cursor: Any = None
+        self._given: Any = None
+        self.n_structures = self.n_atoms = 0
+        self._settings = {"dtype": dtype, "labels": list(self.label_sets), "source": source}
+        self._atom_arrays: dict[str, ShardWriter] = {}
+        self._rows: list[dict[str, npt.NDArray[Any]]] = []
+        self._elements: set[int] = set()
+        self._exits = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._exits.enter_context(locked(self._writing / "lock", _Refusal(self.directory)))
+        try:
+            self._begin()
+        except BaseException:
+            self._exits.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._exits.close()
+
+    def append(self, block: Block, cursor: Any = None) -> None:
+        """Add the structures of a block.
+
+        Parameters
+        ----------
+        block
+            Its label sets must be among those of the dataset; those that it lacks become NaN.
+        cursor
+            Any JSON by which the place after this block can be found again.
+
+        Raises
+        ------
+        DataError
+            If the block has an unknown label set, or numbers that cannot be kept.
+        StorageError
+            If the disk is full or cannot be written.
+        """
+        check_block(block, self.label_sets)
+        before = self._n_shards()
+        self._rows.append(self._structure_rows(block))
+        for name, values in self._atom_rows(block).items():
+            self._atom_array(name, values).append(values)
+        self.n_structures += len(block.structures)
+        self.n_atoms += len(block.structures.numbers)
+        for array in self._atom_arrays.values():
+            array.pad_to(self.n_atoms)
+        self._elements.update(np.unique(block.structures.numbers).tolist())
+        self._given = cursor
+        if self._n_shards() > before:
+            self._commit()
+
+    def finish(self) -> Path:
+        """Write what is left and the metadata, and return the group's directory.
+
+        Raises
+        ------
+        DataError
+            If there are no structures.
+        StorageError
+            If the disk is full or cannot be written.
+        """
+        if not self.n_structures:
+            raise DataError("there are no structures to write", "Is the input empty?")
+        self._commit()
+        for name in self.label_sets:
+            self._atom_array(label_array(name, "forces"), np.empty((0, 3)))
+        for array in self._atom_arrays.values():
+            array.finish()
+        write_structures(self.group, self._segments, self.label_sets)
+        facts = {"structures": self.n_structures, "atoms": self.n_atoms, "dtype": self.dtype}
+        write_groups(self.group, self.label_sets, {**facts, "elements": sorted(self._elements)})
+        self._exits.close()
+        with storage_errors(self._writing):
+            shutil.rmtree(self._writing)
+        return self.group
+
+    @property
+    def _writing(self) -> Path:
+        return self.directory / WRITING
+
+    def _begin(self) -> None:
+        """Take up what a predecessor left, or make the place clean."""
+        if is_whole(self.directory):
+            raise ExistsError(f"there is a dataset in {self.directory} already", "Name another.")
+        settings = self._writing / _SETTINGS
+        self._segments = Segments(self._writing)
+        if self.resume and settings.exists():
+            if json.loads(settings.read_bytes()) != json.loads(json.dumps(self._settings)):
+                raise DataError(
+                    f"what is unfinished in {self.directory} was begun in another way",
+                    "Give the same files and options as then, or start again without --resume.",
+                )
+            self._take_up(self._segments.last())
+            return
+        with storage_errors(self.directory):
+            for path in [settings, *self._writing.glob("*.npz")]:
+                path.unlink(missing_ok=True)
+            shutil.rmtree(self.group, ignore_errors=True)
+        self._segments = Segments(self._writing)
+        write_atomically(settings, json.dumps(self._settings).encode())
+
+    def _take_up(self, segment: Segment | None) -> None:
+        if segment is None:
+            return
+        facts = segment.facts
+        self.cursor = self._given = facts["cursor"]
+        self.n_structures, self.n_atoms = facts["structures"], facts["atoms"]
+        self._elements = set(facts["elements"])
+        for name, tail in segment.tails.items():
+            spec = ArraySpec(name, tail.dtype, tail.shape[1:], per_atom=True)
+            self._atom_arrays[name] = ShardWriter(self.group, spec, self.n_atoms - len(tail))
+            self._atom_arrays[name].append(tail)
+
+    def _structure_rows(self, block: Block) -> dict[str, npt.NDArray[Any]]:
+        structures = block.structures
+        rows: dict[str, npt.NDArray[Any]] = {
+            "n_atoms": structures.n_atoms,
+            "structures/cells": structures.cells,
+            "structures/pbc": structures.pbc,
+            "structures/ids": structure_ids(structures, self.dtype),
+        }
+        for name, labels in block.labels.items():
+            rows[label_array(name, "energies")] = labels.energies
+        words = {CONFIG_TYPE: structures.config_types, SPLIT: structures.split_labels}
+        words = {name: texts for name, texts in words.items() if (texts != "").any()}
+        extras = {**block.structure_extras, **words}
+        return rows | {EXTRA + check_label_name(name): v for name, v in extras.items()}
+
+    def _atom_rows(self, block: Block) -> dict[str, npt.NDArray[Any]]:
+        structures = block.structures
+        rows: dict[str, npt.NDArray[Any]] = {
+            "structures/numbers": structures.numbers.astype(np.uint8),
+            "structures/positions": structures.positions.astype(self.dtype),
+        }
+        for name, labels in block.labels.items():
+            rows[label_array(name, "forces")] = labels.forces.astype(self.dtype)
+        for name, values in block.atom_extras.items():
+            kept = np.float64 if values.dtype.kind in "biu" else self.dtype
+            rows[f"{ATOM_EXTRAS}/{check_label_name(name)}"] = values.astype(kept)
+        return rows
+
+    def _atom_array(self, name: str, values: npt.NDArray[Any]) -> ShardWriter:
+        """Return the array, made and filled up to here if it is new."""
+        if name not in self._atom_arrays:
+            is_forces = name.startswith("labels/")
+            dtype = np.dtype(self.dtype) if is_forces else values.dtype
+            spec = ArraySpec(name, dtype, values.shape[1:], per_atom=True)
+            self._atom_arrays[name] = ShardWriter(self.group, spec)
+            self._atom_arrays[name].pad_to(self.n_atoms)
+        array = self._atom_arrays[name]
+        if array.spec.row_shape != values.shape[1:]:
+            raise DataError(
+                f"{name} has rows of shape {array.spec.row_shape}, and here {values.shape[1:]}",
+                "Leave it out, or give it one shape.",
+            )
+        return array
+
+    def _n_shards(self) -> int:
+        positions = self._atom_arrays.get("structures/positions")
+        return positions.written // positions.spec.shard_rows if positions else 0
+
+    def _commit(self) -> None:
+        """Make what has been given so far safe."""
+        facts = {
+            "cursor": self._given,
+            "structures": self.n_structures,
+            "atoms": self.n_atoms,
+            "elements": sorted(self._elements),
+        }
+        tails = {name: array.tail() for name, array in self._atom_arrays.items()}
+        self._segments.add(Segment(self._rows, tails, facts))
+        with storage_errors(self.directory):
+            os.utime(self.directory)  # it is in use: whoever sweeps leaves it alone
+        self._rows = []
+        self.cursor = self._given
+
+
+def is_whole(directory: Path) -> bool:
+    """Whether a writer has finished a dataset in a directory: the root's attributes come last."""
+    metadata = directory / GROUP / METADATA
+    with storage_errors(metadata):
+        return metadata.is_file() and ATTRIBUTE in json.loads(metadata.read_bytes())["attributes"]
+
+
+class _Refusal:
+    """Gives up on a lock that is not free at once."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.asked = False
+
+    def __call__(self) -> None:
+        if self.asked:
+            raise ExistsError(
+                f"another process is writing the dataset in {self.directory}",
+                "Wait until it has finished, or stop it.",
+            )
+        self.asked = True

@@ -1,0 +1,94 @@
+"""`hub diff`: differences between two label sets, as they are and with the zeros aligned."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from hub.datasets.blocks import Block, Labels
+from hub.datasets.compare import compare_labels
+from hub.datasets.dataset import Dataset
+from hub.datasets.layout import LabelSet
+from hub.datasets.writer import DatasetWriter
+from hub.errors import DataError
+from hub.structures import StructureSet
+
+SIZES = [8, 12, 10, 9]
+
+
+@pytest.fixture
+def directory(tmp_path):
+    """Carbon with labels a, b = a + 0.5 eV/atom with forces 0.1 eV/Å off, c of other structures."""
+    rng = np.random.default_rng(0)
+    pointers = np.concatenate([[0], np.cumsum(SIZES)])
+    n_atoms, n_structures = pointers[-1], len(SIZES)
+    structures = StructureSet(
+        numbers=np.full(n_atoms, 6),
+        positions=rng.normal(size=(n_atoms, 3)),
+        cells=np.zeros((n_structures, 3, 3)),
+        pbc=np.zeros((n_structures, 3), np.bool_),
+        pointers=pointers,
+        energies=np.full(n_structures, np.nan),
+        forces=np.full((n_atoms, 3), np.nan),
+        sources=("made",),
+        source_index=np.zeros(n_structures, np.int32),
+        frame_index=np.arange(n_structures),
+        config_types=np.full(n_structures, ""),
+        split_labels=np.full(n_structures, ""),
+    )
+    energies = rng.normal(-7, 0.3, n_structures) * SIZES
+    forces = rng.normal(size=(n_atoms, 3))
+    other_energies, other_forces = energies + 0.5 * np.array(SIZES), forces + 0.1
+    other_energies[3], other_forces[pointers[3] :] = np.nan, np.nan
+    only_last = np.where(np.arange(n_structures) == 3, energies, np.nan)
+    labels = {
+        "a": Labels(energies, forces),
+        "b": Labels(other_energies, other_forces),
+        "c": Labels(only_last, forces),
+    }
+    with DatasetWriter(tmp_path / "set", {name: LabelSet() for name in labels}) as writer:
+        writer.append(Block(structures, labels))
+        writer.finish()
+    return tmp_path / "set"
+
+
+def hub(*arguments, code=0):
+    command = [sys.executable, "-m", "hub.cli.main", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    return done
+
+
+def test_the_shift_and_what_is_left(directory):
+    compared = compare_labels(Dataset(directory), "a", "b")
+    assert len(compared.structures) == 3
+    assert compared.shifts.energies["C"] == pytest.approx(-0.5)
+    assert compared.shifted.energies == pytest.approx(compared.structures.energies)
+    assert compared.energy_correlation == pytest.approx(1.0)
+    assert compared.force_correlation == pytest.approx(1.0)
+    with pytest.raises(DataError, match="no structure"):
+        compare_labels(Dataset(directory), "b", "c")
+
+
+def test_the_command(directory, tmp_path):
+    plot = tmp_path / "plot.png"
+    report = json.loads(hub("diff", directory, "--labels", "a,b", "--json", "--out", plot).stdout)
+    whole = report["differences"]["all structures"]
+    assert whole["n_structures"] == 3
+    assert whole["energy_rmse"] == pytest.approx(500.0)
+    assert whole["force_rmse"] == pytest.approx(0.1)
+    assert report["differences_shifted"]["all structures"]["energy_rmse"] < 1e-6
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    shown = hub("diff", directory, "--labels", "a,b")
+    assert "500.0" in shown.stdout
+    assert "C -0.5000 eV/atom" in shown.stderr
+
+
+@pytest.mark.parametrize(
+    ("labels", "code", "said"),
+    [("a", 2, "two names"), ("a,d", 1, "no label set 'd'"), ("b,c", 1, "no structure of")],
+)
+def test_mistakes_are_answered(directory, labels, code, said):
+    assert said in hub("diff", directory, "--labels", labels, code=code).stderr
