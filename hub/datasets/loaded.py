@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from hub.structures.structure_set import StructureSet
+from hub.structures.structure_set import StructureSet, chosen_indices
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +61,7 @@ class LoadedStructures(StructureSet):
 
     def select(self, indices: npt.ArrayLike) -> LoadedStructures:
         """Return the structures at `indices` (integers, or a boolean mask of S), in that order."""
-        chosen = np.arange(len(self))[np.asarray(indices, dtype=_index_dtype(indices))]
+        chosen = chosen_indices(indices, len(self))
         selected = super().select(chosen)
         atoms = [np.arange(s.start, s.stop) for s in map(self.atoms_of, chosen.tolist())]
         rows = np.concatenate([np.empty(0, np.int64), *atoms])
@@ -143,7 +143,3 @@ def _is_absent(value: npt.NDArray[Any]) -> bool:
     if value.dtype.kind == "U":
         return not value.any()
     return value.dtype.kind == "f" and bool(np.isnan(value).all())
-
-
-def _index_dtype(indices: npt.ArrayLike) -> type[np.generic]:
-    return np.bool_ if np.asarray(indices).dtype == np.bool_ else np.int64

@@ -154,7 +154,7 @@ class StructureSet:
 
     def select(self, indices: npt.ArrayLike) -> StructureSet:
         """Return the structures at `indices` (integers, or a boolean mask of S), in that order."""
-        chosen = np.arange(len(self))[np.asarray(indices, dtype=_index_dtype(indices))]
+        chosen = chosen_indices(indices, len(self))
         lengths = self.n_atoms[chosen]
         pointers = _pointers(lengths)
         atoms = np.arange(pointers[-1]) + np.repeat(self.pointers[chosen] - pointers[:-1], lengths)
@@ -291,6 +291,7 @@ def _pointers(lengths: IntArray) -> IntArray:
     return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
 
 
-def _index_dtype(indices: npt.ArrayLike) -> type[np.generic]:
-    """Keep masks as masks, and let an empty list select nothing."""
-    return np.bool_ if np.asarray(indices).dtype == np.bool_ else np.int64
+def chosen_indices(indices: npt.ArrayLike, length: int) -> IntArray:
+    """Return as integers what `StructureSet.select` is given, masks and empty lists included."""
+    dtype = np.bool_ if np.asarray(indices).dtype == np.bool_ else np.int64
+    return np.arange(length)[np.asarray(indices, dtype)]
