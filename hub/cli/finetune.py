@@ -26,6 +26,9 @@ DEFAULT_MODEL = "c-ace-pretrained"
 @click.command(name="finetune", short_help="Fine-tune a model on your DFT data.")
 @click.option("--data", multiple=True, metavar="FILE", help="Structures with energies and forces.")
 @click.option(
+    "--labels", default="", metavar="NAME", help="Take --data as a dataset, with this label set."
+)
+@click.option(
     "--model",
     metavar="NAME",
     shell_complete=complete_names,

@@ -43,6 +43,8 @@ class Job:
         Decides the split, the order of the structures and random weights.
     seeds
         How many trainings, with seeds counted up from `seed`; the best is kept.
+    labels
+        If not empty, `data` is one dataset (a reference or directory), and these are its labels.
     energy_key, forces_key
         Names of the labels; found by looking if None.
     """
@@ -59,6 +61,7 @@ class Job:
     device: str = "auto"
     seed: int = 0
     seeds: int = 1
+    labels: str = ""
     energy_key: str | None = None
     forces_key: str | None = None
 

@@ -125,7 +125,7 @@ def read_data(job: Job, reporter: Reporter) -> Data:
         If they cannot be read, or a check finds an error.
     """
     config = _architecture(job)
-    read = read_structures(job.data, job.energy_key, job.forces_key, reporter.counting("reading"))
+    read = _read(job, reporter)
     test = None
     if job.test:
         keys = (job.energy_key, job.forces_key)
@@ -140,6 +140,20 @@ def read_data(job: Job, reporter: Reporter) -> Data:
         known = elements or read.structures.elements
         _stop_on_errors(test, check_structures(test, known, cutoff))
     return Data(read, tuple(findings), test)
+
+
+def _read(job: Job, reporter: Reporter) -> ReadResult:
+    """Read the files, or the label set of a dataset."""
+    progress = reporter.counting("reading")
+    if not job.labels:
+        return read_structures(job.data, job.energy_key, job.forces_key, progress)
+    if len(job.data) > 1:
+        raise DataError(
+            f"--labels needs one dataset, not {len(job.data)}", "Train on one after the other."
+        )
+    from hub.datasets.loading import load_structures
+
+    return load_structures(job.data[0], job.labels, progress)
 
 
 def _architecture(job: Job) -> ModelConfig | None:

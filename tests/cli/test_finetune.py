@@ -284,3 +284,22 @@ def test_single_atoms_and_molecules(finetune, tmp_path) -> None:
     assert done.code == 0
     assert "1 isolated atoms are added to the training set" in done.err
     assert "of 1 to 4 atoms" in done.err
+
+
+def test_a_label_set_of_a_dataset_trains_as_its_file_does(
+    hub, finetune, crystals, tmp_path
+) -> None:
+    assert (
+        hub("import", crystals, "--name", "argon", "--labels", "emt", "--license", "MIT").code == 0
+    )
+    from_file = finetune("--data", crystals, "--out", "file", "--json").json
+    done = finetune("--data", "argon@1", "--labels", "emt", "--out", "dataset", "--json")
+    assert done.code == 0, done.err
+    assert done.json["training"]["data"]["sha256"] == from_file["training"]["data"]["sha256"]
+    assert done.json["errors"] == from_file["errors"]
+    assert "labels/emt" in done.err
+    wrong = finetune("--data", "argon@1", "--labels", "ace", "--out", "none")
+    assert wrong.code != 0
+    assert "emt" in wrong.err
+    two = finetune("--data", "argon@1", "--data", "argon@1", "--labels", "emt", "--out", "none")
+    assert "--labels needs one dataset" in two.err
