@@ -44,7 +44,7 @@ class Batch(NamedTuple):
     energies: FloatArray
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LoadedStructures(StructureSet):
     """A structure set with the extras of a dataset.
 

@@ -29,7 +29,7 @@ _SPLIT_NAMES = {
 _CONFIG_TYPE_KEYS = ("config_type", "configtype", "config-type")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class StructureSet:
     """S structures with A atoms in all, as flat arrays.
 
@@ -95,6 +95,11 @@ class StructureSet:
 
     def __len__(self) -> int:
         return len(self.pointers) - 1
+
+    def __repr__(self) -> str:
+        elements = ", ".join(self.elements)
+        name = type(self).__name__
+        return f"{name}({len(self)} structures, {len(self.numbers)} atoms of {elements})"
 
     @cached_property
     def n_atoms(self) -> IntArray:

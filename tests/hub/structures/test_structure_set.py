@@ -122,3 +122,8 @@ def test_digest_knows_one_zero_and_one_nan() -> None:
 def test_arrays_that_do_not_fit_together_are_refused(crystals: StructureSet) -> None:
     with pytest.raises(ValueError, match="forces"):
         dataclasses.replace(crystals, forces=crystals.forces[:-1])
+
+
+def test_a_set_is_shown_in_a_line() -> None:
+    structures = StructureSet.from_atoms([Atoms("Cu"), Atoms("OH2")])
+    assert repr(structures) == "StructureSet(2 structures, 4 atoms of Cu, H, O)"
