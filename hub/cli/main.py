@@ -68,6 +68,7 @@ def hub(quiet: bool) -> None:
         import logging
 
         logging.disable(logging.WARNING)
+        click.get_current_context().call_on_close(lambda: logging.disable(logging.NOTSET))
 
 
 def main(arguments: list[str] | None = None) -> None:

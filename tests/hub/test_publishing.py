@@ -199,20 +199,11 @@ def test_a_training_must_have_finished(run):
 
 # Dies by SIGKILL before the n-th file is moved to its place; prints DONE if it gets through.
 CHILD = """
-import os, signal, sys
-from registry import blobs, files
+import sys
+from tests.killing import die_before_move
 
 moves = int(sys.argv[1])
-really_settle = files.settle
-
-def settle(temporary, target, mode):
-    global moves
-    moves -= 1
-    if moves == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-    really_settle(temporary, target, mode)
-
-files.settle = blobs.settle = settle
+die_before_move(moves)
 from hub.publishing import publish
 publish(sys.argv[2], "mine", "1.0.0", to=sys.argv[3])
 print("DONE")

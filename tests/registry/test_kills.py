@@ -23,9 +23,8 @@ ROOT = Path(__file__).parents[2]
 
 # Dies by SIGKILL before the n-th file is moved to its place; prints DONE if it gets through.
 CHILD = """
-import os, signal, sys
+import sys
 from pathlib import Path
-from registry import blobs, files
 from registry.builtin import Builtin
 from registry.cards import builtin_cards
 from registry.catalogue import Catalogue
@@ -33,19 +32,11 @@ from registry.local import LocalStore
 from registry.references import Reference
 from registry.registry import Registry
 from registry.stores import open_store
+from tests.killing import die_before_move
 from tests.registry.conftest import import_toy
 
 root, moves = Path(sys.argv[1]), int(sys.argv[2])
-really_settle = files.settle
-
-def settle(temporary, target, mode):
-    global moves
-    moves -= 1
-    if moves == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-    really_settle(temporary, target, mode)
-
-files.settle = blobs.settle = settle
+die_before_move(moves)
 lab = Registry("lab", open_store(sys.argv[3]))
 folder = root / "cards"
 cards = builtin_cards(folder) if folder.exists() else {}

@@ -21,23 +21,14 @@ ROOT = Path(__file__).parents[3]
 
 # Writes six blocks; dies by SIGKILL before the n-th file is moved to its place.
 CHILD = """
-import os, signal, sys
+import sys
 from pathlib import Path
-from registry import files
 from hub.datasets.writer import DatasetWriter
 from tests.hub.datasets.conftest import LABEL_SETS, random_block, shrink
+from tests.killing import die_before_move
 
 directory, moves = Path(sys.argv[1]), int(sys.argv[2])
-really_settle = files.settle
-
-def settle(temporary, target, mode):
-    global moves
-    moves -= 1
-    if moves == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-    really_settle(temporary, target, mode)
-
-files.settle = settle
+die_before_move(moves)
 shrink()
 with DatasetWriter(directory, LABEL_SETS, resume=True) as writer:
     print(writer.cursor)
