@@ -88,10 +88,10 @@ def test_code_in_a_pickle_is_not_run(tmp_path):
     source = tmp_path / "evil.pth"
     torch.save({"weights": torch.zeros(1), "more": Payload(tmp_path / "proof")}, source)
     with pytest.raises(ModelError, match="not a checkpoint of plain tensors"):
-        import_checkpoint(CARDS["c-edip-pretrained"], source, tmp_path)
+        import_checkpoint(CARDS["c-edip-pretrained"], [source], tmp_path)
     source.write_bytes(pickle.dumps(Payload(tmp_path / "proof"), protocol=2))
     with pytest.raises(ModelError, match="not a checkpoint of plain tensors"):
-        import_checkpoint(CARDS["c-edip-pretrained"], source, tmp_path)
+        import_checkpoint(CARDS["c-edip-pretrained"], [source], tmp_path)
     assert not (tmp_path / "proof").exists()
 
 
@@ -102,7 +102,7 @@ def test_other_bytes_are_refused(tmp_path, content):
     source = tmp_path / "noise.pth"
     source.write_bytes(content)
     with pytest.raises(ModelError):
-        import_checkpoint(CARDS["c-edip-pretrained"], source, tmp_path)
+        import_checkpoint(CARDS["c-edip-pretrained"], [source], tmp_path)
 
 
 def test_other_tensors_are_refused(tmp_path, mirror):
@@ -111,7 +111,7 @@ def test_other_tensors_are_refused(tmp_path, mirror):
     for content in ({"weight": torch.zeros(3)}, [torch.zeros(3)], {"weight": "text"}):
         torch.save(content, source)
         with pytest.raises(ModelError):
-            import_checkpoint(card, source, tmp_path)
+            import_checkpoint(card, [source], tmp_path)
     state = torch.load(checkpoint(mirror, card.name), map_location="cpu", weights_only=True)
     spoilt = {
         "scaled": {"scale_by": torch.ones(1)},
@@ -120,12 +120,12 @@ def test_other_tensors_are_refused(tmp_path, mirror):
     for tensors in spoilt.values():
         torch.save(state | {f"model.func.{key}": v for key, v in tensors.items()}, source)
         with pytest.raises(ModelError):
-            import_checkpoint(card, source, tmp_path)
+            import_checkpoint(card, [source], tmp_path)
 
 
 def test_a_checkpoint_under_the_wrong_name_is_refused(tmp_path, mirror):
     """The predictions stored with a card tell its checkpoint from all others."""
     with pytest.raises(ModelError, match="does not reproduce"):
         import_checkpoint(
-            CARDS["c-ace-pretrained"], checkpoint(mirror, "c-ace-pretrained-33k"), tmp_path
+            CARDS["c-ace-pretrained"], [checkpoint(mirror, "c-ace-pretrained-33k")], tmp_path
         )
