@@ -74,6 +74,15 @@ class ModelConfig:
         return json.dumps(asdict(self), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
+def refuse_newer(found: int, known: int, path: Path) -> None:
+    """Raise `IncompatibleModelError` for a file whose format is newer than this release knows."""
+    if found > known:
+        raise IncompatibleModelError(
+            f"{path} has format {found}; this release reads up to {known}",
+            hint="Update it: pip install --upgrade mlip-hub",
+        )
+
+
 def read_config(directory: Path) -> ModelConfig:
     """Read the configuration of a model directory.
 
@@ -101,11 +110,7 @@ def _from_dict(content: Any, path: Path) -> ModelConfig:
     """Check the fields one by one, so that a wrong one is named."""
     if not isinstance(content, dict) or not isinstance(content.get("format"), int):
         raise ModelError(f"{path} is damaged: it has no format version")
-    if content["format"] > FORMAT:
-        raise IncompatibleModelError(
-            f"{path} has format {content['format']}; this release reads up to {FORMAT}",
-            hint="Update it: pip install --upgrade mlip-hub",
-        )
+    refuse_newer(content["format"], FORMAT, path)
     if content.get("architecture") != ARCHITECTURE:
         raise IncompatibleModelError(
             f"{path} describes the architecture {content.get('architecture')!r}; "

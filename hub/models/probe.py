@@ -17,7 +17,8 @@ from ase import Atoms
 from ase.data import atomic_numbers, covalent_radii
 from nequip.data import AtomicDataDict
 
-from hub.errors import IncompatibleModelError, ModelError
+from hub.errors import ModelError
+from hub.models.config import refuse_newer
 from hub.structures.graphs import build_graph, collate
 
 if TYPE_CHECKING:
@@ -148,11 +149,7 @@ def read_probe(path: Path) -> Probe:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        if content["format"] > FORMAT:
-            raise IncompatibleModelError(
-                f"{path} has format {content['format']}; this release reads up to {FORMAT}",
-                hint="Update it: pip install --upgrade mlip-hub",
-            )
+        refuse_newer(content["format"], FORMAT, path)
         return _probe(content["entries"])
     except FileNotFoundError:
         raise ModelError(
