@@ -19,6 +19,10 @@ class IncompatibleModelError(HubError):
     """A model and the data, device or package version do not fit together."""
 
 
+class TeacherError(HubError):
+    """A teacher cannot be used, or cannot label a structure."""
+
+
 class TrainingError(HubError):
     """Training cannot start, go on or be resumed."""
 
