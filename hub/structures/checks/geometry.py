@@ -106,8 +106,8 @@ def require_geometry(atoms: Atoms) -> None:
     """
     positions, periods = atoms.positions, atoms.cell.array[atoms.pbc]
     problem = ""
-    if not np.isfinite(positions).all():
-        problem = "has coordinates that are not finite"
+    if not (np.isfinite(positions).all() and np.isfinite(atoms.cell.array).all()):
+        problem = "has coordinates or cell vectors that are not finite"
     elif not atoms.pbc.all() and len(atoms) and np.ptp(positions, axis=0).max() > LARGEST_SPAN:
         problem = f"has atoms more than {LARGEST_SPAN:.0e} Å apart"
     elif atoms.pbc.any() and np.linalg.matrix_rank(periods) < len(periods):
