@@ -209,10 +209,6 @@ class Dataset:
         for part in self._cut(self.choose(name, choice or Choice())):
             yield self.take(name, part)
 
-    def structures(self, start: int, stop: int) -> LoadedStructures:
-        """Return the structures from `start` to before `stop`, without labels."""
-        return self.take("", np.arange(start, stop))
-
     def blocks(self) -> Iterator[Block]:
         """Give everything in the dataset, all label sets included, in flat memory."""
         for chosen in self._cut(np.arange(self.n_structures)):
