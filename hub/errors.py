@@ -23,6 +23,14 @@ class TeacherError(HubError):
     """A teacher cannot be used, or cannot label a structure."""
 
 
+class SynthesisError(HubError):
+    """Structures cannot be made as they were asked for."""
+
+
+class LabelsDisagreeError(HubError):
+    """Labels that are computed again differ from those that are kept."""
+
+
 class TrainingError(HubError):
     """Training cannot start, go on or be resumed."""
 
