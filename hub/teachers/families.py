@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hub.errors import TeacherError
 from hub.teachers.family import ANY_OPTION, Family
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 def _lammps(
@@ -125,6 +128,64 @@ FAMILIES = (
         licence="MPL-2.0",
         citation="https://doi.org/10.1103/PhysRevB.104.104309",
     ),
+    Family(
+        "gap",
+        "Gaussian approximation potential (GAP), by QUIP",
+        build="hub.teachers.gap:build",
+        describe="hub.teachers.gap:describe",
+        parameters="required",
+        modules=("quippy",),
+        install='pip install "mlip-hub[gap]"',
+        packages=("quippy-ase",),
+        level_of_theory="GAP",
+        licence="GPL-2.0; GAP's own part for non-commercial use",
+        citation="https://doi.org/10.1103/PhysRevLett.104.136403",
+    ),
+    Family(
+        "ace",
+        "Atomic cluster expansion (ACE), by pyace",
+        build="hub.teachers.ace:build",
+        describe="hub.teachers.ace:describe",
+        parameters="required",
+        modules=("pyace",),
+        install='pip install "mlip-hub[ace]"',
+        packages=("python-ace",),
+        level_of_theory="ACE",
+        licence="academic software licence: non-commercial use",
+        citation="https://doi.org/10.1103/PhysRevB.99.014104",
+    ),
+    Family(
+        "kim",
+        "Portable model of openkim.org by its KIM id, by kimpy",
+        build="hub.teachers.kim:build",
+        describe="hub.teachers.kim:describe",
+        argument="model",
+        modules=("kimpy",),
+        install='apt-get install libkim-api-dev openkim-models && pip install "mlip-hub[kim]"',
+        packages=("kimpy",),
+        licence="LGPL-2.1-or-later; each model has its own",
+        citation="https://doi.org/10.1007/s11837-011-0102-6",
+    ),
+    Family(
+        "ase",
+        "Any calculator of ASE, such as EMT or GPAW, by the path of its class",
+        build="hub.teachers.any_ase:build",
+        describe="hub.teachers.any_ase:describe",
+        argument="class",
+        options={ANY_OPTION: "arguments of the class"},
+        licence="that of the calculator",
+        citation="https://doi.org/10.1088/1361-648X/aa680e",
+    ),
+    Family(
+        "model",
+        "Any model of the registry, or of a run folder",
+        build="hub.teachers.registry_model:build",
+        describe="hub.teachers.registry_model:describe",
+        argument="reference",
+        options={"device": "where it computes: cpu (default), cuda ..."},
+        packages=("mlip-hub", "nequip", "torch"),
+        licence="that of the model",
+    ),
 )
 
 
@@ -151,7 +212,7 @@ def family_of(text: str) -> tuple[Family, str]:
     return family, argument
 
 
-def check_options(family: Family, options: dict[str, Any]) -> None:
+def check_options(family: Family, names: Iterable[str]) -> None:
     """Refuse options that the family does not know.
 
     Raises
@@ -161,7 +222,7 @@ def check_options(family: Family, options: dict[str, Any]) -> None:
     """
     if ANY_OPTION in family.options:
         return
-    for name in options:
+    for name in names:
         if name in family.options:
             continue
         known = get_close_matches(name, family.options) or list(family.options)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _MPI = "libmpi.so.12"
 
 
-class LammpsCalculator(RepeatedEverywhere, LAMMPSlib):  # type: ignore[misc]
+class LammpsCalculator(RepeatedEverywhere, LAMMPSlib):
     """LAMMPSlib, which loses atoms that lie outside a box which does not repeat."""
 
 

@@ -20,12 +20,12 @@ class NepCalculator(RepeatedEverywhere, CPUNEP):  # type: ignore[misc]
     """CPUNEP, which takes every direction for one that repeats."""
 
 
-def build(parameters: Path | None, options: Mapping[str, Any]) -> NepCalculator:  # noqa: ARG001
+def build(parameters: Path, options: Mapping[str, Any]) -> NepCalculator:  # noqa: ARG001 - a Build
     """Return the calculator of a ``nep.txt``."""
     return NepCalculator(str(parameters))
 
 
-def describe(parameters: Path | None, options: Mapping[str, Any]) -> Description:  # noqa: ARG001
+def describe(parameters: Path, options: Mapping[str, Any]) -> Description:  # noqa: ARG001
     """Return the elements that the first line of the file names: ``nep4 2 C Si``.
 
     Raises
@@ -33,7 +33,6 @@ def describe(parameters: Path | None, options: Mapping[str, Any]) -> Description
     TeacherError
         If the file does not begin so.
     """
-    assert parameters is not None
     with parameters.open(encoding="utf-8", errors="replace") as file:
         kind, *rest = [*file.readline(1000).split(), ""]
     symbols = tuple(rest[1:-1])

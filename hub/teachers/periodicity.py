@@ -24,7 +24,7 @@ def fully_periodic(atoms: Atoms) -> Atoms:
     """
     if atoms.pbc.all():
         return atoms
-    copy = atoms.copy()
+    copy: Atoms = atoms.copy()
     periodic = np.flatnonzero(atoms.pbc)
     free = np.flatnonzero(~atoms.pbc)
     # The right singular vectors beyond the periodic ones are perpendicular to all of them.
@@ -42,13 +42,13 @@ def fully_periodic(atoms: Atoms) -> Atoms:
     return copy
 
 
-class RepeatedEverywhere(Calculator):  # type: ignore[misc]
+class RepeatedEverywhere(Calculator):
     """Makes a calculator right for structures that repeat in some or no directions.
 
     To be named before the calculator's class among the bases.
     """
 
-    def calculate(
+    def calculate(  # type: ignore[override] # ASE's own call gives all three
         self, atoms: Atoms, properties: Sequence[str], system_changes: Sequence[str]
     ) -> None:
         """Compute the periodic equivalent; stress only where all directions repeat."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hub.errors import TeacherError
 from hub.teachers.families import check_options, family_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def parse_teacher(
         If there is no such teacher or option, or the parameter file is missing or not wanted.
     """
     family, _ = family_of(text)
-    check_options(family, options or {})
+    check_options(family, options or ())
     if family.parameters == "none" and parameters:
         raise TeacherError(f"teacher {text} takes no parameter file", "Leave --params out.")
     if family.parameters == "required" and not parameters:

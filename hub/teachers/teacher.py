@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from hub.errors import HubError, TeacherError
+from hub.errors import TeacherError
 from hub.teachers.families import family_of
 from hub.teachers.family import Description
 from hub.teachers.spec import TeacherSpec, parse_teacher
@@ -138,7 +138,7 @@ class Teacher:
                 **{name: _version(name) for name in ("ase", *self.family.packages)},
                 **self._description.versions,
             },
-            "level_of_theory": self.family.level_of_theory or self.spec.family,
+            "level_of_theory": self.family.level_of_theory or self.spec.family.partition(":")[2],
             "source": "; ".join(part for part in (source, options) if part),
         }
 
