@@ -21,6 +21,7 @@ from registry.cards import FILE_NAME as CARD_NAME
 from registry.files import storage_errors, write_atomically
 from registry.local import LOCAL
 from registry.manifest import Parent
+from registry.publishing import check_free, publish
 
 if TYPE_CHECKING:
     import os
@@ -155,7 +156,7 @@ def import_dataset(
         If the disk is full or cannot be written; `resume` goes on from there.
     """
     names = catalogue()
-    names.check_free(name, version, to)
+    check_free(names, name, version, to)
     description = description or Description()
     base = open_version(onto) if onto else None
     extension = Extension(Dataset(base.path, onto), labels) if base else None
@@ -186,7 +187,8 @@ def import_dataset(
     licence = description.licence or (parent.manifest.licence if parent else "")
     about = replace(description, text=description.text or describe(facts), licence=licence)
     write_card(place / _CONTENT / CARD_NAME, name, version, about, facts)
-    published = names.publish(
+    published = publish(
+        names,
         place / _CONTENT,
         name,
         version,
