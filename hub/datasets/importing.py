@@ -193,7 +193,7 @@ def import_dataset(
         name,
         version,
         kind="dataset",
-        metadata={"description": about.text, "dataset": facts},
+        metadata={"description": about.text, "dataset": facts, **about.made},
         parents=_parents(parent),
         licence=licence,
         to=to,
