@@ -46,7 +46,9 @@ class TrainingOutput(Reporter):
         if self.bar is not None:
             self.bar.stop()
         if kind is KeyboardInterrupt and self.folder is not None and self.folder.exists():
-            output.message(f"go on with: hub finetune --resume {self.folder}")
+            from hub.training.run_folder import resume_command
+
+            output.message(f"go on with: {resume_command(self.folder)}")
 
     def opened(self, folder: Path) -> None:
         """Keep the name of the run folder, and print it."""
@@ -180,7 +182,7 @@ def plan_lines(preparation: Preparation) -> list[tuple[str, str]]:
         ("labels", f"{read.energy_key} (eV), {read.forces_key} (eV/Å)"),
         ("reference energy", _energies(preparation.reference_energies)),
     ]
-    if not preparation.job.from_scratch:
+    if not preparation.from_scratch:
         lines.append(("energy shift", _energies(preparation.shift)))
     notes = (*read.notes, *preparation.split.notes, *preparation.shift.notes)
     return [
