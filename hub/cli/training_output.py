@@ -116,8 +116,9 @@ class TrainingOutput(Reporter):
         if self.bar is not None and self.task is not None:
             self.bar.update(self.task, completed=self.steps_done)
 
-    def epoch(self, metrics: EpochMetrics) -> None:
+    def epoch(self, metrics: EpochMetrics, steps_at_most: int) -> None:
         """Show the validation errors."""
+        self.steps_at_most = steps_at_most
         if metrics.steps_back > self.steps_back:
             self._tell(
                 "note",
@@ -130,7 +131,7 @@ class TrainingOutput(Reporter):
             f"{metrics.force_rmse:.3f} eV/Å"
         )
         if self.bar is not None and self.task is not None:
-            self.bar.update(self.task, description=text)
+            self.bar.update(self.task, description=text, total=steps_at_most)
         elif time.monotonic() - self.last_line > _QUIET_INTERVAL:
             self.last_line = time.monotonic()
             output.message(f"{text} ({metrics.seconds:.1f} s)")
@@ -173,7 +174,8 @@ def plan_lines(preparation: Preparation) -> list[tuple[str, str]]:
     recipe, read, test = preparation.recipe, preparation.data.read, preparation.data.test
     adam = f"Adam {recipe.learning_rate:g} ({recipe.schedule})"
     loss = f"loss {recipe.energy_weight:g} x energy + forces"
-    steps = f"{preparation.steps_per_epoch} an epoch, at most {recipe.max_epochs} epochs"
+    hours = f" or {recipe.max_hours:g} hours" if recipe.max_hours else ""
+    steps = f"{preparation.steps_per_epoch} an epoch, at most {recipe.max_epochs} epochs{hours}"
     stop = f"stops after {recipe.patience} without a lower validation force error"
     lines = [("model", _start(preparation)), ("data", _content(read.structures))]
     if test is not None:

@@ -96,7 +96,7 @@ def _run(trainer: Trainer, reporter: Reporter) -> None:
     def after_epoch(metrics: EpochMetrics) -> None:
         if trainer.group.is_first:
             _write_metrics(table, trainer.progress.history)
-        reporter.epoch(metrics)
+        reporter.epoch(metrics, trainer.last_epoch * steps)
 
     trainer.run(on_epoch=after_epoch, on_step=reporter.step)
     if trainer.group.is_first:
