@@ -137,7 +137,7 @@ class Teacher:
                 **{name: _version(name) for name in ("ase", *self.family.packages)},
                 **self._description.versions,
             },
-            "level_of_theory": self.family.level_of_theory or self.spec.family.partition(":")[2],
+            "level_of_theory": self.family.level_of_theory or self.spec.family.rpartition(":")[2],
             "source": "; ".join(part for part in (source, options) if part),
         }
 
