@@ -206,13 +206,13 @@ KINDS: dict[str, dict[str, tuple[int, Maker]]] = {
     },
     "silicon": {
         "isolated_atom": (1, isolated("Si")),
-        "diamond": (20, distorted(partial(diamond, "Si", 5.47), (0.03, 0.3), (-0.06, 0.08))),
+        "diamond": (18, distorted(partial(diamond, "Si", 5.47), (0.03, 0.2), (-0.06, 0.08))),
         "vacancy": (
-            8,
-            vacancy(distorted(partial(diamond, "Si", 5.47), (0.03, 0.22), (-0.03, 0.05))),
+            6,
+            vacancy(distorted(partial(diamond, "Si", 5.47), (0.03, 0.17), (-0.03, 0.05))),
         ),
-        "beta_tin": (8, distorted(beta_tin, (0.03, 0.22), (-0.04, 0.06))),
-        "disordered": (20, disordered("Si", (8,), (2.1, 2.8))),
+        "beta_tin": (6, distorted(beta_tin, (0.03, 0.17), (-0.04, 0.06))),
+        "disordered": (19, disordered("Si", (8,), (2.1, 2.8))),
     },
 }
 
