@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
 from hub.datasets.layout import LabelSet
 from registry.cards import join_front_matter
 from registry.files import write_atomically
@@ -88,5 +90,14 @@ def write_card(
         f'structures = hub.load_dataset("{name}@{version}", labels=...)',
         "```",
         "",
+        *_how_made(description.made),
     ]
     write_atomically(path, join_front_matter(kept, "\n".join(body)).encode())
+
+
+def _how_made(made: dict[str, Any]) -> list[str]:
+    """Return lines that say how the structures were made, as far as that is known."""
+    if not made:
+        return []
+    text = yaml.safe_dump(made, sort_keys=False, allow_unicode=True, default_flow_style=None)
+    return ["## How it was made", "", "```yaml", *text.splitlines(), "```", ""]

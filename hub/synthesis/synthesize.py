@@ -97,7 +97,7 @@ def synthesize(
     description
         Text and licence.
     progress
-        Called with the number of trajectories that are done, and of all.
+        Called with the number of frames that are done, and of all.
     report
         Told of each trajectory that blew up.
 
@@ -114,7 +114,7 @@ def synthesize(
         If the disk is full or cannot be written; `resume` goes on from there.
     """
     recipe.check()
-    labels = check_label_name(labels or recipe.teacher.family.rpartition(".")[2].lower())
+    labels = check_label_name(labels or _label_name(recipe.teacher.family))
     names = catalogue()
     check_free(names, name, version, to)
     plans = spread(recipe, next_run_id(onto) if onto else 0)
@@ -144,6 +144,12 @@ def synthesize(
     return Synthesized(imported.version, imported.facts, failures)
 
 
+def _label_name(teacher: str) -> str:
+    """Return what labels are called if nobody says: ``lcbop``, or ``emt`` for ``ase:ase...EMT``."""
+    family, _, argument = teacher.partition(":")
+    return argument.rpartition(".")[2].lower() if family == "ase" else family
+
+
 def _begin(
     place: Path, recipe: Recipe, labels: str, onto: str, workers: Workers, *, resume: bool
 ) -> dict[str, Any]:
@@ -164,7 +170,8 @@ def _begin(
     path = place / _BEGUN
     with storage_errors(path):
         begun = json.loads(path.read_bytes()) if path.exists() else None
-    if begun is None:
+        is_empty = not any(place.glob("*.npz"))
+    if begun is None or is_empty:
         begun = {**now, "date": datetime.now(UTC).date().isoformat()}
         write_atomically(path, json.dumps(begun).encode())
     elif not resume:
