@@ -32,6 +32,8 @@ from hub.structures.reference_energies import (
     fit_reference_energies,
 )
 from hub.structures.splits import Split, split_structures
+from hub.training.shipped_start import with_shipped_models
+from registry.errors import AccessError, OfflineError
 from registry.files import sha256_of
 
 if TYPE_CHECKING:
@@ -134,7 +136,12 @@ def read_data(job: Job, reporter: Reporter) -> Data:
     DataError
         If they cannot be read, or a check finds an error.
     """
-    config = _architecture(job)
+    try:
+        config = _architecture(job)
+    except (OfflineError, AccessError) as problem:
+        raise with_shipped_models(
+            problem, job, _read(job, reporter).structures.elements
+        ) from problem
     read = _read(job, reporter)
     test = None
     if job.test:
@@ -155,15 +162,17 @@ def read_data(job: Job, reporter: Reporter) -> Data:
 def _read(job: Job, reporter: Reporter) -> ReadResult:
     """Read the files, or the label set of a dataset."""
     progress = reporter.counting("reading")
-    if not job.labels:
+    from hub.datasets.loading import is_dataset_name, load_structures
+
+    if not job.labels and not any(map(is_dataset_name, job.data)):
         return read_structures(job.data, job.energy_key, job.forces_key, progress)
     if len(job.data) > 1:
         raise DataError(
-            f"--labels needs one dataset, not {len(job.data)}", "Train on one after the other."
+            f"a dataset is trained on alone, and {len(job.data)} things are given: "
+            + ", ".join(job.data),
+            "Train on one after the other, or join them: hub import --onto.",
         )
-    from hub.datasets.loading import load_structures
-
-    return load_structures(job.data[0], job.labels, progress)
+    return load_structures(job.data[0], job.labels or None, progress)
 
 
 def _architecture(job: Job) -> ModelConfig | None:

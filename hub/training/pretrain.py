@@ -62,10 +62,8 @@ def pretrain(
     ------
     DataError
         If there is no such label set, a check finds an error, or there are too few structures.
-    ModelError
-        If the architecture cannot be built.
     TrainingError
-        If the folder is in use, or the loss does not stay finite.
+        If the architecture or the folder cannot be used, or the loss does not stay finite.
     """
     job = PretrainJob(str(data), labels, **settings)
     return start_pretraining(job, Path(out) if out is not None else None, reporter)
@@ -125,7 +123,7 @@ def prepare_pretraining(
 
     Raises
     ------
-    DataError, ModelError
+    DataError, TrainingError
         As :func:`pretrain` does.
     """
     cutoff = float(job.architecture.get("r_max", DEFAULT_CUTOFF))
