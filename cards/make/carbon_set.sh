@@ -14,10 +14,11 @@
 set -eu
 
 nep=$1
-registry=$2
+mkdir -p "$2"
+registry=$(cd "$2" && pwd)
 jobs=${3:-1}
 hub=${HUB:-hub}
-mkdir -p "$registry"
+export HUB_REGISTRIES="carbon-set=$registry"
 
 have() { "$hub" show "c-synth-small@$1" >/dev/null 2>&1; }
 
@@ -34,4 +35,4 @@ have 0.3.0 || "$hub" relabel c-synth-small@0.2.0 --teacher nep --params "$nep" -
 have 0.4.0 || "$hub" relabel c-synth-small@0.3.0 --teacher lcbop --as lcbop \
     --jobs "$jobs" --verify 100 --version 0.4.0 --resume
 have 1.0.0 || "$hub" relabel c-synth-small@0.4.0 --teacher edip --as edip \
-    --jobs "$jobs" --verify 100 --version 1.0.0 --resume --to "$registry"
+    --jobs "$jobs" --verify 100 --version 1.0.0 --resume --to carbon-set
