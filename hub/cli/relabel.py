@@ -50,7 +50,7 @@ def command(
     dataset: str,
     teacher: str,
     params: str | None,
-    arguments: str | None,
+    arguments: dict[str, Any] | None,
     labels: str,
     name: str,
     version: str,
