@@ -122,7 +122,8 @@ def architecture_settings(content: Any, where: str) -> dict[str, Any]:
             raise TrainingError(f"{where} names {name!r}", hint=_SETTINGS_HINT)
         kind, smallest = _SETTINGS[name]
         number: Any = float(value) if kind is float and type(value) is int else value
-        if type(number) is not kind or not smallest <= number < math.inf:
+        of_kind = type(number) is kind
+        if not (of_kind and smallest <= number < math.inf):
             raise TrainingError(
                 f"{where} gives {name} the value {value!r}",
                 hint=f"It is a {_KINDS[kind]}" + ("" if kind is bool else f", {smallest} or more"),
