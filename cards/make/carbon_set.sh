@@ -20,14 +20,16 @@ jobs=${3:-1}
 hub=${HUB:-hub}
 export HUB_REGISTRIES="carbon-set=$registry"
 
+text="Carbon at 1 to 3.5 g/cm³, melted, quenched and annealed by Tersoff's potential and by LCBOP"
+
 have() { "$hub" show "c-synth-small@$1" >/dev/null 2>&1; }
 
 # Other versions are steps on the way, and stay on this machine.
 have 0.1.0 || "$hub" synthesize --element C --teacher tersoff --labels tersoff-md \
     --trajectories 40 --atoms 32:200 --density 1.0:3.5 --stages 2,2,8,12,6 --frame-interval 0.5 \
-    --seed 1 --jobs "$jobs" --name c-synth-small --version 0.1.0 --resume
+    --seed 1 --jobs "$jobs" --name c-synth-small --version 0.1.0 --license MIT --resume
 have 0.2.0 || "$hub" synthesize --element C --teacher lcbop --labels lcbop-md \
-    --onto c-synth-small@0.1.0 \
+    --onto c-synth-small@0.1.0 --description "$text" \
     --trajectories 20 --atoms 32:64 --density 1.0:3.5 --stages 2,2,4,8,4 --frame-interval 0.5 \
     --seed 1 --jobs "$jobs" --name c-synth-small --version 0.2.0 --resume
 have 0.3.0 || "$hub" relabel c-synth-small@0.2.0 --teacher nep --params "$nep" --as nep \

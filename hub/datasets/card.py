@@ -12,7 +12,12 @@ from registry.cards import join_front_matter
 from registry.files import write_atomically
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
+
+    from registry.versions import LocalVersion
+
+MADE = "made"  # in the metadata of a manifest
 
 
 @dataclass(frozen=True)
@@ -30,14 +35,14 @@ class Description:
     labels
         What is known about the label set that comes.
     made
-        How the structures were made, as JSON for the manifest; empty if that is not known.
+        How structures were made, each as JSON: of what was added to, and of what came.
     """
 
     text: str = ""
     licence: str = ""
     citation: str = ""
     labels: LabelSet = field(default_factory=LabelSet)
-    made: dict[str, Any] = field(default_factory=dict)
+    made: tuple[dict[str, Any], ...] = ()
 
 
 def describe(facts: dict[str, Any]) -> str:
@@ -95,9 +100,15 @@ def write_card(
     write_atomically(path, join_front_matter(kept, "\n".join(body)).encode())
 
 
-def _how_made(made: dict[str, Any]) -> list[str]:
-    """Return lines that say how the structures were made, as far as that is known."""
-    if not made:
-        return []
-    text = yaml.safe_dump(made, sort_keys=False, allow_unicode=True, default_flow_style=None)
-    return ["## How it was made", "", "```yaml", *text.splitlines(), "```", ""]
+def made_of(version: LocalVersion | None) -> tuple[dict[str, Any], ...]:
+    """Return how the structures of a version were made, as far as its manifest knows."""
+    return tuple(version.manifest.metadata.get(MADE, ())) if version else ()
+
+
+def _how_made(made: Iterable[dict[str, Any]]) -> list[str]:
+    """Return lines of a card that say how structures were made."""
+    lines = []
+    for each in made:
+        text = yaml.safe_dump(each, sort_keys=False, allow_unicode=True, default_flow_style=None)
+        lines += ["## How they were made", "", "```yaml", *text.splitlines(), "```", ""]
+    return lines

@@ -7,7 +7,7 @@ import shutil
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from hub.datasets.card import Description, describe, write_card
+from hub.datasets.card import MADE, Description, describe, made_of, write_card
 from hub.datasets.dataset import Dataset
 from hub.datasets.extending import Extension
 from hub.datasets.frames import Frames
@@ -185,7 +185,9 @@ def import_dataset(
     parent = base.version if base else None
     # What is added to keeps its terms, unless they are given anew.
     licence = description.licence or (parent.manifest.licence if parent else "")
-    about = replace(description, text=description.text or describe(facts), licence=licence)
+    made = (*made_of(parent), *description.made)
+    text = description.text or describe(facts)
+    about = replace(description, text=text, licence=licence, made=made)
     write_card(place / _CONTENT / CARD_NAME, name, version, about, facts)
     published = publish(
         names,
@@ -193,7 +195,7 @@ def import_dataset(
         name,
         version,
         kind="dataset",
-        metadata={"description": about.text, "dataset": facts, **about.made},
+        metadata={"description": about.text, "dataset": facts, MADE: made},
         parents=_parents(parent),
         licence=licence,
         to=to,

@@ -203,7 +203,10 @@ def _describe(
         f"{recipe.element} at {least:g} to {greatest:g} g/cm³, melted, quenched and annealed by "
         f"{recipe.teacher.family} in {recipe.trajectories} trajectories"
     )
+    if begun["onto"]:
+        text = f"{text}; added to {begun['onto']}"
     made = {
+        "method": "melt, quench, anneal",
         **begun["recipe"],
         "teacher": {**begun["recipe"]["teacher"], **begun["provenance"]},
         "start": f"random, no nearer than {NEAREST_AT_START} of the covalent distance, relaxed",
@@ -212,4 +215,4 @@ def _describe(
         "units": {"times": "ps", "timestep": "fs", "temperatures": "K", "densities": "g/cm^3"},
         "runs": campaign.runs(),
     }
-    return replace(given, text=given.text or text, labels=labels, made={"synthesis": made})
+    return replace(given, text=given.text or text, labels=labels, made=(made,))

@@ -33,7 +33,7 @@ def test_synthesize_into_a_directory(hub, tmp_path):
     assert "10 frames; 0 blown up" in done.stderr
     known = {"HUB_REGISTRIES": f"shelf={registry}"}
     facts = hub.json("show", "cu", **known)
-    assert facts["metadata"]["synthesis"]["n_atoms"] == [4, 6]
+    assert facts["metadata"]["made"][0]["n_atoms"] == [4, 6]
     shown = hub("show", "cu", **known).stdout
     assert "Cu at 6 to 8 g/cm³, melted, quenched and annealed by ase:ase.calc" in shown
     assert "licence  CC0-1.0" in shown

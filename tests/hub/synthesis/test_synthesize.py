@@ -47,9 +47,9 @@ def test_frames_have_their_columns_densities_and_labels(recipe, request):
         assert atoms.get_potential_energy() == pytest.approx(energy, abs=1e-6)
         np.testing.assert_allclose(atoms.get_forces(), forces, atol=1e-5)
     about = made.version.manifest.metadata
-    assert about["synthesis"]["thermostat"] == {"kind": "Langevin", "damping": 0.1}
-    assert about["synthesis"]["seed"] == recipe.seed
-    assert [run["frames"] for run in about["synthesis"]["runs"]] == [recipe.n_frames] * 3
+    assert about["made"][0]["thermostat"] == {"kind": "Langevin", "damping": 0.1}
+    assert about["made"][0]["seed"] == recipe.seed
+    assert [run["frames"] for run in about["made"][0]["runs"]] == [recipe.n_frames] * 3
     label_set = about["dataset"]["label_sets"]["own"]
     assert label_set["reference_energies"] == {recipe.element: 0.0}
     assert label_set["subtracted_energies"] == {recipe.element: isolated}
@@ -78,6 +78,9 @@ def test_more_trajectories_are_added_under_numbers_of_their_own(copper, carbon):
     mixed = synthesize(carbon, "mixed", onto="one@1.1.0", workers=Inline())
     assert mixed.facts["label_sets"]["tersoff"]["structures"] == 3 * carbon.n_frames
     assert mixed.facts["label_sets"]["emt"]["structures"] == 16
+    manifest = mixed.version.manifest
+    assert [each["element"] for each in manifest.metadata["made"]] == ["Cu", "Cu", "C"]
+    assert manifest.metadata["description"].endswith("; added to one@1.1.0")
 
 
 def test_what_blows_up_is_run_again_with_smaller_steps(carbon):
@@ -86,7 +89,7 @@ def test_what_blows_up_is_run_again_with_smaller_steps(carbon):
     assert made.failures == {}
     assert len(notes) == 3
     assert "blew up after 0 of 10 frames with steps of 8 fs" in notes[0]
-    runs = made.version.manifest.metadata["synthesis"]["runs"]
+    runs = made.version.manifest.metadata["made"][0]["runs"]
     assert {run["timestep"] for run in runs} == {2.0}
 
 
@@ -121,7 +124,7 @@ def test_the_frames_before_it_blows_up_are_kept_and_marked(copper, monkeypatch):
     assert counts.tolist() == [4, 2, 4]
     marked = loaded.structure_extras["run_id"][loaded.structure_extras["blown_up"].astype(bool)]
     assert set(marked.tolist()) == {1}
-    runs = made.version.manifest.metadata["synthesis"]["runs"]
+    runs = made.version.manifest.metadata["made"][0]["runs"]
     assert runs[1]["blown_up"] == "the temperature is 1000000 K"
     assert runs[1]["timestep"] == copper.timestep / campaign.SMALLER
 
@@ -225,4 +228,4 @@ def test_the_anneal_has_its_temperature(carbon):
 def test_the_manifest_can_be_read_without_the_data(copper):
     synthesize(copper, "set", workers=Inline())
     version = open_version("set").version
-    assert json.dumps(version.manifest.metadata["synthesis"])
+    assert json.dumps(version.manifest.metadata["made"][0])
