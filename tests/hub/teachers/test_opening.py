@@ -238,3 +238,20 @@ def test_the_periodic_equivalent_has_equal_labels(seed, pbc):
     size = max(1.0, np.abs(labels[0][1]).max())
     assert labels[0][0] == pytest.approx(labels[1][0], rel=1e-6, abs=1e-9)
     np.testing.assert_allclose(labels[0][1], labels[1][1], rtol=1e-6, atol=1e-9 * size)
+
+
+@pytest.mark.parametrize(
+    ("atoms", "message"),
+    [
+        (Atoms(), "without atoms"),
+        (Atoms("Ar", pbc=True), "zero or parallel"),
+        (Atoms("Ar", cell=[0.01, 9, 9], pbc=True), "too small"),
+        (Atoms("Ar9", np.zeros((9, 3)), cell=[2, 2, 2], pbc=True), "too small"),
+        (Atoms("Ar", [[0, 0, np.nan]]), "not finite"),
+        (Atoms("Ar", cell=[9, 9, np.inf], pbc=True), "not finite"),
+    ],
+)
+def test_structures_that_programs_hang_at_or_label_wrongly(atoms, message):
+    teacher = open_teacher(parse_teacher("ase:ase.calculators.lj.LennardJones"))
+    with pytest.raises(TeacherError, match=message):
+        teacher.label(atoms)
