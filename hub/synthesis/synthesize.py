@@ -17,7 +17,7 @@ from hub.errors import SynthesisError
 from hub.library import catalogue
 from hub.synthesis.campaign import Campaign
 from hub.synthesis.engine import DAMPING
-from hub.synthesis.frames import frames_source, next_run_id
+from hub.synthesis.frames import frames_source, next_run_id, open_base
 from hub.synthesis.schedule import spread
 from hub.synthesis.start import NEAREST_AT_START
 from hub.teachers.labelling import describe_teacher
@@ -117,13 +117,16 @@ def synthesize(
     labels = check_label_name(labels or _label_name(recipe.teacher.family))
     names = catalogue()
     check_free(names, name, version, to)
-    plans = spread(recipe, next_run_id(onto) if onto else 0)
+    base = open_base(onto) if onto else None
+    plans = spread(recipe, next_run_id(base) if base else 0)
     # Trajectories may have taken days: they are not where what is left over is swept away.
     place = names.local.root / "synthesis" / f"{name}-{version}"
     lock = names.local.root / "locks" / f"synthesis-{name}-{version}"
     with locked(lock, Refusal(f"the trajectories of {name}@{version}")):
         with workers or LocalWorkers() as pool:
             begun = _begin(place, recipe, labels, onto, pool, resume=resume)
+            if base and labels in base.label_sets:
+                _refuse_another_teacher(base.label_sets[labels], labels, begun["provenance"])
             campaign = Campaign(place, recipe, plans, pool, progress, report)
             campaign.run()
         failures = campaign.failures()
@@ -148,6 +151,16 @@ def _label_name(teacher: str) -> str:
     """Return what labels are called if nobody says: ``lcbop``, or ``emt`` for ``ase:ase...EMT``."""
     family, _, argument = teacher.partition(":")
     return argument.rpartition(".")[2].lower() if family == "ase" else family
+
+
+def _refuse_another_teacher(known: LabelSet, labels: str, provenance: dict[str, Any]) -> None:
+    """Refuse to add labels to those of a teacher that would give others."""
+    decisive = ("teacher", "parameters_digest", "source")
+    if any(getattr(known, name) != provenance[name] for name in decisive):
+        raise SynthesisError(
+            f"the dataset's label set '{labels}' is of another teacher, {known.teacher}",
+            "Give the new labels a name of their own: --labels NAME.",
+        )
 
 
 def _begin(

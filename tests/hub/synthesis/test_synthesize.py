@@ -75,6 +75,9 @@ def test_more_trajectories_are_added_under_numbers_of_their_own(copper, carbon):
     made = synthesize(again, "one", "1.1.0", onto="one@1.0.0", workers=Inline())
     assert made.facts["structures"] == 16
     assert hub.load_dataset("one@1.1.0").structure_extras["run_id"].max() == 3
+    other = replace(copper, teacher=replace(copper.teacher, options={"asap_cutoff": True}))
+    with pytest.raises(SynthesisError, match="label set 'emt' is of another teacher"):
+        synthesize(other, "one", "1.2.0", onto="one@1.1.0", workers=Inline())
     mixed = synthesize(carbon, "mixed", onto="one@1.1.0", workers=Inline())
     assert mixed.facts["label_sets"]["tersoff"]["structures"] == 3 * carbon.n_frames
     assert mixed.facts["label_sets"]["emt"]["structures"] == 16
