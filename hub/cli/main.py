@@ -25,6 +25,7 @@ COMMANDS = {
     "synthesize": "hub.cli.synthesize",
     "pretrain": "hub.cli.pretrain",
     "finetune": "hub.cli.finetune",
+    "learning-curve": "hub.cli.learning_curve",
     "evaluate": "hub.cli.evaluate",
     "diff": "hub.cli.diff",
     "export": "hub.cli.export",

@@ -38,11 +38,13 @@ def progress_bar(
     )
 
     class RateColumn(ProgressColumn):
-        """How many are done in a second, as of late."""
+        """How many are done in a second or minute, as of late."""
 
         def render(self, task: Task) -> str:
             speed = task.finished_speed or task.speed
-            return f"{speed:,.1f}/s" if speed else ""
+            if not speed:
+                return ""
+            return f"{speed:,.1f}/s" if speed >= 0.1 else f"{60 * speed:.1f}/min"
 
     in_numbers = (MofNCompleteColumn(), RateColumn())
     counts = (DownloadColumn(), TransferSpeedColumn()) if in_bytes else in_numbers

@@ -10,14 +10,8 @@ from hub.models.config import ModelConfig, architecture_settings
 from hub.structures.graphs import build_graphs
 from hub.structures.reference_energies import fit_reference_energies
 from hub.training import run_folder
-from hub.training.preparation import (
-    DEFAULT_CUTOFF,
-    Preparation,
-    random_model,
-    require_labels,
-    shift_energies,
-    stop_on_errors,
-)
+from hub.training.job_data import DEFAULT_CUTOFF, stop_on_errors
+from hub.training.preparation import Preparation, random_model, require_labels, shift_energies
 from hub.training.pretrain_data import read_dataset
 from hub.training.pretrain_job import PretrainJob
 from hub.training.process_group import ALONE
