@@ -64,7 +64,7 @@ def test_a_suspect_is_tried_again_while_nothing_else_is():
             None
         ] * 3
     assert queue.take(1) is None
-    for size in (4, 3, 2):
+    for size in (2, 3, 4):
         suspect = queue.take(0)
         assert (suspect.alone, suspect.structures.n_atoms.tolist()) == (True, [size])
         assert queue.take(1) is None
