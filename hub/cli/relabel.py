@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +13,8 @@ from hub.cli.progress import progress_bar
 from hub.cli.teacher_options import chosen_teacher, teacher_options
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from hub.teachers.relabelling import Relabelled
     from hub.teachers.verifying import Verification
     from hub.teachers.workers import Workers
@@ -80,7 +83,7 @@ def command(
             )
         _print_verification(verification, as_json=as_json)
         return
-    with progress_bar("structures") as progress:
+    with progress_bar("structures") as progress, _resumable():
         done = relabel(
             dataset,
             spec,
@@ -95,6 +98,16 @@ def command(
             report=_Failures(),
         )
     _print(done, labels, as_json=as_json)
+
+
+@contextmanager
+def _resumable() -> Iterator[None]:
+    """Say what Ctrl-C leaves."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        output.message("what is labelled so far is kept: go on with --resume")
+        raise
 
 
 class _Failures:

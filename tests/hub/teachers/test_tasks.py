@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.datasets.blocks import Labels
@@ -99,6 +99,7 @@ def test_workers_that_only_die_are_not_fed_for_ever():
         only_die()
 
 
+@settings(max_examples=25, deadline=None)  # each writes files, and waits for the disk
 @given(st.sets(st.integers(0, 40)), st.data())
 def test_segments_know_what_is_missing(tmp_path_factory, cuts, data):
     segments = LabelSegments(tmp_path_factory.mktemp("segments"))
