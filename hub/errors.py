@@ -19,6 +19,18 @@ class IncompatibleModelError(HubError):
     """A model and the data, device or package version do not fit together."""
 
 
+class TeacherError(HubError):
+    """A teacher cannot be used, or cannot label a structure."""
+
+
+class SynthesisError(HubError):
+    """Structures cannot be made as they were asked for."""
+
+
+class LabelsDisagreeError(HubError):
+    """Labels that are computed again differ from those that are kept."""
+
+
 class TrainingError(HubError):
     """Training cannot start, go on or be resumed."""
 

@@ -16,6 +16,7 @@ EXIT_CODES: tuple[tuple[type[registry_errors.RegistryError], int], ...] = (
     (registry_errors.NotFoundError, EXIT_NOT_FOUND),
     (registry_errors.IntegrityError, EXIT_INTEGRITY),
     (hub_errors.ModelError, EXIT_INTEGRITY),
+    (hub_errors.LabelsDisagreeError, EXIT_INTEGRITY),
     (registry_errors.OfflineError, EXIT_OFFLINE),
     (registry_errors.IncompatibleError, EXIT_INCOMPATIBLE),
     (hub_errors.IncompatibleModelError, EXIT_INCOMPATIBLE),

@@ -66,10 +66,11 @@ class Dataset:
         If a newer release wrote it.
     """
 
-    def __init__(self, directory: Path, name: str = "") -> None:
+    def __init__(self, directory: Path, name: str = "", digest: str = "") -> None:
         inner = directory / GROUP
         self.path = inner if inner.is_dir() else directory
         self.name = name or str(directory)
+        self.digest = digest
         self.group = open_group(self.path)
         self._kept: dict[str, npt.NDArray[Any]] = {}
         facts = read_attributes(dict(self.group.attrs), str(directory))
@@ -197,27 +198,28 @@ class Dataset:
         IntegrityError
             If a shard that is needed is missing, cut short or damaged.
         """
-        chosen = self._choose(labels, Choice(where, sample, seed), labelled_only=labelled_only)
-        return self._load(self.labels_name(labels), chosen)
+        chosen = self.choose(labels, Choice(where, sample, seed), labelled_only=labelled_only)
+        return self.take(self.labels_name(labels), chosen)
 
     def pieces(
         self, labels: str | None = None, choice: Choice | None = None
     ) -> Iterator[LoadedStructures]:
         """Give what `load` gives, some structures at a time, in flat memory; raises as it does."""
         name = self.labels_name(labels)
-        for part in self._cut(self._choose(name, choice or Choice())):
-            yield self._load(name, part)
+        for part in self._cut(self.choose(name, choice or Choice())):
+            yield self.take(name, part)
 
     def blocks(self) -> Iterator[Block]:
         """Give everything in the dataset, all label sets included, in flat memory."""
         for chosen in self._cut(np.arange(self.n_structures)):
-            structures = self._load("", chosen)
+            structures = self.take("", chosen)
             labels = {name: self._labels(name, chosen) for name in self.label_sets}
             yield Block(structures, labels, structures.structure_extras, structures.atom_extras)
 
-    def _choose(
+    def choose(
         self, labels: str | None, choice: Choice, *, labelled_only: bool = False
     ) -> IntArray:
+        """Return the indices of structures, ascending; the arguments are those of `load`."""
         recorded = recorded_choice(self.path.parent)
         within = select(self, recorded) if recorded else None
         name = self.labels_name(labels)
@@ -230,7 +232,8 @@ class Dataset:
         cuts = np.searchsorted(atoms, np.arange(_BLOCK_ATOMS, atoms[-1], _BLOCK_ATOMS))
         return [part for part in np.split(chosen, cuts) if len(part)]
 
-    def _load(self, labels: str, chosen: IntArray) -> LoadedStructures:
+    def take(self, labels: str, chosen: IntArray) -> LoadedStructures:
+        """Decode the structures at some indices, with the labels of that name; none if empty."""
         extras = {name: self.column(name)[chosen] for name in self.structure_extras}
         n_structures = len(chosen)
         empty = np.full(n_structures, "", np.str_)

@@ -46,6 +46,9 @@ class LabelSet:
         Such as ``PBE`` or ``GAP-17``.
     reference_energies
         Energy in eV of an isolated atom by chemical symbol, as contained in the energies.
+    subtracted_energies
+        Energy in eV by chemical symbol that was taken off the teacher's own for every atom; empty
+        if the energies are as the teacher gave them.
     date
         When they were computed, as YYYY-MM-DD.
     source
@@ -59,6 +62,7 @@ class LabelSet:
     versions: dict[str, str] = field(default_factory=dict)
     level_of_theory: str = ""
     reference_energies: dict[str, float] = field(default_factory=dict)
+    subtracted_energies: dict[str, float] = field(default_factory=dict)
     date: str = ""
     source: str = ""
     units: dict[str, str] = field(

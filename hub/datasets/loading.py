@@ -54,7 +54,8 @@ def open_dataset(
         labels = Dataset(head.version.path, str(place)).labels_name(None)
     wanted = (labels,) if labels else ()
     pulled = pull_dataset(str(place), labels=wanted, choice=choice, progress=progress)
-    return Dataset(pulled.version.path, str(pulled.version.reference))
+    version = pulled.version
+    return Dataset(version.path, str(version.reference), version.digest)
 
 
 def load_dataset(

@@ -102,7 +102,8 @@ class DatasetWriter:
         self._exits = ExitStack()
 
     def __enter__(self) -> Self:
-        self._exits.enter_context(locked(self._writing / "lock", _Refusal(self.directory)))
+        refusal = Refusal(f"the dataset in {self.directory}")
+        self._exits.enter_context(locked(self._writing / "lock", refusal))
         try:
             self._begin()
         except BaseException:
@@ -277,17 +278,23 @@ def is_whole(directory: Path) -> bool:
         return metadata.is_file() and ATTRIBUTE in json.loads(metadata.read_bytes())["attributes"]
 
 
-class _Refusal:
-    """Gives up on a lock that is not free at once."""
+class Refusal:
+    """Gives up on a lock that is not free at once.
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
+    Parameters
+    ----------
+    what
+        What is written under the lock, for the message.
+    """
+
+    def __init__(self, what: str) -> None:
+        self.what = what
         self.asked = False
 
     def __call__(self) -> None:
         if self.asked:
             raise ExistsError(
-                f"another process is writing the dataset in {self.directory}",
+                f"another process is writing {self.what}",
                 "Wait until it has finished, or stop it.",
             )
         self.asked = True

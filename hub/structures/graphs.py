@@ -10,8 +10,8 @@ import torch
 from nequip.data import AtomicDataDict
 from vesin import NeighborList
 
-from hub.errors import DataError, IncompatibleModelError
-from hub.structures.checks.geometry import LARGEST_SPAN
+from hub.errors import IncompatibleModelError
+from hub.structures.checks.geometry import require_geometry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -68,7 +68,7 @@ def build_graph(
     DataError
         If its coordinates are no numbers or absurd, or it repeats along a vector without length.
     """
-    _require_geometry(atoms)
+    require_geometry(atoms)
     symbols = atoms.get_chemical_symbols()
     unknown = sorted(set(symbols) - set(type_names))
     if unknown:
@@ -92,22 +92,6 @@ def build_graph(
         energy=torch.tensor(energy, dtype=torch.float64),
         forces=torch.tensor(forces, dtype=torch.float64),
     )
-
-
-def _require_geometry(atoms: Atoms) -> None:
-    positions, periods = atoms.positions, atoms.cell.array[atoms.pbc]
-    problem = ""
-    if not np.isfinite(positions).all():
-        problem = "has coordinates that are not finite"
-    elif not atoms.pbc.all() and len(atoms) and np.ptp(positions, axis=0).max() > LARGEST_SPAN:
-        problem = f"has atoms more than {LARGEST_SPAN:.0e} Å apart"
-    elif atoms.pbc.any() and np.linalg.matrix_rank(periods) < len(periods):
-        problem = "is periodic along cell vectors that are zero or parallel"
-    if problem:
-        raise DataError(
-            f"{atoms.get_chemical_formula()} {problem}",
-            "Look at where it comes from: a simulation that blew up, a file without its cell?",
-        )
 
 
 def build_graphs(

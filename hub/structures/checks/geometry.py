@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hub.errors import DataError
 from hub.structures.checks.findings import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from ase import Atoms
 
     from hub.structures.arrays import BoolArray, FloatArray
     from hub.structures.structure_set import StructureSet
@@ -91,6 +94,29 @@ def check_cells(structures: StructureSet) -> tuple[list[Finding], BoolArray]:
         if len(indices := np.flatnonzero(mask))
     ]
     return findings, finite & ~scattered & ~flat & ~tiny
+
+
+def require_geometry(atoms: Atoms) -> None:
+    """Refuse a structure that no neighbour list can be made of.
+
+    Raises
+    ------
+    DataError
+        If its coordinates are no numbers or absurd, or it repeats along a vector without length.
+    """
+    positions, periods = atoms.positions, atoms.cell.array[atoms.pbc]
+    problem = ""
+    if not (np.isfinite(positions).all() and np.isfinite(atoms.cell.array).all()):
+        problem = "has coordinates or cell vectors that are not finite"
+    elif not atoms.pbc.all() and len(atoms) and np.ptp(positions, axis=0).max() > LARGEST_SPAN:
+        problem = f"has atoms more than {LARGEST_SPAN:.0e} Å apart"
+    elif atoms.pbc.any() and np.linalg.matrix_rank(periods) < len(periods):
+        problem = "is periodic along cell vectors that are zero or parallel"
+    if problem:
+        raise DataError(
+            f"{atoms.get_chemical_formula()} {problem}",
+            "Look at where it comes from: a simulation that blew up, a file without its cell?",
+        )
 
 
 def _spans(structures: StructureSet) -> FloatArray:

