@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from nequip.data import AtomicDataDict
 
+from hub.alchemy.transmutation import transmute_structures
 from hub.errors import ModelError
 from hub.models.architecture import build_model
 from hub.models.checkpoint import ENERGY_SCALE_SHIFT, network, set_weights, weights_of
@@ -22,8 +23,6 @@ from hub.models.probe import TOLERANCES, probe_structures
 from hub.models.tensor_product import accelerate
 from hub.structures.graphs import build_graph, collate
 from hub.structures.structure_set import StructureSet
-
-from hub.alchemy.transmutation import transmute_structures
 
 if TYPE_CHECKING:
     from hub.alchemy.transmutation import Transmutation

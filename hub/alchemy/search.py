@@ -166,7 +166,8 @@ def _pairings(old: tuple[str, ...], new: tuple[str, ...], request: Request) -> l
         raise AlchemyError(
             f"the model has types for {', '.join(old)}, and the data hold {', '.join(new)}: there "
             f"are {len(ways) or 'no'} ways to give each element a type of its own",
-            "Say which becomes which, such as --map " + ",".join(f"{old[0]}={each}" for each in new),
+            "Say which becomes which, such as --map "
+            + ",".join(f"{old[0]}={each}" for each in new),
         )
     return [tuple(zip(way, new, strict=True)) for way in ways]
 

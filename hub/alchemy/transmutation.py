@@ -93,9 +93,7 @@ class Transmutation:
     def inverse(self) -> Self:
         """Return what undoes it."""
         pairs = tuple((new, old) for old, new in self.pairs)
-        return replace(
-            self, pairs=pairs, scale=1 / self.scale, energy_scale=1 / self.energy_scale
-        )
+        return replace(self, pairs=pairs, scale=1 / self.scale, energy_scale=1 / self.energy_scale)
 
     def __str__(self) -> str:
         pairs = ", ".join(f"{old} as {new}" for old, new in self.pairs)
@@ -218,8 +216,7 @@ def pair_elements(old: Sequence[str], new: Sequence[str], text: str = "") -> Pai
     made = {symbol for _, symbol in pairs}
     if new and made != set(new):
         raise AlchemyError(
-            f"--map {text} makes {', '.join(sorted(made))}, and "
-            f"{', '.join(sorted(new))} is wanted"
+            f"--map {text} makes {', '.join(sorted(made))}, and {', '.join(sorted(new))} is wanted"
         )
     return pairs
 

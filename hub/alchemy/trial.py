@@ -93,9 +93,7 @@ def try_scale(
     The trial, or None if no positive energy scale fits.
     """
     shrink = Transmutation(pairs, scale).inverse()
-    graphs = build_graphs(
-        transmute_structures(structures, shrink), config.type_names, config.r_max
-    )
+    graphs = build_graphs(transmute_structures(structures, shrink), config.type_names, config.r_max)
     device = next(model.parameters()).device
     energies, forces = predict(model, [graph.to(device) for graph in graphs])
     problem = _Problem(
@@ -119,9 +117,7 @@ def try_scale(
 class _Problem:
     """Labels = predictions x energy scale + shifts, in units of the labels' own spread."""
 
-    def __init__(
-        self, structures: StructureSet, energies: FloatArray, forces: FloatArray
-    ) -> None:
+    def __init__(self, structures: StructureSet, energies: FloatArray, forces: FloatArray) -> None:
         fractions = structures.composition / structures.n_atoms[:, None]
         labels = structures.energies / structures.n_atoms
         known = np.isfinite(labels) & np.isfinite(energies)
