@@ -18,6 +18,7 @@ from registry.errors import NotFoundError
 from registry.files import scratch_directory, storage_errors
 from registry.local import LOCAL
 from registry.manifest import Parent
+from registry.publishing import publish as publish_version
 from registry.references import check_name, check_version
 
 if TYPE_CHECKING:
@@ -84,7 +85,8 @@ def publish(
                 shutil.copyfile(directory / file, content / file)
             text = join_front_matter(front_matter, body)
             (content / CARD_NAME).write_text(text, encoding="utf-8")
-        return names.publish(
+        return publish_version(
+            names,
             content,
             name,
             version,

@@ -1,4 +1,4 @@
-"""The built-in registry: published files, fetched by their cards and imported once."""
+"""The built-in registry: what comes with the package, and published files with their cards."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from registry.errors import (
 from registry.files import is_intact, scratch_directory, storage_errors, write_atomically
 from registry.local import BUILTIN, BUILTIN_ORIGIN
 from registry.registry import describe_directory, put_content
+from registry.shipped import ShippedRegistry
 from registry.stores import open_store
 from registry.transfer import fetch
 from registry.versions import Version
@@ -39,18 +40,20 @@ logger = logging.getLogger(__name__)
 
 
 class Builtin:
-    """Versions that are made on this machine from published files.
+    """Versions that come with the package, and others made here from published files.
 
     Parameters
     ----------
     cards
-        What there is, by name.
+        What the published files are made, by name.
     importers
         What turns a source file into a version, by the name that cards use.
     mirror
         A place that may hold the source files by repository name and path; asked first.
     offline
         Refuse to use the network.
+    shipped
+        The versions that come with the package.
     """
 
     def __init__(
@@ -60,11 +63,17 @@ class Builtin:
         mirror: str = "",
         *,
         offline: bool = False,
+        shipped: ShippedRegistry | None = None,
     ) -> None:
         self.cards = cards
         self.importers = importers
         self.mirror = mirror
         self.offline = offline
+        self.shipped = shipped or ShippedRegistry()
+
+    def names(self) -> set[str]:
+        """Return all built-in names."""
+        return {*self.cards, *self.shipped.index().entries}
 
     def install(self, card: Card, local: LocalStore, progress: Progress | None = None) -> Version:
         """Bring the version that a card describes into the local store, if it is not there.

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from registry.blobs import DamagedBlobError
 from registry.cards import FILE_NAME, Card
-from registry.errors import ExistsError, IntegrityError, NotFoundError
+from registry.errors import ExistsError, IntegrityError
 from registry.files import is_intact, storage_errors
-from registry.local import BUILTIN, BUILTIN_ORIGIN, LOCAL, LocalStore, Origin
-from registry.references import Reference, check_name, check_version, covers
-from registry.registry import Registry, damaged_files, describe_directory
+from registry.local import BUILTIN, BUILTIN_ORIGIN, LOCAL, Origin
+from registry.references import covers
+from registry.registry import damaged_files
 from registry.search import Search
-from registry.stores import open_store
-from registry.stores.base import blob_path
-from registry.transfer import fetch
 from registry.versions import LocalVersion, Version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from registry.builtin import Builtin
     from registry.index import Index
-    from registry.manifest import FileEntry, Parent
+    from registry.local import LocalStore
+    from registry.manifest import FileEntry
+    from registry.references import Reference
+    from registry.registry import Registry
     from registry.transfer import Progress
 
 
@@ -38,7 +37,8 @@ class Catalogue:
     registries
         Asked in this order.
     builtin
-        The built-in cards, asked last.
+        What comes with the package is on this machine, and answers at once; the cards of published
+        files are looked at last.
     """
 
     def __init__(self, local: LocalStore, registries: Sequence[Registry], builtin: Builtin) -> None:
@@ -126,73 +126,6 @@ class Catalogue:
             # What was damaged has been dropped, so that this time it is fetched.
             return self._check_out(found, reference.alias, to, only, progress)
 
-    def publish(
-        self,
-        directory: Path,
-        name: str,
-        version: str,
-        *,
-        kind: str,
-        metadata: dict[str, Any],
-        parents: Sequence[Parent] = (),
-        licence: str = "",
-        to: str = LOCAL,
-    ) -> LocalVersion:
-        """Make the files of a directory a version, for good, and pull it back.
-
-        Parameters
-        ----------
-        directory
-            All files in it become part of the version.
-        name, version
-            What it is called.
-        kind
-            ``model`` or ``dataset``.
-        metadata
-            Anything that is JSON; ``description`` is shown in lists.
-        parents
-            The versions that it was made from.
-        licence
-            Under which others may use it.
-        to
-            The name of a registry, or a directory; this machine's own registry by default.
-
-        Raises
-        ------
-        ExistsError
-            If the version is there already, or a built-in card has the name.
-        InvalidReferenceError
-            If name or version are not written as they must be.
-        StorageError
-            If the registry cannot be written.
-        """
-        registry = self.check_free(name, version, to)
-        manifest = describe_directory(
-            directory,
-            name,
-            version,
-            kind=kind,
-            metadata=metadata,
-            parents=parents,
-            licence=licence,
-        )
-        digest = registry.publish(directory, manifest)
-        published = Version(registry.manifest_bytes(digest), registry.name)
-        if registry is not self.local.own:
-            self._fetch(published, published.manifest.files, registry)
-            self.local.record(Origin.of(registry), published.data)
-        return LocalVersion(published.data, published.origin, self.local.check_out(published))
-
-    def check_free(self, name: str, version: str, to: str = LOCAL) -> Registry:
-        """Return the registry that a version can be published to; raises as `publish` does."""
-        check_name(name)
-        check_version(version)
-        if name in self.builtin.cards:
-            raise ExistsError(f"{name} is a built-in name", "Publish under another name.")
-        registry = self._target(to)
-        registry.refuse_existing(name, version)
-        return registry
-
     def readme(self, found: Version | Card) -> str:
         """Return the card of what `resolve` found; empty if it has none."""
         if isinstance(found, Card):
@@ -200,7 +133,7 @@ class Catalogue:
         entry = next((e for e in found.manifest.files if e.path == FILE_NAME), None)
         if entry is None:
             return ""
-        self._fetch(found, [entry], self._registry(found.origin))
+        self._fetch(found, [entry], self._source(found))
         blob = self.local.blobs.path(entry.sha256)
         if not is_intact(blob, entry):
             raise IntegrityError(f"the card of {found.reference} is damaged", "Run `hub verify`.")
@@ -215,42 +148,49 @@ class Catalogue:
 
     def _find_kept(self, search: Search, card: Card | None, *, update: bool) -> Version | None:
         """Return what a reference means, if it is on this machine and the manifest is whole."""
-        for origin, index in self._kept(search.reference, update=update):
+        for origin, index, holder in self._kept(search.reference, update=update):
             digest = search.look_in(origin, index)
             if digest:
                 try:
-                    return Version(self.local.own.manifest_bytes(digest), origin)
+                    return Version(holder.manifest_bytes(digest), origin)
                 except IntegrityError:
                     if origin == LOCAL:
                         raise
                     # What came from elsewhere can be had again there.
         return self.builtin.installed(card, self.local) if card and not update else None
 
-    def _kept(self, reference: Reference, *, update: bool) -> Iterator[tuple[str, Index]]:
-        """Give the indexes on this machine that may answer, in order."""
+    def _kept(self, reference: Reference, *, update: bool) -> Iterator[tuple[str, Index, Registry]]:
+        """Give the indexes on this machine that may answer, in order, and where manifests are."""
+        own, shipped = self.local.own, self.builtin.shipped
         if reference.registry in ("", LOCAL):
-            yield LOCAL, self.local.own_index()
+            yield LOCAL, self.local.own_index(), own
         if update:
             return
         configured = [Origin.of(registry).key for registry in self.registries]
         names = {registry.name for registry in self.registries}
         # A registry that was removed still answers from the cache, but one that was pointed
         # elsewhere does not answer with what its old place held.
-        removed = [
-            key
-            for key in sorted(self.local.origin_keys(), key=lambda key: key == BUILTIN_ORIGIN.key)
-            if Origin.name_of(key) not in names
-        ]
+        others = {*names, BUILTIN}
+        removed = [key for key in self.local.origin_keys() if Origin.name_of(key) not in others]
         for key in configured + removed:
             if reference.registry in ("", Origin.name_of(key)):
-                yield Origin.name_of(key), self.local.cached_index(key)
+                yield Origin.name_of(key), self.local.cached_index(key), own
+        if reference.registry in ("", BUILTIN):
+            yield BUILTIN, shipped.index(), shipped
+            # What came with an older release may still be in the cache.
+            yield BUILTIN, self.local.cached_index(BUILTIN_ORIGIN.key), own
 
     def _asked(self, reference: Reference) -> list[Registry]:
         """Return the registries that may have what a reference means, in order."""
-        return [each for each in self.registries if reference.registry in ("", each.name)]
+        registries = (*self.registries, self.builtin.shipped)
+        return [each for each in registries if reference.registry in ("", each.name)]
 
-    def _registry(self, name: str) -> Registry | None:
-        return next((each for each in self.registries if each.name == name), None)
+    def _source(self, version: Version) -> Registry | None:
+        """Return the registry that the files of a version can be had from, if there is one."""
+        if version.origin == BUILTIN:
+            is_imported = version.manifest.name in self.builtin.cards
+            return None if is_imported else self.builtin.shipped
+        return next((each for each in self.registries if each.name == version.origin), None)
 
     def _complete(
         self,
@@ -263,14 +203,15 @@ class Catalogue:
         card = self._card(version.reference) if version.origin == BUILTIN else None
         if card and not self.local.holds(version):
             return self.builtin.install(card, self.local, progress)
-        registry = self._registry(version.origin)
+        registry = self._source(version)
         self._fetch(version, _wanted(version, only), registry, progress)
         if registry:
             if self.local.holds(version):
                 self.local.mark_whole(version.digest)
             else:
                 self.local.mark_partial(version.digest)
-            self.local.record(Origin.of(registry), version.data, alias)
+            origin = Origin.of(registry)
+            self.local.record(origin, version.data, alias, replace=origin == BUILTIN_ORIGIN)
         return version
 
     def _fetch(
@@ -289,8 +230,7 @@ class Catalogue:
                 "Add the registry that it came from (`hub registry add`), or publish it again.",
             )
         if registry:
-            files = [(blob_path(entry.sha256), entry) for entry in missing]
-            fetch(registry.store, files, self.local.blobs, progress)
+            registry.fetch(missing, self.local.blobs, progress)
 
     def _check_out(
         self,
@@ -317,21 +257,6 @@ class Catalogue:
                 "Name a directory that is new or empty.",
             )
         return to
-
-    def _target(self, to: str) -> Registry:
-        """Return the registry to publish to."""
-        known = {registry.name: registry for registry in (*self.registries, self.local.own)}
-        if to in known:
-            return known[to]
-        if not re.search(r"[/\\~]|^\.", to):
-            raise NotFoundError(
-                f"there is no registry '{to}'; there are {', '.join(known)}",
-                "Add it (`hub registry add`), or give a directory as ./directory.",
-            )
-        store = open_store(to)
-        same = next((each for each in known.values() if each.location == store.location), None)
-        name = re.sub(r"[^a-z0-9]+", "-", Path(store.location).name.lower()).strip("-")
-        return same or Registry(name or "directory", store)
 
 
 def _wanted(version: Version, only: Callable[[str], bool] | None) -> tuple[FileEntry, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from registry.local import BUILTIN, Origin
+from registry.local import BUILTIN, BUILTIN_ORIGIN, Origin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +39,9 @@ def listings(catalogue: Catalogue, *, remote: bool = False) -> list[Listing]:
     rows: dict[tuple[str, str], Listing] = {}
     for origin, index in catalogue.local.indexes():
         rows |= {(row.name, origin): row for row in _of_index(origin, index, kept=index)}
+    kept = catalogue.local.cached_index(BUILTIN_ORIGIN.key)
+    for row in _of_index(BUILTIN, catalogue.builtin.shipped.index(), kept):
+        rows[row.name, BUILTIN] = row
     for card in catalogue.builtin.cards.values():
         row = rows.get((card.name, BUILTIN))
         if row is None or row.version != card.version:

@@ -48,8 +48,8 @@ class Origin:
 
     @classmethod
     def of(cls, registry: Registry) -> Origin:
-        """Return a registry as an origin."""
-        return cls(registry.name, registry.location)
+        """Return a registry as an origin. The built-in one is the same wherever it is installed."""
+        return BUILTIN_ORIGIN if registry.name == BUILTIN else cls(registry.name, registry.location)
 
     @staticmethod
     def name_of(key: str) -> str:

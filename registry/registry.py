@@ -12,13 +12,15 @@ from registry.manifest import FileEntry, Manifest, Parent
 from registry.references import LATEST
 from registry.stores.base import INDEX, MARKER, blob_path, manifest_path
 from registry.stores.directory import DirectoryStore
-from registry.transfer import read
+from registry.transfer import fetch, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+    from registry.blobs import Blobs
     from registry.stores.base import Store, WritableStore
+    from registry.transfer import Progress
 
 FORMAT = 1
 INDEX_LOCK = "index"
@@ -110,6 +112,19 @@ class Registry:
             )
         return data
 
+    def fetch(
+        self, entries: Sequence[FileEntry], blobs: Blobs, progress: Progress | None = None
+    ) -> None:
+        """Bring the content of files into the blobs, whatever of it is not there yet.
+
+        Raises
+        ------
+        NotFoundError, OfflineError, IntegrityError, StorageError
+            As `registry.transfer.fetch` does.
+        """
+        files = [(blob_path(entry.sha256), entry) for entry in entries]
+        fetch(self.store, files, blobs, progress)
+
     def publish(self, directory: Path, manifest: Manifest) -> str:
         """Add a version, and return its digest.
 
@@ -122,8 +137,8 @@ class Registry:
         StorageError
             If the registry cannot be written.
         """
-        store = self._writable()
-        self._begin(store)
+        store = self.writable()
+        self.begin()
         self.refuse_existing(manifest.name, manifest.version)
         digest = put_content(store, directory, manifest)
         with store.locked(INDEX_LOCK):
@@ -135,8 +150,24 @@ class Registry:
         store.sweep()
         return digest
 
-    def _begin(self, store: WritableStore) -> None:
-        """Make the store a registry if it is none yet."""
+    def writable(self) -> WritableStore:
+        """Return the store to publish to.
+
+        Raises
+        ------
+        StorageError
+            If the registry can only be read.
+        """
+        if not isinstance(self.store, DirectoryStore):
+            raise StorageError(
+                f"{self.location} can be read only",
+                "Publish to the directory that it is served from.",
+            )
+        return self.store
+
+    def begin(self) -> None:
+        """Make the store a registry, which holds nothing, if it is none yet."""
+        store = self.writable()
         with store.locked(INDEX_LOCK):
             try:
                 read(store, MARKER)
@@ -164,14 +195,6 @@ class Registry:
         except NotFoundError:
             return Index()
         return self.index()
-
-    def _writable(self) -> WritableStore:
-        if not isinstance(self.store, DirectoryStore):
-            raise StorageError(
-                f"{self.location} can be read only",
-                "Publish to the directory that it is served from.",
-            )
-        return self.store
 
 
 def put_content(store: WritableStore, directory: Path, manifest: Manifest) -> str:

@@ -27,12 +27,15 @@ class Description:
         BibTeX.
     labels
         What is known about the label set that comes.
+    made
+        How the structures were made, as JSON for the manifest; empty if that is not known.
     """
 
     text: str = ""
     licence: str = ""
     citation: str = ""
     labels: LabelSet = field(default_factory=LabelSet)
+    made: dict[str, Any] = field(default_factory=dict)
 
 
 def describe(facts: dict[str, Any]) -> str:

@@ -16,6 +16,7 @@ from hub.structures.files import expand_patterns, iterate_file
 from hub.structures.reading import read_structures
 from registry.local import LOCAL
 from registry.manifest import Parent
+from registry.publishing import check_free
 
 if TYPE_CHECKING:
     import os
@@ -147,7 +148,7 @@ def import_dataset(
     StorageError
         If the disk is full or cannot be written; `resume` goes on from there.
     """
-    catalogue().check_free(name, version, to)
+    check_free(catalogue(), name, version, to)
     description = description or Description()
     base = open_version(onto) if onto else None
     extension = Extension(Dataset(base.path, onto), labels) if base else None

@@ -16,6 +16,7 @@ from hub.library import catalogue
 from registry.cards import FILE_NAME as CARD_NAME
 from registry.files import storage_errors, write_atomically
 from registry.local import LOCAL
+from registry.publishing import check_free, publish
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -98,7 +99,7 @@ def make_dataset(
         If the disk is full or cannot be written; `resume` goes on from there.
     """
     names = catalogue()
-    names.check_free(name, version, to)
+    check_free(names, name, version, to)
     place = names.local.files.parts / f"{work}-{name}-{version}"
     if not _is_made(place, content.begun, resume=resume):
         writer = DatasetWriter(
@@ -119,12 +120,13 @@ def make_dataset(
     about = description or Description()
     about = replace(about, text=about.text or describe(facts))
     write_card(place / _CONTENT / CARD_NAME, name, version, about, facts)
-    published = names.publish(
+    published = publish(
+        names,
         place / _CONTENT,
         name,
         version,
         kind="dataset",
-        metadata={"description": about.text, "dataset": facts},
+        metadata={"description": about.text, "dataset": facts, **about.made},
         parents=content.parents,
         licence=about.licence,
         to=to,

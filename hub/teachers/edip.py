@@ -17,6 +17,7 @@ from vesin import NeighborList
 
 from hub.errors import TeacherError
 from hub.structures.checks.geometry import require_geometry
+from hub.structures.neighbours import two_of_each_centre
 from hub.teachers.edip_coordination import FARTHEST, Neighbours, coordination
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ def _energy(neighbours: Neighbours, coordinations: torch.Tensor) -> torch.Tensor
     bond_orders = torch.exp(-_BETA * coordinations**2).index_select(0, centres)
     pairs = _EPSILON * (_B / distances**4 - bond_orders) * torch.exp(_SIGMA / inside)
 
-    first, second = _two_of_each_centre(centres, neighbours.n_atoms)
+    first, second = map(torch.from_numpy, two_of_each_centre(centres.numpy()))
     apexes = centres[first]
     radial = torch.exp(_GAMMA / inside)
     radial = radial.index_select(0, first) * radial.index_select(0, second)
@@ -160,14 +161,3 @@ def _energy(neighbours: Neighbours, coordinations: torch.Tensor) -> torch.Tensor
     triplets = strengths.index_select(0, apexes) * radial * angular
     energy: torch.Tensor = pairs.sum() + triplets.sum()
     return energy
-
-
-def _two_of_each_centre(centres: torch.Tensor, n_atoms: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the places in the sorted (E,) `centres` of every two neighbours of an atom, once."""
-    counts = torch.bincount(centres, minlength=n_atoms)
-    ends = torch.cumsum(counts, 0)[centres]
-    later = ends - torch.arange(len(centres)) - 1  # neighbours of the same atom that follow
-    first = torch.repeat_interleave(later)
-    starts = torch.cumsum(later, 0) - later
-    second = first + 1 + torch.arange(len(first)) - starts[first]
-    return first, second

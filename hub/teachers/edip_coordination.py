@@ -102,7 +102,10 @@ def _per_atom(values: torch.Tensor, centres: torch.Tensor, n_atoms: int) -> torc
 
 def _adjugate(tensors: torch.Tensor) -> torch.Tensor:
     """Return the adjugates of (..., 3, 3) symmetric tensors, which may be singular."""
-    return torch.linalg.cross(tensors[..., [1, 2, 0], :], tensors[..., [2, 0, 1], :])
+    adjugates: torch.Tensor = torch.linalg.cross(
+        tensors[..., [1, 2, 0], :], tensors[..., [2, 0, 1], :]
+    )
+    return adjugates
 
 
 def _contract(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:

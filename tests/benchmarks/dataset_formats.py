@@ -221,6 +221,7 @@ def publish_five(folder: Path) -> dict[str, float]:
     from hub.datasets.summary import summarise
     from hub.library import catalogue
     from hub.library import pull as pull_version
+    from registry.publishing import publish
 
     source, target = Dataset(pull_version("float32")), folder / "five"
     rng = np.random.default_rng(0)
@@ -236,7 +237,7 @@ def publish_five(folder: Path) -> dict[str, float]:
         writer.finish()
     metadata = {"dataset": summarise(Dataset(target))}
     registry = str(folder / "registry")
-    catalogue().publish(target, "five", "1.0.0", kind="dataset", metadata=metadata, to=registry)
+    publish(catalogue(), target, "five", "1.0.0", kind="dataset", metadata=metadata, to=registry)
     return {}
 
 

@@ -13,6 +13,7 @@ import pytest
 from registry.builtin import Builtin
 from registry.catalogue import Catalogue
 from registry.local import LocalStore
+from registry.publishing import publish
 from registry.registry import Registry
 from registry.stores.directory import DirectoryStore
 from tests.registry.server import Server, flip
@@ -69,7 +70,8 @@ def lab(tmp_path):
     lab = Registry("lab", DirectoryStore(tmp_path / "lab"))
     author = Catalogue(LocalStore(tmp_path / "author"), [lab], Builtin({}, {}))
     for version in ("1.0.0", "1.1.0"):
-        author.publish(
+        publish(
+            author,
             content,
             "mine",
             version,

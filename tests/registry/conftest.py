@@ -13,6 +13,7 @@ from registry.cards import Card, builtin_cards
 from registry.catalogue import Catalogue
 from registry.local import LocalStore
 from registry.registry import Registry
+from registry.shipped import ShippedRegistry
 from registry.stores.directory import DirectoryStore
 from tests.registry.server import Server
 
@@ -89,15 +90,25 @@ def import_toy(card: Card, sources: Sequence[Path], directory: Path) -> dict[str
 
 
 @pytest.fixture
-def make_catalogue(local: LocalStore) -> Callable[..., Catalogue]:
+def make_catalogue(local: LocalStore, tmp_path: Path) -> Callable[..., Catalogue]:
+    nothing = Registry("builtin", DirectoryStore(tmp_path / "package"))
+    nothing.begin()
+
     def make(
         *registries: Registry,
         cards: dict[str, Card] | None = None,
         mirror: str = "",
         offline: bool = False,
         store: LocalStore | None = None,
+        shipped: Path | None = None,
     ) -> Catalogue:
-        builtin = Builtin(cards or {}, {"toy": import_toy}, mirror, offline=offline)
+        builtin = Builtin(
+            cards or {},
+            {"toy": import_toy},
+            mirror,
+            offline=offline,
+            shipped=ShippedRegistry(shipped or tmp_path / "package"),
+        )
         return Catalogue(store or local, registries, builtin)
 
     return make

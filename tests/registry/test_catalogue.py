@@ -23,6 +23,8 @@ from registry.errors import (
 from registry.listing import listings
 from registry.local import LocalStore
 from registry.manifest import Parent
+from registry.publishing import _target
+from registry.publishing import publish as publish_version
 from registry.references import Reference
 from registry.registry import Registry
 from registry.stores.directory import DirectoryStore
@@ -37,7 +39,7 @@ def ref(text):
 
 def publish(catalogue, content, version="1.0.0", name="mine", **options):
     settings = {"kind": "model", "metadata": {"description": "My model"}, "licence": "MIT"}
-    return catalogue.publish(content, name, version, **{**settings, **options})
+    return publish_version(catalogue, content, name, version, **{**settings, **options})
 
 
 def files_of(directory):
@@ -106,7 +108,7 @@ def test_what_cannot_be_published(make_catalogue, content, toy_card, remote, tmp
 def test_publish_to_a_path(make_catalogue, content, tmp_path):
     version = publish(make_catalogue(), content, to=str(tmp_path / "new" / "Our Lab"))
     assert str(version.reference) == "our-lab/mine@1.0.0"
-    other = Registry("theirs", make_catalogue()._target(str(tmp_path / "new" / "Our Lab")).store)
+    other = Registry("theirs", _target(make_catalogue(), str(tmp_path / "new" / "Our Lab")).store)
     catalogue = make_catalogue(other, store=LocalStore(tmp_path / "other"))
     assert catalogue.pull(ref("mine")).digest == version.digest
 
@@ -169,7 +171,7 @@ def test_offline_says_what_is_here(make_catalogue, published, remote):
 
 
 def test_the_first_registry_that_has_a_name_wins(make_catalogue, content, tmp_path, lab):
-    other = Registry("other", make_catalogue()._target(str(tmp_path / "other")).store)
+    other = Registry("other", _target(make_catalogue(), str(tmp_path / "other")).store)
     author = make_catalogue(lab, other, store=LocalStore(tmp_path / "author"))
     publish(author, content, to="other", metadata={"description": "Other's"})
     publish(author, content, "0.9.0", to="lab")
@@ -182,7 +184,7 @@ def test_the_first_registry_that_has_a_name_wins(make_catalogue, content, tmp_pa
 
 
 def test_equal_versions_of_two_registries_are_kept_apart(make_catalogue, content, tmp_path, lab):
-    other = Registry("other", make_catalogue()._target(str(tmp_path / "other")).store)
+    other = Registry("other", _target(make_catalogue(), str(tmp_path / "other")).store)
     author = make_catalogue(lab, other, store=LocalStore(tmp_path / "author"))
     publish(author, content, to="lab")
     (content / "weights.bin").write_bytes(b"different")
@@ -197,7 +199,7 @@ def test_a_registry_that_moved_does_not_answer_from_its_old_place(
     make_catalogue, published, lab, tmp_path, content
 ):
     make_catalogue(lab).pull(ref("lab/mine@1.0.0"))
-    elsewhere = Registry("lab", make_catalogue()._target(str(tmp_path / "elsewhere")).store)
+    elsewhere = Registry("lab", _target(make_catalogue(), str(tmp_path / "elsewhere")).store)
     author = make_catalogue(elsewhere, store=LocalStore(tmp_path / "author2"))
     (content / "weights.bin").write_bytes(b"different")
     there = publish(author, content, to="lab")
@@ -243,7 +245,7 @@ def test_an_unreachable_registry_is_not_an_absent_name(
 
 
 def test_no_registry_at_a_location(make_catalogue, tmp_path):
-    empty = Registry("empty", make_catalogue()._target(str(tmp_path / "unmounted")).store)
+    empty = Registry("empty", _target(make_catalogue(), str(tmp_path / "unmounted")).store)
     with pytest.raises(OfflineError, match="there is no registry at"):
         make_catalogue(empty).pull(ref("mine"))
     assert not (tmp_path / "unmounted").exists()
@@ -435,17 +437,19 @@ def ordinary_user():
 
 @pytest.fixture
 def readable(published, lab, foreign):
-    """`lab` where any user may read it."""
+    """`lab`, and a package that nothing comes with, where any user may read them."""
+    Registry("builtin", DirectoryStore(foreign / "package")).begin()
     shutil.copytree(lab.store.root, foreign / "lab")
     return Registry("lab", DirectoryStore(foreign / "lab"))
 
 
 def test_a_read_only_cache_serves_what_it_has(make_catalogue, readable, foreign):
     local = LocalStore(foreign / "cache")
-    version = make_catalogue(readable, store=local).pull(ref("mine"))
+    package = foreign / "package"
+    version = make_catalogue(readable, store=local, shipped=package).pull(ref("mine"))
     for path in [local.root, *local.root.rglob("*")]:
         path.chmod(0o555 if path.is_dir() else 0o444)
-    catalogue = make_catalogue(readable, store=local)
+    catalogue = make_catalogue(readable, store=local, shipped=package)
     with ordinary_user():
         assert catalogue.pull(ref("mine")) == version
         assert catalogue.pull(ref("mine@1.1.0")) == version
@@ -456,5 +460,8 @@ def test_a_read_only_cache_serves_what_it_has(make_catalogue, readable, foreign)
 
 
 def test_a_cache_that_cannot_be_made(make_catalogue, readable, foreign):
+    catalogue = make_catalogue(
+        readable, store=LocalStore(foreign / "cache"), shipped=foreign / "package"
+    )
     with ordinary_user(), pytest.raises(StorageError, match="permission denied"):
-        make_catalogue(readable, store=LocalStore(foreign / "cache")).pull(ref("mine"))
+        catalogue.pull(ref("mine"))

@@ -29,6 +29,7 @@ from registry.builtin import Builtin
 from registry.cards import builtin_cards
 from registry.catalogue import Catalogue
 from registry.local import LocalStore
+from registry.publishing import publish
 from registry.references import Reference
 from registry.registry import Registry
 from registry.stores import open_store
@@ -44,8 +45,9 @@ builtin = Builtin(cards, {"toy": import_toy}, str(root / "mirror"), offline=True
 catalogue = Catalogue(LocalStore(root / sys.argv[4]), [lab], builtin)
 """
 PUBLISH = """
-catalogue.publish(
-    root / "content", "mine", sys.argv[5], kind="model", metadata={}, licence="MIT", to="lab"
+content = root / "content"
+publish(
+    catalogue, content, "mine", sys.argv[5], kind="model", metadata={}, licence="MIT", to="lab"
 )
 """
 PULL = "catalogue.pull(Reference.parse(sys.argv[5]))"

@@ -7,6 +7,7 @@ import pytest
 from registry.errors import NotFoundError
 from registry.files import STALE_AFTER
 from registry.local import LocalStore
+from registry.publishing import publish
 from registry.references import Reference
 from registry.upkeep import MANIFEST, prune, usage, verify
 from tests.registry.conftest import SOURCE, WEIGHTS
@@ -20,10 +21,10 @@ def catalogue(make_catalogue, lab, content, tmp_path, toy_card):
     mirrored.parent.mkdir(parents=True)
     mirrored.write_bytes(SOURCE)
     author = make_catalogue(lab, store=LocalStore(tmp_path / "author"))
-    author.publish(content, "theirs", "1.0.0", kind="model", metadata={}, to="lab")
+    publish(author, content, "theirs", "1.0.0", kind="model", metadata={}, to="lab")
     here = make_catalogue(lab, cards=cards, mirror=str(tmp_path / "mirror"))
     (content / "weights.bin").write_bytes(b"my own weights")
-    here.publish(content, "own", "1.0.0", kind="model", metadata={})
+    publish(here, content, "own", "1.0.0", kind="model", metadata={})
     here.pull(Reference("theirs"))
     here.pull(Reference("toy"))
     return here

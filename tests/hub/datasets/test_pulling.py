@@ -12,6 +12,7 @@ from hub.datasets.selection import Choice
 from hub.errors import DataError
 from hub.library import catalogue
 from registry.errors import IntegrityError
+from registry.publishing import publish
 from registry.references import Reference
 from registry.upkeep import verify
 from tests.registry.server import Server
@@ -21,7 +22,8 @@ from tests.registry.server import Server
 def lab(tmp_path, directory, monkeypatch):
     """A registry behind a loopback server that has the dataset ``any``."""
     monkeypatch.setenv("HUB_HOME", str(tmp_path / "author"))
-    catalogue().publish(
+    publish(
+        catalogue(),
         directory,
         "any",
         "1.0.0",
@@ -167,6 +169,6 @@ def test_what_is_no_dataset_or_has_no_such_labels(lab, tmp_path):
         pull_dataset("any", choice=Choice(sample=1000))
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "weights").write_text("x")
-    catalogue().publish(tmp_path / "model", "toy", "1.0.0", kind="model", metadata={})
+    publish(catalogue(), tmp_path / "model", "toy", "1.0.0", kind="model", metadata={})
     with pytest.raises(DataError, match="is a model, not a dataset"):
         hub.load_dataset("toy")

@@ -1,0 +1,1 @@
+"""Synthesis: structures made by molecular dynamics, as datasets."""

@@ -1,0 +1,104 @@
+"""Molecular dynamics by ASE, for any teacher."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from ase import units
+from ase.md.langevin import Langevin
+from ase.md.velocitydistribution import MaxwellBoltzmannDistribution, Stationary
+from ase.optimize import FIRE
+
+from hub.errors import TeacherError
+from hub.synthesis.engine import (
+    DAMPING,
+    RELAXATION_STEP,
+    RELAXATION_STEPS,
+    BlownUpError,
+    Snapshot,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ase import Atoms
+
+    from hub.teachers.teacher import Teacher
+
+_RAMP_STEPS = 10  # between changes of the thermostat's temperature
+
+
+class AseEngine:
+    """Atoms in motion, with the forces of a teacher.
+
+    Parameters
+    ----------
+    teacher
+        Where forces come from.
+    atoms
+        In a periodic cell; they are not changed.
+    timestep
+        In fs.
+    temperature
+        Of the first velocities, in K.
+    rng
+        Of velocities and thermostat.
+    """
+
+    def __init__(
+        self,
+        teacher: Teacher,
+        atoms: Atoms,
+        timestep: float,
+        temperature: float,
+        rng: np.random.Generator,
+    ) -> None:
+        self._teacher = teacher
+        self._atoms = atoms.copy()
+        self._atoms.calc = teacher.calculator()
+        relaxation = FIRE(self._atoms, logfile=None, maxstep=RELAXATION_STEP)
+        _move(lambda: relaxation.run(fmax=0.0, steps=RELAXATION_STEPS))
+        MaxwellBoltzmannDistribution(self._atoms, temperature_K=temperature, rng=rng)
+        Stationary(self._atoms)
+        self._motion = Langevin(
+            self._atoms,
+            timestep * units.fs,
+            temperature_K=temperature,
+            friction=1 / (DAMPING * 1000 * units.fs),
+            fixcm=False,
+            rng=rng,
+        )
+
+    def run(self, n_steps: int, start: float, end: float) -> None:
+        """Go on for some steps, the thermostat going from one temperature in K to another."""
+        done = 0
+        while done < n_steps:
+            steps = min(_RAMP_STEPS, n_steps - done)
+            middle = (done + steps / 2) / n_steps
+            self._motion.set_temperature(temperature_K=start + (end - start) * middle)
+            _move(lambda steps=steps: self._motion.run(steps))  # type: ignore[misc]
+            done += steps
+
+    def snapshot(self) -> Snapshot:
+        """Return the structure as it is now."""
+        try:
+            energy, forces = self._teacher.label(self._atoms)
+        except TeacherError as problem:
+            raise BlownUpError(problem.message) from problem
+        positions = self._atoms.get_positions(wrap=True)
+        return Snapshot(positions, energy, forces, float(self._atoms.get_temperature()))
+
+    def close(self) -> None:
+        """Free what it holds."""
+        self._atoms.calc = None
+
+
+def _move(step: Callable[[], object]) -> None:
+    """Take what a calculator complains of in the middle of a run as the end of the trajectory."""
+    try:
+        with np.errstate(all="ignore"):  # What overflows is found by `check`.
+            step()
+    except Exception as problem:  # foreign code raises anything
+        what = str(problem).strip() or type(problem).__name__
+        raise BlownUpError(f"the teacher failed: {what.splitlines()[0]}") from problem

@@ -1,0 +1,143 @@
+"""Run trajectories, one in each process, and keep those that are done through any kill."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from hub.errors import SynthesisError
+from hub.synthesis.trajectory import (
+    lost_trajectory,
+    read_trajectory,
+    run_trajectory,
+    write_trajectory,
+)
+from hub.teachers.workers import Lost
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from hub.synthesis.schedule import Plan, Recipe
+    from hub.teachers.workers import Workers
+
+# A trajectory that blew up is run once more, with a time step so many times smaller.
+SMALLER = 4
+
+
+class Campaign:
+    """The trajectories of one recipe, each a file in a directory.
+
+    Parameters
+    ----------
+    directory
+        Where they are, or will be.
+    recipe, plans
+        What they are to be.
+    workers
+        Where they run.
+    progress
+        Called with the number of frames that are done, and of all.
+    report
+        Told of each trajectory that blew up.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        recipe: Recipe,
+        plans: Sequence[Plan],
+        workers: Workers,
+        progress: Callable[[int, int | None], None] | None = None,
+        report: Callable[[str], None] | None = None,
+    ) -> None:
+        self.directory = directory
+        self.recipe = recipe
+        self.plans = plans
+        self._workers = workers
+        self._progress = progress or (lambda done, total: None)  # noqa: ARG005
+        self._report = report or (lambda text: None)  # noqa: ARG005
+        self._under_way: dict[int, float] = {}
+        self._deaths: Counter[int] = Counter()
+
+    def run(self) -> None:
+        """Run what is not done yet.
+
+        Raises
+        ------
+        SynthesisError
+            If no trajectory has a single frame.
+        """
+        plans = {plan.run_id: plan for plan in self.plans}
+        for plan in self.plans:
+            self._begin(plan)
+        while self._under_way:
+            self._show()
+            run_id, result = self._workers.wait()
+            plan, timestep = plans[run_id], self._under_way.pop(run_id)
+            if isinstance(result, Lost):
+                self._note_death(plan, timestep, result.reason)
+            self._begin(plan)
+        self._show()
+        failures = self.failures()
+        if len(failures) == len(self.plans) and not any(run["frames"] for run in self.runs()):
+            raise SynthesisError(
+                f"no trajectory came to its first frame: {next(iter(failures.values()))}",
+                "Is the time step right, and is the teacher made for such densities?",
+            )
+
+    def paths(self) -> list[Path]:
+        """Return the files of all trajectories, in their order."""
+        return [self._path(plan) for plan in self.plans]
+
+    def runs(self) -> list[dict[str, Any]]:
+        """Return what each trajectory was and how it ended, as JSON."""
+        return [
+            {
+                "run_id": plan.run_id,
+                "n_atoms": plan.n_atoms,
+                "density": plan.density,
+                "anneal_T": plan.anneal_temperature,
+                "timestep": trajectory.timestep,
+                "frames": len(trajectory.times),
+                **({"blown_up": trajectory.failure} if trajectory.failure else {}),
+            }
+            for plan, trajectory in (
+                (plan, read_trajectory(self._path(plan))) for plan in self.plans
+            )
+        ]
+
+    def failures(self) -> dict[int, str]:
+        """Return why trajectories end before their time, by their number."""
+        return {run["run_id"]: run["blown_up"] for run in self.runs() if "blown_up" in run}
+
+    def _begin(self, plan: Plan) -> None:
+        """Run a trajectory unless it is done; what blew up is run again with smaller steps."""
+        path, timestep = self._path(plan), self.recipe.timestep
+        if path.exists():
+            before = read_trajectory(path)
+            if not before.failure:
+                return
+            self._report(
+                f"trajectory {plan.run_id} blew up after {len(before.times)} of "
+                f"{self.recipe.n_frames} frames with steps of {before.timestep:g} fs: "
+                f"{before.failure}"
+            )
+            if before.timestep < timestep:
+                return
+            timestep /= SMALLER
+        self._under_way[plan.run_id] = timestep
+        self._workers.submit(plan.run_id, run_trajectory, self.recipe, plan, timestep, path)
+
+    def _note_death(self, plan: Plan, timestep: float, reason: str) -> None:
+        """Give a trajectory a second chance before its process' death is held against it."""
+        self._deaths[plan.run_id] += 1
+        if self._deaths[plan.run_id] > 1:
+            write_trajectory(self._path(plan), lost_trajectory(plan, timestep, reason))
+
+    def _show(self) -> None:
+        done = len(self.plans) - len(self._under_way)
+        self._progress(done * self.recipe.n_frames, len(self.plans) * self.recipe.n_frames)
+
+    def _path(self, plan: Plan) -> Path:
+        return self.directory / f"run-{plan.run_id:06d}.npz"

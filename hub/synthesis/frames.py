@@ -1,0 +1,85 @@
+"""From files of trajectories to the structures of a dataset."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
+
+from hub.datasets.dataset import Dataset
+from hub.datasets.importing import Source
+from hub.library import open_version
+from hub.synthesis.trajectory import read_trajectory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+RUN_ID = "run_id"
+
+
+def frames_source(paths: Sequence[Path], begun: dict[str, Any]) -> Source:
+    """Give the frames of trajectories, one trajectory after the other.
+
+    Parameters
+    ----------
+    paths
+        The files of the trajectories.
+    begun
+        What they are: ``recipe`` and ``isolated_atoms``, the energies in eV that are subtracted.
+
+    Raises
+    ------
+    IntegrityError
+        If a file is damaged, once it is come to.
+    """
+    element = begun["recipe"]["element"]
+    isolated = begun["isolated_atoms"][element]
+
+    def frames(after: Any) -> Iterator[tuple[Any, Atoms]]:
+        file, frame = after or (0, -1)
+        for number in range(file, len(paths)):
+            for position, atoms in enumerate(_structures(paths[number], element, isolated)):
+                if number > file or position > frame:
+                    yield [number, position], atoms
+
+    return Source(begun, "energy", "forces", frames)
+
+
+def next_run_id(reference: str) -> int:
+    """Return a number for a trajectory that none in a dataset has.
+
+    Raises
+    ------
+    RegistryError
+        If the dataset cannot be had.
+    """
+    dataset = Dataset(open_version(reference).path, reference)
+    if RUN_ID not in dataset.structure_extras:
+        return 0
+    return int(dataset.column(RUN_ID).max()) + 1
+
+
+def _structures(path: Path, element: str, isolated: float) -> Iterator[Atoms]:
+    trajectory = read_trajectory(path)
+    plan = trajectory.plan
+    for index, time in enumerate(trajectory.times.tolist()):
+        atoms = Atoms(
+            [element] * plan.n_atoms,
+            trajectory.positions[index],
+            cell=trajectory.cell,
+            pbc=True,
+            info={
+                "time": time,
+                "density": plan.density,
+                "anneal_T": plan.anneal_temperature,
+                RUN_ID: plan.run_id,
+                "temperature": float(trajectory.temperatures[index]),
+                "blown_up": bool(trajectory.failure),
+            },
+        )
+        energy = float(trajectory.energies[index]) - plan.n_atoms * isolated
+        forces = trajectory.forces[index]
+        atoms.calc = SinglePointCalculator(atoms, energy=energy, forces=forces)
+        yield atoms

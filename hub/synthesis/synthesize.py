@@ -1,0 +1,208 @@
+"""Make a dataset by molecular dynamics: random starts are melted, quenched and annealed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from hub.datasets.card import Description
+from hub.datasets.importing import import_dataset
+from hub.datasets.layout import LabelSet, check_label_name
+from hub.datasets.writer import Refusal
+from hub.errors import SynthesisError
+from hub.library import catalogue
+from hub.synthesis.campaign import Campaign
+from hub.synthesis.engine import DAMPING
+from hub.synthesis.frames import frames_source, next_run_id
+from hub.synthesis.schedule import spread
+from hub.synthesis.start import NEAREST_AT_START
+from hub.teachers.labelling import describe_teacher
+from hub.teachers.workers import LocalWorkers, call
+from registry.errors import ExistsError
+from registry.files import locked, storage_errors, write_atomically
+from registry.local import LOCAL
+from registry.publishing import check_free
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from hub.synthesis.schedule import Recipe
+    from hub.teachers.labelling import Described
+    from hub.teachers.workers import Workers
+    from registry.versions import LocalVersion
+
+_BEGUN = "begun.json"
+
+
+@dataclass(frozen=True)
+class Synthesized:
+    """A finished synthesis.
+
+    Attributes
+    ----------
+    version
+        The new version.
+    facts
+        What is in it; see `hub.datasets.summary`.
+    failures
+        Why trajectories end before their time, by their number.
+    """
+
+    version: LocalVersion
+    facts: dict[str, Any]
+    failures: dict[int, str]
+
+
+def synthesize(
+    recipe: Recipe,
+    name: str,
+    version: str = "1.0.0",
+    *,
+    labels: str = "",
+    onto: str = "",
+    to: str = LOCAL,
+    workers: Workers | None = None,
+    resume: bool = False,
+    description: Description | None = None,
+    progress: Callable[[int, int | None], None] | None = None,
+    report: Callable[[str], None] | None = None,
+) -> Synthesized:
+    """Make structures by melting, quenching and annealing, and publish them as a dataset.
+
+    Each frame has the columns ``time`` (ps), ``density`` (g/cm³), ``anneal_T`` (K), ``run_id``
+    and ``temperature`` (of the motion, in K), and energy and forces of the teacher, less the
+    energies of its isolated atoms.
+
+    Parameters
+    ----------
+    recipe
+        What is to be made.
+    name, version
+        What the dataset is to be called, for good.
+    labels
+        What the label set is to be called; as the teacher by default.
+    onto
+        A dataset that this one contains and adds to; trajectories are numbered after its own.
+    to
+        The name of a registry, or a directory; this machine's own registry by default.
+    workers
+        Where the trajectories run; a process for each core by default.
+    resume
+        Go on after a synthesis of the same that was interrupted.
+    description
+        Text and licence.
+    progress
+        Called with the number of trajectories that are done, and of all.
+    report
+        Told of each trajectory that blew up.
+
+    Raises
+    ------
+    SynthesisError
+        If it cannot be made, what is unfinished was begun in another way, or all of it blew up.
+    TeacherError
+        If the teacher cannot be used.
+    ExistsError
+        If the version exists, another process makes it now, or it is unfinished and `resume` is
+        not given.
+    StorageError
+        If the disk is full or cannot be written; `resume` goes on from there.
+    """
+    recipe.check()
+    labels = check_label_name(labels or recipe.teacher.family.rpartition(".")[2].lower())
+    names = catalogue()
+    check_free(names, name, version, to)
+    plans = spread(recipe, next_run_id(onto) if onto else 0)
+    # Trajectories may have taken days: they are not where what is left over is swept away.
+    place = names.local.root / "synthesis" / f"{name}-{version}"
+    lock = names.local.root / "locks" / f"synthesis-{name}-{version}"
+    with locked(lock, Refusal(f"the trajectories of {name}@{version}")):
+        with workers or LocalWorkers() as pool:
+            begun = _begin(place, recipe, labels, onto, pool, resume=resume)
+            campaign = Campaign(place, recipe, plans, pool, progress, report)
+            campaign.run()
+        failures = campaign.failures()
+        imported = import_dataset(
+            frames_source(campaign.paths(), begun),
+            name,
+            version,
+            labels=labels,
+            onto=onto,
+            to=to,
+            resume=True,
+            description=_describe(description or Description(), recipe, begun, campaign),
+        )
+        trash = names.local.files.parts / f"{uuid4().hex}.tmp"
+        with storage_errors(place):
+            place.rename(trash)
+            shutil.rmtree(trash)
+    return Synthesized(imported.version, imported.facts, failures)
+
+
+def _begin(
+    place: Path, recipe: Recipe, labels: str, onto: str, workers: Workers, *, resume: bool
+) -> dict[str, Any]:
+    """Note what is made and what the teacher is, or compare it with what was begun."""
+    described: Described = call(workers, describe_teacher, recipe.teacher, [recipe.element])
+    if described.failures:
+        raise SynthesisError(
+            f"the teacher has no energy of an isolated atom: {described.failures[recipe.element]}",
+            "Choose a teacher that covers the element: `hub teachers` lists them.",
+        )
+    now = {
+        "recipe": asdict(recipe),
+        "labels": labels,
+        "onto": onto,
+        "provenance": described.provenance,
+        "isolated_atoms": described.isolated_atoms,
+    }
+    path = place / _BEGUN
+    with storage_errors(path):
+        begun = json.loads(path.read_bytes()) if path.exists() else None
+    if begun is None:
+        begun = {**now, "date": datetime.now(UTC).date().isoformat()}
+        write_atomically(path, json.dumps(begun).encode())
+    elif not resume:
+        raise ExistsError(
+            f"the trajectories in {place} are not finished",
+            "Go on with --resume, or remove that folder.",
+        )
+    elif {**begun, "date": ""} != {**json.loads(json.dumps(now)), "date": ""}:
+        raise SynthesisError(
+            f"the trajectories in {place} were begun with other settings or another teacher",
+            "Repeat the command as it was, or remove that folder.",
+        )
+    return begun
+
+
+def _describe(
+    given: Description, recipe: Recipe, begun: dict[str, Any], campaign: Campaign
+) -> Description:
+    """Say how the structures were made: in a line for people, and in full for the manifest."""
+    isolated = begun["isolated_atoms"]
+    labels = LabelSet(
+        **begun["provenance"],
+        reference_energies=dict.fromkeys(isolated, 0.0),
+        subtracted_energies=isolated,
+        date=begun["date"],
+    )
+    least, greatest = recipe.density
+    text = (
+        f"{recipe.element} at {least:g} to {greatest:g} g/cm³, melted, quenched and annealed by "
+        f"{recipe.teacher.family} in {recipe.trajectories} trajectories"
+    )
+    made = {
+        **begun["recipe"],
+        "teacher": {**begun["recipe"]["teacher"], **begun["provenance"]},
+        "start": f"random, no nearer than {NEAREST_AT_START} of the covalent distance, relaxed",
+        "thermostat": {"kind": "Langevin", "damping": DAMPING},
+        "ensemble": "NVT",
+        "units": {"times": "ps", "timestep": "fs", "temperatures": "K", "densities": "g/cm^3"},
+        "runs": campaign.runs(),
+    }
+    return replace(given, text=given.text or text, labels=labels, made={"synthesis": made})

@@ -1,0 +1,188 @@
+"""One trajectory from a random start to its file, which is there whole or not at all."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hub.datasets.segments import Segment
+from hub.synthesis.ase_engine import AseEngine
+from hub.synthesis.engine import BlownUpError, check
+from hub.synthesis.schedule import Plan, stretches
+from hub.synthesis.start import random_start
+from hub.teachers.families import family_of
+from hub.teachers.teacher import open_teacher, options_of
+from registry.errors import IntegrityError
+from registry.files import write_atomically
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from hub.structures.arrays import FloatArray
+    from hub.synthesis.engine import Engine, Snapshot
+    from hub.synthesis.schedule import Recipe
+
+_LAMMPS = "hub.teachers.lammps:build"
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """F frames of n atoms.
+
+    Attributes
+    ----------
+    plan
+        What it was to be.
+    timestep
+        In fs.
+    failure
+        Why it ends before its time; empty if it does not.
+    cell
+        (3, 3) in Å.
+    times
+        (F,) in ps.
+    temperatures
+        (F,) of the motion, in K.
+    positions, forces
+        (F, n, 3) in Å and eV/Å.
+    energies
+        (F,) potential energies in eV, as the teacher gives them.
+    """
+
+    plan: Plan
+    timestep: float
+    failure: str
+    cell: FloatArray
+    times: FloatArray
+    temperatures: FloatArray
+    positions: FloatArray
+    energies: FloatArray
+    forces: FloatArray
+
+
+_ARRAYS = ("cell", "times", "temperatures", "positions", "energies", "forces")
+
+
+def run_trajectory(recipe: Recipe, plan: Plan, timestep: float, path: Path) -> None:
+    """Run a trajectory, as far as it remains physics, and write it.
+
+    Parameters
+    ----------
+    recipe, plan
+        What it is to be.
+    timestep
+        In fs, instead of the recipe's.
+    path
+        The file.
+
+    Raises
+    ------
+    SynthesisError
+        If there is no random start of that density.
+    TeacherError
+        If the teacher cannot be opened.
+    StorageError
+        If the file cannot be written.
+    """
+    rng = np.random.default_rng([recipe.seed, plan.run_id])
+    atoms = random_start(recipe.element, plan.n_atoms, plan.density, rng)
+    times: list[float] = []
+    frames: list[Snapshot] = []
+    failure = ""
+    hottest = max(recipe.stages.melt_temperature, plan.anneal_temperature)
+    try:
+        with closing(_engine(recipe, atoms, timestep, rng)) as engine:
+            for stretch in stretches(recipe, plan.anneal_temperature, timestep):
+                engine.run(stretch.n_steps, stretch.start, stretch.end)
+                snapshot = engine.snapshot()
+                check(atoms, snapshot, hottest)
+                if stretch.time is not None:
+                    times.append(stretch.time)
+                    frames.append(snapshot)
+    except BlownUpError as problem:
+        failure = str(problem)
+    write_trajectory(path, _joined(plan, timestep, failure, atoms, times, frames))
+
+
+def write_trajectory(path: Path, trajectory: Trajectory) -> None:
+    """Write a trajectory whole or not at all.
+
+    Raises
+    ------
+    StorageError
+        If the file cannot be written.
+    """
+    facts = {
+        "plan": asdict(trajectory.plan),
+        "timestep": trajectory.timestep,
+        "failure": trajectory.failure,
+    }
+    arrays = {name: getattr(trajectory, name) for name in _ARRAYS}
+    write_atomically(path, Segment([arrays], facts=facts).to_bytes())
+
+
+def read_trajectory(path: Path) -> Trajectory:
+    """Read what `write_trajectory` wrote.
+
+    Raises
+    ------
+    IntegrityError
+        If the file is damaged.
+    """
+    try:
+        segment = Segment.from_file(path)
+        facts: dict[str, Any] = {**segment.facts, "plan": Plan(**segment.facts["plan"])}
+        return Trajectory(**{**facts, **segment.blocks[0]})
+    except (IntegrityError, TypeError, KeyError, IndexError) as problem:
+        raise IntegrityError(
+            f"the trajectory {path} is damaged",
+            "Remove it and go on with --resume: it is run again.",
+        ) from problem
+
+
+def lost_trajectory(plan: Plan, timestep: float, reason: str) -> Trajectory:
+    """Return a trajectory whose process died before it wrote anything."""
+    nothing, none = np.zeros(0), np.zeros((0, plan.n_atoms, 3))
+    return Trajectory(
+        plan, timestep, reason, np.zeros((3, 3)), nothing, nothing, none, nothing, none
+    )
+
+
+def _engine(recipe: Recipe, atoms: Atoms, timestep: float, rng: np.random.Generator) -> Engine:
+    """Return LAMMPS itself where the teacher is one of its pair styles, which is far faster."""
+    spec, temperature = recipe.teacher, recipe.stages.melt_temperature
+    if family_of(spec.family)[0].build != _LAMMPS:
+        return AseEngine(open_teacher(spec), atoms, timestep, temperature, rng)
+    from hub.synthesis.lammps_engine import LammpsEngine
+    from hub.teachers.lammps import pair_commands
+
+    options = options_of(spec)
+    parameters = Path(spec.parameters) if spec.parameters else None
+    potential = pair_commands(parameters, options)
+    return LammpsEngine(potential, list(options["elements"]), atoms, timestep, temperature, rng)
+
+
+def _joined(
+    plan: Plan,
+    timestep: float,
+    failure: str,
+    atoms: Atoms,
+    times: list[float],
+    frames: list[Snapshot],
+) -> Trajectory:
+    shape = (len(frames), len(atoms), 3)
+    return Trajectory(
+        plan,
+        timestep,
+        failure,
+        atoms.cell.array,
+        np.array(times),
+        np.array([frame.temperature for frame in frames]),
+        np.array([frame.positions for frame in frames]).reshape(shape),
+        np.array([frame.energy for frame in frames]),
+        np.array([frame.forces for frame in frames]).reshape(shape),
+    )

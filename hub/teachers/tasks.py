@@ -1,0 +1,139 @@
+"""Cut a dataset into tasks that take a few seconds each, and cut around what kills workers."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hub.errors import TeacherError
+from hub.structures.structure_set import StructureSet
+from hub.teachers.labelling import Labelled, unlabelled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hub.datasets.dataset import Dataset
+
+# So much work is lost at most, for each worker, by whatever is killed.
+TASK_SECONDS = 5.0
+_MOST_ATOMS = 65_536  # in a task: they are sent to another process
+_BLOCK_ATOMS = 262_144  # decoded at once
+_MOST_DEATHS = 30  # one after the other
+
+
+@dataclass(frozen=True)
+class Task:
+    """Consecutive structures of a dataset that one worker labels.
+
+    Attributes
+    ----------
+    start
+        The first structure's number in the dataset.
+    structures
+        The structures.
+    deaths
+        How many workers have died of it.
+    """
+
+    start: int
+    structures: StructureSet
+    deaths: int = 0
+
+
+class TaskQueue:
+    """What is still to be labelled.
+
+    Tasks are measured by the time that those before them took: long enough that sending them costs
+    nothing, and shorter towards the end, so that all workers finish together.
+
+    Parameters
+    ----------
+    dataset
+        Whose structures.
+    runs
+        Which of them, as first structure and the one after the last.
+    workers
+        How many tasks are worked on at a time.
+    """
+
+    def __init__(self, dataset: Dataset, runs: Iterable[tuple[int, int]], workers: int) -> None:
+        self._dataset = dataset
+        self._runs = deque(runs)
+        self._again: list[Task] = []
+        self._workers = workers
+        self._atoms_left = sum(self._n_atoms(*run) for run in self._runs)
+        self._atoms_done, self._seconds, self._deaths = 0, 0.0, 0
+        self._block: tuple[int, StructureSet] | None = None
+
+    def take(self) -> Task | None:
+        """Return the next task; None if there is none left."""
+        if self._again:
+            return self._again.pop()
+        if not self._runs:
+            return None
+        start, last = self._runs.popleft()
+        pointers = self._dataset.pointers
+        end = int(np.searchsorted(pointers, pointers[start] + self._task_atoms(), "right")) - 1
+        stop = min(max(end, start + 1), last)
+        if stop < last:
+            self._runs.appendleft((stop, last))
+        self._atoms_left -= self._n_atoms(start, stop)
+        return Task(start, self._structures(start, stop))
+
+    def done(self, task: Task, seconds: float) -> None:
+        """Learn how long a task took."""
+        self._deaths = 0
+        self._atoms_done += len(task.structures.numbers)
+        self._seconds += seconds
+
+    def lost(self, task: Task, reason: str) -> Labelled | None:
+        """Try again what a worker died of, in halves from the second time on.
+
+        Returns
+        -------
+        None, or for a structure that is found to kill workers, that it has no labels.
+
+        Raises
+        ------
+        TeacherError
+            If workers only die.
+        """
+        self._deaths += 1
+        if self._deaths > _MOST_DEATHS:
+            raise TeacherError(
+                f"{self._deaths} workers died one after the other, the last at "
+                f"{task.structures.where(0)}: {reason}",
+                "Is there enough memory for so many? Try fewer --jobs; --resume goes on from here.",
+            )
+        if not task.deaths:
+            self._again.append(Task(task.start, task.structures, 1))
+            return None
+        size = len(task.structures)
+        if size == 1:
+            return unlabelled(task.structures, reason)
+        for first, last in ((0, size // 2), (size // 2, size)):
+            part = task.structures.select(np.arange(first, last))
+            self._again.append(Task(task.start + first, part, task.deaths + 1))
+        return None
+
+    def _task_atoms(self) -> float:
+        """Return how many atoms the next task should have; nothing is known before the first."""
+        if not self._seconds:
+            return 0.0
+        in_time = self._atoms_done / self._seconds * TASK_SECONDS
+        return min(in_time, self._atoms_left / (2 * self._workers), _MOST_ATOMS)
+
+    def _structures(self, start: int, stop: int) -> StructureSet:
+        if self._block is None or stop > self._block[0] + len(self._block[1]):
+            pointers = self._dataset.pointers
+            end = int(np.searchsorted(pointers, pointers[start] + _BLOCK_ATOMS, "right")) - 1
+            self._block = start, self._dataset.take("", np.arange(start, max(end, stop)))
+        first, block = self._block
+        # Extras stay here.
+        return StructureSet.select(block, np.arange(start - first, stop - first))
+
+    def _n_atoms(self, start: int, stop: int) -> int:
+        return int(self._dataset.pointers[stop] - self._dataset.pointers[start])

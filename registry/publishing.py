@@ -1,0 +1,110 @@
+"""Publishing: the files of a directory become a version of a registry, for good."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from registry.errors import ExistsError, NotFoundError
+from registry.local import LOCAL, Origin
+from registry.references import check_name, check_version
+from registry.registry import Registry, describe_directory
+from registry.stores import open_store
+from registry.versions import LocalVersion, Version
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from registry.catalogue import Catalogue
+    from registry.manifest import Parent
+
+
+def publish(
+    catalogue: Catalogue,
+    directory: Path,
+    name: str,
+    version: str,
+    *,
+    kind: str,
+    metadata: dict[str, Any],
+    parents: Sequence[Parent] = (),
+    licence: str = "",
+    to: str = LOCAL,
+) -> LocalVersion:
+    """Make the files of a directory a version, and pull it back.
+
+    Parameters
+    ----------
+    catalogue
+        Knows the registries that can be published to, and the names that are taken.
+    directory
+        All files in it become part of the version.
+    name, version
+        What it is called.
+    kind
+        ``model`` or ``dataset``.
+    metadata
+        Anything that is JSON; ``description`` is shown in lists.
+    parents
+        The versions that it was made from.
+    licence
+        Under which others may use it.
+    to
+        The name of a registry, or a directory; this machine's own registry by default.
+
+    Raises
+    ------
+    ExistsError
+        If the version is there already, or the name is a built-in one.
+    InvalidReferenceError
+        If name or version are not written as they must be.
+    StorageError
+        If the registry cannot be written.
+    """
+    registry = check_free(catalogue, name, version, to)
+    manifest = describe_directory(
+        directory,
+        name,
+        version,
+        kind=kind,
+        metadata=metadata,
+        parents=parents,
+        licence=licence,
+    )
+    digest = registry.publish(directory, manifest)
+    published = Version(registry.manifest_bytes(digest), registry.name)
+    local = catalogue.local
+    if registry is not local.own:
+        registry.fetch(published.manifest.files, local.blobs)
+        local.record(Origin.of(registry), published.data)
+    return LocalVersion(published.data, published.origin, local.check_out(published))
+
+
+def check_free(catalogue: Catalogue, name: str, version: str, to: str = LOCAL) -> Registry:
+    """Return the registry that a version can be published to; raises as `publish` does."""
+    check_name(name)
+    check_version(version)
+    registry = _target(catalogue, to)
+    registry.writable()
+    if name in catalogue.builtin.names():
+        raise ExistsError(f"{name} is a built-in name", "Publish under another name.")
+    registry.refuse_existing(name, version)
+    return registry
+
+
+def _target(catalogue: Catalogue, to: str) -> Registry:
+    """Return the registry that is meant by a name or a directory."""
+    registries = (*catalogue.registries, catalogue.local.own, catalogue.builtin.shipped)
+    known = {registry.name: registry for registry in registries}
+    if to in known:
+        return known[to]
+    if not re.search(r"[/\\~]|^\.", to):
+        raise NotFoundError(
+            f"there is no registry '{to}'; there are {', '.join(known)}",
+            "Add it (`hub registry add`), or give a directory as ./directory.",
+        )
+    store = open_store(to)
+    same = next((each for each in registries if each.location == store.location), None)
+    name = re.sub(r"[^a-z0-9]+", "-", Path(store.location).name.lower()).strip("-")
+    return same or Registry(name or "directory", store)

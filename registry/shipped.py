@@ -1,0 +1,71 @@
+"""The versions that come with the package: a registry inside it, which can only be read."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from registry.errors import IntegrityError, NotFoundError, OfflineError, StorageError
+from registry.local import BUILTIN
+from registry.registry import Registry
+from registry.stores.directory import DirectoryStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from registry.blobs import Blobs
+    from registry.index import Index
+    from registry.manifest import FileEntry
+    from registry.stores.base import WritableStore
+    from registry.transfer import Progress
+
+FOLDER = Path(__file__).resolve().parent / "_shipped"
+
+
+class ShippedRegistry(Registry):
+    """The registry that comes with the package. What is wrong with it, a new installation mends.
+
+    Parameters
+    ----------
+    folder
+        Where it is; inside the package by default.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        super().__init__(BUILTIN, DirectoryStore(folder or FOLDER))
+
+    def index(self) -> Index:
+        """Read what there is; raises `IntegrityError`."""
+        with _damage():
+            return super().index()
+
+    def manifest_bytes(self, digest: str) -> bytes:
+        """Read the manifest with this digest, and hash it; raises `IntegrityError`."""
+        with _damage():
+            return super().manifest_bytes(digest)
+
+    def fetch(
+        self, entries: Sequence[FileEntry], blobs: Blobs, progress: Progress | None = None
+    ) -> None:
+        """Copy the content of files into the blobs; raises `IntegrityError`, `StorageError`."""
+        with _damage():
+            super().fetch(entries, blobs, progress)
+
+    def writable(self) -> WritableStore:
+        """Refuse to be written."""
+        raise StorageError(
+            "the built-in registry comes with mlip-hub and can be read only",
+            "Publish to a registry of your own: its name, or ./directory.",
+        )
+
+
+@contextmanager
+def _damage() -> Iterator[None]:
+    try:
+        yield
+    except (IntegrityError, NotFoundError, OfflineError) as problem:
+        raise IntegrityError(
+            f"what was installed with mlip-hub is damaged: {problem.message}",
+            "Install it again: pip install --force-reinstall --no-deps mlip-hub",
+        ) from problem
