@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 AUTO = "auto"
 
-_COARSE, _FINE = 0.02, 0.005  # steps, in parts of the scale that the search starts from
+_COARSE, _FINE = 0.02, 0.01  # steps, in parts of the scale that the search starts from
 _REACH = 5  # coarse steps to either side
 _FARTHEST = 15  # coarse steps at most, when the best is at the edge
-_MOST_ATOMS = 2500  # that are predicted for each scale
+_MOST_ATOMS = 2000  # that are predicted for each scale
 _MOST_PAIRINGS = 6
-_STRANGE = 0.15  # agreement of forces below which a model knows nothing of the data
-_DOUBTFUL = 0.35  # and below which it knows little
-_CROWDED = 1.5  # neighbours per atom, over those that a model was made for, that are worth a word
+_STRANGE = 0.8  # unexplained, from which on a model knows nothing of the data
+_DOUBTFUL = 0.65  # and from which on it knows little
+_CROWDED = 2.0  # neighbours per atom, over those that a model was made for, worth a word
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def search_transmutation(
     """Find what to make of a model for the data at hand.
 
     The ratio of first-neighbour distances is where lengths are scanned from: in steps of 2 %, then
-    of 0.5 %. At each the energy scale is fitted (see `hub.alchemy.trial`).
+    of 1 %. At each the energy scale is fitted (see `hub.alchemy.trial`).
 
     Parameters
     ----------
@@ -213,19 +213,15 @@ def _judge(
 ) -> Search:
     """Say what is doubtful, and refuse what is hopeless unless it was asked for by number."""
     chosen, warnings = search.chosen, []
-    if request.scale is None and chosen.agreement < _STRANGE:
-        raise _know_nothing(
-            config,
-            structures,
-            f"at the best scale, {chosen.transmutation.scale:.3f}, its forces agree with the "
-            f"labels by a correlation of {chosen.agreement:.2f}",
-        )
-    if chosen.agreement < _DOUBTFUL:
-        warnings.append(
-            f"the scaled model's forces agree with the labels by a correlation of only "
-            f"{chosen.agreement:.2f}: the data may be outside what it knows; compare with "
-            "--from-scratch"
-        )
+    poor = (
+        f"at the best scales ({chosen.transmutation.scale:.3f}, "
+        f"{chosen.transmutation.energy_scale:.3f}) {chosen.unexplained:.0%} of energies and "
+        "forces stay unexplained"
+    )
+    if request.scale is None and not chosen.unexplained < _STRANGE:
+        raise _know_nothing(config, structures, poor)
+    if not chosen.unexplained < _DOUBTFUL:
+        warnings.append(f"{poor}: the data may be outside what the model knows")
     scales = [trial.transmutation.scale for trial in search.trials]
     if len(scales) > 1 and chosen.transmutation.scale in (scales[0], scales[-1]):
         warnings.append(

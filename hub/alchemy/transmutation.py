@@ -66,17 +66,23 @@ class Transmutation:
         """New stress / old stress, eps / s^3."""
         return self.energy_scale / self.scale**3
 
-    @property
-    def new_of_old(self) -> dict[str, str]:
-        """What each old element becomes.
+    def new_of(self, elements: Sequence[str]) -> dict[str, str]:
+        """Return what each of some elements becomes.
 
         Raises
         ------
         AlchemyError
-            If one is to become several.
+            If one is to become several, or it is not said.
         """
         _require_unique(old for old, _ in self.pairs)
-        return dict(self.pairs)
+        new = dict(self.pairs)
+        unknown = [symbol for symbol in elements if symbol not in new]
+        if unknown:
+            raise AlchemyError(
+                f"it is not said what becomes of {', '.join(unknown)}",
+                f"Say it for each element: --map {_example(elements)}",
+            )
+        return {symbol: new[symbol] for symbol in elements}
 
     @property
     def old_of_new(self) -> dict[str, str]:
@@ -111,52 +117,29 @@ class Transmutation:
         return cls(pairs, float(content["scale"]), float(content["energy_scale"]))
 
 
-def transmute_structures(
-    structures: StructureSet, transmutation: Transmutation, *, paper_forces: bool = False
-) -> StructureSet:
+def transmute_structures(structures: StructureSet, transmutation: Transmutation) -> StructureSet:
     """Scale structures and their labels, and exchange their elements.
-
-    Parameters
-    ----------
-    structures
-        Whose elements are all old ones of `transmutation`.
-    transmutation
-        What becomes what.
-    paper_forces
-        Scale the forces as the energies are, not by eps / s. They are then no longer the
-        derivatives of the energies.
 
     Raises
     ------
     AlchemyError
         If an element becomes nothing, or several.
     """
-    factor = transmutation.energy_scale if paper_forces else transmutation.force_scale
+    from ase.data import atomic_numbers
+
+    table = np.arange(max(atomic_numbers.values()) + 1)
+    for old, new in transmutation.new_of(structures.elements).items():
+        table[atomic_numbers[old]] = atomic_numbers[new]
     scaled = {
-        "numbers": _exchange(structures, transmutation.new_of_old),
+        "numbers": table[structures.numbers],
         "positions": structures.positions * transmutation.scale,
         "cells": structures.cells * transmutation.scale,
         "energies": structures.energies * transmutation.energy_scale,
-        "forces": structures.forces * factor,
+        "forces": structures.forces * transmutation.force_scale,
     }
     # A new object, for a set keeps what it once derived from its numbers.
     kept = {item.name: getattr(structures, item.name) for item in fields(structures)}
     return type(structures)(**{**kept, **scaled})
-
-
-def _exchange(structures: StructureSet, new_of_old: dict[str, str]) -> np.ndarray:
-    from ase.data import atomic_numbers
-
-    unknown = [symbol for symbol in structures.elements if symbol not in new_of_old]
-    if unknown:
-        raise AlchemyError(
-            f"it is not said what becomes of {', '.join(unknown)}",
-            f"Say it for each element: --map {_example(structures.elements)}",
-        )
-    table = np.arange(max(atomic_numbers.values()) + 1)
-    for old, new in new_of_old.items():
-        table[atomic_numbers[old]] = atomic_numbers[new]
-    return table[structures.numbers]
 
 
 def parse_pairs(text: str, old: Sequence[str]) -> Pairs:

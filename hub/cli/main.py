@@ -23,6 +23,7 @@ COMMANDS = {
     "finetune": "hub.cli.finetune",
     "evaluate": "hub.cli.evaluate",
     "diff": "hub.cli.diff",
+    "transmute": "hub.cli.transmute",
     "export": "hub.cli.export",
     "publish": "hub.cli.publish",
     "verify": "hub.cli.verify",
