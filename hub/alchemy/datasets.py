@@ -80,7 +80,7 @@ def transmute_dataset(
     dataset = Dataset(opened.path)
     new = transmutation.new_of(dataset.elements)
     parent = opened.version
-    of = f"{parent.reference.name}@{parent.reference.version}" if parent else opened.path.name
+    of = f"{parent.manifest.name}@{parent.manifest.version}" if parent else opened.path.name
     how = {**transmutation.to_json(), "forces": "paper" if paper_forces else "consistent"}
     force_scale = transmutation.energy_scale if paper_forces else transmutation.force_scale
 

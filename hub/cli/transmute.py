@@ -106,8 +106,9 @@ def _dataset(opened: OpenedVersion, given: dict[str, Any]) -> dict[str, Any]:
             resume=given["resume"],
             progress=progress,
         )
-    if facts["columns"] or facts["atom_columns"]:
-        kept = ", ".join([*facts["columns"], *facts["atom_columns"]])
+    numbers = [name for name, column in facts["columns"].items() if "range" in column]
+    kept = ", ".join([*numbers, *facts["atom_columns"]])
+    if kept:
         output.message(f"note:    columns are kept as they were before scaling: {kept}")
     return {"reference": str(version.reference), "digest": version.digest, **facts}
 
