@@ -13,16 +13,26 @@ if TYPE_CHECKING:
     from hub.library import pull
     from hub.models import calculator, load_model
     from hub.training.finetune import finetune
+    from hub.training.pretrain import pretrain
 
 _HOMES = {
     "calculator": "hub.models",
     "finetune": "hub.training.finetune",
     "load_dataset": "hub.datasets.loading",
     "load_model": "hub.models",
+    "pretrain": "hub.training.pretrain",
     "pull": "hub.library",
 }
 
-__all__ = ["__version__", "calculator", "finetune", "load_dataset", "load_model", "pull"]
+__all__ = [
+    "__version__",
+    "calculator",
+    "finetune",
+    "load_dataset",
+    "load_model",
+    "pretrain",
+    "pull",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -11,7 +11,7 @@ from hub.library import MODEL_FOLDER, catalogue
 from hub.models import config as config_file
 from hub.models import probe as probe_file
 from hub.models.checkpoint import WEIGHTS_NAME, read_model
-from hub.training import job, run_folder
+from hub.training import run_folder
 from registry.cards import FILE_NAME as CARD_NAME
 from registry.cards import join_front_matter, split_front_matter
 from registry.errors import NotFoundError
@@ -104,10 +104,10 @@ def _model_directory(place: Path) -> Path:
         raise NotFoundError(
             f"there is no directory {place}", "Name a run folder, or a model directory."
         )
-    if (place / job.FILE_NAME).exists() and run_folder.read_results(place) is None:
+    if (place / run_folder.JOB_NAME).exists() and run_folder.read_results(place) is None:
         raise PublishingError(
             f"the training in {place} has not finished",
-            f"Go on with it: hub finetune --resume {place}",
+            f"Go on with it: {run_folder.resume_command(place)}",
         )
     inner = place / MODEL_FOLDER
     return inner if inner.is_dir() else place

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import click
+from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from registry.errors import RegistryError
@@ -26,6 +30,37 @@ def complete_names(
         for row in rows
         if row.name.startswith(incomplete)
     ]
+
+
+def require_resume_alone() -> None:
+    """Refuse options beside --resume, which would be passed over."""
+    context = click.get_current_context()
+    for parameter in context.command.params:
+        given = context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
+        if given and parameter.name not in {"resume", "as_json"}:
+            raise click.UsageError(
+                f"--resume takes everything from the run folder; leave out {parameter.opts[0]}"
+            )
+
+
+class JsonObject(click.ParamType):
+    """JSON, such as ``{"cutoff": 4.0}``."""
+
+    name = "json"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> dict[str, Any]:
+        """Read an object."""
+        if isinstance(value, dict):
+            return value
+        try:
+            content = json.loads(value)
+        except ValueError as problem:
+            self.fail(f"{value!r} is no JSON: {problem}", param, ctx)
+        if not isinstance(content, dict):
+            self.fail(f'{value!r} is not a JSON object, such as {{"name": 1}}', param, ctx)
+        return content
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from hub.cli import output
 from hub.cli.arguments import (
@@ -15,6 +14,7 @@ from hub.cli.arguments import (
     energy_key_option,
     forces_key_option,
     json_option,
+    require_resume_alone,
 )
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def command(resume: Path | None, out: Path | None, as_json: bool, **given: Any) 
     keep_freed_memory()
     with TrainingOutput() as reporter:
         if resume is not None:
-            _require_nothing_else()
+            require_resume_alone()
             folder, results = resume, resume_run(resume, reporter)
         else:
             folder, results = start_run(_job(given), out, reporter)
@@ -79,17 +79,6 @@ def command(resume: Path | None, out: Path | None, as_json: bool, **given: Any) 
         output.result_json({"folder": str(folder), **results})
     else:
         print_results(folder, results)
-
-
-def _require_nothing_else() -> None:
-    """Refuse options that would be passed over."""
-    context = click.get_current_context()
-    for parameter in context.command.params:
-        given = context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
-        if given and parameter.name not in {"resume", "as_json"}:
-            raise click.UsageError(
-                f"--resume takes everything from the run folder; leave out {parameter.opts[0]}"
-            )
 
 
 def _job(given: dict[str, Any]) -> Job:

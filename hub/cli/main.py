@@ -20,6 +20,7 @@ COMMANDS = {
     "pull": "hub.cli.pull",
     "check": "hub.cli.check",
     "import": "hub.cli.import_data",
+    "teachers": "hub.cli.teachers",
     "finetune": "hub.cli.finetune",
     "evaluate": "hub.cli.evaluate",
     "diff": "hub.cli.diff",

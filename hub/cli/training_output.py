@@ -46,7 +46,9 @@ class TrainingOutput(Reporter):
         if self.bar is not None:
             self.bar.stop()
         if kind is KeyboardInterrupt and self.folder is not None and self.folder.exists():
-            output.message(f"go on with: hub finetune --resume {self.folder}")
+            from hub.training.run_folder import resume_command
+
+            output.message(f"go on with: {resume_command(self.folder)}")
 
     def opened(self, folder: Path) -> None:
         """Keep the name of the run folder, and print it."""
@@ -114,8 +116,9 @@ class TrainingOutput(Reporter):
         if self.bar is not None and self.task is not None:
             self.bar.update(self.task, completed=self.steps_done)
 
-    def epoch(self, metrics: EpochMetrics) -> None:
+    def epoch(self, metrics: EpochMetrics, steps_at_most: int) -> None:
         """Show the validation errors."""
+        self.steps_at_most = steps_at_most
         if metrics.steps_back > self.steps_back:
             self._tell(
                 "note",
@@ -128,7 +131,7 @@ class TrainingOutput(Reporter):
             f"{metrics.force_rmse:.3f} eV/Å"
         )
         if self.bar is not None and self.task is not None:
-            self.bar.update(self.task, description=text)
+            self.bar.update(self.task, description=text, total=steps_at_most)
         elif time.monotonic() - self.last_line > _QUIET_INTERVAL:
             self.last_line = time.monotonic()
             output.message(f"{text} ({metrics.seconds:.1f} s)")
@@ -171,7 +174,8 @@ def plan_lines(preparation: Preparation) -> list[tuple[str, str]]:
     recipe, read, test = preparation.recipe, preparation.data.read, preparation.data.test
     adam = f"Adam {recipe.learning_rate:g} ({recipe.schedule})"
     loss = f"loss {recipe.energy_weight:g} x energy + forces"
-    steps = f"{preparation.steps_per_epoch} an epoch, at most {recipe.max_epochs} epochs"
+    hours = f" or {recipe.max_hours:g} hours" if recipe.max_hours else ""
+    steps = f"{preparation.steps_per_epoch} an epoch, at most {recipe.max_epochs} epochs{hours}"
     stop = f"stops after {recipe.patience} without a lower validation force error"
     lines = [("model", _start(preparation)), ("data", _content(read.structures))]
     if test is not None:
@@ -180,7 +184,7 @@ def plan_lines(preparation: Preparation) -> list[tuple[str, str]]:
         ("labels", f"{read.energy_key} (eV), {read.forces_key} (eV/Å)"),
         ("reference energy", _energies(preparation.reference_energies)),
     ]
-    if not preparation.job.from_scratch:
+    if not preparation.from_scratch:
         lines.append(("energy shift", _energies(preparation.shift)))
     notes = (*read.notes, *preparation.split.notes, *preparation.shift.notes)
     return [

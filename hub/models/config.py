@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -15,6 +16,23 @@ FILE_NAME = "config.json"
 FORMAT = 1
 ARCHITECTURE = "nequip-onehot"
 UNITS = {"energy": "eV", "length": "Å", "forces": "eV/Å", "stress": "eV/Å^3"}
+
+
+# What a person may choose: its type, and its smallest value.
+_SETTINGS: dict[str, tuple[type, float]] = {
+    "r_max": (float, 1.0),
+    "num_layers": (int, 1),
+    "num_features": (int, 1),
+    "l_max": (int, 0),
+    "parity": (bool, False),
+    "num_bessels": (int, 1),
+    "polynomial_cutoff_p": (int, 2),
+    "radial_mlp_depth": (int, 0),
+    "radial_mlp_width": (int, 1),
+    "readout_width": (int, 1),
+}
+_SETTINGS_HINT = f"An architecture has {', '.join(_SETTINGS)}; the rest follows from the data."
+_KINDS = {float: "number", int: "whole number", bool: "truth value"}
 
 
 @dataclass(frozen=True)
@@ -72,6 +90,44 @@ class ModelConfig:
     def to_json(self) -> str:
         """Write as JSON, the same bytes for the same configuration."""
         return json.dumps(asdict(self), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def read_architecture(path: Path) -> dict[str, Any]:
+    """Read the settings of an architecture that a person wrote as JSON.
+
+    Raises
+    ------
+    ModelError
+        If it is no JSON, or as :func:`architecture_settings` does.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path} is no JSON: {error}", hint=_SETTINGS_HINT) from error
+    return architecture_settings(content, str(path))
+
+
+def architecture_settings(content: Any, where: str) -> dict[str, Any]:
+    """Check the settings of an architecture that a person chose, and return them.
+
+    Raises
+    ------
+    ModelError
+        If one is unknown, follows from the data, or has a value that it cannot have.
+    """
+    if not isinstance(content, dict):
+        raise ModelError(f"{where} does not hold names and values", hint=_SETTINGS_HINT)
+    for name, value in content.items():
+        if name not in _SETTINGS:
+            raise ModelError(f"{where} names {name!r}", hint=_SETTINGS_HINT)
+        kind, smallest = _SETTINGS[name]
+        number: Any = float(value) if kind is float and type(value) is int else value
+        if type(number) is not kind or not smallest <= number < math.inf:
+            raise ModelError(
+                f"{where} gives {name} the value {value!r}",
+                hint=f"It is a {_KINDS[kind]}" + ("" if kind is bool else f", {smallest} or more"),
+            )
+    return content
 
 
 def refuse_newer(found: int, known: int, path: Path) -> None:

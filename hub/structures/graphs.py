@@ -25,13 +25,15 @@ if TYPE_CHECKING:
 class Graph:
     """One structure with its neighbours, and its labels where it has any.
 
+    What there is much of is kept small: 20 bytes for each neighbour.
+
     Attributes
     ----------
     positions : (n, 3) float64, Å
     types : (n,) int64, indices into the model's type names
     cell : (3, 3) float64, Å, lattice vectors in rows
-    edges : (2, m) int64, centre and neighbour of each pair
-    shifts : (m, 3) float64, lattice translations of the neighbour, in cells
+    edges : (2, m) int32, centre and neighbour of each pair
+    shifts : (m, 3) int32, lattice translations of the neighbour, in cells
     energy : () float64, eV
     forces : (n, 3) float64, eV/Å
     """
@@ -87,8 +89,8 @@ def build_graph(
         positions=torch.tensor(atoms.positions, dtype=torch.float64),
         types=torch.tensor([index[symbol] for symbol in symbols], dtype=torch.int64),
         cell=torch.tensor(atoms.cell.array, dtype=torch.float64),
-        edges=torch.from_numpy(np.stack([centres, neighbours]).astype(np.int64)),
-        shifts=torch.tensor(np.asarray(shifts), dtype=torch.float64).reshape(-1, 3),
+        edges=torch.from_numpy(np.stack([centres, neighbours]).astype(np.int32)),
+        shifts=torch.tensor(np.asarray(shifts), dtype=torch.int32).reshape(-1, 3),
         energy=torch.tensor(energy, dtype=torch.float64),
         forces=torch.tensor(forces, dtype=torch.float64),
     )
@@ -131,8 +133,8 @@ def collate(graphs: Sequence[Graph]) -> AtomicDataDict.Type:
         AtomicDataDict.CELL_KEY: torch.stack([graph.cell for graph in graphs]),
         AtomicDataDict.EDGE_INDEX_KEY: torch.cat(
             [graph.edges + offset for graph, offset in zip(graphs, offsets, strict=True)], dim=1
-        ),
-        AtomicDataDict.EDGE_CELL_SHIFT_KEY: torch.cat([graph.shifts for graph in graphs]),
+        ).long(),
+        AtomicDataDict.EDGE_CELL_SHIFT_KEY: torch.cat([graph.shifts for graph in graphs]).double(),
         AtomicDataDict.NUM_NODES_KEY: sizes,
         AtomicDataDict.BATCH_KEY: torch.repeat_interleave(sizes),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,12 +13,16 @@ from hub.structures.reference_energies import isolated_atoms
 from hub.structures.trajectories import trajectory_neighbours
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from hub.structures.arrays import BoolArray, IntArray
     from hub.structures.structure_set import StructureSet
 
 _FEWEST_VALIDATION = 10
 _MOST_VALIDATION = 100
 _FEWEST_TEST = 10
+_FEWEST_TRAJECTORIES = 3
+_TRAJECTORIES_ASIDE = 0.1  # of all for validation, and as many for the test
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,64 @@ def split_structures(
         notes.append("there is no test set")
     notes += _note_on_neighbours(structures, train, np.concatenate([validation, test_indices]))
     return Split(np.sort(train), np.sort(validation), np.sort(test_indices), tuple(notes))
+
+
+def split_by_trajectory(
+    trajectories: npt.NDArray[Any], n_train: int | None = None, held_out: int = 200, seed: int = 0
+) -> Split:
+    """Split frames so that no trajectory is on two sides.
+
+    A tenth of the trajectories is for validation and a tenth for the test. On each side frames are
+    drawn at random and evenly over the trajectories: as many of each, so far as it has them. Those
+    of a smaller `n_train` are among those of a larger one with the same seed.
+
+    Parameters
+    ----------
+    trajectories
+        (S,) the name or number of the trajectory that each frame is of.
+    n_train
+        How many frames to train on; all that are not held out if None.
+    held_out
+        How many frames for validation at most, and as many for the test.
+    seed
+        Of the draws.
+
+    Raises
+    ------
+    DataError
+        If there are fewer than three trajectories, or too few frames.
+    """
+    rng = np.random.default_rng(seed)
+    names, trajectory = np.unique(trajectories, return_inverse=True)
+    if len(names) < _FEWEST_TRAJECTORIES:
+        raise DataError(
+            f"of {len(names)} trajectories none can be held out for validation and test",
+            f"Give at least {_FEWEST_TRAJECTORIES}.",
+        )
+    aside = max(1, round(_TRAJECTORIES_ASIDE * len(names)))
+    shuffled = rng.permutation(len(names))
+    order = _evenly(trajectory, rng)
+    sides = np.split(shuffled, [aside, 2 * aside])
+    validation, test, train = (order[np.isin(trajectory[order], side)] for side in sides)
+    wanted = len(train) if n_train is None else n_train
+    if wanted > len(train):
+        raise DataError(
+            f"{wanted} training structures are asked for, but {len(train)} are available besides "
+            "those held out",
+            "Ask for fewer, or give more data.",
+        )
+    validation, test = validation[:held_out], test[:held_out]
+    return Split(np.sort(train[:wanted]), np.sort(validation), np.sort(test), ())
+
+
+def _evenly(trajectory: IntArray, rng: np.random.Generator) -> IntArray:
+    """Order frames so that any first few are random ones, spread evenly over the trajectories."""
+    frames = rng.permutation(len(trajectory))
+    frames = frames[np.argsort(trajectory[frames], kind="stable")]
+    _, starts, counts = np.unique(trajectory[frames], return_index=True, return_counts=True)
+    turn = np.arange(len(frames)) - np.repeat(starts, counts)
+    order: IntArray = frames[np.lexsort((rng.random(len(frames)), turn))]
+    return order
 
 
 def _divide(

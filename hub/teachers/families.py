@@ -138,7 +138,7 @@ FAMILIES = (
         install='pip install "mlip-hub[gap]"',
         packages=("quippy-ase",),
         level_of_theory="GAP",
-        licence="GPL-2.0; GAP's own part for non-commercial use",
+        licence="GPL-2.0; its GAP part academic, non-commercial",
         citation="https://doi.org/10.1103/PhysRevLett.104.136403",
     ),
     Family(
@@ -151,7 +151,7 @@ FAMILIES = (
         install='pip install "mlip-hub[ace]"',
         packages=("python-ace",),
         level_of_theory="ACE",
-        licence="academic software licence: non-commercial use",
+        licence="academic, non-commercial",
         citation="https://doi.org/10.1103/PhysRevB.99.014104",
     ),
     Family(
@@ -189,22 +189,32 @@ FAMILIES = (
 )
 
 
+def family_named(name: str) -> Family:
+    """Return the row of a name.
+
+    Raises
+    ------
+    TeacherError
+        If there is none; the hint has near names.
+    """
+    named = {family.name: family for family in FAMILIES}
+    if name not in named:
+        near = get_close_matches(name.lower(), named, cutoff=0.5)
+        hint = f"Did you mean {' or '.join(near)}? " if near else ""
+        raise TeacherError(f"there is no teacher '{name}'", f"{hint}`hub teachers` lists them all.")
+    return named[name]
+
+
 def family_of(text: str) -> tuple[Family, str]:
     """Return the family that is named and what follows the colon.
 
     Raises
     ------
     TeacherError
-        If there is no such family, or it takes no argument or lacks it; near names are in the
-        hint.
+        If there is no such family, or it takes no argument or lacks it.
     """
     name, _, argument = text.partition(":")
-    named = {family.name: family for family in FAMILIES}
-    if name not in named:
-        near = get_close_matches(name.lower(), named, cutoff=0.5)
-        hint = f"Did you mean {' or '.join(near)}? " if near else ""
-        raise TeacherError(f"there is no teacher '{name}'", f"{hint}`hub teachers` lists them all.")
-    family = named[name]
+    family = family_named(name)
     if bool(argument) != bool(family.argument):
         raise TeacherError(
             f"teacher '{text}' is not written as it must be", f"Write {family.usage}."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
+from xml.parsers import expat
 
 from ase.data import chemical_symbols
 from quippy.potential import Potential
@@ -15,9 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-_DESCRIPTOR = re.compile(r"<descriptor>(.*?)</descriptor>", re.DOTALL)
+_HINT = "Give the XML file that gap_fit wrote."
 _SPECIES = re.compile(r"\bZ\d*=(\d+)")
-_SPARSE_POINTS = re.compile(r'sparseX_filename="([^"]+)"')
 
 
 def build(parameters: Path, options: Mapping[str, Any]) -> Potential:  # noqa: ARG001 - a Build
@@ -33,11 +33,10 @@ def describe(parameters: Path, options: Mapping[str, Any]) -> Description:  # no
     TeacherError
         If the file is no GAP, or one of the files beside it that it names is missing.
     """
-    text = parameters.read_text(encoding="utf-8", errors="replace")
-    descriptors = _DESCRIPTOR.findall(text)
-    if "<GAP_params" not in text or not descriptors:
-        raise TeacherError(f"{parameters} is no GAP", "Give the XML file that gap_fit wrote.")
-    beside = [parameters.parent / name for name in _SPARSE_POINTS.findall(text)]
+    descriptors, sparse_points = _read(parameters)
+    if not descriptors:
+        raise TeacherError(f"{parameters} is no GAP: it has no descriptors", _HINT)
+    beside = [parameters.parent / name for name in sparse_points]
     for path in beside:
         if not path.is_file():
             raise TeacherError(
@@ -49,3 +48,39 @@ def describe(parameters: Path, options: Mapping[str, Any]) -> Description:  # no
         elements=tuple(chemical_symbols[number] for number in sorted(numbers)),
         files=(parameters, *beside),
     )
+
+
+def _read(path: Path) -> tuple[list[str], list[str]]:
+    """Return the descriptors and the names of the files with sparse points.
+
+    QUIP's own parser ends the process at the first mistake, without a failing exit code.
+    """
+    descriptors: list[str] = []
+    sparse_points: list[str] = []
+    inside = False
+
+    def start(element: str, attributes: dict[str, str]) -> None:
+        nonlocal inside
+        inside = element == "descriptor"
+        if inside:
+            descriptors.append("")
+        if "sparseX_filename" in attributes:
+            sparse_points.append(attributes["sparseX_filename"])
+
+    def end(_element: str) -> None:
+        nonlocal inside
+        inside = False
+
+    def text(data: str) -> None:
+        if inside:
+            descriptors[-1] += data
+
+    parser = expat.ParserCreate()
+    parser.StartElementHandler, parser.EndElementHandler = start, end
+    parser.CharacterDataHandler = text
+    try:
+        with path.open("rb") as file:
+            parser.ParseFile(file)
+    except expat.ExpatError as problem:
+        raise TeacherError(f"{path} is no GAP: {problem}", _HINT) from problem
+    return descriptors, sparse_points

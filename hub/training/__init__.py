@@ -1,1 +1,1 @@
-"""Recipes, the training loop, and fine-tuning."""
+"""Recipes, the training loop, pre-training and fine-tuning."""

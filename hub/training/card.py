@@ -38,7 +38,7 @@ def software_versions() -> dict[str, str]:
 
 def lineage(preparation: Preparation, progress: Progress) -> dict[str, Any]:
     """Return what a training was made of: parent, data, recipe, software, hardware."""
-    job, structures = preparation.job, preparation.data.read.structures
+    structures = preparation.data.read.structures
     parent = preparation.parent
     return {
         "parent": parent.as_parent("fine-tuned") if parent else None,
@@ -50,10 +50,11 @@ def lineage(preparation: Preparation, progress: Progress) -> dict[str, Any]:
             "n_validation": len(preparation.validation),
             "energy_key": preparation.data.read.energy_key,
             "forces_key": preparation.data.read.forces_key,
+            **preparation.origin,
         },
         "energy_shift_eV_per_atom": preparation.shift.energies,
         "recipe": vars(preparation.recipe),
-        "seed": job.seed,
+        "seed": preparation.seed,
         "epochs": progress.epoch,
         "best_epoch": progress.best_epoch,
         "device": device_name(preparation.device),
@@ -89,6 +90,7 @@ def _description(preparation: Preparation, parent: dict[str, Any]) -> str:
     files = [Path(name).name for name in preparation.train.sources]
     data = files[0] if len(files) == 1 else f"{len(files)} files"
     start = "trained from scratch" if not parent else "fine-tuned"
+    start = "pre-trained" if preparation.origin else start
     of = f"{parent['name']} " if "name" in parent else "A model "
     of = "A model " if not parent else of
     return f"{of}{start} on {len(preparation.train)} structures of {data}"

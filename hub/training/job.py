@@ -3,21 +3,63 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields, replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from hub.errors import TrainingError
-from hub.training.recipe import Recipe, choose_recipe
-from hub.training.run_folder import read_json, write_json
+from hub.training.recipe import DEFAULT, DEFAULT_FROM_SCRATCH, Recipe, choose_recipe
+from hub.training.run_folder import JOB_NAME, read_json, resume_command, write_json
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-FILE_NAME = "run.json"
 FORMAT = 1
 
 
 @dataclass(frozen=True)
-class Job:
+class SavedJob:
+    """A job that is kept in its run folder, as ``run.json``."""
+
+    command: ClassVar[str]  # of `hub`, that does such jobs
+
+    def write(self, directory: Path) -> None:
+        """Write as ``run.json``."""
+        content = {"format": FORMAT, "command": self.command, **asdict(self)}
+        write_json(directory / JOB_NAME, content)
+
+    @classmethod
+    def read(cls, directory: Path) -> Self:
+        """Read ``run.json``.
+
+        Raises
+        ------
+        TrainingError
+            If the directory is no run folder or another command's, or the file is damaged.
+        """
+        path = directory / JOB_NAME
+        if not path.exists():
+            raise TrainingError(
+                f"{directory} is no run folder: {JOB_NAME} is missing",
+                hint=f"Name the folder that `hub {cls.command}` printed when it started.",
+            )
+        content = read_json(path)
+        command = content.pop("command", "finetune")
+        if command != cls.command:
+            raise TrainingError(
+                f"{directory} is a run of `hub {command}`", hint=resume_command(directory)
+            )
+        known = {item.name for item in fields(cls)}
+        if content.pop("format", None) != FORMAT or set(content) != known:
+            raise TrainingError(f"{path} was not written by this release, or is damaged")
+        return cls(
+            **{
+                name: tuple(value) if isinstance(value, list) else value
+                for name, value in content.items()
+            }
+        )
+
+
+@dataclass(frozen=True)
+class Job(SavedJob):
     """One training, or several that differ in their seed, fully described.
 
     Attributes
@@ -49,6 +91,8 @@ class Job:
         Names of the labels; found by looking if None.
     """
 
+    command: ClassVar[str] = "finetune"
+
     data: tuple[str, ...]
     model: str = "c-ace-pretrained"
     test: tuple[str, ...] = ()
@@ -71,35 +115,10 @@ class Job:
 
     def resolved_recipe(self) -> Recipe:
         """Return the recipe with this job's changes."""
-        recipe = choose_recipe(self.recipe, from_scratch=self.from_scratch)
+        default = DEFAULT_FROM_SCRATCH if self.from_scratch else DEFAULT
+        recipe = choose_recipe(self.recipe, default)
         return recipe.with_changes(
             max_epochs=self.max_epochs,
             learning_rate=self.learning_rate,
             batch_size=self.batch_size,
         )
-
-    def write(self, directory: Path) -> None:
-        """Write as ``run.json``."""
-        write_json(directory / FILE_NAME, {"format": FORMAT, **asdict(self)})
-
-    @classmethod
-    def read(cls, directory: Path) -> Self:
-        """Read ``run.json``.
-
-        Raises
-        ------
-        TrainingError
-            If the directory is no run folder, or the file is damaged.
-        """
-        path = directory / FILE_NAME
-        if not path.exists():
-            raise TrainingError(
-                f"{directory} is no run folder: {FILE_NAME} is missing",
-                hint="Name the folder that `hub finetune` printed when it started.",
-            )
-        content = read_json(path)
-        known = {item.name for item in fields(cls)}
-        if content.pop("format", None) != FORMAT or set(content) != known:
-            raise TrainingError(f"{path} was not written by this release, or is damaged")
-        content["data"], content["test"] = tuple(content["data"]), tuple(content["test"])
-        return cls(**content)

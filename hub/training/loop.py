@@ -15,7 +15,8 @@ from hub.models.checkpoint import set_weights, weights_of
 from hub.models.prediction import predict
 from hub.structures.graphs import collate
 from hub.training.ema import MovingAverage
-from hub.training.loss import energy_and_force_loss
+from hub.training.loss import count_labels, energy_and_force_loss
+from hub.training.process_group import ALONE
 from hub.training.state import load_state, save_state
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hub.structures.graphs import Graph
+    from hub.training.process_group import ProcessGroup
     from hub.training.recipe import Recipe
 
 _MAX_STEPS_BACK = 5
@@ -71,6 +73,8 @@ class Trainer:
         Where the state is saved after each epoch. If one is there, the training goes on from it.
     seed
         Decides the order of the structures in each epoch.
+    group
+        The processes that share each batch. All are given the same; the first saves the state.
     """
 
     def __init__(
@@ -81,11 +85,13 @@ class Trainer:
         recipe: Recipe,
         directory: Path,
         seed: int,
+        group: ProcessGroup = ALONE,
     ) -> None:
-        device = next(model.parameters()).device
+        self.device = next(model.parameters()).device
         self.model, self.recipe, self.directory, self.seed = model, recipe, directory, seed
-        self.training = [graph.to(device) for graph in training]
-        self.validation = [graph.to(device) for graph in validation]
+        self.group = group
+        self.training = [graph.to(self.device) for graph in training]
+        self.validation = [graph.to(self.device) for graph in group.share(validation)]
         self.parameters = [value for value in model.parameters() if value.requires_grad]
         self.optimizer = torch.optim.Adam(self.parameters, lr=recipe.learning_rate)
         self.average = MovingAverage(model, recipe.ema_decay)
@@ -101,10 +107,22 @@ class Trainer:
         return math.ceil(len(self.training) / self.recipe.batch_size)
 
     @property
+    def last_epoch(self) -> int:
+        """The epoch to end at: the recipe's, or the last that its hours allow at the pace so far.
+
+        As the pace varies, so does this; the learning rate follows it down.
+        """
+        history = self.progress.history
+        if not (self.recipe.max_hours and history):
+            return self.recipe.max_epochs
+        pace = sum(row["seconds"] for row in history) / len(history)
+        return min(self.recipe.max_epochs, int(3600 * self.recipe.max_hours / pace))
+
+    @property
     def is_finished(self) -> bool:
         """Whether the last epoch was reached or the validation error stopped falling."""
         return (
-            self.progress.epoch >= self.recipe.max_epochs
+            self.progress.epoch >= self.last_epoch
             or self.progress.epochs_without_gain >= self.recipe.patience
         )
 
@@ -130,7 +148,8 @@ class Trainer:
             started = time.perf_counter()
             loss = self._finite_epoch(on_step)
             metrics = self._validate(loss, started)
-            save_state(self.directory, self._state())
+            if self.group.is_first:
+                save_state(self.directory, self._state())
             if on_epoch is not None:
                 on_epoch(metrics)
         if not self.progress.best_epoch:
@@ -180,24 +199,34 @@ class Trainer:
 
     def _step(self, graphs: Sequence[Graph]) -> float:
         """Take one step; return the loss, or NaN if the step was not taken."""
-        output = self.model(collate(graphs))
-        loss = energy_and_force_loss(output, graphs, self.recipe.energy_weight)
         self.optimizer.zero_grad()
-        loss.backward()
+        loss = self.group.sum(self._backward(graphs))
+        self.group.sum_gradients(self.parameters)
         limit = self.recipe.max_gradient_norm or math.inf
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, limit)
-        value = float(loss.detach())
+        value = float(loss)
         if not (math.isfinite(value) and math.isfinite(float(norm))):
             return math.nan
         self.optimizer.step()
         self.average.update()
         return value
 
+    def _backward(self, graphs: Sequence[Graph]) -> torch.Tensor:
+        """Add the gradients of this process's share of the loss; return the share."""
+        share = self.group.share(graphs)
+        if not share:
+            return torch.zeros((), dtype=torch.float64, device=self.device)
+        output = self.model(collate(share))
+        weight, counts = self.recipe.energy_weight, count_labels(graphs)
+        loss = energy_and_force_loss(output, share, weight, counts)
+        loss.backward()
+        return loss.detach()
+
     def _set_learning_rate(self, step: int) -> None:
         rate = self.recipe.learning_rate * self.progress.rate_factor
         if self.recipe.schedule == "cosine":
             done = self.progress.epoch + step / self.steps_per_epoch
-            phase = (1 + math.cos(math.pi * done / self.recipe.max_epochs)) / 2
+            phase = (1 + math.cos(math.pi * min(done / self.last_epoch, 1))) / 2
             rate *= _LAST_RATE + (1 - _LAST_RATE) * phase
         for group in self.optimizer.param_groups:
             group["lr"] = rate
@@ -224,23 +253,30 @@ class Trainer:
             force_rmse=force_rmse,
             learning_rate=self.optimizer.param_groups[0]["lr"],
             steps_back=progress.steps_back,
-            seconds=time.perf_counter() - started,
+            seconds=self.group.from_first(time.perf_counter() - started),
         )
         progress.history.append(asdict(metrics))
         return metrics
 
     def _validation_errors(self) -> tuple[float, float]:
         """Return the energy (meV/atom) and force (eV/Å) RMSE on the validation structures."""
-        energies, forces = predict(self.model, self.validation)
-        labels = torch.stack([graph.energy for graph in self.validation]).cpu()
-        sizes = torch.tensor([len(graph) for graph in self.validation])
-        energy_errors = (energies - labels) / sizes
-        force_labels = torch.cat([graph.forces for graph in self.validation]).cpu()
-        force_errors = torch.cat(forces) - force_labels
-        return (
-            1000 * float(energy_errors.square().nanmean().sqrt()),
-            float(force_errors.square().nanmean().sqrt()),
-        )
+        sums = torch.zeros(4, dtype=torch.float64)
+        if self.validation:
+            energies, forces = predict(self.model, self.validation)
+            labels = torch.stack([graph.energy for graph in self.validation]).cpu()
+            sizes = torch.tensor([len(graph) for graph in self.validation])
+            force_labels = torch.cat([graph.forces for graph in self.validation]).cpu()
+            energy_errors = ((energies - labels) / sizes).square()
+            force_errors = (torch.cat(forces) - force_labels).square()
+            sums = torch.stack(
+                [
+                    *(energy_errors.nansum(), (~energy_errors.isnan()).sum()),
+                    *(force_errors.nansum(), (~force_errors.isnan()).sum()),
+                ]
+            )
+        energy_sum, n_energies, force_sum, n_forces = self.group.sum(sums.to(self.device)).cpu()
+        energy_mse, force_mse = energy_sum / n_energies, force_sum / n_forces
+        return 1000 * float(energy_mse.sqrt()), float(force_mse.sqrt())
 
     def _state(self) -> dict[str, Any]:
         return {

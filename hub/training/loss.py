@@ -14,23 +14,38 @@ if TYPE_CHECKING:
 
 
 def energy_and_force_loss(
-    output: AtomicDataDict.Type, graphs: Sequence[Graph], energy_weight: float
+    output: AtomicDataDict.Type,
+    graphs: Sequence[Graph],
+    energy_weight: float,
+    counts: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Return the weighted sum of the mean squared energy and force errors.
 
     Energies count per atom, (eV/atom)^2; forces per component, (eV/Å)^2. Missing labels (NaN)
-    count for nothing.
+    count for nothing. Where `graphs` are only a share of a batch, `counts` are the labels of the
+    whole, as :func:`count_labels` gives them: then the losses of the shares add up to that of the
+    batch.
     """
+    energy_count, force_count = count_labels(graphs) if counts is None else counts
     sizes = torch.tensor([len(graph) for graph in graphs], device=graphs[0].energy.device)
     energies = torch.stack([graph.energy for graph in graphs])
     predicted = output[AtomicDataDict.TOTAL_ENERGY_KEY].squeeze(-1)
-    energy_term = _mean_square((predicted - energies) / sizes)
+    energy_term = _sum_of_squares((predicted - energies) / sizes) / energy_count.clamp(min=1)
     forces = torch.cat([graph.forces for graph in graphs])
-    force_term = _mean_square(output[AtomicDataDict.FORCE_KEY] - forces)
+    force_errors = output[AtomicDataDict.FORCE_KEY] - forces
+    force_term = _sum_of_squares(force_errors) / force_count.clamp(min=1)
     return energy_weight * energy_term + force_term
 
 
-def _mean_square(errors: torch.Tensor) -> torch.Tensor:
-    labelled = ~errors.isnan()
-    squares = torch.where(labelled, errors, torch.zeros_like(errors)).square()
-    return squares.sum() / labelled.sum().clamp(min=1)
+def count_labels(graphs: Sequence[Graph]) -> torch.Tensor:
+    """Return (2,) how many energies and force components are labelled."""
+    energies = torch.stack([graph.energy for graph in graphs])
+    forces = torch.cat([graph.forces for graph in graphs])
+    return torch.stack([(~energies.isnan()).sum(), (~forces.isnan()).sum()])
+
+
+def _sum_of_squares(errors: torch.Tensor) -> torch.Tensor:
+    total: torch.Tensor = (
+        torch.where(errors.isnan(), torch.zeros_like(errors), errors).square().sum()
+    )
+    return total

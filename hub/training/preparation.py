@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -81,9 +81,12 @@ class Preparation:
         Those of the training data, for people.
     shift
         What is added to the model's energies per atom of each element.
+    seed
+        Decides the split, the order of the structures and random weights.
+    origin
+        Of structures that were chosen from a dataset: which, and how.
     """
 
-    job: Job
     recipe: Recipe
     data: Data
     split: Split
@@ -98,6 +101,13 @@ class Preparation:
     reference_energies: ReferenceEnergies
     shift: ReferenceEnergies
     device: torch.device
+    seed: int
+    origin: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def from_scratch(self) -> bool:
+        """Whether the weights are random at first."""
+        return self.parent is None
 
     @property
     def steps_per_epoch(self) -> int:
@@ -135,10 +145,10 @@ def read_data(job: Job, reporter: Reporter) -> Data:
     elements = config.type_names if config is not None else None
     cutoff = config.r_max if config is not None else DEFAULT_CUTOFF
     findings = check_structures(read.structures, elements, cutoff, reporter.counting("checking"))
-    _stop_on_errors(read.structures, findings)
+    stop_on_errors(read.structures, findings)
     if test is not None:
         known = elements or read.structures.elements
-        _stop_on_errors(test, check_structures(test, known, cutoff))
+        stop_on_errors(test, check_structures(test, known, cutoff))
     return Data(read, tuple(findings), test)
 
 
@@ -163,7 +173,8 @@ def _architecture(job: Job) -> ModelConfig | None:
     return read_config(open_model(job.model).path)
 
 
-def _stop_on_errors(structures: StructureSet, findings: list[Finding]) -> None:
+def stop_on_errors(structures: StructureSet, findings: list[Finding]) -> None:
+    """Raise `DataError` for the findings of :func:`check_structures` that are errors."""
     errors = [finding for finding in findings if finding.severity == "error"]
     if not errors:
         return
@@ -211,7 +222,7 @@ def prepare(job: Job, recipe: Recipe, data: Data, reporter: Reporter) -> Prepara
     split = split_structures(structures, job.n_train, seed=job.seed, test=data.test)
     train, validation = structures.select(split.train), structures.select(split.validation)
     test = data.test if data.test is not None else structures.select(split.test)
-    _require_labels(train, validation)
+    require_labels(train, validation)
     device = choose_device(job.device)
     config = _architecture(job) or ModelConfig(
         type_names=structures.elements,
@@ -225,19 +236,15 @@ def prepare(job: Job, recipe: Recipe, data: Data, reporter: Reporter) -> Prepara
     references = fit_reference_energies(train)
     if job.from_scratch:
         parent, shift = None, references
-        config = config.with_changes(avg_num_neighbors=average_neighbors(train_graphs))
-        model = _random_model(config, job.seed, train).to(device)
+        model, config = random_model(config, job.seed, train, train_graphs, device)
     else:
         parent = open_model(job.model)
         model, config = read_model(parent.path, dtype=_DTYPE, device=device)
         on_device = [graph.to(device) for graph in train_graphs]
         energies, _ = predict(model, on_device, reporter.counting("finding the energy shift"))
         shift = fit_energy_shift(train, energies.numpy())
-    files = ", ".join(Path(name).name for name in train.sources)
-    config = config.with_changes(energy_reference=f"that of the training data ({files})")
-    _add_energy_shift(model, shift, config)
+    config = shift_energies(model, config, shift, train)
     return Preparation(
-        job=job,
         recipe=recipe,
         data=data,
         split=split,
@@ -252,10 +259,11 @@ def prepare(job: Job, recipe: Recipe, data: Data, reporter: Reporter) -> Prepara
         reference_energies=references,
         shift=shift,
         device=device,
+        seed=job.seed,
     )
 
 
-def _require_labels(train: StructureSet, validation: StructureSet) -> None:
+def require_labels(train: StructureSet, validation: StructureSet) -> None:
     """Without forces on either side there is nothing to train on or to stop by."""
     for name, structures in (("training", train), ("validation", validation)):
         if not len(structures):
@@ -266,18 +274,35 @@ def _require_labels(train: StructureSet, validation: StructureSet) -> None:
             )
 
 
-def _random_model(config: ModelConfig, seed: int, train: StructureSet) -> torch.nn.Module:
-    """Build a model with random weights, its energies on the scale of the forces."""
+def random_model(
+    config: ModelConfig,
+    seed: int,
+    train: StructureSet,
+    graphs: list[Graph],
+    device: torch.device,
+) -> tuple[torch.nn.Module, ModelConfig]:
+    """Build a model with random weights, on the scale of the training data.
+
+    Its sums over neighbours are normalised by their average number, and its energies have the
+    scale of the forces. Returned with the configuration that says so.
+    """
+    config = config.with_changes(avg_num_neighbors=average_neighbors(graphs))
     model = accelerate(build_model(config, seed=seed, dtype=_DTYPE))
     set_energy_scales(model, float(np.sqrt(np.nanmean(train.forces**2))))
-    return model
+    return model.to(device), config
 
 
-def _add_energy_shift(
-    model: torch.nn.Module, shift: ReferenceEnergies, config: ModelConfig
-) -> None:
-    """Shift the energies of the elements that occur; others keep theirs."""
+def shift_energies(
+    model: torch.nn.Module, config: ModelConfig, shift: ReferenceEnergies, train: StructureSet
+) -> ModelConfig:
+    """Give the model the data's zero of energy; elements that do not occur keep theirs.
+
+    Returns the configuration that says so.
+    """
+    files = ", ".join(Path(name).name for name in train.sources)
+    config = config.with_changes(energy_reference=f"that of the training data ({files})")
     shifts = energy_shifts(model, config)
     for symbol, value in shift.energies.items():
         shifts[symbol] += value
     set_energy_shifts(model, shifts, config)
+    return config

@@ -27,8 +27,8 @@ class Reporter:
     def step(self) -> None:
         """Hear that one step was taken."""
 
-    def epoch(self, metrics: EpochMetrics) -> None:
-        """Hear that one epoch is over, and its state saved."""
+    def epoch(self, metrics: EpochMetrics, steps_at_most: int) -> None:
+        """Hear that one epoch is over, its state saved, and how many steps it may come to."""
 
     def finished(self) -> None:
         """Hear that the last step was taken; the model is evaluated next."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DEFAULT_PARENT = "runs"
+JOB_NAME = "run.json"
 RESULTS_NAME = "results.json"
 METRICS_NAME = "metrics.csv"
 STATE_NAME = "training-state.pt"
@@ -55,7 +56,7 @@ def _empty_folder(out: Path) -> Path:
     if any(path.name != _LOCK_NAME for path in out.iterdir()):
         raise TrainingError(
             f"{out} is not empty",
-            hint=f"Go on with `hub finetune --resume {out}`, or name another --out.",
+            hint=f"Go on with `{resume_command(out)}`, or name another --out.",
         )
     return out
 
@@ -122,3 +123,16 @@ def read_results(folder: Path) -> dict[str, Any] | None:
     """Read the results of a finished training, or None if it has not finished."""
     path = folder / RESULTS_NAME
     return read_json(path) if path.exists() else None
+
+
+def resume_command(folder: Path) -> str:
+    """Return the command line that goes on with the training in a run folder.
+
+    Raises
+    ------
+    TrainingError
+        If the job in it is damaged.
+    """
+    path = folder / JOB_NAME
+    command = read_json(path).get("command", "finetune") if path.exists() else "finetune"
+    return f"hub {command} --resume {folder}"

@@ -27,7 +27,7 @@ def unfinished(finetune, tmp_path, monkeypatch):
 
     def make(*arguments: object) -> Path:
         with monkeypatch.context() as patch:
-            patch.setattr("hub.training.finetune.parity_plot", _interrupt)
+            patch.setattr("hub.training.run.parity_plot", _interrupt)
             done = finetune(*arguments, "--out", "run")
         assert done.code == 130
         assert "go on with: hub finetune --resume run\n" in done.err

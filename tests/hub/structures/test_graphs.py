@@ -19,7 +19,7 @@ from tests.hub.structures.conftest import copper
 def vectors(graph) -> np.ndarray:
     """Return the way from the centre to the neighbour of each edge, in order."""
     ends = graph.positions[graph.edges]
-    return (ends[1] - ends[0] + graph.shifts @ graph.cell).numpy()
+    return (ends[1] - ends[0] + graph.shifts.double() @ graph.cell).numpy()
 
 
 def edge_table(centres, neighbours, ways) -> np.ndarray:

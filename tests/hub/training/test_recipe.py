@@ -6,7 +6,15 @@ import pytest
 
 from hub.errors import TrainingError
 from hub.training.job import Job
-from hub.training.recipe import DEFAULT, PAPER, Recipe, choose_recipe
+from hub.training.pretrain_job import PretrainJob
+from hub.training.recipe import (
+    DEFAULT,
+    DEFAULT_FROM_SCRATCH,
+    PAPER,
+    PRETRAIN,
+    Recipe,
+    choose_recipe,
+)
 
 
 def test_the_paper_is_as_published() -> None:
@@ -16,11 +24,12 @@ def test_the_paper_is_as_published() -> None:
 
 
 def test_the_default_depends_on_the_start() -> None:
-    assert choose_recipe("default", from_scratch=False) is DEFAULT
-    assert choose_recipe("default", from_scratch=True) != DEFAULT
-    assert choose_recipe("paper", from_scratch=True) is PAPER
+    assert Job(("a.xyz",)).resolved_recipe() == DEFAULT
+    assert Job(("a.xyz",), from_scratch=True).resolved_recipe() == DEFAULT_FROM_SCRATCH
+    assert PretrainJob("a", "x").resolved_recipe() == PRETRAIN
+    assert PretrainJob("a", "x", recipe="paper").resolved_recipe() == PAPER
     with pytest.raises(TrainingError, match="no recipe 'best'") as caught:
-        choose_recipe("best", from_scratch=False)
+        choose_recipe("best", DEFAULT)
     assert caught.value.hint == "Choose one of: paper, default"
 
 

@@ -1,0 +1,67 @@
+"""The options that choose a teacher."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.shell_completion import CompletionItem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hub.teachers.spec import TeacherSpec
+
+
+def _complete_teachers(
+    context: click.Context,  # noqa: ARG001 - click's signature
+    parameter: click.Parameter,  # noqa: ARG001
+    incomplete: str,
+) -> list[CompletionItem]:
+    from hub.teachers.families import FAMILIES
+
+    return [
+        CompletionItem(f"{family.name}:" if family.argument else family.name, help=family.summary)
+        for family in FAMILIES
+        if family.name.startswith(incomplete)
+    ]
+
+
+_OPTIONS = (
+    click.option(
+        "--teacher",
+        required=True,
+        metavar="NAME",
+        shell_complete=_complete_teachers,
+        help="What labels: lcbop, nep, kim:MODEL ...; `hub teachers` lists them.",
+    ),
+    click.option("--params", type=click.Path(), metavar="FILE", help="Its parameter file."),
+    click.option("--arguments", metavar="JSON", help="Its options, as '{\"name\": value}'."),
+)
+
+
+def teacher_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command ``--teacher``, ``--params`` and ``--arguments``, for `chosen_teacher`."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def chosen_teacher(teacher: str, params: str | None, arguments: str | None) -> TeacherSpec:
+    """Return the specification that the options amount to.
+
+    Raises
+    ------
+    TeacherError
+        As `hub.teachers.spec.parse_teacher` does.
+    """
+    from hub.teachers.spec import parse_teacher
+
+    try:
+        options = json.loads(arguments or "{}")
+    except ValueError as problem:
+        raise click.BadParameter(f"no JSON: {problem}", param_hint="--arguments") from problem
+    if not isinstance(options, dict):
+        raise click.BadParameter("no JSON object of names and values", param_hint="--arguments")
+    return parse_teacher(teacher, params, options)

@@ -1,0 +1,93 @@
+"""``hub teachers``: what can label structures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hub.cli import output
+from hub.cli.arguments import json_option
+
+if TYPE_CHECKING:
+    from hub.teachers.family import Family
+
+
+@click.command(name="teachers", short_help="List what can label structures.")
+@click.argument("name", default="")
+@json_option
+def command(name: str, as_json: bool) -> None:
+    """List the teachers: potentials and codes that label structures.
+
+    With NAME, say everything about one of them.
+    """
+    from hub.teachers.families import FAMILIES, family_named
+
+    if name:
+        _show(family_named(name), as_json)
+    elif as_json:
+        output.result_json([_facts(family) for family in FAMILIES])
+    else:
+        _list(FAMILIES)
+
+
+def _list(families: tuple[Family, ...]) -> None:
+    output.result_table(
+        ["TEACHER", "ELEMENTS", "LICENCE", "CITATION", "USABLE HERE"],
+        [
+            [
+                _usage(family),
+                " ".join(family.elements) or _source_of_elements(family),
+                family.licence,
+                family.citation.removeprefix("https://"),
+                f"no: {family.install}" if family.missing() else "yes",
+            ]
+            for family in families
+        ],
+    )
+
+
+def _show(family: Family, as_json: bool) -> None:
+    facts = _facts(family)
+    if as_json:
+        output.result_json(facts)
+        return
+    lines = {
+        "teacher": _usage(family),
+        "summary": family.summary,
+        "warning": family.warning,
+        "elements": " ".join(family.elements) or _source_of_elements(family),
+        "licence": family.licence,
+        "citation": family.citation,
+        "usable here": f"no: {family.install}" if family.missing() else "yes",
+    }
+    for key, text in lines.items():
+        if text:
+            output.result(f"{key + ':':<13}{text}")
+    if family.options:
+        output.result("options, as --arguments '{\"name\": value}':")
+    for option, meaning in family.options.items():
+        output.result(f"  {option:<11}{meaning}")
+
+
+def _usage(family: Family) -> str:
+    return family.usage + (" --params FILE" if family.parameters == "required" else "")
+
+
+def _source_of_elements(family: Family) -> str:
+    return f"those of {family.argument.upper() or 'FILE'}"
+
+
+def _facts(family: Family) -> dict[str, Any]:
+    return {
+        "name": family.name,
+        "usage": _usage(family),
+        "summary": family.summary,
+        "usable": not family.missing(),
+        "install": family.install,
+        "elements": list(family.elements),
+        "options": dict(family.options),
+        "licence": family.licence,
+        "citation": family.citation,
+        "warning": family.warning,
+    }

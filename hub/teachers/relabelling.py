@@ -1,0 +1,273 @@
+"""Give a dataset the labels of a teacher: a new version that shares all the rest."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from hub.datasets.card import Description, describe, write_card
+from hub.datasets.dataset import Dataset
+from hub.datasets.labelling import add_label_set, refuse_existing
+from hub.datasets.layout import LabelSet
+from hub.datasets.summary import summarise
+from hub.datasets.writer import Refusal
+from hub.errors import DataError, TeacherError
+from hub.library import catalogue
+from hub.teachers.driver import Driver
+from hub.teachers.label_segments import LabelSegments
+from hub.teachers.labelling import describe_teacher
+from hub.teachers.spec import TeacherSpec
+from hub.teachers.verifying import compare_again
+from hub.teachers.workers import LocalWorkers, call
+from registry.cards import FILE_NAME as CARD_NAME
+from registry.cards import split_front_matter
+from registry.errors import ExistsError
+from registry.files import locked, storage_errors
+from registry.local import LOCAL
+from registry.manifest import Parent
+from registry.publishing import check_free, publish
+from registry.references import Reference
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hub.teachers.driver import Progress, Report
+    from hub.teachers.labelling import Described
+    from hub.teachers.verifying import Verification
+    from hub.teachers.workers import Workers
+    from registry.versions import LocalVersion
+
+_CONTENT = "content"
+
+
+@dataclass(frozen=True)
+class Relabelled:
+    """A finished relabelling.
+
+    Attributes
+    ----------
+    version
+        The new version.
+    facts
+        What is in it; see `hub.datasets.summary`.
+    failures
+        Why structures have no labels, by their number in the dataset.
+    verification
+        What came of computing labels again, if that was asked for.
+    """
+
+    version: LocalVersion
+    facts: dict[str, Any]
+    failures: dict[int, str] = field(default_factory=dict)
+    verification: Verification | None = None
+
+
+def relabel(
+    dataset: str,
+    teacher: TeacherSpec | str,
+    labels: str,
+    *,
+    name: str = "",
+    version: str = "",
+    to: str = LOCAL,
+    workers: Workers | None = None,
+    resume: bool = False,
+    verify: int = 0,
+    progress: Progress | None = None,
+    report: Report | None = None,
+) -> Relabelled:
+    """Label all structures of a dataset.
+
+    The energies of the teacher's isolated atoms are subtracted from its energies, and recorded as
+    the label set's ``subtracted_energies``. A structure that cannot be labelled has NaN.
+
+    Parameters
+    ----------
+    dataset
+        A reference.
+    teacher
+        Who labels; a text is the family's name.
+    labels
+        What the label set is to be called.
+    name, version
+        What the result is to be called, for good; by default the dataset's own name, and its next
+        minor version (1.0.0 under another name).
+    to
+        The name of a registry, or a directory; this machine's own registry by default.
+    workers
+        Where the teacher runs; a process for each core by default.
+    resume
+        Go on after a relabelling of the same that was interrupted.
+    verify
+        Compute so many labels again before anything is published.
+    progress
+        Called with the number of structures that are done, and of all.
+    report
+        Told of each structure that cannot be labelled.
+
+    Raises
+    ------
+    DataError
+        If it is no dataset, it has such a label set, or what is unfinished was begun in another
+        way.
+    TeacherError
+        If the teacher cannot be used, or labels no structure at all.
+    LabelsDisagreeError
+        If computing labels again gives others; nothing is published then.
+    ExistsError
+        If the version exists, another process makes it now, or it is unfinished and `resume` is
+        not given.
+    StorageError
+        If the disk is full or cannot be written; `resume` goes on from there.
+    """
+    spec = TeacherSpec(teacher) if isinstance(teacher, str) else teacher
+    names = catalogue()
+    base = names.pull(Reference.parse(dataset))
+    if base.manifest.kind != "dataset":
+        raise DataError(f"{base.reference} is a {base.manifest.kind}, not a dataset")
+    source = Dataset(base.path, str(base.reference))
+    refuse_existing(source, labels)
+    version = version or _next_version(base, name)
+    name = name or base.manifest.name
+    check_free(names, name, version, to)
+    # Labels may have taken days: they do not lie where what is left over is swept away.
+    place = names.local.root / "relabelling" / f"{name}@{version}"
+    lock = names.local.root / "locks" / f"relabelling-{name}@{version}"
+    with locked(lock, Refusal(f"the labels of {name}@{version}")):
+        segments = LabelSegments(place)
+        content = place / _CONTENT
+        with workers or LocalWorkers() as pool:
+            about = _begin(segments, base, source, spec, labels, pool, resume=resume)
+            isolated_atoms = about.subtracted_energies
+            Driver(source, segments, spec, isolated_atoms, progress, report).run(pool)
+            failures = _failures(segments, source)
+            labelled = add_label_set(base.path, content, labels, about, segments.labels())
+            verification = compare_again(labelled, labels, spec, verify, pool) if verify else None
+        facts = summarise(labelled)
+        published = _publish(content, base, name, version, facts, to)
+        _discard(place, names.local.files.parts)
+    return Relabelled(published, facts, failures, verification)
+
+
+def _next_version(base: LocalVersion, name: str) -> str:
+    if name not in ("", base.manifest.name):
+        return "1.0.0"
+    major, minor, _ = base.manifest.version.split(".")
+    return f"{major}.{int(minor) + 1}.0"
+
+
+def _begin(
+    segments: LabelSegments,
+    base: LocalVersion,
+    source: Dataset,
+    spec: TeacherSpec,
+    labels: str,
+    workers: Workers,
+    *,
+    resume: bool,
+) -> LabelSet:
+    """Ask the teacher who it is, and take up what was begun by the same one, if anything was.
+
+    Returns
+    -------
+    What is known about the label set.
+    """
+    begun = segments.settings
+    if begun is not None and not resume:
+        raise ExistsError(
+            f"there are unfinished labels in {segments.directory}",
+            "Go on with --resume, or remove that directory.",
+        )
+    others = {path.name for path in segments.directory.parent.glob(f"{base.manifest.name}@*")}
+    if begun is None and resume and others:
+        raise DataError(
+            f"nothing is unfinished of what is asked for, but {' and '.join(sorted(others))} is",
+            "Name the dataset with the version that it had then, and the result with --version.",
+        )
+    # The energies of isolated atoms are computed once, and kept.
+    described = call(workers, describe_teacher, spec, source.elements if begun is None else ())
+    who = {
+        "dataset": base.digest,
+        "labels": labels,
+        "family": spec.family,
+        "options": spec.options,
+        "provenance": described.provenance,
+    }
+    if begun is None:
+        about = _describe_labels(described)
+        segments.begin({"who": who, "about": about.to_attributes()})
+        return about
+    differ = [
+        key for key, value in begun["who"].items() if value != json.loads(json.dumps(who[key]))
+    ]
+    if differ:
+        raise DataError(
+            f"the unfinished labels in {segments.directory} were begun with another "
+            f"{' and '.join(differ)}",
+            "Give what was given then, with the same versions installed, or remove that directory.",
+        )
+    return LabelSet.from_attributes(begun["about"])
+
+
+def _describe_labels(described: Described) -> LabelSet:
+    if not described.isolated_atoms:
+        reasons = "; ".join(f"{each}: {reason}" for each, reason in described.failures.items())
+        raise TeacherError(
+            f"the teacher gives no energy of an isolated atom of any element ({reasons})",
+            "Does it cover the elements of the dataset? `hub teachers` says which it does.",
+        )
+    return LabelSet(
+        **described.provenance,
+        reference_energies=dict.fromkeys(described.isolated_atoms, 0.0),
+        subtracted_energies=described.isolated_atoms,
+        date=datetime.now(UTC).date().isoformat(),
+    )
+
+
+def _failures(segments: LabelSegments, source: Dataset) -> dict[int, str]:
+    """Return why structures have no labels; if none has any, raise and leave nothing."""
+    failures = segments.failures()
+    if len(failures) < len(source):
+        return failures
+    shutil.rmtree(segments.directory)
+    number, reason = next(iter(failures.items()))
+    raise TeacherError(
+        f"none of the {len(source)} structures could be labelled; {source.name}[{number}]: "
+        f"{reason}",
+        "Try the teacher on one structure, and look at its parameters.",
+    )
+
+
+def _publish(
+    content: Path, base: LocalVersion, name: str, version: str, facts: dict[str, Any], to: str
+) -> LocalVersion:
+    manifest = base.manifest
+    before, _ = split_front_matter((base.path / CARD_NAME).read_text(), str(base.path / CARD_NAME))
+    text = manifest.metadata.get("description", "")
+    if text == describe(manifest.metadata["dataset"]):
+        text = ""  # nobody wrote it: it names the label sets
+    about = Description(text or describe(facts), manifest.licence, before.get("citation", ""))
+    write_card(content / CARD_NAME, name, version, about, facts)
+    return publish(
+        catalogue(),
+        content,
+        name,
+        version,
+        kind="dataset",
+        metadata={**manifest.metadata, "description": about.text, "dataset": facts},
+        parents=[Parent(manifest.name, manifest.version, base.digest, "relabelled")],
+        licence=manifest.licence,
+        to=to,
+    )
+
+
+def _discard(place: Path, scratch: Path) -> None:
+    """Remove what was unfinished: first out of the way, so that none of it is taken up again."""
+    trash = scratch / f"{uuid4().hex}.tmp"
+    with storage_errors(place):
+        place.rename(trash)
+        shutil.rmtree(trash)

@@ -1,0 +1,179 @@
+"""Compute some labels again with a fresh teacher, and compare."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hub.datasets.loading import open_dataset
+from hub.errors import LabelsDisagreeError
+from hub.teachers.labelling import label_structures, relative_to_atoms
+from hub.teachers.spec import TeacherSpec
+from hub.teachers.workers import LocalWorkers, Lost
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hub.datasets.dataset import Dataset
+    from hub.datasets.loaded import LoadedStructures
+    from hub.structures.arrays import FloatArray
+    from hub.teachers.labelling import Labelled
+    from hub.teachers.workers import Workers
+
+# What another order of additions may change, and the rounding of what is kept.
+ENERGY_TOLERANCE = 1e-6  # eV/atom
+FORCE_TOLERANCE = {"float64": 1e-6, "float32": 1e-5}  # eV/Å
+_RELATIVE = 1e-6  # of a force
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Verification:
+    """How labels that are kept compare with the same, computed again.
+
+    Attributes
+    ----------
+    n_structures
+        How many were compared.
+    energy
+        The largest difference of energies, in eV/atom.
+    force
+        The largest difference of a force component, in eV/Å.
+    """
+
+    n_structures: int
+    energy: float
+    force: float
+
+
+def verify_labels(
+    dataset: str,
+    teacher: TeacherSpec | str,
+    labels: str,
+    n_structures: int = 100,
+    *,
+    workers: Workers | None = None,
+    progress: Callable[[int, int | None], None] | None = None,
+) -> Verification:
+    """Compute a random sample of a label set again, and compare.
+
+    Parameters
+    ----------
+    dataset
+        A reference or a directory.
+    teacher
+        Who made the labels; a text is the family's name.
+    labels
+        The label set.
+    n_structures
+        How many to draw among those that have labels; all, if they are fewer.
+    workers
+        Where the teacher runs; a process for each core by default.
+    progress
+        Called with the number of structures that were compared, and of all.
+
+    Raises
+    ------
+    LabelsDisagreeError
+        If labels differ by more than rounding, or cannot be computed again.
+    DataError
+        If there is no such label set.
+    TeacherError
+        If the teacher cannot be used.
+    """
+    spec = TeacherSpec(teacher) if isinstance(teacher, str) else teacher
+    opened = open_dataset(dataset, labels)
+    with workers or LocalWorkers() as pool:
+        return compare_again(opened, labels, spec, n_structures, pool, progress)
+
+
+def compare_again(
+    dataset: Dataset,
+    labels: str,
+    spec: TeacherSpec,
+    n_structures: int,
+    workers: Workers,
+    progress: Callable[[int, int | None], None] | None = None,
+) -> Verification:
+    """Do what `verify_labels` does for a dataset that is open, with workers that are there."""
+    n_labelled = int(np.isfinite(dataset.read(f"labels/{labels}/energies")).sum())
+    sample = dataset.load(
+        labels,
+        sample=min(n_structures, n_labelled),
+        seed=secrets.randbits(32),
+        labelled_only=True,
+    )
+    zero = dataset.label_sets[labels].subtracted_energies or dict.fromkeys(dataset.elements, 0.0)
+    parts = np.array_split(np.arange(len(sample)), min(len(sample), 4 * workers.capacity))
+    for part in map(sample.select, parts):
+        workers.submit(part, partial(label_structures, afresh=True), spec, part)
+    energy, force, done, wrong = 0.0, 0.0, 0, []
+    for _ in parts:
+        part, again = workers.wait()
+        compared = _Compared(part, again, zero, FORCE_TOLERANCE[dataset.dtype])
+        energy = max(energy, compared.energy)
+        force = max(force, compared.force)
+        wrong += compared.wrong
+        done += len(part)
+        if progress:
+            progress(done, len(sample))
+    _refuse(wrong, len(sample), labels)
+    return Verification(len(sample), energy, force)
+
+
+class _Compared:
+    """Structures with the labels that are kept, and the same computed again.
+
+    Attributes
+    ----------
+    energy, force
+        The largest differences, in eV/atom and eV/Å.
+    wrong
+        What to say of each structure whose labels differ.
+    """
+
+    def __init__(
+        self,
+        kept: LoadedStructures,
+        again: Labelled | Lost,
+        zero: dict[str, float],
+        tolerance: float,
+    ) -> None:
+        self.energy = self.force = 0.0
+        self.wrong: list[str] = []
+        if isinstance(again, Lost):
+            self.wrong = [f"{kept.where(index)}: {again.reason}" for index in range(len(kept))]
+            return
+        labels, failures = relative_to_atoms(again, kept, zero)
+        energies = np.abs(labels.energies - kept.energies) / np.maximum(kept.n_atoms, 1)
+        forces = np.abs(labels.forces - kept.forces)
+        excess = forces > tolerance + _RELATIVE * np.abs(kept.forces)
+        self.energy, self.force = _largest(energies), _largest(forces)
+        for index in range(len(kept)):
+            where, own = kept.where(index), kept.atoms_of(index)
+            if index in failures:
+                self.wrong.append(f"{where}: {failures[index]}")
+            elif energies[index] > ENERGY_TOLERANCE or excess[own].any():
+                self.wrong.append(
+                    f"{where}: energies differ by {energies[index]:.2g} eV/atom, forces by "
+                    f"{_largest(forces[own]):.2g} eV/Å"
+                )
+
+
+def _largest(differences: FloatArray) -> float:
+    """Return the largest number, passing over NaN; 0 if there is none."""
+    return float(np.nanmax(differences, initial=0.0))
+
+
+def _refuse(wrong: list[str], n_structures: int, labels: str) -> None:
+    if wrong:
+        raise LabelsDisagreeError(
+            f"{len(wrong)} of {n_structures} structures have other {labels} labels when they are "
+            f"computed again; {'; '.join(wrong[:_SHOWN])}",
+            "Were other parameters or versions used, or does the teacher depend on what it did "
+            "before?",
+        )

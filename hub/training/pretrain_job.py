@@ -1,0 +1,67 @@
+"""What a person asked to be pre-trained, as it is kept in the run folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from hub.training.job import SavedJob
+from hub.training.recipe import PRETRAIN, Recipe, choose_recipe
+
+
+@dataclass(frozen=True)
+class PretrainJob(SavedJob):
+    """One pre-training, fully described.
+
+    Attributes
+    ----------
+    data
+        A dataset: a reference or a directory.
+    labels
+        Its label set to learn; the only one if empty.
+    n
+        How many structures to train on, drawn evenly over the trajectories; all that are not held
+        out if None.
+    where
+        A condition on columns of the dataset that the structures fit.
+    held_out
+        How many structures at most to validate on, and as many to judge by at the end.
+    max_force
+        Structures with a larger force, in eV/Å, are left out.
+    architecture
+        Fields of :class:`hub.models.config.ModelConfig` that differ from the published ones.
+    recipe
+        ``default`` or ``paper``.
+    max_epochs, max_hours, learning_rate, batch_size
+        Replace the recipe's if not None.
+    device
+        ``auto``, ``cpu``, ``cuda`` ...
+    seed
+        Decides the split, the order of the structures and random weights.
+    """
+
+    command: ClassVar[str] = "pretrain"
+
+    data: str
+    labels: str = ""
+    n: int | None = None
+    where: str | None = None
+    held_out: int = 200
+    max_force: float = 50.0
+    architecture: dict[str, Any] = field(default_factory=dict)
+    recipe: str = "default"
+    max_epochs: int | None = None
+    max_hours: float | None = None
+    learning_rate: float | None = None
+    batch_size: int | None = None
+    device: str = "auto"
+    seed: int = 0
+
+    def resolved_recipe(self) -> Recipe:
+        """Return the recipe with this job's changes."""
+        return choose_recipe(self.recipe, PRETRAIN).with_changes(
+            max_epochs=self.max_epochs,
+            max_hours=self.max_hours,
+            learning_rate=self.learning_rate,
+            batch_size=self.batch_size,
+        )
