@@ -52,6 +52,7 @@ def lineage(preparation: Preparation, progress: Progress) -> dict[str, Any]:
             "forces_key": preparation.data.read.forces_key,
             **preparation.origin,
         },
+        **({"alchemical": preparation.search.chosen.to_json()} if preparation.search else {}),
         "energy_shift_eV_per_atom": preparation.shift.energies,
         "recipe": vars(preparation.recipe),
         "seed": preparation.seed,

@@ -89,6 +89,11 @@ class Job(SavedJob):
         If not empty, `data` is one dataset (a reference or directory), and these are its labels.
     energy_key, forces_key
         Names of the labels; found by looking if None.
+    alchemical
+        If not empty, the model is carried to the elements of the data: ``auto``, a length scale,
+        or length and energy scale, ``1.52,0.25``.
+    element_map
+        Which of the model's elements becomes which, such as ``C=Si``; found if empty.
     """
 
     command: ClassVar[str] = "finetune"
@@ -108,6 +113,8 @@ class Job(SavedJob):
     labels: str = ""
     energy_key: str | None = None
     forces_key: str | None = None
+    alchemical: str = ""
+    element_map: str = ""
 
     def with_seed(self, seed: int) -> Self:
         """Return the same job with this seed alone."""

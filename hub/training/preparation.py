@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from hub.alchemy.models import transmute_model
 from hub.devices import choose_device
 from hub.errors import DataError, TrainingError
 from hub.library import open_model
@@ -32,9 +33,11 @@ from hub.structures.reference_energies import (
     fit_reference_energies,
 )
 from hub.structures.splits import Split, split_structures
+from hub.training.alchemy import find_transmutation, requested
 from registry.files import sha256_of
 
 if TYPE_CHECKING:
+    from hub.alchemy.search import Search
     from hub.library import OpenedVersion
     from hub.structures import ReadResult, StructureSet
     from hub.structures.checks import Finding
@@ -85,6 +88,8 @@ class Preparation:
         Decides the split, the order of the structures and random weights.
     origin
         Of structures that were chosen from a dataset: which, and how.
+    search
+        How the model was carried to the elements of the data, if it was.
     """
 
     recipe: Recipe
@@ -103,6 +108,7 @@ class Preparation:
     device: torch.device
     seed: int
     origin: dict[str, Any] = field(default_factory=dict)
+    search: Search | None = None
 
     @property
     def from_scratch(self) -> bool:
@@ -167,8 +173,8 @@ def _read(job: Job, reporter: Reporter) -> ReadResult:
 
 
 def _architecture(job: Job) -> ModelConfig | None:
-    """Return the configuration of the model to start from; None for the default architecture."""
-    if job.from_scratch and not job.model:
+    """Return the configuration to start with; None if it follows from the data."""
+    if job.alchemical or (job.from_scratch and not job.model):
         return None
     return read_config(open_model(job.model).path)
 
@@ -206,8 +212,10 @@ def hold_out_test(data: Data, job: Job) -> Data:
     return Data(read, data.findings, structures.select(held_out))
 
 
-def prepare(job: Job, recipe: Recipe, data: Data, reporter: Reporter) -> Preparation:
+def prepare(job: Job, recipe: Recipe, data: Data, folder: Path, reporter: Reporter) -> Preparation:
     """Split the data, load the model, check it, and give it the data's zero of energy.
+
+    What takes long to find is kept in the run folder.
 
     Raises
     ------
@@ -217,6 +225,8 @@ def prepare(job: Job, recipe: Recipe, data: Data, reporter: Reporter) -> Prepara
         If the model does not reproduce its stored predictions.
     TrainingError
         If energies or forces are missing altogether.
+    AlchemyError
+        If the model cannot be carried to the elements of the data.
     """
     structures = data.read.structures
     split = split_structures(structures, job.n_train, seed=job.seed, test=data.test)
@@ -224,22 +234,29 @@ def prepare(job: Job, recipe: Recipe, data: Data, reporter: Reporter) -> Prepara
     test = data.test if data.test is not None else structures.select(split.test)
     require_labels(train, validation)
     device = choose_device(job.device)
-    config = _architecture(job) or ModelConfig(
-        type_names=structures.elements,
-        r_max=DEFAULT_CUTOFF,
-        avg_num_neighbors=1.0,
-        energy_reference="",
-    )
+    if job.from_scratch:
+        parent = search = None
+        config = _architecture(job) or ModelConfig(
+            type_names=structures.elements,
+            r_max=DEFAULT_CUTOFF,
+            avg_num_neighbors=1.0,
+            energy_reference="",
+        )
+    else:
+        parent = open_model(job.model)
+        model, config = read_model(parent.path, dtype=_DTYPE, device=device)
+        request = requested(job)
+        search = request and find_transmutation(request, model, config, train, folder, reporter)
+        if search:
+            model, config = transmute_model(model, config, search.chosen.transmutation)
     graphs = reporter.counting("building graphs")
     train_graphs = build_graphs(train, config.type_names, config.r_max, graphs)
     validation_graphs = build_graphs(validation, config.type_names, config.r_max)
     references = fit_reference_energies(train)
     if job.from_scratch:
-        parent, shift = None, references
+        shift = references
         model, config = random_model(config, job.seed, train, train_graphs, device)
     else:
-        parent = open_model(job.model)
-        model, config = read_model(parent.path, dtype=_DTYPE, device=device)
         on_device = [graph.to(device) for graph in train_graphs]
         energies, _ = predict(model, on_device, reporter.counting("finding the energy shift"))
         shift = fit_energy_shift(train, energies.numpy())
@@ -260,6 +277,7 @@ def prepare(job: Job, recipe: Recipe, data: Data, reporter: Reporter) -> Prepara
         shift=shift,
         device=device,
         seed=job.seed,
+        search=search,
     )
 
 
