@@ -23,6 +23,7 @@ COMMANDS = {
     "teachers": "hub.cli.teachers",
     "finetune": "hub.cli.finetune",
     "evaluate": "hub.cli.evaluate",
+    "overlap": "hub.cli.overlap",
     "diff": "hub.cli.diff",
     "transmute": "hub.cli.transmute",
     "export": "hub.cli.export",
