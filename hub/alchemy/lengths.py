@@ -47,6 +47,18 @@ def scale_between(pairs: Iterable[tuple[str, str]]) -> float:
     return new / old
 
 
+def scale_to(structures: StructureSet, pairs: Iterable[tuple[str, str]]) -> float:
+    """Return the ratio of the structures' first-neighbour distance to the old elements' crystals'.
+
+    Raises
+    ------
+    AlchemyError
+        If no atom has a neighbour near enough to be bonded.
+    """
+    old = [crystal_distance(symbol) for symbol, _ in pairs]
+    return first_neighbour_distance(structures) * len(old) / sum(old)
+
+
 def first_neighbour_distance(structures: StructureSet) -> float:
     """Return the median over all atoms of the distance (Å) to the nearest other.
 

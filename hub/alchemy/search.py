@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from hub.alchemy.lengths import crystal_distance, first_neighbour_distance
+from hub.alchemy.lengths import scale_to
 from hub.alchemy.transmutation import pair_elements
 from hub.alchemy.trial import Trial, try_scale
 from hub.errors import AlchemyError
@@ -196,8 +196,7 @@ def _scan(
         start = request.scale
         error(0)
     else:
-        old = np.mean([crystal_distance(symbol) for symbol, _ in pairs])
-        start = first_neighbour_distance(structures) / float(old)
+        start = scale_to(structures, pairs)
         stride = round(_COARSE / _FINE)
         coarse = range(-_REACH * stride, (_REACH + 1) * stride, stride)
         best = min(coarse, key=error)

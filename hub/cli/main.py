@@ -24,6 +24,7 @@ COMMANDS = {
     "finetune": "hub.cli.finetune",
     "evaluate": "hub.cli.evaluate",
     "overlap": "hub.cli.overlap",
+    "stability": "hub.cli.stability",
     "diff": "hub.cli.diff",
     "transmute": "hub.cli.transmute",
     "export": "hub.cli.export",

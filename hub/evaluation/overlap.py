@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hub.alchemy.lengths import first_neighbour_distance
+from hub.alchemy.lengths import first_neighbour_distance, scale_to
 from hub.alchemy.transmutation import Transmutation, transmute_structures
 from hub.errors import DataError
 
@@ -88,7 +88,8 @@ def measure_overlap(
     pairs
         (old, new): which of the source's elements stands for which of the target's.
     scale
-        Of lengths, target / source; the ratio of first-neighbour distances by default.
+        Of lengths, target / source; by default the target's first-neighbour distance over that
+        of the source's elements in their crystals.
     progress
         Called with the number of environments described.
 
@@ -101,7 +102,7 @@ def measure_overlap(
     """
     length = first_neighbour_distance(source)
     if scale is None:
-        scale = first_neighbour_distance(target) / length
+        scale = scale_to(target, pairs)
     described = []
     back = (Transmutation(pairs, 1.0).inverse(), Transmutation(pairs, scale).inverse())
     images = [source, *[transmute_structures(target, each) for each in back]]

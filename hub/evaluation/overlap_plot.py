@@ -5,9 +5,8 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from hub.errors import DataError
+from hub.evaluation.overlap import inside
 from registry.files import replacing
 
 if TYPE_CHECKING:
@@ -19,9 +18,10 @@ _NEIGHBOURS = 30
 
 
 def plot_overlap(path: Path, overlap: Overlap, names: tuple[str, str]) -> None:
-    """Embed the environments of the source, and of the target unscaled and scaled, as a PNG.
+    """Draw the environments of the source, and where among them the target's fall, as a PNG.
 
-    UMAP: McInnes, Healy, Melville, arXiv:1802.03426.
+    UMAP (McInnes, Healy, Melville, arXiv:1802.03426) lays out the source; the target's environments
+    are placed by their nearest ones, and coloured by whether they are inside the source's region.
 
     Parameters
     ----------
@@ -49,24 +49,26 @@ def plot_overlap(path: Path, overlap: Overlap, names: tuple[str, str]) -> None:
             "the picture is made by UMAP, which is not installed",
             "Install it: pip install 'mlip-hub[overlap]'; the numbers do without --plot.",
         ) from None
-    sets = (overlap.source, overlap.unscaled, overlap.scaled)
+    targets = (overlap.unscaled, overlap.scaled)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that one seed means one thread
-        plane = UMAP(n_neighbors=_NEIGHBOURS, random_state=0).fit_transform(
-            np.concatenate([each.vectors for each in sets])
-        )
-    source, *targets = np.split(plane, np.cumsum([len(each.vectors) for each in sets])[:-1])
+        umap = UMAP(n_neighbors=min(_NEIGHBOURS, len(overlap.source.vectors) - 1), random_state=0)
+        known = umap.fit_transform(overlap.source.vectors)
+        placed = [umap.transform(each.vectors) for each in targets]
     figure = Figure(figsize=(8.4, 4.2), layout="constrained")
     FigureCanvasAgg(figure)
-    shares = (overlap.share_unscaled, overlap.share_scaled)
     titles = ("as it is", f"lengths / {overlap.scale:.3f}")
-    panels = zip(
-        figure.subplots(1, 2, sharex=True, sharey=True), targets, shares, titles, strict=True
-    )
-    for axes, target, share, title in panels:
-        axes.scatter(*source.T, s=3, color="0.7", linewidths=0, label=names[0])
-        axes.scatter(*target.T, s=3, color="tab:blue", linewidths=0, label=names[1])
-        axes.set(xticks=[], yticks=[], title=f"{title}: {share:.1%} inside")
-    axes.legend(frameon=False, markerscale=3)
+    panels = figure.subplots(1, 2, sharex=True, sharey=True)
+    for axes, target, points, title in zip(panels, targets, placed, titles, strict=True):
+        within = inside(overlap.source, target, overlap.reach)
+        for chosen, colour, size, label in (
+            (known, "0.8", 3, names[0]),
+            (points[within], "tab:blue", 5, f"{names[1]}, inside"),
+            (points[~within], "tab:red", 5, f"{names[1]}, outside"),
+        ):
+            axes.scatter(*chosen.T, s=size, color=colour, linewidths=0, label=label)
+        axes.set(xticks=[], yticks=[], title=f"{title}: {within.mean():.1%} inside")
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, markerscale=3)
     with replacing(path, path.parent) as temporary:
         figure.savefig(temporary, format="png", dpi=150)
