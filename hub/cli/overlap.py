@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.option(
     "--scale",
     type=click.FloatRange(min=0, min_open=True),
-    help="Lengths of DATA / lengths of the source.  [default: first-neighbour distances]",
+    help="Lengths of DATA / lengths of the source.  [default: what brings them nearest]",
 )
 @click.option(
     "--map", "pairs", default="", metavar="OLD=NEW,...", help="What of the source is what of DATA."
@@ -53,8 +53,7 @@ def command(
         known = open_structures(source, progress)
         target = read_structures(data, progress=progress, require_labels=False).structures
     matched = pair_elements(known.elements, target.elements, pairs)
-    with progress_bar("describing") as progress:
-        overlap = measure_overlap(known, target, matched, scale, progress)
+    overlap = measure_overlap(known, target, matched, scale)
     if plot is not None:
         from hub.evaluation.overlap_plot import plot_overlap
 

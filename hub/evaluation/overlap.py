@@ -21,9 +21,8 @@ if TYPE_CHECKING:
     from hub.structures.arrays import BoolArray, FloatArray, IntArray
     from hub.structures.structure_set import StructureSet
 
-    Progress = Callable[[int, int | None], None]
-
 MOST_ENVIRONMENTS = 3000
+_TRIED, _SCALES = 400, 7  # environments and scales, where the scale has to be found
 _CUTOFF = 2.6  # first-neighbour distances of the source; 4 Å for diamond
 _SMEARING = 0.26  # first-neighbour distances; 0.4 Å for diamond
 _RADIAL, _ANGULAR = 8, 6
@@ -77,7 +76,6 @@ def measure_overlap(
     target: StructureSet,
     pairs: tuple[tuple[str, str], ...],
     scale: float | None = None,
-    progress: Progress | None = None,
 ) -> Overlap:
     """Find the part of the target's environments that the source knows.
 
@@ -88,10 +86,7 @@ def measure_overlap(
     pairs
         (old, new): which of the source's elements stands for which of the target's.
     scale
-        Of lengths, target / source; by default the target's first-neighbour distance over that
-        of the source's elements in their crystals.
-    progress
-        Called with the number of environments described.
+        Of lengths, target / source; found if not given.
 
     Raises
     ------
@@ -101,24 +96,49 @@ def measure_overlap(
         If DScribe is not installed, or the source has too few structures.
     """
     length = first_neighbour_distance(source)
+    known = _describe(source, source.elements, length)
+
+    def describe(factor: float, most: int = MOST_ENVIRONMENTS) -> Environments:
+        image = transmute_structures(target, Transmutation(pairs, factor).inverse())
+        return _describe(image, source.elements, length, most)
+
     if scale is None:
-        scale = scale_to(target, pairs)
-    described = []
-    back = (Transmutation(pairs, 1.0).inverse(), Transmutation(pairs, scale).inverse())
-    images = [source, *[transmute_structures(target, each) for each in back]]
-    for done, image in enumerate(images):
-        described.append(_describe(image, source.elements, length))
-        if progress:
-            progress(done + 1, len(images))
-    known, unscaled, scaled = described
+        scale = _nearest_scale(known, describe, source, target, pairs)
+    unscaled, scaled = describe(1.0), describe(scale)
     reach = _reach(known)
     return Overlap(
-        *described,
+        known,
+        unscaled,
+        scaled,
         reach=reach,
         share_unscaled=float(inside(known, unscaled, reach).mean()),
         share_scaled=float(inside(known, scaled, reach).mean()),
         scale=scale,
     )
+
+
+def _nearest_scale(
+    known: Environments,
+    describe: Callable[[float, int], Environments],
+    source: StructureSet,
+    target: StructureSet,
+    pairs: tuple[tuple[str, str], ...],
+) -> float:
+    """Return the scale, between two guesses, that brings the target nearest to the source.
+
+    Both guesses divide the target's first-neighbour distance: by that of the source, which is right
+    for the same crystal, and by that of the old elements' crystals, for sets of different ones.
+    """
+    guesses = (
+        first_neighbour_distance(target) / first_neighbour_distance(source),
+        scale_to(target, pairs),
+    )
+
+    def distance(factor: float) -> float:
+        found = _nearest(describe(factor, _TRIED).vectors, known.vectors)
+        return float(found.mean())
+
+    return float(min(np.linspace(*sorted(guesses), _SCALES), key=distance))
 
 
 def inside(source: Environments, target: Environments, reach: float) -> BoolArray:
@@ -150,7 +170,12 @@ def _nearest(points: FloatArray, others: FloatArray) -> FloatArray:
     return np.sqrt(np.maximum(2 - 2 * cosines, 0.0))
 
 
-def _describe(structures: StructureSet, elements: tuple[str, ...], length: float) -> Environments:
+def _describe(
+    structures: StructureSet,
+    elements: tuple[str, ...],
+    length: float,
+    most: int = MOST_ENVIRONMENTS,
+) -> Environments:
     """Describe the atoms of structures drawn until there are enough."""
     try:
         from dscribe.descriptors import SOAP
@@ -166,7 +191,7 @@ def _describe(structures: StructureSet, elements: tuple[str, ...], length: float
     }
     vectors, owners, count = [], [], 0
     for index in np.random.default_rng(0).permutation(len(structures)):
-        if count >= MOST_ENVIRONMENTS:
+        if count >= most:
             break
         atoms = structures.to_atoms(int(index))
         vectors.append(soaps[bool(atoms.pbc.any())].create(atoms))

@@ -46,7 +46,9 @@ def test_energies_forces_and_stresses_are_those_of_the_scaled_structure(transmut
     assert config.avg_num_neighbors == SMALL.avg_num_neighbors
     atoms = hydrocarbon()
     expected = predict(model, SMALL, atoms)
-    found = predict(made, config, scaled(atoms, transmutation.scale, transmutation.new_of(["C", "H"])))
+    found = predict(
+        made, config, scaled(atoms, transmutation.scale, transmutation.new_of(["C", "H"]))
+    )
     s, eps = transmutation.scale, transmutation.energy_scale
     for one, other, factor in zip(found, expected, (eps, eps / s, eps / s**3), strict=True):
         assert np.abs(other).max() > 1e-3
