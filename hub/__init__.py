@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from hub.datasets import load_dataset
     from hub.library import pull
     from hub.models import calculator, load_model
+    from hub.synthesis.synthesize import synthesize
     from hub.training.finetune import finetune
     from hub.training.pretrain import pretrain
 
@@ -22,6 +23,7 @@ _HOMES = {
     "load_model": "hub.models",
     "pretrain": "hub.training.pretrain",
     "pull": "hub.library",
+    "synthesize": "hub.synthesis.synthesize",
 }
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "load_model",
     "pretrain",
     "pull",
+    "synthesize",
 ]
 
 

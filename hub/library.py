@@ -14,13 +14,13 @@ from registry.catalogue import Catalogue
 from registry.errors import InvalidReferenceError, NotFoundError
 from registry.files import sha256_of
 from registry.local import LocalStore
-from registry.manifest import Parent
+from registry.manifest import Parent, parse_manifest
 from registry.references import Reference
 from registry.registry import Registry
 from registry.stores import open_store
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from registry.builtin import Importer
     from registry.cards import Card
@@ -158,6 +158,23 @@ def open_model(place: str | Path, progress: Progress | None = None) -> OpenedVer
     opened = open_version(place, progress)
     inner = opened.path / MODEL_FOLDER
     return OpenedVersion(inner, opened.version) if inner.is_dir() else opened
+
+
+def shipped_models(elements: Iterable[str]) -> list[str]:
+    """Return the names of the models that come with the package and know all of these elements.
+
+    Raises
+    ------
+    IntegrityError
+        If the installation is damaged.
+    """
+    registry, wanted, names = catalogue().builtin.shipped, set(elements), []
+    for name, entry in registry.index().entries.items():
+        digest = entry.versions[entry.newest].digest
+        known = parse_manifest(registry.manifest_bytes(digest)).metadata.get("elements", ())
+        if entry.kind == "model" and wanted.issubset(known):
+            names.append(name)
+    return sorted(names)
 
 
 def _lazy_importer(module: str, name: str) -> Importer:

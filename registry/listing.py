@@ -40,8 +40,8 @@ def listings(catalogue: Catalogue, *, remote: bool = False) -> list[Listing]:
     for origin, index in catalogue.local.indexes():
         rows |= {(row.name, origin): row for row in _of_index(origin, index, kept=index)}
     kept = catalogue.local.cached_index(BUILTIN_ORIGIN.key)
-    for row in _of_index(BUILTIN, catalogue.builtin.shipped.index(), kept):
-        rows[row.name, BUILTIN] = row
+    shipped = _of_index(BUILTIN, catalogue.builtin.shipped.index(), kept)
+    rows |= {(row.name, BUILTIN): row for row in shipped}
     for card in catalogue.builtin.cards.values():
         row = rows.get((card.name, BUILTIN))
         if row is None or row.version != card.version:

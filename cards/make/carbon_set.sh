@@ -14,19 +14,22 @@
 set -eu
 
 nep=$1
-registry=$2
+mkdir -p "$2"
+registry=$(cd "$2" && pwd)
 jobs=${3:-1}
 hub=${HUB:-hub}
-mkdir -p "$registry"
+export HUB_REGISTRIES="carbon-set=$registry"
+
+text="Carbon at 1 to 3.5 g/cm³, melted, quenched and annealed by Tersoff's potential and by LCBOP"
 
 have() { "$hub" show "c-synth-small@$1" >/dev/null 2>&1; }
 
 # Other versions are steps on the way, and stay on this machine.
 have 0.1.0 || "$hub" synthesize --element C --teacher tersoff --labels tersoff-md \
     --trajectories 40 --atoms 32:200 --density 1.0:3.5 --stages 2,2,8,12,6 --frame-interval 0.5 \
-    --seed 1 --jobs "$jobs" --name c-synth-small --version 0.1.0 --resume
+    --seed 1 --jobs "$jobs" --name c-synth-small --version 0.1.0 --license MIT --resume
 have 0.2.0 || "$hub" synthesize --element C --teacher lcbop --labels lcbop-md \
-    --onto c-synth-small@0.1.0 \
+    --onto c-synth-small@0.1.0 --description "$text" \
     --trajectories 20 --atoms 32:64 --density 1.0:3.5 --stages 2,2,4,8,4 --frame-interval 0.5 \
     --seed 1 --jobs "$jobs" --name c-synth-small --version 0.2.0 --resume
 have 0.3.0 || "$hub" relabel c-synth-small@0.2.0 --teacher nep --params "$nep" --as nep \
@@ -34,4 +37,4 @@ have 0.3.0 || "$hub" relabel c-synth-small@0.2.0 --teacher nep --params "$nep" -
 have 0.4.0 || "$hub" relabel c-synth-small@0.3.0 --teacher lcbop --as lcbop \
     --jobs "$jobs" --verify 100 --version 0.4.0 --resume
 have 1.0.0 || "$hub" relabel c-synth-small@0.4.0 --teacher edip --as edip \
-    --jobs "$jobs" --verify 100 --version 1.0.0 --resume --to "$registry"
+    --jobs "$jobs" --verify 100 --version 1.0.0 --resume --to carbon-set

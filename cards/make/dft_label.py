@@ -149,6 +149,7 @@ def gather(folder: Path, path: Path) -> None:
         sys.exit(f"{folder} has structures of {len(settings)} different settings")
     for atoms in frames:
         del atoms.info["settings"], atoms.info["seconds"]
+        atoms.arrays.pop("forces", None)  # ASE 3.22 keeps them beside those of the calculator
     temporary = path.with_suffix(".partial")
     write(temporary, frames, format="extxyz")
     temporary.replace(path)

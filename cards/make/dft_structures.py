@@ -23,6 +23,7 @@ from ase.build import bulk
 from ase.calculators.tersoff import Tersoff, TersoffParameters
 from ase.io import write
 from ase.md.langevin import Langevin
+from ase.neighborlist import neighbor_list
 from ase.optimize import FIRE
 
 Range = tuple[float, float]
@@ -43,7 +44,7 @@ TERSOFF = {
 }
 # fmt: on
 MELT = {"C": 8000.0, "Si": 3000.0}  # K
-CLOSEST = {"C": 1.15, "Si": 1.95}  # Å, between atoms of a random start
+CLOSEST = {"C": 1.15, "Si": 1.95}  # Å, between atoms of a crystal or of a random start
 
 
 class SteadyTersoff(Tersoff):
@@ -112,16 +113,25 @@ def beta_tin() -> Atoms:
 
 
 def distorted(perfect: Callable[[], Atoms], rattles: Range, strains: Range) -> Maker:
-    """Return a maker of rattled crystals (standard deviations in Å), linearly strained."""
+    """Return a maker of rattled crystals (standard deviations in Å), linearly strained.
 
-    def make(rank: float, random: np.random.Generator) -> Atoms:
+    Those with atoms that nearly meet are drawn again: a few would have most of the forces.
+    """
+
+    def draw(width: float, random: np.random.Generator) -> Atoms:
         atoms = perfect()
-        width = rattles[0] + rank * (rattles[1] - rattles[0])
         atoms.positions += random.normal(scale=width, size=atoms.positions.shape)
         shear = random.normal(scale=0.02, size=(3, 3))
         strain = random.uniform(*strains) * np.eye(3) + (shear + shear.T) / 2
         strain[~atoms.pbc] = strain[:, ~atoms.pbc] = 0  # vacuum stays as it is
         atoms.set_cell(atoms.cell.array @ (np.eye(3) + strain), scale_atoms=True)
+        return atoms
+
+    def make(rank: float, random: np.random.Generator) -> Atoms:
+        width = rattles[0] + rank * (rattles[1] - rattles[0])
+        atoms = draw(width, random)
+        while len(neighbor_list("i", atoms, CLOSEST[str(atoms.symbols[0])])):
+            atoms = draw(width, random)
         return atoms
 
     return make
@@ -206,13 +216,13 @@ KINDS: dict[str, dict[str, tuple[int, Maker]]] = {
     },
     "silicon": {
         "isolated_atom": (1, isolated("Si")),
-        "diamond": (20, distorted(partial(diamond, "Si", 5.47), (0.03, 0.3), (-0.06, 0.08))),
+        "diamond": (18, distorted(partial(diamond, "Si", 5.47), (0.03, 0.2), (-0.06, 0.08))),
         "vacancy": (
-            8,
-            vacancy(distorted(partial(diamond, "Si", 5.47), (0.03, 0.22), (-0.03, 0.05))),
+            6,
+            vacancy(distorted(partial(diamond, "Si", 5.47), (0.03, 0.17), (-0.03, 0.05))),
         ),
-        "beta_tin": (8, distorted(beta_tin, (0.03, 0.22), (-0.04, 0.06))),
-        "disordered": (20, disordered("Si", (8,), (2.1, 2.8))),
+        "beta_tin": (6, distorted(beta_tin, (0.03, 0.17), (-0.04, 0.06))),
+        "disordered": (19, disordered("Si", (8,), (2.1, 2.8))),
     },
 }
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hub.alchemy.transmutation import transmute_structures
 from hub.datasets.blocks import Block, Labels
-from hub.datasets.card import Description
+from hub.datasets.card import Description, made_of
 from hub.datasets.dataset import Dataset
 from hub.datasets.making import Content, make_dataset
 from registry.local import LOCAL
@@ -107,7 +107,7 @@ def transmute_dataset(
     description = Description(
         text=text,
         licence=licence or (parent.manifest.licence if parent else ""),
-        made={"transmutation": how},
+        made=(*made_of(parent), {"transmutation": {"of": of, **how}}),
     )
     return make_dataset(
         content,

@@ -9,6 +9,8 @@ from hub.cli import output
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from hub.datasets.survey import Survey
+
 _SHOWN = 8
 
 
@@ -41,6 +43,30 @@ def print_facts(facts: Mapping[str, Any], files: Iterable[Mapping[str, Any]]) ->
     output.result("")
     output.result_table(
         ["PART", "SIZE"], [[part, output.human_size(size)] for part, size in sorted(sizes.items())]
+    )
+
+
+def print_survey(survey: Survey) -> None:
+    """Print how many bonds the atoms of a surveyed dataset have, by density."""
+    from hub.structures.analysis import bonds_title
+
+    facts = survey.to_json()
+    shown = survey.common_coordinations()
+    output.result(f"\nbonds, in {survey.counted}")
+    if facts["left_out"]:
+        output.result(f"{facts['left_out']:,} of them have unusable positions or cells: left out")
+    output.result_table(
+        ["DENSITY", "STRUCTURES", "ATOM", *[f"{bonds_title(bonds)} BONDS" for bonds in shown]],
+        [
+            [
+                group.title,
+                f"{fact['structures']:,}",
+                element,
+                *[f"{100 * each.get(str(bonds), 0):.1f} %" for bonds in shown],
+            ]
+            for group, fact in zip(survey.groups, facts["groups"], strict=True)
+            for element, each in fact["coordination"].items()
+        ],
     )
 
 

@@ -24,10 +24,10 @@ DEFAULT_MODEL = "c-ace-pretrained"
 
 
 @click.command(name="finetune", short_help="Fine-tune a model on your DFT data.")
-@click.option("--data", multiple=True, metavar="FILE", help="Structures with energies and forces.")
 @click.option(
-    "--labels", default="", metavar="NAME", help="Take --data as a dataset, with this label set."
+    "--data", multiple=True, metavar="FILE", help="Files with energies and forces, or a dataset."
 )
+@click.option("--labels", default="", metavar="NAME", help="Of a dataset, the label set.")
 @click.option(
     "--model",
     metavar="NAME",
@@ -38,7 +38,14 @@ DEFAULT_MODEL = "c-ace-pretrained"
 @click.option("--n-train", type=click.IntRange(min=1), help="Train on so many of them, at random.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="A new run folder.")
 @click.option("--recipe", type=click.Choice(["default", "paper"]), default="default")
-@click.option("--epochs", type=click.IntRange(min=1), help="At most so many passes over the data.")
+@click.option(
+    "--epochs",
+    "--max-epochs",
+    "max_epochs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="At most so many passes over the data.",
+)
 @click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True))
 @click.option("--batch-size", type=click.IntRange(min=1), help="Structures in one step.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
@@ -95,7 +102,6 @@ def _job(given: dict[str, Any]) -> Job:
 
     if not given["data"]:
         raise click.UsageError("Missing option '--data'.")
-    given["max_epochs"] = given.pop("epochs")
     if given["model"] is None:
         given["model"] = "" if given["from_scratch"] else DEFAULT_MODEL
     return Job(**given)

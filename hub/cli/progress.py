@@ -29,15 +29,32 @@ def progress_bar(
         DownloadColumn,
         MofNCompleteColumn,
         Progress,
+        ProgressColumn,
+        Task,
         TextColumn,
         TimeElapsedColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
     )
 
+    class RateColumn(ProgressColumn):
+        """How many are done in a second or minute, as of late."""
+
+        def render(self, task: Task) -> str:
+            speed = task.finished_speed or task.speed
+            if not speed:
+                return ""
+            return f"{speed:,.1f}/s" if speed >= 0.1 else f"{60 * speed:.1f}/min"
+
+    in_numbers = (MofNCompleteColumn(), RateColumn())
+    counts = (DownloadColumn(), TransferSpeedColumn()) if in_bytes else in_numbers
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        DownloadColumn() if in_bytes else MofNCompleteColumn(),
+        *counts,
         TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(description, total=None)

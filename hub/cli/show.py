@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from hub.cli import output
 from hub.cli.arguments import complete_names, json_option
+from hub.cli.dataset_output import print_facts, print_survey
+from hub.cli.progress import progress_bar
 
 if TYPE_CHECKING:
+    from hub.datasets.survey import Survey
     from registry.cards import Card
     from registry.versions import Version
 
@@ -18,9 +22,29 @@ _SHOWN_SOURCES = 3
 
 @click.command(name="show", short_help="Show card, files, licence, citation and parents.")
 @click.argument("name", shell_complete=complete_names)
+@click.option(
+    "--plot",
+    metavar="PNG",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Draw radial distribution, bond angles, coordination and labels of a dataset.",
+)
+@click.option("--where", metavar="CONDITION", help="Structures that --plot may look at.")
+@click.option(
+    "--sample",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=500,
+    show_default=True,
+    help="How many structures, drawn at random, --plot looks at.",
+)
 @json_option
-def command(name: str, as_json: bool) -> None:
-    """Show the card of NAME, its files with their digests, licence, citation and parents."""
+def command(name: str, plot: Path | None, where: str | None, sample: int, as_json: bool) -> None:
+    """Show the card of NAME, its files with their digests, licence, citation and parents.
+
+    With --plot what is needed of a dataset is pulled, and the surroundings of its atoms are drawn
+    and summed up. Two atoms count as bonded if they are nearer than 1.3 times the sum of their
+    covalent radii. Where a dataset of one element has several densities, it is divided by them.
+    """
     from hub.library import catalogue
     from registry.cards import Card, split_front_matter
     from registry.errors import SettingsError
@@ -37,10 +61,30 @@ def command(name: str, as_json: bool) -> None:
         front_matter, body = {}, text
     facts["licence_note"] = str(front_matter.get("license_note", ""))
     facts["citation"] = str(front_matter.get("citation", "")).strip()
+    if plot is not None and facts["kind"] != "dataset":
+        raise click.UsageError(f"--plot draws datasets, and {name} is a {facts['kind']}")
+    surveyed = None if plot is None else _survey(name, plot, where, sample)
     if as_json:
-        output.result_json({**facts, "card": text})
-    else:
-        _print(facts, body)
+        survey = {"survey": surveyed.to_json()} if surveyed else {}
+        output.result_json({**facts, **survey, "card": text})
+        return
+    _print(facts, body)
+    if surveyed:
+        print_survey(surveyed)
+        output.message(f"the plot is in {plot}")
+
+
+def _survey(name: str, plot: Path, where: str | None, sample: int) -> Survey:
+    from hub.datasets.survey import survey
+    from hub.datasets.survey_plot import survey_plot
+
+    with (
+        progress_bar(f"pulling {name}", in_bytes=True) as pulling,
+        progress_bar("analysing") as progress,
+    ):
+        surveyed = survey(name, sample, where=where, pulling=pulling, progress=progress)
+    survey_plot(plot, surveyed)
+    return surveyed
 
 
 def _version_facts(version: Version) -> dict[str, Any]:
@@ -91,8 +135,6 @@ def _print(facts: dict[str, Any], body: str) -> None:
             f"  {parent['relation']}".rstrip()
         )
     if "dataset" in facts["metadata"]:
-        from hub.cli.dataset_output import print_facts
-
         print_facts(facts["metadata"]["dataset"], facts["files"])
     elif facts["files"]:
         output.result("")

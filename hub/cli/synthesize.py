@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hub.cli import output
-from hub.cli.arguments import json_option, teacher_options
+from hub.cli.arguments import json_option
 from hub.cli.progress import progress_bar
+from hub.cli.teacher_options import chosen_teacher, teacher_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from hub.synthesis.schedule import Recipe
 
 
 def _range(kind: type[int | float]) -> Callable[..., tuple[float, float]]:
@@ -133,13 +136,12 @@ def command(as_json: bool, **given: Any) -> None:
         output.result(reference)
 
 
-def _recipe(given: dict[str, Any]) -> Any:
+def _recipe(given: dict[str, Any]) -> Recipe:
     from hub.synthesis.schedule import Recipe, Stages
-    from hub.teachers.spec import parse_teacher
 
     return Recipe(
         given["element"],
-        parse_teacher(given["teacher"], given["params"], given["arguments"]),
+        chosen_teacher(given["teacher"], given["params"], given["arguments"]),
         given["trajectories"],
         given["density"],
         given["anneal_temperature"],

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
+
+from hub.cli.arguments import JsonObject
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +38,12 @@ _OPTIONS = (
         help="What labels: lcbop, nep, kim:MODEL ...; `hub teachers` lists them.",
     ),
     click.option("--params", type=click.Path(), metavar="FILE", help="Its parameter file."),
-    click.option("--arguments", metavar="JSON", help="Its options, as '{\"name\": value}'."),
+    click.option(
+        "--arguments",
+        type=JsonObject(),
+        metavar="JSON",
+        help="Its options, as '{\"name\": value}'.",
+    ),
 )
 
 
@@ -48,7 +54,9 @@ def teacher_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def chosen_teacher(teacher: str, params: str | None, arguments: str | None) -> TeacherSpec:
+def chosen_teacher(
+    teacher: str, params: str | None, arguments: dict[str, Any] | None
+) -> TeacherSpec:
     """Return the specification that the options amount to.
 
     Raises
@@ -58,10 +66,4 @@ def chosen_teacher(teacher: str, params: str | None, arguments: str | None) -> T
     """
     from hub.teachers.spec import parse_teacher
 
-    try:
-        options = json.loads(arguments or "{}")
-    except ValueError as problem:
-        raise click.BadParameter(f"no JSON: {problem}", param_hint="--arguments") from problem
-    if not isinstance(options, dict):
-        raise click.BadParameter("no JSON object of names and values", param_hint="--arguments")
-    return parse_teacher(teacher, params, options)
+    return parse_teacher(teacher, params, arguments)

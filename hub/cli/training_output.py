@@ -37,6 +37,7 @@ class TrainingOutput(Reporter):
         self.steps_done = 0
         self.steps_here = 0
         self.clock = 0.0
+        self.max_hours = 0.0
         self.last_line = -math.inf
 
     def __enter__(self) -> Self:
@@ -58,6 +59,7 @@ class TrainingOutput(Reporter):
 
     def prepared(self, preparation: Preparation) -> None:
         """Print the plan; of a further seed's, what is new."""
+        self.max_hours = preparation.recipe.max_hours
         for name, text in plan_lines(preparation):
             self._tell(name, text)
         if preparation.search:
@@ -111,11 +113,10 @@ class TrainingOutput(Reporter):
         left = self.steps_at_most - self.steps_done
         if self.steps_here == 1 + _TIMED_STEPS and left > 0:
             seconds = (time.perf_counter() - self.clock) / _TIMED_STEPS
-            self._tell(
-                "time",
-                f"{seconds:.2f} s a step, at most {human_time(seconds * left)} for the {left} "
-                "steps left, validation not counted",
-            )
+            most = f"at most {human_time(seconds * left)} for the {left} steps left"
+            if 0 < 3600 * self.max_hours < seconds * left:
+                most = f"too few hours for the {left} steps left: it will end sooner"
+            self._tell("time", f"{seconds:.2f} s a step, {most}, validation not counted")
         if self.bar is not None and self.task is not None:
             self.bar.update(self.task, completed=self.steps_done)
 
@@ -179,7 +180,8 @@ def plan_lines(preparation: Preparation) -> list[tuple[str, str]]:
     loss = f"loss {recipe.energy_weight:g} x energy + forces"
     hours = f" or {recipe.max_hours:g} hours" if recipe.max_hours else ""
     steps = f"{preparation.steps_per_epoch} an epoch, at most {recipe.max_epochs} epochs{hours}"
-    stop = f"stops after {recipe.patience} without a lower validation force error"
+    stop = f"; stops after {recipe.patience} without a lower validation force error"
+    steps += stop if recipe.patience < recipe.max_epochs else ""
     lines = [("model", _start(preparation)), ("data", _content(read.structures))]
     if preparation.search:
         lines.append(("alchemical", str(preparation.search.chosen.transmutation)))
@@ -196,7 +198,7 @@ def plan_lines(preparation: Preparation) -> list[tuple[str, str]]:
         *lines,
         *(("note", note) for note in notes),
         ("recipe", f"{recipe.name}: {adam}, batches of {recipe.batch_size}, {loss}"),
-        ("steps", f"{steps}; {stop}"),
+        ("steps", steps),
         ("device", device_name(preparation.device)),
     ]
 

@@ -5,12 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
 from hub.datasets.layout import LabelSet
 from registry.cards import join_front_matter
 from registry.files import write_atomically
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
+
+    from registry.versions import LocalVersion
+
+MADE = "made"  # in the metadata of a manifest
 
 
 @dataclass(frozen=True)
@@ -28,14 +35,14 @@ class Description:
     labels
         What is known about the label set that comes.
     made
-        How the structures were made, as JSON for the manifest; empty if that is not known.
+        How structures were made, each as JSON: of what was added to, and of what came.
     """
 
     text: str = ""
     licence: str = ""
     citation: str = ""
     labels: LabelSet = field(default_factory=LabelSet)
-    made: dict[str, Any] = field(default_factory=dict)
+    made: tuple[dict[str, Any], ...] = ()
 
 
 def describe(facts: dict[str, Any]) -> str:
@@ -88,5 +95,20 @@ def write_card(
         f'structures = hub.load_dataset("{name}@{version}", labels=...)',
         "```",
         "",
+        *_how_made(description.made),
     ]
     write_atomically(path, join_front_matter(kept, "\n".join(body)).encode())
+
+
+def made_of(version: LocalVersion | None) -> tuple[dict[str, Any], ...]:
+    """Return how the structures of a version were made, as far as its manifest knows."""
+    return tuple(version.manifest.metadata.get(MADE, ())) if version else ()
+
+
+def _how_made(made: Iterable[dict[str, Any]]) -> list[str]:
+    """Return lines of a card that say how structures were made."""
+    lines = []
+    for each in made:
+        text = yaml.safe_dump(each, sort_keys=False, allow_unicode=True, default_flow_style=None)
+        lines += ["## How they were made", "", "```yaml", *text.splitlines(), "```", ""]
+    return lines

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from hub.datasets.card import Description
+from hub.datasets.card import Description, made_of
 from hub.datasets.dataset import Dataset
 from hub.datasets.extending import Extension
 from hub.datasets.frames import Frames
@@ -166,6 +166,9 @@ def import_dataset(
     )
     # What is added to keeps its terms, unless they are given anew.
     licence = description.licence or (parent.manifest.licence if parent else "")
+    description = replace(
+        description, licence=licence, made=(*made_of(parent), *description.made)
+    )
     published, facts = make_dataset(
         content,
         name,
@@ -173,7 +176,7 @@ def import_dataset(
         work="import",
         to=to,
         resume=resume,
-        description=replace(description, licence=licence),
+        description=description,
         progress=progress,
     )
     return Imported(published, facts, (*source.notes, *frames.notes()))

@@ -7,16 +7,37 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hub.datasets.dataset import Dataset
+from hub.datasets.dataset import Dataset, is_dataset
 from hub.datasets.layout import label_array
 from hub.datasets.pulling import pull_dataset
 from hub.datasets.selection import Choice
 from hub.errors import DataError
+from hub.library import catalogue
 from hub.structures.reading import ReadResult
+from registry.errors import InvalidReferenceError
+from registry.listing import listings
+from registry.references import Reference
 
 if TYPE_CHECKING:
     from hub.datasets.loaded import LoadedStructures
     from registry.transfer import Progress
+
+
+def is_dataset_name(place: str) -> bool:
+    """Whether a person means a dataset by what could be a file, or a pattern of files, as well.
+
+    That is a directory which holds one. What is no file means one if it names a version
+    (``name@1``), or a dataset that is built in or on this machine.
+    """
+    path = Path(place).expanduser()
+    if path.exists():
+        return is_dataset(path)
+    try:
+        reference = Reference.parse(place)
+    except InvalidReferenceError:
+        return False
+    known = ((row.name, row.kind) for row in listings(catalogue()))
+    return bool(reference.selector) or (reference.name, "dataset") in known
 
 
 def open_dataset(

@@ -7,7 +7,7 @@ import shutil
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from hub.datasets.card import Description, describe, write_card
+from hub.datasets.card import MADE, Description, describe, write_card
 from hub.datasets.dataset import Dataset
 from hub.datasets.layout import WRITING
 from hub.datasets.summary import summarise
@@ -126,7 +126,7 @@ def make_dataset(
         name,
         version,
         kind="dataset",
-        metadata={"description": about.text, "dataset": facts, **about.made},
+        metadata={"description": about.text, "dataset": facts, MADE: about.made},
         parents=content.parents,
         licence=about.licence,
         to=to,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from registry.files import replacing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from ase import Atoms
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hub.structures.structure_set import StructureSet
 
 FILE_NAME = "predictions.extxyz"
+ENERGY, FORCES = "REF_energy", "REF_forces"
 
 
 def write_predictions(path: Path, structures: StructureSet, predictions: Predictions) -> None:
@@ -32,22 +33,45 @@ def write_predictions(path: Path, structures: StructureSet, predictions: Predict
     StorageError
         If the disk is full or cannot be written.
     """
+    _write(path, _with_predictions(structures, predictions))
+
+
+def write_labelled(
+    path: Path, structures: StructureSet, energy_key: str = ENERGY, forces_key: str = FORCES
+) -> None:
+    """Write structures with labels under these names, the whole file or nothing.
+
+    Raises
+    ------
+    StorageError
+        If the disk is full or cannot be written.
+    """
+    numbers = range(len(structures))
+    _write(path, (_labelled(structures, number, energy_key, forces_key) for number in numbers))
+
+
+def _write(path: Path, frames: Iterable[Atoms]) -> None:
     from ase.io import write
 
     with replacing(path, path.parent) as temporary, temporary.open("w", encoding="utf-8") as file:
-        for atoms in _with_predictions(structures, predictions):
+        for atoms in frames:
             write(file, atoms, format="extxyz", write_results=False)
+
+
+def _labelled(structures: StructureSet, index: int, energy_key: str, forces_key: str) -> Atoms:
+    atoms = structures.to_atoms(index)
+    labels = atoms.calc.results if atoms.calc else {}
+    if "energy" in labels:
+        atoms.info[energy_key] = labels["energy"]
+    if "forces" in labels:
+        atoms.arrays[forces_key] = labels["forces"]
+    return atoms
 
 
 def _with_predictions(structures: StructureSet, predictions: Predictions) -> Iterator[Atoms]:
     for index in range(len(structures)):
-        atoms = structures.to_atoms(index)
-        labels = atoms.calc.results if atoms.calc else {}
+        atoms = _labelled(structures, index, ENERGY, FORCES)
         atoms.info["source"] = structures.where(index)
-        if "energy" in labels:
-            atoms.info["REF_energy"] = labels["energy"]
-        if "forces" in labels:
-            atoms.arrays["REF_forces"] = labels["forces"]
         atoms.info["ML_energy"] = float(predictions.energies[index])
         atoms.arrays["ML_forces"] = predictions.forces[index]
         yield atoms

@@ -7,7 +7,7 @@ import math
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Self
 
-from hub.errors import IncompatibleModelError, ModelError
+from hub.errors import IncompatibleModelError, ModelError, TrainingError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,13 +97,13 @@ def read_architecture(path: Path) -> dict[str, Any]:
 
     Raises
     ------
-    ModelError
+    TrainingError
         If it is no JSON, or as :func:`architecture_settings` does.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ModelError(f"{path} is no JSON: {error}", hint=_SETTINGS_HINT) from error
+        raise TrainingError(f"{path} is no JSON: {error}", hint=_SETTINGS_HINT) from error
     return architecture_settings(content, str(path))
 
 
@@ -112,18 +112,19 @@ def architecture_settings(content: Any, where: str) -> dict[str, Any]:
 
     Raises
     ------
-    ModelError
+    TrainingError
         If one is unknown, follows from the data, or has a value that it cannot have.
     """
     if not isinstance(content, dict):
-        raise ModelError(f"{where} does not hold names and values", hint=_SETTINGS_HINT)
+        raise TrainingError(f"{where} does not hold names and values", hint=_SETTINGS_HINT)
     for name, value in content.items():
         if name not in _SETTINGS:
-            raise ModelError(f"{where} names {name!r}", hint=_SETTINGS_HINT)
+            raise TrainingError(f"{where} names {name!r}", hint=_SETTINGS_HINT)
         kind, smallest = _SETTINGS[name]
         number: Any = float(value) if kind is float and type(value) is int else value
-        if type(number) is not kind or not smallest <= number < math.inf:
-            raise ModelError(
+        of_kind = type(number) is kind
+        if not (of_kind and smallest <= number < math.inf):
+            raise TrainingError(
                 f"{where} gives {name} the value {value!r}",
                 hint=f"It is a {_KINDS[kind]}" + ("" if kind is bool else f", {smallest} or more"),
             )

@@ -65,12 +65,12 @@ class LocalStructure:
     @property
     def distances(self) -> FloatArray:
         """(300,) centres of the bins of distances, in Å."""
-        return (np.arange(_N_BINS) + 0.5) * _BIN
+        return _BIN * (np.arange(_N_BINS, dtype=np.float64) + 0.5)
 
     @property
     def angles(self) -> FloatArray:
         """(180,) centres of the bins of angles, in degrees."""
-        return np.arange(_N_ANGLES) + 0.5
+        return np.arange(_N_ANGLES, dtype=np.float64) + 0.5
 
     @cached_property
     def radial_distribution(self) -> FloatArray:
@@ -173,6 +173,11 @@ def mass_densities(structures: StructureSet) -> FloatArray:
     masses = structures.composition @ atomic_masses[structures.atomic_numbers]
     densities: FloatArray = _AMU_PER_A3 * masses / cell_volumes(structures)
     return densities
+
+
+def bonds_title(bonds: int) -> str:
+    """Write a number of bonds, the largest of which stands for all higher ones."""
+    return f"≥{bonds}" if bonds == MOST_NEIGHBOURS else str(bonds)
 
 
 def _species(structures: StructureSet) -> IntArray:

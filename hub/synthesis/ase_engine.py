@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from ase import units
 from ase.md.langevin import Langevin
-from ase.md.velocitydistribution import MaxwellBoltzmannDistribution, Stationary
 from ase.optimize import FIRE
 
 from hub.errors import TeacherError
@@ -59,8 +58,8 @@ class AseEngine:
         self._atoms.calc = teacher.calculator()
         relaxation = FIRE(self._atoms, logfile=None, maxstep=RELAXATION_STEP)
         _move(lambda: relaxation.run(fmax=0.0, steps=RELAXATION_STEPS))
-        MaxwellBoltzmannDistribution(self._atoms, temperature_K=temperature, rng=rng)
-        Stationary(self._atoms)
+        widths = np.sqrt(self._atoms.get_masses() * units.kB * temperature)
+        self._atoms.set_momenta(widths[:, None] * rng.standard_normal((len(atoms), 3)))
         self._motion = Langevin(
             self._atoms,
             timestep * units.fs,

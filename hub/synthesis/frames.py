@@ -47,15 +47,19 @@ def frames_source(paths: Sequence[Path], begun: dict[str, Any]) -> Source:
     return Source(begun, "energy", "forces", frames)
 
 
-def next_run_id(reference: str) -> int:
-    """Return a number for a trajectory that none in a dataset has.
+def open_base(reference: str) -> Dataset:
+    """Open the dataset that trajectories are added to.
 
     Raises
     ------
     RegistryError
         If the dataset cannot be had.
     """
-    dataset = Dataset(open_version(reference).path, reference)
+    return Dataset(open_version(reference).path, reference)
+
+
+def next_run_id(dataset: Dataset) -> int:
+    """Return a number for a trajectory that none in a dataset has."""
     if RUN_ID not in dataset.structure_extras:
         return 0
     return int(dataset.column(RUN_ID).max()) + 1

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 class Stages:
     """Temperatures and times of melt, quench and anneal.
 
-    The defaults are those of C-SYNTH-23M: 210 ps in all, after ten of which the melt is quenched.
+    The defaults are those of C-SYNTH-23M: 210 ps in all, after ten of which the melt is quenched,
+    divided as in the authors' drawing of the procedure, which states no times.
 
     Attributes
     ----------

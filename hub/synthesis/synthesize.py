@@ -17,7 +17,7 @@ from hub.errors import SynthesisError
 from hub.library import catalogue
 from hub.synthesis.campaign import Campaign
 from hub.synthesis.engine import DAMPING
-from hub.synthesis.frames import frames_source, next_run_id
+from hub.synthesis.frames import frames_source, next_run_id, open_base
 from hub.synthesis.schedule import spread
 from hub.synthesis.start import NEAREST_AT_START
 from hub.teachers.labelling import describe_teacher
@@ -97,7 +97,7 @@ def synthesize(
     description
         Text and licence.
     progress
-        Called with the number of trajectories that are done, and of all.
+        Called with the number of frames that are done, and of all.
     report
         Told of each trajectory that blew up.
 
@@ -114,16 +114,19 @@ def synthesize(
         If the disk is full or cannot be written; `resume` goes on from there.
     """
     recipe.check()
-    labels = check_label_name(labels or recipe.teacher.family.rpartition(".")[2].lower())
+    labels = check_label_name(labels or _label_name(recipe.teacher.family))
     names = catalogue()
     check_free(names, name, version, to)
-    plans = spread(recipe, next_run_id(onto) if onto else 0)
+    base = open_base(onto) if onto else None
+    plans = spread(recipe, next_run_id(base) if base else 0)
     # Trajectories may have taken days: they are not where what is left over is swept away.
     place = names.local.root / "synthesis" / f"{name}-{version}"
     lock = names.local.root / "locks" / f"synthesis-{name}-{version}"
     with locked(lock, Refusal(f"the trajectories of {name}@{version}")):
         with workers or LocalWorkers() as pool:
             begun = _begin(place, recipe, labels, onto, pool, resume=resume)
+            if base and labels in base.label_sets:
+                _refuse_another_teacher(base.label_sets[labels], labels, begun["provenance"])
             campaign = Campaign(place, recipe, plans, pool, progress, report)
             campaign.run()
         failures = campaign.failures()
@@ -142,6 +145,22 @@ def synthesize(
             place.rename(trash)
             shutil.rmtree(trash)
     return Synthesized(imported.version, imported.facts, failures)
+
+
+def _label_name(teacher: str) -> str:
+    """Return what labels are called if nobody says: ``lcbop``, or ``emt`` for ``ase:ase...EMT``."""
+    family, _, argument = teacher.partition(":")
+    return argument.rpartition(".")[2].lower() if family == "ase" else family
+
+
+def _refuse_another_teacher(known: LabelSet, labels: str, provenance: dict[str, Any]) -> None:
+    """Refuse to add labels to those of a teacher that would give others."""
+    decisive = ("teacher", "parameters_digest", "source")
+    if any(getattr(known, name) != provenance[name] for name in decisive):
+        raise SynthesisError(
+            f"the dataset's label set '{labels}' is of another teacher, {known.teacher}",
+            "Give the new labels a name of their own: --labels NAME.",
+        )
 
 
 def _begin(
@@ -164,7 +183,8 @@ def _begin(
     path = place / _BEGUN
     with storage_errors(path):
         begun = json.loads(path.read_bytes()) if path.exists() else None
-    if begun is None:
+        is_empty = not any(place.glob("*.npz"))
+    if begun is None or is_empty:
         begun = {**now, "date": datetime.now(UTC).date().isoformat()}
         write_atomically(path, json.dumps(begun).encode())
     elif not resume:
@@ -196,7 +216,10 @@ def _describe(
         f"{recipe.element} at {least:g} to {greatest:g} g/cm³, melted, quenched and annealed by "
         f"{recipe.teacher.family} in {recipe.trajectories} trajectories"
     )
+    if begun["onto"]:
+        text = f"{text}; added to {begun['onto']}"
     made = {
+        "method": "melt, quench, anneal",
         **begun["recipe"],
         "teacher": {**begun["recipe"]["teacher"], **begun["provenance"]},
         "start": f"random, no nearer than {NEAREST_AT_START} of the covalent distance, relaxed",
@@ -205,4 +228,4 @@ def _describe(
         "units": {"times": "ps", "timestep": "fs", "temperatures": "K", "densities": "g/cm^3"},
         "runs": campaign.runs(),
     }
-    return replace(given, text=given.text or text, labels=labels, made={"synthesis": made})
+    return replace(given, text=given.text or text, labels=labels, made=(made,))

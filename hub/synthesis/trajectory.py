@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hub.datasets.segments import Segment
-from hub.synthesis.ase_engine import AseEngine
 from hub.synthesis.engine import BlownUpError, check
 from hub.synthesis.schedule import Plan, stretches
 from hub.synthesis.start import random_start
@@ -156,6 +155,8 @@ def _engine(recipe: Recipe, atoms: Atoms, timestep: float, rng: np.random.Genera
     """Return LAMMPS itself where the teacher is one of its pair styles, which is far faster."""
     spec, temperature = recipe.teacher, recipe.stages.melt_temperature
     if family_of(spec.family)[0].build != _LAMMPS:
+        from hub.synthesis.ase_engine import AseEngine
+
         return AseEngine(open_teacher(spec), atoms, timestep, temperature, rng)
     from hub.synthesis.lammps_engine import LammpsEngine
     from hub.teachers.lammps import pair_commands

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 from importlib.metadata import packages_distributions, version
 from typing import TYPE_CHECKING, Any
@@ -42,5 +43,10 @@ def build(parameters: Path | None, options: Mapping[str, Any]) -> Calculator:  #
 def describe(parameters: Path | None, options: Mapping[str, Any]) -> Description:  # noqa: ARG001
     """Return the version of the package; which elements it covers is not known."""
     top = options["class"].partition(".")[0]
-    packages = packages_distributions().get(top, [])
+    packages = _distributions().get(top, [])
     return Description(versions={package: version(package) for package in packages})
+
+
+@cache
+def _distributions() -> Mapping[str, list[str]]:
+    return packages_distributions()  # reads about everything that is installed

@@ -7,29 +7,31 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import kimpy
-from ase.calculators.kim import KIM
 from ase.calculators.kim.exceptions import KIMModelNotFound
 from ase.calculators.kim.kim import get_model_supported_species
+from ase.calculators.kim.kimmodel import KIMModelCalculator
 
 from hub.errors import TeacherError
 from hub.teachers.family import Description
+from hub.teachers.periodicity import RepeatedEverywhere
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-
-    from ase.calculators.calculator import Calculator
 
 
 class _Verbosity(ctypes.Structure):
     _fields_ = (("value", ctypes.c_int),)
 
 
-def build(parameters: Path | None, options: Mapping[str, Any]) -> Calculator:  # noqa: ARG001
+class KimCalculator(RepeatedEverywhere, KIMModelCalculator):  # type: ignore[misc]
+    """KIMModelCalculator, which fails on slabs whose third cell vector is zero."""
+
+
+def build(parameters: Path | None, options: Mapping[str, Any]) -> KimCalculator:  # noqa: ARG001
     """Return ASE's calculator for the model."""
     _silence()
-    calculator: Calculator = KIM(options["model"])
-    return calculator
+    return KimCalculator(options["model"])
 
 
 def describe(parameters: Path | None, options: Mapping[str, Any]) -> Description:  # noqa: ARG001

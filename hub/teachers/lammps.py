@@ -62,7 +62,12 @@ def pair_commands(parameters: Path | None, options: Mapping[str, Any]) -> list[s
     template = options.get("pair_coeff", "* * {params} {elements}")
     coefficients = template.replace("{params}", paths)
     coefficients = coefficients.replace("{elements}", " ".join(options["elements"]))
-    return [f"pair_style {options['pair_style']}", f"pair_coeff {coefficients}"]
+    return [
+        f"pair_style {options['pair_style']}",
+        f"pair_coeff {coefficients}",
+        # By default LAMMPS stops at 2000 neighbours: AIREBO has more in compressed carbon.
+        "neigh_modify one 20000 page 200000",
+    ]
 
 
 def build(parameters: Path | None, options: Mapping[str, Any]) -> LammpsCalculator:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from hub.datasets.card import Description, describe, write_card
+from hub.datasets.card import Description, describe, made_of, write_card
 from hub.datasets.dataset import Dataset
 from hub.datasets.labelling import add_label_set, refuse_existing
 from hub.datasets.layout import LabelSet
@@ -250,7 +250,9 @@ def _publish(
     text = manifest.metadata.get("description", "")
     if text == describe(manifest.metadata["dataset"]):
         text = ""  # nobody wrote it: it names the label sets
-    about = Description(text or describe(facts), manifest.licence, before.get("citation", ""))
+    about = Description(
+        text or describe(facts), manifest.licence, before.get("citation", ""), made=made_of(base)
+    )
     write_card(content / CARD_NAME, name, version, about, facts)
     return publish(
         catalogue(),

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hub.errors import TeacherError
+from hub.errors import DataError, TeacherError
+from hub.structures.checks.geometry import require_geometry
 from hub.teachers.families import family_of
 from hub.teachers.family import Description
 from hub.teachers.spec import TeacherSpec, parse_teacher
@@ -83,7 +84,7 @@ class Teacher:
             If the calculation fails, or a label is not finite.
         """
         calculator = self.calculator()
-        self._check_elements(atoms)
+        self._check(atoms)
         copy = atoms.copy()
         copy.calc = calculator
         consistent = "free_energy" in calculator.implemented_properties
@@ -137,7 +138,7 @@ class Teacher:
                 **{name: _version(name) for name in ("ase", *self.family.packages)},
                 **self._description.versions,
             },
-            "level_of_theory": self.family.level_of_theory or self.spec.family.partition(":")[2],
+            "level_of_theory": self.family.level_of_theory or self.spec.family.rpartition(":")[2],
             "source": "; ".join(part for part in (source, options) if part),
         }
 
@@ -145,7 +146,14 @@ class Teacher:
         calculator: Calculator = _call(self.family.build, self.spec)
         return calculator
 
-    def _check_elements(self, atoms: Atoms) -> None:
+    def _check(self, atoms: Atoms) -> None:
+        """Refuse what programs label wrongly, or never come back from."""
+        if not len(atoms):
+            raise TeacherError("a structure without atoms has no labels")
+        try:
+            require_geometry(atoms)
+        except DataError as problem:
+            raise TeacherError(problem.message, problem.hint) from problem
         unknown = set(atoms.get_chemical_symbols()) - (self.elements or set())
         if self.elements is not None and unknown:
             raise TeacherError(

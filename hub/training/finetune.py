@@ -13,7 +13,8 @@ from hub.library import MODEL_FOLDER
 from hub.training import run_folder
 from hub.training.alchemy import requested
 from hub.training.job import Job
-from hub.training.preparation import hold_out_test, prepare, read_data
+from hub.training.job_data import hold_out_test, read_data
+from hub.training.preparation import prepare
 from hub.training.recipe import Recipe
 from hub.training.reporter import Reporter
 from hub.training.run import train

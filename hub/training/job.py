@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, ClassVar, Self
 
@@ -86,7 +87,7 @@ class Job(SavedJob):
     seeds
         How many trainings, with seeds counted up from `seed`; the best is kept.
     labels
-        If not empty, `data` is one dataset (a reference or directory), and these are its labels.
+        Where `data` is a dataset (a reference or directory), its label set; the only one if empty.
     energy_key, forces_key
         Names of the labels; found by looking if None.
     alchemical
@@ -119,6 +120,21 @@ class Job(SavedJob):
     def with_seed(self, seed: int) -> Self:
         """Return the same job with this seed alone."""
         return replace(self, seed=seed, seeds=1)
+
+    def command_line(self) -> str:
+        """Return what to type to do this job."""
+        words = ["hub", self.command]
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if value != item.default:
+                option = f"--{item.name.replace('_', '-')}"
+                values = value if isinstance(value, tuple) else (value,)
+                words += [
+                    w
+                    for each in values
+                    for w in ([option] if each is True else [option, str(each)])
+                ]
+        return shlex.join(words)
 
     def resolved_recipe(self) -> Recipe:
         """Return the recipe with this job's changes."""

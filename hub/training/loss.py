@@ -26,14 +26,14 @@ def energy_and_force_loss(
     whole, as :func:`count_labels` gives them: then the losses of the shares add up to that of the
     batch.
     """
-    energy_count, force_count = count_labels(graphs) if counts is None else counts
+    counts = (count_labels(graphs) if counts is None else counts).clamp(min=1)
     sizes = torch.tensor([len(graph) for graph in graphs], device=graphs[0].energy.device)
     energies = torch.stack([graph.energy for graph in graphs])
     predicted = output[AtomicDataDict.TOTAL_ENERGY_KEY].squeeze(-1)
-    energy_term = _sum_of_squares((predicted - energies) / sizes) / energy_count.clamp(min=1)
+    energy_term = _sum_of_squares((predicted - energies) / sizes) / counts[0]
     forces = torch.cat([graph.forces for graph in graphs])
     force_errors = output[AtomicDataDict.FORCE_KEY] - forces
-    force_term = _sum_of_squares(force_errors) / force_count.clamp(min=1)
+    force_term = _sum_of_squares(force_errors) / counts[1]
     return energy_weight * energy_term + force_term
 
 
@@ -45,7 +45,4 @@ def count_labels(graphs: Sequence[Graph]) -> torch.Tensor:
 
 
 def _sum_of_squares(errors: torch.Tensor) -> torch.Tensor:
-    total: torch.Tensor = (
-        torch.where(errors.isnan(), torch.zeros_like(errors), errors).square().sum()
-    )
-    return total
+    return torch.where(errors.isnan(), torch.zeros_like(errors), errors).square().sum()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import torch
 
 from hub.alchemy.models import transmute_model
 from hub.devices import choose_device
-from hub.errors import DataError, TrainingError
+from hub.errors import TrainingError
 from hub.library import open_model
 from hub.models.architecture import build_model
 from hub.models.checkpoint import (
@@ -21,11 +21,9 @@ from hub.models.checkpoint import (
     set_energy_scales,
     set_energy_shifts,
 )
-from hub.models.config import ModelConfig, read_config
+from hub.models.config import ModelConfig
 from hub.models.prediction import predict
 from hub.models.tensor_product import accelerate
-from hub.structures import read_structures
-from hub.structures.checks import check_structures
 from hub.structures.graphs import Graph, average_neighbors, build_graphs
 from hub.structures.reference_energies import (
     ReferenceEnergies,
@@ -34,38 +32,19 @@ from hub.structures.reference_energies import (
 )
 from hub.structures.splits import Split, split_structures
 from hub.training.alchemy import find_transmutation, requested
+from hub.training.job_data import DEFAULT_CUTOFF, architecture
 from registry.files import sha256_of
 
 if TYPE_CHECKING:
     from hub.alchemy.search import Search
     from hub.library import OpenedVersion
-    from hub.structures import ReadResult, StructureSet
-    from hub.structures.checks import Finding
+    from hub.structures import StructureSet
     from hub.training.job import Job
+    from hub.training.job_data import Data
     from hub.training.recipe import Recipe
     from hub.training.reporter import Reporter
 
-DEFAULT_CUTOFF = 4.0  # Å, that of the published checkpoints
 _DTYPE = torch.float32
-
-
-@dataclass(frozen=True)
-class Data:
-    """What was read, checked and held out.
-
-    Attributes
-    ----------
-    read
-        All structures of the data files, with the names of their labels.
-    findings
-        Warnings; errors have stopped the job before.
-    test
-        Held-out structures of another file; None if there is no such file.
-    """
-
-    read: ReadResult
-    findings: tuple[Finding, ...]
-    test: StructureSet | None
 
 
 @dataclass(frozen=True)
@@ -132,86 +111,6 @@ class Preparation:
         return digests
 
 
-def read_data(job: Job, reporter: Reporter) -> Data:
-    """Read and check a job's files.
-
-    Raises
-    ------
-    DataError
-        If they cannot be read, or a check finds an error.
-    """
-    config = _architecture(job)
-    read = _read(job, reporter)
-    test = None
-    if job.test:
-        keys = (job.energy_key, job.forces_key)
-        test = read_structures(
-            job.test, *keys, reporter.counting("reading the test set")
-        ).structures
-    elements = config.type_names if config is not None else None
-    cutoff = config.r_max if config is not None else DEFAULT_CUTOFF
-    findings = check_structures(read.structures, elements, cutoff, reporter.counting("checking"))
-    stop_on_errors(read.structures, findings)
-    if test is not None:
-        known = elements or read.structures.elements
-        stop_on_errors(test, check_structures(test, known, cutoff))
-    return Data(read, tuple(findings), test)
-
-
-def _read(job: Job, reporter: Reporter) -> ReadResult:
-    """Read the files, or the label set of a dataset."""
-    progress = reporter.counting("reading")
-    if not job.labels:
-        return read_structures(job.data, job.energy_key, job.forces_key, progress)
-    if len(job.data) > 1:
-        raise DataError(
-            f"--labels needs one dataset, not {len(job.data)}", "Train on one after the other."
-        )
-    from hub.datasets.loading import load_structures
-
-    return load_structures(job.data[0], job.labels, progress)
-
-
-def _architecture(job: Job) -> ModelConfig | None:
-    """Return the configuration to start with; None if it follows from the data."""
-    if job.alchemical or (job.from_scratch and not job.model):
-        return None
-    return read_config(open_model(job.model).path)
-
-
-def stop_on_errors(structures: StructureSet, findings: list[Finding]) -> None:
-    """Raise `DataError` for the findings of :func:`check_structures` that are errors."""
-    errors = [finding for finding in findings if finding.severity == "error"]
-    if not errors:
-        return
-    lines = []
-    for finding in errors:
-        where = ", ".join(structures.where(index) for index in finding.structures[:3])
-        lines.append(f"{finding.code}: {finding.message}" + (f" ({where})" if where else ""))
-    raise DataError(
-        f"{', '.join(structures.sources[:3])} cannot be trained on:\n  " + "\n  ".join(lines),
-        errors[0].advice + " `hub check` lists every structure concerned.",
-    )
-
-
-def hold_out_test(data: Data, job: Job) -> Data:
-    """Fix the test set before several seeds draw their own training sets from the rest."""
-    structures = data.read.structures
-    if data.test is not None:
-        return data
-    split = split_structures(structures, job.n_train, seed=job.seed)
-    held_out = split.test
-    if not len(held_out):
-        return data
-    if not (structures.split_labels[held_out] == "test").any():
-        # Half of what one seed leaves over, so that the others draw from more than its own.
-        shuffled = np.random.default_rng(job.seed).permutation(held_out)
-        held_out = np.sort(shuffled[: len(held_out) // 2])
-    others = np.setdiff1d(np.arange(len(structures)), held_out)
-    read = replace(data.read, structures=structures.select(others))
-    return Data(read, data.findings, structures.select(held_out))
-
-
 def prepare(job: Job, recipe: Recipe, data: Data, folder: Path, reporter: Reporter) -> Preparation:
     """Split the data, load the model, check it, and give it the data's zero of energy.
 
@@ -236,7 +135,7 @@ def prepare(job: Job, recipe: Recipe, data: Data, folder: Path, reporter: Report
     device = choose_device(job.device)
     if job.from_scratch:
         parent = search = None
-        config = _architecture(job) or ModelConfig(
+        config = architecture(job) or ModelConfig(
             type_names=structures.elements,
             r_max=DEFAULT_CUTOFF,
             avg_num_neighbors=1.0,

@@ -10,14 +10,8 @@ from hub.models.config import ModelConfig, architecture_settings
 from hub.structures.graphs import build_graphs
 from hub.structures.reference_energies import fit_reference_energies
 from hub.training import run_folder
-from hub.training.preparation import (
-    DEFAULT_CUTOFF,
-    Preparation,
-    random_model,
-    require_labels,
-    shift_energies,
-    stop_on_errors,
-)
+from hub.training.job_data import DEFAULT_CUTOFF, stop_on_errors
+from hub.training.preparation import Preparation, random_model, require_labels, shift_energies
 from hub.training.pretrain_data import read_dataset
 from hub.training.pretrain_job import PretrainJob
 from hub.training.process_group import ALONE
@@ -62,10 +56,8 @@ def pretrain(
     ------
     DataError
         If there is no such label set, a check finds an error, or there are too few structures.
-    ModelError
-        If the architecture cannot be built.
     TrainingError
-        If the folder is in use, or the loss does not stay finite.
+        If the architecture or the folder cannot be used, or the loss does not stay finite.
     """
     job = PretrainJob(str(data), labels, **settings)
     return start_pretraining(job, Path(out) if out is not None else None, reporter)
@@ -125,7 +117,7 @@ def prepare_pretraining(
 
     Raises
     ------
-    DataError, ModelError
+    DataError, TrainingError
         As :func:`pretrain` does.
     """
     cutoff = float(job.architecture.get("r_max", DEFAULT_CUTOFF))

@@ -14,7 +14,7 @@ from hub.errors import DataError
 from hub.structures.checks import check_structures
 from hub.structures.reading import ReadResult
 from hub.structures.splits import Split, split_by_trajectory
-from hub.training.preparation import Data
+from hub.training.job_data import Data
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -11,6 +11,7 @@ import torch
 from torch import distributed
 
 from hub.devices import choose_device
+from hub.errors import TrainingError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -46,7 +47,8 @@ class ProcessGroup:
         """Return the sum of a tensor over the processes, the same to the last bit in each."""
         if self.size > 1:
             values = values.clone()
-            distributed.all_reduce(values)
+            with _together():
+                distributed.all_reduce(values)
         return values
 
     def sum_gradients(self, parameters: Sequence[torch.nn.Parameter]) -> None:
@@ -68,7 +70,8 @@ class ProcessGroup:
         if self.size == 1:
             return item
         items = [item]
-        distributed.broadcast_object_list(items, src=0)
+        with _together():
+            distributed.broadcast_object_list(items, src=0)
         return items[0]
 
     def device(self, name: str) -> torch.device:
@@ -83,6 +86,18 @@ class ProcessGroup:
         if self.size > 1 and device.type == "cuda":
             return choose_device(f"cuda:{os.environ['LOCAL_RANK']}")
         return device
+
+
+@contextmanager
+def _together() -> Iterator[None]:
+    """Say it in our own words if another process is no longer there to exchange something."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise TrainingError(
+            f"another process of the training has ended: {str(error).splitlines()[0]}",
+            hint="Look at what it said; then go on with --resume and the run folder.",
+        ) from error
 
 
 ALONE = ProcessGroup()

@@ -302,4 +302,16 @@ def test_a_label_set_of_a_dataset_trains_as_its_file_does(
     assert wrong.code != 0
     assert "emt" in wrong.err
     two = finetune("--data", "argon@1", "--data", "argon@1", "--labels", "emt", "--out", "none")
-    assert "--labels needs one dataset" in two.err
+    assert "a dataset is trained on alone" in two.err
+
+
+def test_a_dataset_with_one_label_set_needs_no_labels(hub, finetune, crystals, tmp_path) -> None:
+    assert hub("import", crystals, "--name", "argon", "--license", "MIT").code == 0
+    for data in ("argon@1", "argon"):
+        done = finetune("--data", data, "--epochs", 1, "--json")
+        assert done.code == 0, done.err
+        assert done.json["training"]["data"]["forces_key"] == "labels/reference/forces"
+    unknown = finetune("--data", "argon@2", "--out", "none")
+    assert (unknown.code, "local has 1.0.0" in unknown.err) == (3, True)
+    missing = finetune("--data", "aragon", "--out", "none")
+    assert (missing.code, "there is no file aragon" in missing.err) == (1, True)

@@ -1,7 +1,6 @@
 """What comes with the package: offline, read-only, and whole or refused."""
 
 import shutil
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
@@ -16,21 +15,11 @@ from registry.shipped import ShippedRegistry
 from registry.stores.http import HttpStore
 from registry.upkeep import prune, verify
 from tests.registry.conftest import WEIGHTS
-
-ROOT = Path(__file__).parents[2]
+from tests.shipping import ship
 
 
 def ref(text):
     return Reference.parse(text)
-
-
-@pytest.fixture
-def ship():
-    """The maintainers' script."""
-    spec = spec_from_file_location("ship", ROOT / "cards" / "make" / "ship.py")
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.ship
 
 
 @pytest.fixture
@@ -48,7 +37,7 @@ def author(make_catalogue, lab, content, tmp_path):
 
 
 @pytest.fixture
-def shipped(author, ship, lab, tmp_path):
+def shipped(author, lab, tmp_path):
     """The folder of a package that ``gift@1.0.0`` comes with."""
     ship(["gift@1.0.0"], [lab.store.root], tmp_path / "shipped")
     return tmp_path / "shipped"
@@ -85,7 +74,7 @@ def test_it_is_listed_as_built_in(make_catalogue, shipped, toy_card):
     assert failure.value.hint == "Of gift, builtin has 1.0.0."
 
 
-def test_a_new_release_brings_a_new_version(make_catalogue, shipped, ship, lab, tmp_path):
+def test_a_new_release_brings_a_new_version(make_catalogue, shipped, lab, tmp_path):
     old = make_catalogue(shipped=shipped).pull(ref("gift"))
     assert ship(["gift@1.1.0"], [lab.store.root], tmp_path / "next") > len(WEIGHTS)
     catalogue = make_catalogue(shipped=tmp_path / "next")
@@ -144,7 +133,7 @@ def test_a_read_only_registry_is_refused_before_anything_is_done(make_catalogue,
         )  # fmt: skip
 
 
-def test_shipping_makes_the_registry_anew(ship, shipped, lab):
+def test_shipping_makes_the_registry_anew(shipped, lab):
     ship(["gift@1.0.0", "gift@1.1.0"], [lab.store.root], shipped)
     assert list(ShippedRegistry(shipped).index().entries["gift"].versions) == ["1.0.0", "1.1.0"]
     # What is shipped already need not be had from elsewhere.
@@ -156,7 +145,7 @@ def test_shipping_makes_the_registry_anew(ship, shipped, lab):
     }  # fmt: skip
 
 
-def test_what_is_not_shipped(ship, lab, author, shipped, content):
+def test_what_is_not_shipped(lab, author, shipped, content):
     publish(author, content, "bare", "1.0.0", kind="model", metadata={}, to="lab")
     with pytest.raises(SystemExit, match="no licence"):
         ship(["bare@1.0.0"], [lab.store.root], shipped)

@@ -102,7 +102,8 @@ def require_geometry(atoms: Atoms) -> None:
     Raises
     ------
     DataError
-        If its coordinates are no numbers or absurd, or it repeats along a vector without length.
+        If its coordinates are no numbers or absurd, or it repeats along a vector without length,
+        or in a cell too small for its atoms.
     """
     positions, periods = atoms.positions, atoms.cell.array[atoms.pbc]
     problem = ""
@@ -112,6 +113,10 @@ def require_geometry(atoms: Atoms) -> None:
         problem = f"has atoms more than {LARGEST_SPAN:.0e} Å apart"
     elif atoms.pbc.any() and np.linalg.matrix_rank(periods) < len(periods):
         problem = "is periodic along cell vectors that are zero or parallel"
+    elif (np.linalg.norm(periods, axis=1) < _SHORTEST_LATTICE_VECTOR).any() or (
+        atoms.pbc.all() and atoms.get_volume() < _SMALLEST_VOLUME_PER_ATOM * len(atoms)
+    ):
+        problem = "has a cell too small for its atoms"
     if problem:
         raise DataError(
             f"{atoms.get_chemical_formula()} {problem}",

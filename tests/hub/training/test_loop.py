@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import replace
 
@@ -299,3 +300,16 @@ def test_a_damaged_state_is_named(start, damage) -> None:
     with pytest.raises(TrainingError, match=r"training-state\.pt is damaged") as caught:
         start()
     assert "Delete it" in caught.value.hint
+
+
+def test_it_ends_within_the_hours_with_the_lowest_rate(start, monkeypatch) -> None:
+    clock = itertools.count()  # each epoch looks twice: it takes a second
+    monkeypatch.setattr(loop.time, "perf_counter", lambda: float(next(clock)))
+    recipe = RECIPE.with_changes(schedule="cosine", max_epochs=100, max_hours=6.5 / 3600)
+    trainer = start(recipe)
+    trainer.run()
+    rows = history(trainer)
+    assert [row["epoch"] for row in rows] == [1, 2, 3, 4, 5, 6]
+    rates = [row["learning_rate"] for row in rows]
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] < 0.1 * recipe.learning_rate < rates[0]

@@ -1,0 +1,49 @@
+"""What `hub learning-curve` tells while it runs: a line for each training."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hub.cli import output
+from hub.cli.training_output import human_time
+from hub.evaluation.curve import CurveReporter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hub.evaluation.curve import Point
+
+
+class CurveOutput(CurveReporter):
+    """Tell a person, on stderr, how a curve grows.
+
+    Parameters
+    ----------
+    move
+        Moves a progress bar, where there is one.
+    """
+
+    def __init__(self, move: Callable[[int, int | None], None] | None) -> None:
+        self.move = move
+        self.total = 0
+
+    def planned(self, trainings: int, finished: int, n_test: int) -> None:
+        """Say what is going to be done."""
+        self.total = trainings
+        before = f", {finished} of them finished before" if finished else ""
+        output.message(f"{trainings} trainings{before}, judged by {n_test} test structures")
+        self._advance(finished)
+
+    def trained(self, point: Point, finished: int) -> None:
+        """Say what came of a training."""
+        width = len(str(self.total))
+        output.message(
+            f"{finished:>{width}} of {self.total}: {point.start}, {point.size} structures, "
+            f"seed {point.seed}: {point.errors.energy_rmse:.1f} meV/atom, "
+            f"{point.errors.force_rmse:.3f} eV/Å ({human_time(point.seconds)})"
+        )
+        self._advance(finished)
+
+    def _advance(self, finished: int) -> None:
+        if self.move is not None:
+            self.move(finished, self.total)

@@ -1,0 +1,179 @@
+"""``hub relabel``: give a dataset the labels of a teacher."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hub.cli import output
+from hub.cli.arguments import JsonObject, complete_names, json_option
+from hub.cli.progress import progress_bar
+from hub.cli.teacher_options import chosen_teacher, teacher_options
+
+if TYPE_CHECKING:
+    from hub.teachers.relabelling import Relabelled
+    from hub.teachers.verifying import Verification
+    from hub.teachers.workers import Workers
+
+_SHOWN = 10
+
+
+@click.command(name="relabel", short_help="Give a dataset the labels of a teacher.")
+@click.argument("dataset", shell_complete=complete_names)
+@teacher_options
+@click.option("--as", "labels", required=True, metavar="NAME", help="Of the new label set.")
+@click.option("--name", default="", help="Of the result, if it is not the dataset's own.")
+@click.option(
+    "--version", default="", help="Of the result.  [default: the dataset's next minor version]"
+)
+@click.option("--to", metavar="REGISTRY", help="A registry's name, or ./directory.")
+@click.option("--jobs", type=click.IntRange(min=1), help="Processes.  [default: one for each core]")
+@click.option(
+    "--verify",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Compute N labels again before publishing; of a label set that exists, do only that.",
+)
+@click.option("--resume", is_flag=True, help="Go on after a relabelling that was interrupted.")
+@click.option(
+    "--dask", metavar="ADDRESS", help="Work on a Dask cluster, such as tcp://10.0.0.1:8786."
+)
+@click.option(
+    "--slurm",
+    type=JsonObject(),
+    metavar="JSON",
+    help="Work in SLURM jobs: what dask_jobqueue.SLURMCluster takes.",
+)
+@json_option
+def command(
+    dataset: str,
+    teacher: str,
+    params: str | None,
+    arguments: dict[str, Any] | None,
+    labels: str,
+    name: str,
+    version: str,
+    to: str | None,
+    jobs: int | None,
+    verify: int | None,
+    resume: bool,
+    dask: str | None,
+    slurm: dict[str, Any] | None,
+    as_json: bool,
+) -> None:
+    """Label every structure of DATASET, and print the reference of the version that has the labels.
+
+    The energies of the teacher's isolated atoms are subtracted. Structures that cannot be labelled
+    are named and have no labels. Killed at any moment, it goes on with --resume.
+    """
+    from hub.teachers.relabelling import relabel
+    from hub.teachers.verifying import verify_labels
+    from registry.local import LOCAL
+
+    spec = chosen_teacher(teacher, params, arguments)
+    if verify and _has_labels(dataset, labels):
+        with progress_bar("structures") as progress:
+            workers = _workers(jobs, dask, slurm)
+            verification = verify_labels(
+                dataset, spec, labels, verify, workers=workers, progress=progress
+            )
+        _print_verification(verification, as_json=as_json)
+        return
+    with progress_bar("structures") as progress:
+        done = relabel(
+            dataset,
+            spec,
+            labels,
+            name=name,
+            version=version,
+            to=to or LOCAL,
+            workers=_workers(jobs, dask, slurm),
+            resume=resume,
+            verify=verify or 0,
+            progress=progress,
+            report=_Failures(),
+        )
+    _print(done, labels, as_json=as_json)
+
+
+class _Failures:
+    """Shows the first structures that cannot be labelled."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, text: str) -> None:
+        self.count += 1
+        if self.count <= _SHOWN:
+            output.message(text)
+        elif self.count == _SHOWN + 1:
+            output.message("...")
+
+
+def _has_labels(dataset: str, labels: str) -> bool:
+    from hub.datasets.loading import open_dataset
+
+    return labels in open_dataset(dataset, "").label_sets
+
+
+def _workers(jobs: int | None, dask: str | None, slurm: dict[str, Any] | None) -> Workers:
+    """Return where the teacher is to run."""
+    if dask is not None:
+        from hub.teachers.dask_workers import DaskWorkers
+
+        if jobs is not None or slurm is not None:
+            raise click.UsageError("--dask takes the workers that there are: no --jobs, no --slurm")
+        return DaskWorkers(dask)
+    if slurm is not None:
+        from hub.teachers.dask_workers import SlurmWorkers
+
+        if jobs is None:
+            raise click.UsageError("--slurm needs --jobs, the number of processes to ask for")
+        return SlurmWorkers(slurm, jobs)
+    from hub.teachers.workers import LocalWorkers
+
+    return LocalWorkers(jobs or 0)
+
+
+def _print(done: Relabelled, labels: str, *, as_json: bool) -> None:
+    reference = str(done.version.reference)
+    if as_json:
+        output.result_json(
+            {
+                "reference": reference,
+                "digest": done.version.digest,
+                "structures": done.facts["structures"],
+                "labels": done.facts["label_sets"][labels],
+                "failures": done.failures,
+                "verification": _json(done.verification) if done.verification else None,
+            }
+        )
+        return
+    n_structures, n_failures = done.facts["structures"], len(done.failures)
+    output.message(f"{n_structures - n_failures:,} of {n_structures:,} structures are labelled")
+    if n_failures:
+        output.message(f"{n_failures:,} could not be labelled: they have NaN")
+    if done.verification:
+        output.message(_sentence(done.verification))
+    output.result(reference)
+
+
+def _print_verification(verification: Verification, *, as_json: bool) -> None:
+    if as_json:
+        output.result_json(_json(verification))
+    else:
+        output.result(_sentence(verification))
+
+
+def _sentence(verification: Verification) -> str:
+    return (
+        f"{verification.n_structures} computed again: energies differ by at most "
+        f"{verification.energy:.1e} eV/atom, forces by {verification.force:.1e} eV/Å"
+    )
+
+
+def _json(verification: Verification) -> dict[str, float]:
+    from dataclasses import asdict
+
+    return asdict(verification)

@@ -1,0 +1,222 @@
+"""Learning curves: errors after training from several starts, on more and more structures."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+from hub.errors import DataError, TrainingError
+from hub.evaluation.curve import CurveReporter, Point, Start, Training
+from hub.evaluation.held_out import hold_out
+from hub.evaluation.predictions_file import ENERGY, FORCES, write_labelled
+from hub.structures.reference_energies import isolated_atoms
+from hub.structures.splits import split_structures
+from hub.teachers.workers import LocalWorkers, Lost
+from hub.training import run_folder
+from hub.training.finetune import resume_run, start_run
+from hub.training.job import Job
+from hub.training.job_data import read_data
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from hub.structures import StructureSet
+    from hub.training.reporter import Reporter
+
+TEST_NAME = "test.extxyz"
+_FEWEST_VALIDATION = 5
+
+
+def learning_curve(
+    job: Job,
+    starts: Sequence[str],
+    sizes: Sequence[int],
+    seeds: int,
+    out: Path,
+    *,
+    resume: bool = False,
+    jobs: int = 1,
+    reporter: CurveReporter | None = None,
+) -> list[Point]:
+    """Train from every start, with every number of structures and every seed.
+
+    All are judged by the same test set. Of one seed, the structures of a smaller number are among
+    those of a larger one, whatever the start.
+
+    Parameters
+    ----------
+    job
+        What is common to all: data, test set, recipe. Without a test set, a fifth of the data is
+        held out for all.
+    starts
+        As `Start.parse` reads them.
+    sizes
+        Numbers of training structures; those of the validation sets come on top.
+    seeds
+        How many seeds, from 0.
+    out
+        The folder of all run folders; new or empty, unless `resume`.
+    resume
+        Go on in `out`. What is finished there is not done again; starts, sizes and seeds may be
+        others.
+    jobs
+        Trainings at the same time, each in a process and thread of its own.
+    reporter
+        Is told what happens.
+
+    Returns
+    -------
+    The points, by number of structures, then in the order of the starts, then by seed.
+
+    Raises
+    ------
+    DataError
+        If the data cannot be trained on, or are too few.
+    TrainingError
+        If `out` is in use, holds something else or other settings, or a training fails.
+    RegistryError
+        If a model cannot be pulled.
+    """
+    reporter = reporter or CurveReporter()
+    _require_empty(out, resume=resume)
+    beginnings = list(dict.fromkeys(Start.parse(text) for text in starts))
+    structures, test = _read(job, beginnings, reporter)
+    chosen = sorted(set(sizes))
+    _require_enough(structures, chosen[-1], test)
+    test_files = job.test or (str(out / TEST_NAME),)
+    trainings = [
+        Training(start.name, size, seed, _job(job, start, size, seed, test_files), folder)
+        for size in chosen
+        for start in beginnings
+        for seed in range(seeds)
+        for folder in [out / _folder_name(start.name) / f"{size}-structures" / f"seed-{seed}"]
+    ]
+    _require_different_folders(trainings)
+    out.mkdir(parents=True, exist_ok=True)
+    with run_folder.locked(out):
+        done = _finished(trainings, structures.digest())
+        if not job.test:
+            keys = (job.energy_key or ENERGY, job.forces_key or FORCES)
+            write_labelled(out / TEST_NAME, test, *keys)
+        reporter.planned(len(trainings), len(done), len(test))
+        left = [training for training in trainings if training not in done]
+        for training, results in _train_all(left, jobs, reporter):
+            done[training] = Point.of(training, results)
+            reporter.trained(done[training], len(done))
+    return [done[training] for training in trainings]
+
+
+def _require_empty(out: Path, *, resume: bool) -> None:
+    if not resume and out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise TrainingError(
+            f"{out} is not empty", hint="Go on in it with --resume, or name another --out."
+        )
+
+
+def _read(
+    job: Job, starts: Sequence[Start], reporter: Reporter
+) -> tuple[StructureSet, StructureSet]:
+    """Return the structures and the test set, checked for every start."""
+    for start in starts:
+        data = read_data(replace(job, model=start.model, from_scratch=start.from_scratch), reporter)
+    structures = data.read.structures
+    return structures, hold_out(structures) if data.test is None else data.test
+
+
+def _require_enough(structures: StructureSet, size: int, test: StructureSet) -> None:
+    """Refuse a number of structures that leaves too few, or none, for validation."""
+    advice = f"{len(test)} are held out for the test. Give more data, or smaller --sizes."
+    try:
+        split = split_structures(structures, size, test=test)
+    except DataError as problem:
+        raise DataError(problem.message, advice) from problem
+    n_train = int((~isolated_atoms(structures)[split.train]).sum())
+    if n_train < size or len(split.validation) < _FEWEST_VALIDATION:
+        raise DataError(
+            f"{size} training structures leave fewer than {_FEWEST_VALIDATION} for validation",
+            advice,
+        )
+
+
+def _job(job: Job, start: Start, size: int, seed: int, test: tuple[str, ...]) -> Job:
+    return replace(
+        job,
+        model=start.model,
+        from_scratch=start.from_scratch,
+        n_train=size,
+        seed=seed,
+        test=test,
+    )
+
+
+def _folder_name(start: str) -> str:
+    return re.sub(r"[^\w.@=-]+", "-", start).strip("-")
+
+
+def _require_different_folders(trainings: Sequence[Training]) -> None:
+    places: dict[Path, str] = {}
+    for training in trainings:
+        first = places.setdefault(training.folder, training.start)
+        if first != training.start:
+            raise TrainingError(
+                f"the starts {first} and {training.start} would share the folder {training.folder}",
+                hint="Rename one of them.",
+            )
+
+
+def _finished(trainings: Sequence[Training], data: str) -> dict[Training, Point]:
+    """Return what has come of trainings; refuse those of other settings or data."""
+    done = {}
+    for training in trainings:
+        folder = training.folder
+        if not (folder / run_folder.JOB_NAME).exists():
+            continue
+        begun, asked = asdict(Job.read(folder)), asdict(training.job)
+        changed = [f"{name} was {begun[name]}" for name in begun if begun[name] != asked[name]]
+        if changed:
+            raise TrainingError(
+                f"the training in {folder} was begun with other settings: {', '.join(changed)}",
+                hint="Give the same as before, or name another --out.",
+            )
+        results = run_folder.read_results(folder)
+        if results is None:
+            continue
+        if results["training"]["data"]["sha256"] != data:
+            raise TrainingError(
+                f"since the training in {folder} the data have changed",
+                hint="Put the old files back, or name another --out.",
+            )
+        done[training] = Point.of(training, results)
+    return done
+
+
+def _train_all(
+    trainings: Sequence[Training], jobs: int, reporter: Reporter
+) -> Iterator[tuple[Training, dict[str, Any]]]:
+    """Yield the results of trainings as they finish."""
+    if jobs == 1:
+        for training in trainings:
+            yield training, _train(training.job, training.folder, reporter)
+        return
+    with LocalWorkers(jobs) as workers:
+        for training in trainings:
+            workers.submit(training, _train, training.job, training.folder)
+        for _ in trainings:
+            training, results = workers.wait()
+            if isinstance(results, Lost):
+                raise TrainingError(
+                    f"{training.folder}: {results.reason}",
+                    hint="Was there enough memory? Go on with --resume, perhaps with fewer --jobs.",
+                )
+            yield training, results
+
+
+def _train(job: Job, folder: Path, reporter: Reporter | None = None) -> dict[str, Any]:
+    """Do a job, or go on with it; whatever was there before the job itself is of no use."""
+    if (folder / run_folder.JOB_NAME).exists():
+        return resume_run(folder, reporter)
+    shutil.rmtree(folder, ignore_errors=True)
+    return start_run(job, folder, reporter)[1]

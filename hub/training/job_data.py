@@ -1,0 +1,134 @@
+"""The data of a job, read and checked, and the architecture that they are checked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hub.errors import DataError
+from hub.library import open_model
+from hub.models.config import read_config
+from hub.structures import read_structures
+from hub.structures.checks import check_structures
+from hub.structures.splits import split_structures
+from hub.training.shipped_start import with_shipped_models
+from registry.errors import AccessError, OfflineError
+
+if TYPE_CHECKING:
+    from hub.models.config import ModelConfig
+    from hub.structures import ReadResult, StructureSet
+    from hub.structures.checks import Finding
+    from hub.training.job import Job
+    from hub.training.reporter import Reporter
+
+DEFAULT_CUTOFF = 4.0  # Å, that of the published checkpoints
+
+
+@dataclass(frozen=True)
+class Data:
+    """What was read, checked and held out.
+
+    Attributes
+    ----------
+    read
+        All structures of the data files, with the names of their labels.
+    findings
+        Warnings; errors have stopped the job before.
+    test
+        Held-out structures of another file; None if there is no such file.
+    """
+
+    read: ReadResult
+    findings: tuple[Finding, ...]
+    test: StructureSet | None
+
+
+def read_data(job: Job, reporter: Reporter) -> Data:
+    """Read and check a job's files.
+
+    Raises
+    ------
+    DataError
+        If they cannot be read, or a check finds an error.
+    """
+    try:
+        config = architecture(job)
+    except (OfflineError, AccessError) as problem:
+        raise with_shipped_models(
+            problem, job, _read(job, reporter).structures.elements
+        ) from problem
+    if job.alchemical:
+        config = None  # its elements and its cutoff will be those of the data
+    read = _read(job, reporter)
+    test = None
+    if job.test:
+        keys = (job.energy_key, job.forces_key)
+        test = read_structures(
+            job.test, *keys, reporter.counting("reading the test set")
+        ).structures
+    elements = config.type_names if config is not None else None
+    cutoff = config.r_max if config is not None else DEFAULT_CUTOFF
+    findings = check_structures(read.structures, elements, cutoff, reporter.counting("checking"))
+    stop_on_errors(read.structures, findings)
+    if test is not None:
+        known = elements or read.structures.elements
+        stop_on_errors(test, check_structures(test, known, cutoff))
+    return Data(read, tuple(findings), test)
+
+
+def _read(job: Job, reporter: Reporter) -> ReadResult:
+    """Read the files, or the label set of a dataset."""
+    progress = reporter.counting("reading")
+    from hub.datasets.loading import is_dataset_name, load_structures
+
+    if not job.labels and not any(map(is_dataset_name, job.data)):
+        return read_structures(job.data, job.energy_key, job.forces_key, progress)
+    if len(job.data) > 1:
+        raise DataError(
+            f"a dataset is trained on alone, and {len(job.data)} things are given: "
+            + ", ".join(job.data),
+            "Train on one after the other, or join them: hub import --onto.",
+        )
+    return load_structures(job.data[0], job.labels or None, progress)
+
+
+def architecture(job: Job) -> ModelConfig | None:
+    """Return the configuration of the model to start from; None for the default architecture."""
+    if job.from_scratch and not job.model:
+        return None
+    return read_config(open_model(job.model).path)
+
+
+def stop_on_errors(structures: StructureSet, findings: list[Finding]) -> None:
+    """Raise `DataError` for the findings of :func:`check_structures` that are errors."""
+    errors = [finding for finding in findings if finding.severity == "error"]
+    if not errors:
+        return
+    lines = []
+    for finding in errors:
+        where = ", ".join(structures.where(index) for index in finding.structures[:3])
+        lines.append(f"{finding.code}: {finding.message}" + (f" ({where})" if where else ""))
+    raise DataError(
+        f"{', '.join(structures.sources[:3])} cannot be trained on:\n  " + "\n  ".join(lines),
+        errors[0].advice + " `hub check` lists every structure concerned.",
+    )
+
+
+def hold_out_test(data: Data, job: Job) -> Data:
+    """Fix the test set before several seeds draw their own training sets from the rest."""
+    structures = data.read.structures
+    if data.test is not None:
+        return data
+    split = split_structures(structures, job.n_train, seed=job.seed)
+    held_out = split.test
+    if not len(held_out):
+        return data
+    if not (structures.split_labels[held_out] == "test").any():
+        # Half of what one seed leaves over, so that the others draw from more than its own.
+        shuffled = np.random.default_rng(job.seed).permutation(held_out)
+        held_out = np.sort(shuffled[: len(held_out) // 2])
+    others = np.setdiff1d(np.arange(len(structures)), held_out)
+    read = replace(data.read, structures=structures.select(others))
+    return Data(read, data.findings, structures.select(held_out))

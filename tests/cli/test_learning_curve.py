@@ -1,0 +1,185 @@
+"""``hub learning-curve`` on copper, with an architecture small enough to train in a second."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from statistics import mean
+
+import numpy as np
+import pytest
+
+from hub.evaluation.held_out import hold_out
+from hub.structures import StructureSet, read_structures
+from hub.structures.fingerprints import fingerprints
+from hub.training.run_folder import locked
+from tests.hub.training.conftest import TINY, argon
+
+ROOT = Path(__file__).parents[2]
+COPPER = ROOT / "tests" / "data" / "copper-emt.extxyz"
+
+
+@pytest.fixture
+def tiny(tmp_path, trained) -> str:
+    """The architecture of a small model of copper; there are no weights."""
+    config = json.loads((trained / "model" / "config.json").read_text())
+    config |= TINY | {"type_names": ["Cu"], "r_max": 3.5}
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / "tiny" / "config.json").write_text(json.dumps(config))
+    return "scratch=tiny"
+
+
+@pytest.fixture
+def curve(hub, tiny):
+    """Return a function that draws a curve of two seeds, two epochs each."""
+
+    def run(*arguments: object, sizes: str = "4,8"):
+        options = ("--data", COPPER, "--start", tiny, "--out", "curve", "--seeds", 2)
+        return hub("learning-curve", *options, "--sizes", sizes, "--epochs", 2, *arguments)
+
+    return run
+
+
+def runs(tmp_path) -> dict[str, dict]:
+    """The results of every run folder, by its last two names."""
+    found = (tmp_path / "curve").glob("*/*/*/results.json")
+    return {"/".join(path.parts[-3:-1]): json.loads(path.read_text()) for path in found}
+
+
+def test_every_training_is_in_table_and_plot(curve, tmp_path) -> None:
+    done = curve("--json")
+    assert done.code == 0, done.err
+    results = runs(tmp_path)
+    assert sorted(results) == [
+        "4-structures/seed-0", "4-structures/seed-1", "8-structures/seed-0", "8-structures/seed-1",
+    ]  # fmt: skip
+    with (tmp_path / "curve" / "learning_curve.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == 4
+    for row, point in zip(rows, done.json["points"], strict=True):
+        result = results[f"{row['structures']}-structures/seed-{row['seed']}"]
+        after = result["errors"]["after"]["all structures"]
+        assert {name: point[name] for name in after if name in point} == {
+            name: after[name] for name in ("energy_rmse", "energy_mae", "force_rmse", "force_mae")
+        }
+        assert float(row["force_rmse"]) == point["force_rmse"]
+        assert result["training"]["data"]["n_train"] == point["structures"]
+        assert (point["start"], point["test_structures"]) == ("scratch=tiny", 12)
+        assert point["force_rmse_before"] is None
+    table = (tmp_path / "curve" / "learning_curve.md").read_text()
+    forces = [
+        results[f"8-structures/seed-{seed}"]["errors"]["after"]["all structures"]["force_rmse"]
+        for seed in (0, 1)
+    ]
+    written = f"{mean(forces):.3f} ({forces[0]:.3f}, {forces[1]:.3f})"
+    assert "| 8 | scratch=tiny | " in table
+    assert written in table
+    assert "on 12 test structures, mean of seeds 0, 1" in table
+    assert (tmp_path / "curve" / "learning_curve.png").read_bytes().startswith(b"\x89PNG")
+    assert "4 of 4: scratch=tiny, 8 structures, seed 1: " in done.err
+    # All are judged by the same structures, which nobody trained on.
+    inputs = [json.loads(p.read_text()) for p in (tmp_path / "curve").glob("*/*/*/inputs.json")]
+    assert len({each["test data"] for each in inputs}) == 1
+    data = read_structures(COPPER).structures
+    test = read_structures(tmp_path / "curve" / "test.extxyz").structures
+    held_out = set(fingerprints(test))
+    assert len(held_out) == len(test) == 12
+    assert held_out < set(fingerprints(data))
+    np.testing.assert_allclose(test.energies, hold_out(data).energies, rtol=1e-12)
+
+
+def test_resuming_does_what_is_left_and_no_more(curve, tmp_path) -> None:
+    assert curve().code == 0
+    folder = tmp_path / "curve"
+    kept = {path: path.stat().st_mtime_ns for path in folder.glob("*/8-*/*/results.json")}
+    for number, path in enumerate(folder.glob("*/4-*/*/results.json")):
+        path.unlink()
+        if number:  # as if killed before the job was written
+            for other in path.parent.glob("*.json"):
+                other.unlink()
+    again = curve("--resume", "--jobs", 2, sizes="4,6,8")
+    assert again.code == 0, again.err
+    assert "6 trainings, 2 of them finished before" in again.err
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+    assert len(runs(tmp_path)) == 6
+    assert [line.split()[0] for line in again.out.splitlines()] == ["STRUCTURES", "4", "6", "8"]
+    other = curve("--resume", "--batch-size", 2)
+    assert other.code == 1
+    assert "begun with other settings: batch_size was None" in other.err
+    refused = curve()
+    assert (refused.code, "curve is not empty" in refused.err) == (1, True)
+    with locked(folder):
+        busy = curve("--resume")
+    assert (busy.code, "another process" in busy.err) == (1, True)
+
+
+def test_starts_beside_each_other(curve, hub, trained, many_crystals, tmp_path) -> None:
+    options = ("--data", many_crystals, "--sizes", 5, "--seeds", 1, "--epochs", 1, "--out", "curve")
+    starts = ("--start", trained, "--start", f"scratch={trained}", "--start", trained)
+    done = hub("learning-curve", *options, *starts, "--json")
+    assert done.code == 0, done.err
+    tuned, scratch = done.json["points"]
+    assert (tuned["start"], scratch["start"]) == (str(trained), f"scratch={trained}")
+    assert tuned["force_rmse_before"] > 0
+    assert scratch["force_rmse_before"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (("--sizes", "4,400"), 1, "400 training structures are asked for, but 48 are available"),
+        (("--sizes", "46"), 1, "leave fewer than 5 for validation"),
+        (("--sizes", "4,x"), 2, "not numbers such as 10,25,50"),
+        (("--sizes", "0"), 2, "not numbers"),
+        (("--start", "c-ace-pretraind"), 3, "Did you mean c-ace-pretrained"),
+        (("--start", "argon"), 1, "unknown-elements: the model knows Ar but not Cu"),
+        (("--data", "nowhere.xyz"), 1, "nowhere.xyz"),
+    ],
+)
+def test_refusals_leave_nothing(hub, tiny, trained, tmp_path, arguments, code, says) -> None:
+    (tmp_path / "argon").symlink_to(trained)
+    options = ("--data", COPPER, "--start", tiny, "--out", "curve", "--sizes", "4")
+    done = hub("learning-curve", *options, *arguments)
+    assert (done.code, done.out) == (code, "")
+    assert says in done.err
+    assert not (tmp_path / "curve").exists()
+
+
+def test_what_rounding_hides_is_not_held_out() -> None:
+    """Of a structure that a file does not give back, the test set could not be told apart."""
+    frames = argon(20)
+    for atoms in frames[:19]:
+        atoms.positions[0] = 1.4999999e-5
+    data = StructureSet.from_atoms(frames)
+    assert fingerprints(hold_out(data)) == fingerprints(data.select([19]))
+
+
+@pytest.mark.slow
+def test_killed_and_gone_on_with(hub, tiny, tmp_path) -> None:
+    options = ["learning-curve", "--data", str(COPPER), "--start", tiny, "--out", "curve"]
+    options += ["--sizes", "4,8", "--seeds", "2", "--epochs", "12", "--jobs", "2"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hub.cli.main", *options],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stderr=subprocess.DEVNULL,
+    )
+    while not runs(tmp_path):
+        assert process.poll() is None
+        time.sleep(0.2)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    finished = {path: path.stat().st_mtime_ns for path in tmp_path.glob("curve/**/results.json")}
+    assert len(finished) < 4
+    time.sleep(2)  # the workers notice that they work for nobody
+    done = hub(*options, "--resume")
+    assert done.code == 0, done.err
+    assert f"4 trainings, {len(finished)} of them finished before" in done.err
+    assert len(runs(tmp_path)) == 4
+    assert {path: path.stat().st_mtime_ns for path in finished} == finished

@@ -1,0 +1,64 @@
+"""The settings of an architecture that people write."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import fields
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hub.errors import TrainingError
+from hub.models.architecture import build_model
+from hub.models.config import ModelConfig, architecture_settings, read_architecture
+
+FROM_DATA = {"type_names", "avg_num_neighbors", "energy_reference", "architecture", "units"}
+WRITTEN = {
+    "r_max": 3.5, "num_layers": 2, "num_features": 2, "l_max": 0, "parity": False,
+    "num_bessels": 3, "polynomial_cutoff_p": 5, "radial_mlp_depth": 2, "radial_mlp_width": 3,
+    "readout_width": 4,
+}  # fmt: skip
+
+
+def test_all_settings_are_known_and_build_a_model(tmp_path) -> None:
+    assert {item.name for item in fields(ModelConfig)} == {*WRITTEN, *FROM_DATA, "format"}
+    path = tmp_path / "model.json"
+    path.write_text(json.dumps(WRITTEN))
+    config = ModelConfig(
+        ("C",), avg_num_neighbors=9.0, energy_reference="", **read_architecture(path)
+    )
+    fewest = sum(value.numel() for value in build_model(config, seed=0).parameters())
+    published = ModelConfig(("C",), 4.0, 9.0, "")
+    assert fewest < sum(value.numel() for value in build_model(published, seed=0).parameters())
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ([], "does not hold names and values"),
+        ({"layers": 3}, "names 'layers'"),
+        ({"type_names": ["C"]}, "names 'type_names'"),
+        ({"num_layers": 0}, "gives num_layers the value 0"),
+        ({"num_layers": True}, "gives num_layers the value True"),
+        ({"num_features": 8.0}, r"gives num_features the value 8\.0"),
+        ({"parity": 1}, "gives parity the value 1"),
+        ({"r_max": "4"}, "gives r_max the value '4'"),
+        ({"r_max": float("nan")}, "gives r_max the value nan"),
+        ({"r_max": float("inf")}, "gives r_max the value inf"),
+    ],
+)
+def test_others_are_refused(content, message) -> None:
+    with pytest.raises(TrainingError, match=message) as refusal:
+        architecture_settings(content, "m.json")
+    assert refusal.value.message.startswith("m.json ")
+    assert refusal.value.hint
+
+
+@given(st.binary() | st.text().map(lambda text: text.encode()))
+def test_rubbish_is_refused(tmp_path_factory, rubbish) -> None:
+    path = tmp_path_factory.mktemp("rubbish") / "m.json"
+    path.write_bytes(rubbish)
+    with pytest.raises(TrainingError, match=re.escape(str(path))):
+        read_architecture(path)

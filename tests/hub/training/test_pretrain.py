@@ -1,0 +1,142 @@
+"""Pre-training on argon trajectories."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from ase.io import read
+
+from hub import load_model, pretrain
+from hub.errors import DataError, TrainingError
+from hub.evaluation import evaluate
+from hub.structures import StructureSet
+from hub.training.finetune import resume_run
+from hub.training.pretrain import resume_pretraining
+from hub.training.pretrain_data import read_dataset
+from hub.training.pretrain_job import PretrainJob
+from hub.training.reporter import Reporter
+from tests.hub.training.conftest import TINY
+from tests.hub.training.trajectories import (
+    ABSURD,
+    HALF_LABELLED,
+    N_FRAMES,
+    N_RUNS,
+    UNLABELLED,
+    write_trajectories,
+)
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    return write_trajectories(tmp_path_factory.mktemp("data") / "argon")
+
+
+@pytest.fixture(scope="module")
+def run(dataset, tmp_path_factory):
+    """Return the folder of a finished pre-training, and its results."""
+    out = tmp_path_factory.mktemp("runs") / "run"
+    return pretrain(dataset, "lj", out=out, n=20, architecture=TINY, max_epochs=2)
+
+
+def chosen_of(place, **settings):
+    return read_dataset(PretrainJob(str(place), **settings), 4.0, Reporter())
+
+
+def test_spoilt_structures_are_left_out_and_counted(dataset) -> None:
+    chosen = chosen_of(dataset, held_out=40)
+    structures = chosen.data.read.structures
+    assert len(structures) == N_RUNS * N_FRAMES - 3
+    assert not np.isin([UNLABELLED, HALF_LABELLED, ABSURD], structures.frame_index).any()
+    counts = chosen.origin["left_out"]
+    assert counts == {
+        "without lj labels": 1, "without all forces": 1, "with forces above 50 eV/Å": 1,
+    }  # fmt: skip
+    assert [note for note in chosen.split.notes if note.endswith("left out")] == [
+        f"1 structures {reason} are left out" for reason in counts
+    ]
+    assert len(chosen_of(dataset, held_out=40, max_force=51.0).data.read.structures) == 38
+
+
+def test_whole_trajectories_are_held_out(dataset) -> None:
+    chosen = chosen_of(dataset, n=12)
+    runs = chosen.data.read.structures.frame_index // N_FRAMES
+    train, validation, test = (
+        set(runs[side].tolist())
+        for side in (chosen.split.train, chosen.split.validation, chosen.split.test)
+    )
+    assert len(train) == N_RUNS - 2
+    assert not train & (validation | test)
+    assert not validation & test
+    assert list(validation) == chosen.origin["validation_trajectories"]
+    assert list(test) == chosen.origin["test_trajectories"]
+
+
+def test_without_trajectories_frames_are_held_out_which_is_said(tmp_path) -> None:
+    chosen = chosen_of(write_trajectories(tmp_path / "d", spoilt=False, run_id=False))
+    sides = chosen.split.train, chosen.split.validation, chosen.split.test
+    assert [len(side) for side in sides] == [32, 4, 4]
+    assert "has no column 'run_id'" in chosen.split.notes[0]
+
+
+def test_a_condition_chooses(dataset) -> None:
+    chosen = chosen_of(dataset, where="time < 2")
+    assert (chosen.data.read.structures.frame_index % N_FRAMES < 2).all()
+    assert chosen.origin["left_out"]["without lj labels"] == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "kind", "message"),
+    [
+        ({"labels": "ace"}, DataError, "has no label set 'ace'; it has lj"),
+        ({"n": 37}, DataError, "37 training structures are asked for, but"),
+        ({"where": "density > 1"}, DataError, "density"),
+        ({"where": "run_id < 2"}, DataError, "of 2 trajectories none can be held out"),
+        ({"recipe": "best"}, TrainingError, "no recipe 'best'"),
+        ({"architecture": {"l": 1}}, TrainingError, "names 'l'"),
+    ],
+)
+def test_what_cannot_be_done_leaves_no_folder(dataset, tmp_path, settings, kind, message) -> None:
+    with pytest.raises(kind, match=message):
+        pretrain(dataset, out=tmp_path / "run", **settings)
+    assert not (tmp_path / "run").exists()
+
+
+def test_results_and_card_say_what_was_done(run, dataset) -> None:
+    folder, results = run
+    assert json.loads((folder / "results.json").read_text()) == results
+    data, training = results["training"]["data"], results["training"]
+    assert (data["dataset"], data["labels"]["name"]) == (str(dataset), "lj")
+    assert data["n_train"] + sum(data["left_out"].values()) >= 20
+    assert training["recipe"]["name"] == "pretrain"
+    assert (training["epochs"], training["processes"], training["parent"]) == (2, 1, None)
+    assert results["errors"]["set"] == "test"
+    card = (folder / "model" / "README.md").read_text()
+    assert f"pre-trained on {data['n_train']} structures of argon" in card
+
+
+def test_the_model_predicts_what_is_written(run) -> None:
+    folder, _ = run
+    frames = read(folder / "test-predictions.extxyz", ":")
+    predictions = evaluate(load_model(folder, dtype="float32"), StructureSet.from_atoms(frames))
+    written = [atoms.info["ML_energy"] for atoms in frames]
+    np.testing.assert_allclose(predictions.energies, written, atol=1e-4)
+
+
+def test_a_finished_run_is_not_trained_again(run) -> None:
+    folder, results = run
+    assert resume_pretraining(folder) == results
+    with pytest.raises(TrainingError, match="is a run of `hub pretrain`") as refusal:
+        resume_run(folder)
+    assert refusal.value.hint == f"hub pretrain --resume {folder}"
+
+
+def test_other_data_are_refused_when_resumed(tmp_path) -> None:
+    data = write_trajectories(tmp_path / "data")
+    folder, _ = pretrain(data, out=tmp_path / "run", architecture=TINY, max_epochs=1, n=5)
+    (folder / "results.json").unlink()
+    (tmp_path / "data").rename(tmp_path / "old")
+    write_trajectories(data, spoilt=False)
+    with pytest.raises(TrainingError, match="what it uses has changed: "):
+        resume_pretraining(folder)
