@@ -166,9 +166,7 @@ def import_dataset(
     )
     # What is added to keeps its terms, unless they are given anew.
     licence = description.licence or (parent.manifest.licence if parent else "")
-    description = replace(
-        description, licence=licence, made=(*made_of(parent), *description.made)
-    )
+    description = replace(description, licence=licence, made=(*made_of(parent), *description.made))
     published, facts = make_dataset(
         content,
         name,
