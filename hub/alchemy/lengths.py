@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -34,7 +34,7 @@ def crystal_distance(symbol: str) -> float:
     from ase.data import atomic_numbers, covalent_radii, reference_states
 
     number = atomic_numbers[check_element(symbol)]
-    crystal = reference_states[number] or {}
+    crystal: dict[str, Any] = reference_states[number] or {}
     if crystal.get("symmetry") in _OF_LATTICE:
         return float(crystal["a"]) * _OF_LATTICE[crystal["symmetry"]]
     return 2 * float(covalent_radii[number])

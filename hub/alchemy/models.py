@@ -68,7 +68,8 @@ def transmute_model(
         energy_reference=f"{config.energy_reference}, times {transmutation.energy_scale:g}",
     )
     parameter = next(model.parameters())
-    made = build_model(changed, dtype=model.model_dtype)
+    dtype: Any = model.model_dtype
+    made = build_model(changed, dtype=dtype)
     sources = [config.type_names.index(old) for old in made_of.values()]
     weights = _transmuted_weights(model, made, sources, transmutation)
     set_weights(made, weights, "the transmuted model")
@@ -93,8 +94,8 @@ def _transmuted_weights(
         radial = f"{layer}.conv.edge_mlp.mlp.0.weight"
         weights[radial] = weights[radial] * transmutation.scale**2
         # e3nn divides by the root of the number of types; that must stay what it was.
-        views = old.get_submodule(f"{layer}.conv.sc").weight_views()
-        kept = [view.detach()[:, sources].reshape(-1) for view in views]
+        product: Any = old.get_submodule(f"{layer}.conv.sc")
+        kept = [view.detach()[:, sources].reshape(-1) for view in product.weight_views()]
         weights[f"{layer}.conv.sc.weight"] = torch.cat(kept) * math.sqrt(len(sources) / n_types)
     for name in ("scales", "shifts"):
         key = f"{ENERGY_SCALE_SHIFT}.{name}"

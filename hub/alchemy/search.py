@@ -71,7 +71,7 @@ class Request:
             )
         if not all(0 < number < np.inf for number in numbers):
             raise AlchemyError(f"scales must be positive numbers, not {text}")
-        return cls(*numbers, pairs=pairs)
+        return cls(numbers[0], numbers[1] if len(numbers) == 2 else None, pairs)
 
 
 @dataclass(frozen=True)

@@ -138,7 +138,7 @@ def _nearest_scale(
         found = _nearest(describe(factor, _TRIED).vectors, known.vectors)
         return float(found.mean())
 
-    return float(min(np.linspace(*sorted(guesses), _SCALES), key=distance))
+    return float(min(np.linspace(min(guesses), max(guesses), _SCALES), key=distance))
 
 
 def inside(source: Environments, target: Environments, reach: float) -> BoolArray:
@@ -167,7 +167,8 @@ def _reach(source: Environments) -> float:
 def _nearest(points: FloatArray, others: FloatArray) -> FloatArray:
     """Return the distance of each normalised vector to the nearest of others."""
     cosines = (points @ others.T).max(axis=1)
-    return np.sqrt(np.maximum(2 - 2 * cosines, 0.0))
+    distances: FloatArray = np.sqrt(np.maximum(2 - 2 * cosines, 0.0))
+    return distances
 
 
 def _describe(

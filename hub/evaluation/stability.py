@@ -20,7 +20,7 @@ from hub.structures.checks.geometry import BOND_DISTANCE
 from registry.files import replacing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from pathlib import Path
 
     from ase import Atoms
@@ -101,7 +101,8 @@ def crystal(symbol: str) -> Atoms:
             f"no crystal of {symbol} can be made: {problem}", "Give one: --structure FILE"
         ) from problem
     repeats = max(1, round((_ATOMS / len(cell)) ** (1 / 3)))
-    return cell.repeat(repeats)
+    supercell: Atoms = cell.repeat(repeats)
+    return supercell
 
 
 def run_dynamics(
@@ -204,7 +205,7 @@ def _failure(atoms: Atoms, temperature: float) -> str:
         return "positions or forces are no numbers"
     if atoms.get_temperature() > _TOO_HOT * temperature:
         return f"the temperature is {atoms.get_temperature():.0f} K"
-    nearest: Sequence[float] = _bonds(atoms)[1]
-    if min(nearest, default=1.0) < _TOO_NEAR:
-        return f"two atoms are at {min(nearest):.2f} of the sum of their covalent radii"
+    nearest = float(_bonds(atoms)[1].min(initial=np.inf))
+    if nearest < _TOO_NEAR:
+        return f"two atoms are at {nearest:.2f} of the sum of their covalent radii"
     return ""

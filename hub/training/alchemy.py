@@ -45,14 +45,16 @@ def requested(job: Job) -> Request | None:
 
 
 def find_transmutation(
-    request: Request,
+    job: Job,
     model: torch.nn.Module,
     config: ModelConfig,
     train: StructureSet,
     folder: Path,
     reporter: Reporter,
-) -> Search:
-    """Search for the scales, or read what was found before the training was stopped.
+) -> Search | None:
+    """Search for the scales that a job asks for, or read those found before it was stopped.
+
+    None if its model is to stay what it is.
 
     Raises
     ------
@@ -61,6 +63,9 @@ def find_transmutation(
     TrainingError
         If what was kept is damaged.
     """
+    request = requested(job)
+    if request is None:
+        return None
     path = folder / FILE_NAME
     if path.exists():
         return Search.from_json(read_json(path))

@@ -31,7 +31,7 @@ from hub.structures.reference_energies import (
     fit_reference_energies,
 )
 from hub.structures.splits import Split, split_structures
-from hub.training.alchemy import find_transmutation, requested
+from hub.training.alchemy import find_transmutation
 from hub.training.job_data import DEFAULT_CUTOFF, architecture
 from registry.files import sha256_of
 
@@ -144,8 +144,7 @@ def prepare(job: Job, recipe: Recipe, data: Data, folder: Path, reporter: Report
     else:
         parent = open_model(job.model)
         model, config = read_model(parent.path, dtype=_DTYPE, device=device)
-        request = requested(job)
-        search = request and find_transmutation(request, model, config, train, folder, reporter)
+        search = find_transmutation(job, model, config, train, folder, reporter)
         if search:
             model, config = transmute_model(model, config, search.chosen.transmutation)
     graphs = reporter.counting("building graphs")
