@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from hub.library import pull
     from hub.models import calculator, load_model
     from hub.synthesis.synthesize import synthesize
+    from hub.teachers.relabelling import relabel
+    from hub.teachers.verifying import verify_labels
     from hub.training.finetune import finetune
     from hub.training.pretrain import pretrain
 
@@ -23,7 +25,9 @@ _HOMES = {
     "load_model": "hub.models",
     "pretrain": "hub.training.pretrain",
     "pull": "hub.library",
+    "relabel": "hub.teachers.relabelling",
     "synthesize": "hub.synthesis.synthesize",
+    "verify_labels": "hub.teachers.verifying",
 }
 
 __all__ = [
@@ -34,7 +38,9 @@ __all__ = [
     "load_model",
     "pretrain",
     "pull",
+    "relabel",
     "synthesize",
+    "verify_labels",
 ]
 
 

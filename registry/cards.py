@@ -170,5 +170,6 @@ def builtin_cards(folder: Path | None = None) -> dict[str, Card]:
         raise SettingsError(
             f"the built-in cards are missing from {here}", "Install mlip-hub again."
         )
-    cards = [read_card(path) for path in sorted(found.glob("*/*.md"))]
+    paths = [path for kind in KINDS for path in found.glob(f"{kind}s/*.md")]
+    cards = [read_card(path) for path in sorted(paths)]
     return {card.name: card for card in cards}

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from registry.shipped import FOLDER
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -28,6 +30,14 @@ def test_every_card_and_probe_is_inside(names):
     assert {f"registry/_cards/models/{path.relative_to(models)}" for path in files} <= names
 
 
+def test_the_shipped_registry_is_inside(names):
+    files = [path for path in FOLDER.rglob("*") if path.is_file()]
+    assert {f"registry/_shipped/{path.relative_to(FOLDER).as_posix()}" for path in files} == {
+        name for name in names if name.startswith("registry/_shipped/")
+    }
+    assert "registry/_shipped/index.json" in names
+
+
 def test_every_module_is_inside(names):
     modules = [path for package in ("hub", "registry") for path in (ROOT / package).rglob("*.py")]
     assert {str(path.relative_to(ROOT)) for path in modules} <= names
@@ -37,6 +47,7 @@ def test_every_module_is_inside(names):
 def test_nothing_else_is_inside(names):
     folders = {name.split("/")[0] for name in names}
     assert folders == {"hub", "registry", *(name for name in folders if "dist-info" in name)}
-    suffixes = {Path(name).suffix for name in names if ".dist-info/" not in name}
+    own = [name for name in names if ".dist-info/" not in name]
+    suffixes = {Path(name).suffix for name in own if "/_shipped/blobs/" not in name}
     assert suffixes == {".py", ".typed", ".md", ".json"}
     assert not [name for name in names if name.startswith("registry/_cards/") and ".py" in name]

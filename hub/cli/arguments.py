@@ -43,7 +43,7 @@ def require_resume_alone() -> None:
             )
 
 
-class JsonObject(click.ParamType):
+class JsonObject(click.ParamType):  # type: ignore[type-arg]  # in some versions
     """JSON, such as ``{"cutoff": 4.0}``."""
 
     name = "json"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Self
 
 from hub.errors import TeacherError
 from hub.teachers.workers import ONE_THREAD, Lost
+from registry.errors import RegistryError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -51,7 +53,7 @@ class DaskWorkers:
                 "Start one (`dask scheduler`) and give the address that it prints.",
             ) from problem
         self._completed = as_completed(loop=self._client.loop)
-        self._keys: dict[Future, Any] = {}
+        self._keys: dict[Future[Any], Any] = {}
         self.capacity = _TASKS_EACH * max(workers, self._count())
 
     def __enter__(self) -> Self:
@@ -84,11 +86,19 @@ class DaskWorkers:
         try:
             return key, future.result()
         except KilledWorker as problem:
-            return key, Lost(f"every worker that tried died: {problem}")
+            # Tasks that waited at a worker are blamed for its death as well.
+            return key, Lost(f"every worker that tried died: {problem}", certain=False)
         except CancelledError as problem:
             raise TeacherError(
                 "the connection to the Dask scheduler is lost",
                 "What is labelled is kept: go on with --resume.",
+            ) from problem
+        except RegistryError:
+            raise
+        except Exception as problem:  # whatever a worker runs into that is not set up as this is
+            raise TeacherError(
+                f"a Dask worker failed: {problem}",
+                "Workers need the same version of mlip-hub, and the teacher's program.",
             ) from problem
 
     def _count(self) -> int:
@@ -116,6 +126,11 @@ class SlurmWorkers(DaskWorkers):
     workers
         How many processes to ask for.
 
+    Attributes
+    ----------
+    cluster
+        The cluster, as dask-jobqueue has it.
+
     Raises
     ------
     TeacherError
@@ -123,22 +138,25 @@ class SlurmWorkers(DaskWorkers):
     """
 
     def __init__(self, options: Mapping[str, Any], workers: int) -> None:
+        on_interrupt = signal.getsignal(signal.SIGINT)
         try:
             from dask_jobqueue.slurm import SLURMCluster
         except ImportError as problem:
             raise TeacherError("dask-jobqueue is not installed", _INSTALL) from problem
+        # Its import lets Ctrl-C end the program as if all were well.
+        signal.signal(signal.SIGINT, on_interrupt)
         settings = slurm_settings(options)
         with ExitStack() as exits:
             try:
-                cluster = exits.enter_context(SLURMCluster(**settings))
-                cluster.scale(workers)
+                self.cluster = exits.enter_context(SLURMCluster(**settings))
+                self.cluster.scale(workers)
             except (RuntimeError, TypeError, ValueError) as problem:
                 raise TeacherError(
                     f"SLURM cannot be asked for workers: {problem}",
                     "Give what dask_jobqueue.SLURMCluster takes, such as "
                     '--slurm \'{"queue": "cpu", "cores": 16, "memory": "32GB"}\'.',
                 ) from problem
-            super().__init__(cluster, workers)
+            super().__init__(self.cluster, workers)
             self._exits = exits.pop_all()
 
     def __exit__(self, *exception: object) -> None:

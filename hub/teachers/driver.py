@@ -75,7 +75,7 @@ class Driver:
         finished: tuple[Task, Labelled] | None = None
         while True:
             # Workers first: they have something to do while labels are written.
-            while under_way < workers.capacity and (task := queue.take()):
+            while under_way < workers.capacity and (task := queue.take(under_way)):
                 workers.submit(task, label_structures, self.spec, task.structures)
                 under_way += 1
             if finished:
@@ -86,7 +86,7 @@ class Driver:
             task, result = workers.wait()
             under_way -= 1
             if isinstance(result, Lost):
-                result = queue.lost(task, result.reason)
+                result = queue.lost(task, result)
             else:
                 queue.done(task, result.seconds)
             if result is not None:

@@ -20,7 +20,7 @@ from hub.teachers.teacher import open_teacher
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from hub.structures.arrays import FloatArray
+    from hub.structures.arrays import BoolArray, FloatArray
     from hub.structures.structure_set import StructureSet
     from hub.teachers.spec import TeacherSpec
     from hub.teachers.teacher import Teacher
@@ -148,7 +148,7 @@ def relative_to_atoms(
     known have none.
     """
     each = np.array([isolated_atoms.get(symbol, np.nan) for symbol in structures.elements])
-    unknown = (structures.composition[:, np.isnan(each)] > 0).any(axis=1)
+    unknown: BoolArray = np.any(structures.composition[:, np.isnan(each)] > 0, axis=1)
     energies = labelled.energies - structures.composition @ np.nan_to_num(each)
     energies[unknown] = np.nan
     forces = labelled.forces.copy()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from hub.datasets.dataset import Dataset
+    from hub.teachers.workers import Lost
 
 # So much work is lost at most, for each worker, by whatever is killed.
 TASK_SECONDS = 5.0
@@ -36,11 +37,14 @@ class Task:
         The structures.
     deaths
         How many workers have died of it.
+    alone
+        Whether it is worked on while nothing else is.
     """
 
     start: int
     structures: StructureSet
     deaths: int = 0
+    alone: bool = False
 
 
 class TaskQueue:
@@ -63,17 +67,18 @@ class TaskQueue:
         self._dataset = dataset
         self._runs = deque(runs)
         self._again: list[Task] = []
+        self._suspects: list[Task] = []
         self._workers = workers
         self._atoms_left = sum(self._n_atoms(*run) for run in self._runs)
         self._atoms_done, self._seconds, self._deaths = 0, 0.0, 0
         self._block: tuple[int, StructureSet] | None = None
 
-    def take(self) -> Task | None:
-        """Return the next task; None if there is none left."""
+    def take(self, under_way: int) -> Task | None:
+        """Return the next task; None if there is none to begin while others are under way."""
         if self._again:
             return self._again.pop()
         if not self._runs:
-            return None
+            return self._suspects.pop() if self._suspects and not under_way else None
         start, last = self._runs.popleft()
         pointers = self._dataset.pointers
         end = int(np.searchsorted(pointers, pointers[start] + self._task_atoms(), "right")) - 1
@@ -89,8 +94,8 @@ class TaskQueue:
         self._atoms_done += len(task.structures.numbers)
         self._seconds += seconds
 
-    def lost(self, task: Task, reason: str) -> Labelled | None:
-        """Try again what a worker died of, in halves from the second time on.
+    def lost(self, task: Task, lost: Lost) -> Labelled | None:
+        """Try again what a worker died of: in halves from the second time on, at last alone.
 
         Returns
         -------
@@ -101,22 +106,24 @@ class TaskQueue:
         TeacherError
             If workers only die.
         """
+        size = len(task.structures)
+        if size == 1 and (task.alone or (task.deaths and lost.certain)):
+            return unlabelled(task.structures, lost.reason)
         self._deaths += 1
         if self._deaths > _MOST_DEATHS:
             raise TeacherError(
                 f"{self._deaths} workers died one after the other, the last at "
-                f"{task.structures.where(0)}: {reason}",
+                f"{task.structures.where(0)}: {lost.reason}",
                 "Is there enough memory for so many? Try fewer --jobs; --resume goes on from here.",
             )
         if not task.deaths:
-            self._again.append(Task(task.start, task.structures, 1))
-            return None
-        size = len(task.structures)
-        if size == 1:
-            return unlabelled(task.structures, reason)
-        for first, last in ((0, size // 2), (size // 2, size)):
-            part = task.structures.select(np.arange(first, last))
-            self._again.append(Task(task.start + first, part, task.deaths + 1))
+            self._again.append(replace(task, deaths=1))
+        elif size == 1:
+            self._suspects.append(replace(task, alone=True))
+        else:
+            for first, last in ((0, size // 2), (size // 2, size)):
+                part = task.structures.select(np.arange(first, last))
+                self._again.append(Task(task.start + first, part, task.deaths + 1))
         return None
 
     def _task_atoms(self) -> float:

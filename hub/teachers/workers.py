@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections import deque
 from dataclasses import dataclass
-from multiprocessing.connection import Connection, Pipe, wait
+from multiprocessing.connection import Pipe, wait
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from hub.errors import TeacherError
@@ -35,9 +35,12 @@ class Lost:
     ----------
     reason
         As far as it is known.
+    certain
+        Whether it died of this task; else another one may have killed it.
     """
 
     reason: str
+    certain: bool = True
 
 
 class Workers(Protocol):
@@ -90,7 +93,7 @@ class LocalWorkers:
     def __init__(self, jobs: int = 0) -> None:
         self.capacity = jobs or available_cores()
         self._idle: list[_Process] = []
-        self._busy: dict[Connection, tuple[_Process, Any]] = {}
+        self._busy: dict[Any, tuple[_Process, Any]] = {}  # by the connection
         self._waiting: deque[tuple[Any, tuple[Any, ...]]] = deque()
 
     def __enter__(self) -> Self:
@@ -112,7 +115,7 @@ class LocalWorkers:
     def wait(self) -> tuple[Any, Any]:
         """Return the key of a task that has ended with its result, or `Lost`."""
         connection = wait(list(self._busy))[0]
-        process, key = self._busy.pop(connection)  # type: ignore[index,arg-type]
+        process, key = self._busy.pop(connection)
         try:
             result = process.connection.recv()
         except (EOFError, OSError):

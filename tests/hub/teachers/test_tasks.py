@@ -14,6 +14,7 @@ from hub.structures import StructureSet
 from hub.teachers import tasks
 from hub.teachers.label_segments import LabelSegments
 from hub.teachers.tasks import TaskQueue
+from hub.teachers.workers import Lost
 from registry.errors import IntegrityError
 from tests.hub.teachers.conftest import cluster
 
@@ -27,18 +28,20 @@ def dataset_of(sizes):
 sizes = st.lists(st.integers(1, 30), min_size=1, max_size=60)
 
 
-@given(sizes, st.integers(1, 5), st.sets(st.integers(0, 59), max_size=4), st.data())
-def test_every_structure_comes_once_and_only_killers_are_given_up(sizes, workers, killers, data):
+@given(sizes, st.integers(1, 5), st.sets(st.integers(0, 59), max_size=4), st.booleans(), st.data())
+def test_every_structure_comes_once_and_only_killers_are_given_up(
+    sizes, workers, killers, certain, data
+):
     killers = {number for number in killers if number < len(sizes)}
     cuts = sorted(data.draw(st.sets(st.integers(0, len(sizes)), max_size=6)))
     runs = [(a, b) for a, b in zip(cuts[::2], cuts[1::2], strict=False) if a < b]
     queue = TaskQueue(dataset_of(sizes), runs, workers)
     labelled, given_up = [], []
-    while task := queue.take():
+    while task := queue.take(0):
         numbers = range(task.start, task.start + len(task.structures))
         assert task.structures.n_atoms.tolist() == [sizes[number] for number in numbers]
         if killers & set(numbers):
-            result = queue.lost(task, "died")
+            result = queue.lost(task, Lost("died", certain))
             if result is not None:
                 given_up += numbers
                 assert result.failures == {0: "died"}
@@ -51,11 +54,32 @@ def test_every_structure_comes_once_and_only_killers_are_given_up(sizes, workers
     assert sorted(given_up) == sorted(wanted & killers)
 
 
+def test_a_suspect_is_tried_again_while_nothing_else_is():
+    """Where one death is blamed on several tasks, the innocent are labelled."""
+    queue = TaskQueue(dataset_of([2, 3, 4]), [(0, 3)], 3)
+    for _ in range(2):
+        together = [queue.take(number) for number in range(3)]
+        assert [task.alone for task in together] == [False] * 3
+        assert [queue.lost(task, Lost("one of us", certain=False)) for task in together] == [
+            None
+        ] * 3
+    assert queue.take(1) is None
+    for size in (2, 3, 4):
+        suspect = queue.take(0)
+        assert (suspect.alone, suspect.structures.n_atoms.tolist()) == (True, [size])
+        assert queue.take(1) is None
+        if size == 3:
+            assert queue.lost(suspect, Lost("me", certain=False)).failures == {0: "me"}
+        else:
+            queue.done(suspect, 0.1)
+    assert queue.take(0) is None
+
+
 def test_tasks_grow_to_some_seconds_and_shrink_towards_the_end(monkeypatch):
     monkeypatch.setattr(tasks, "TASK_SECONDS", 1.0)
     queue = TaskQueue(dataset_of([10] * 1000), [(0, 1000)], 2)
     lengths = []
-    while task := queue.take():
+    while task := queue.take(0):
         queue.done(task, 0.01 * len(task.structures))
         lengths.append(len(task.structures))
     assert lengths[0] == 1  # nothing was known
@@ -68,8 +92,8 @@ def test_workers_that_only_die_are_not_fed_for_ever():
     queue = TaskQueue(dataset_of([3] * 100), [(0, 100)], 1)
 
     def only_die():
-        while task := queue.take():
-            queue.lost(task, "no memory")
+        while task := queue.take(0):
+            queue.lost(task, Lost("no memory"))
 
     with pytest.raises(TeacherError, match=r"workers died one after the other.*: no memory"):
         only_die()
