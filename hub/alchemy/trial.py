@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from hub.alchemy.transmutation import Transmutation, transmute_structures
+from hub.errors import DataError
 from hub.models.prediction import predict
 from hub.structures.graphs import average_neighbors, build_graphs
 
@@ -90,10 +91,14 @@ def try_scale(
 
     Returns
     -------
-    The trial, or None if no positive energy scale fits.
+    The trial, or None if no positive energy scale fits, or atoms would be on top of each other.
     """
     shrink = Transmutation(pairs, scale).inverse()
-    graphs = build_graphs(transmute_structures(structures, shrink), config.type_names, config.r_max)
+    image = transmute_structures(structures, shrink)
+    try:
+        graphs = build_graphs(image, config.type_names, config.r_max)
+    except DataError:
+        return None  # so dense that no model can have known it
     device = next(model.parameters()).device
     energies, forces = predict(model, [graph.to(device) for graph in graphs])
     problem = _Problem(
