@@ -37,3 +37,7 @@ class TrainingError(HubError):
 
 class PublishingError(HubError):
     """A model lacks something that others need before they can use it."""
+
+
+class AlchemyError(HubError):
+    """A model or dataset cannot be carried to other elements as asked."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +12,9 @@ from registry.builtin import Builtin
 from registry.cards import builtin_cards
 from registry.catalogue import Catalogue
 from registry.errors import InvalidReferenceError, NotFoundError
+from registry.files import sha256_of
 from registry.local import LocalStore
-from registry.manifest import parse_manifest
+from registry.manifest import Parent, parse_manifest
 from registry.references import Reference
 from registry.registry import Registry
 from registry.stores import open_store
@@ -50,6 +51,25 @@ class OpenedVersion:
 
     path: Path
     version: LocalVersion | None
+
+    def as_parent(self, relation: str) -> dict[str, str]:
+        """Return what the card of a model that was made from this one says of it.
+
+        Parameters
+        ----------
+        relation
+            Such as ``fine-tuned``.
+        """
+        if self.version is not None:
+            manifest, digest = self.version.manifest, self.version.digest
+            parent = Parent(manifest.name, manifest.version, digest, relation)
+            return asdict(parent)
+        from hub.models.checkpoint import WEIGHTS_NAME  # with torch, which is slow to import
+
+        # The path is of no use to others; the weights say which model it was.
+        path = self.path.resolve()
+        folder = path.parent if path.name == MODEL_FOLDER else path
+        return {"directory": folder.name, "weights_sha256": sha256_of(path / WEIGHTS_NAME)}
 
 
 def catalogue() -> Catalogue:

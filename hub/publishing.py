@@ -151,9 +151,9 @@ def _licence(front_matter: dict[str, Any]) -> str:
 
 
 def _parents(front_matter: dict[str, Any], card: Path) -> tuple[Parent, ...]:
-    """Return the version that the model was trained from, where that was one."""
-    training = front_matter.get("training")
-    parent = training.get("parent") if isinstance(training, dict) else None
+    """Return the version that the model was made from, where that was one."""
+    made = front_matter.get("training") or front_matter.get("transmutation")
+    parent = made.get("parent") if isinstance(made, dict) else None
     if not isinstance(parent, dict) or "digest" not in parent:
         return ()
     try:

@@ -57,6 +57,15 @@ DEFAULT_MODEL = "c-ace-pretrained"
     help="Train K times; keep the best.",
 )
 @click.option("--from-scratch", is_flag=True, help="Start from random weights: the baseline.")
+@click.option(
+    "--alchemical",
+    default="",
+    metavar="auto|S|S,EPS",
+    help="Carry the model to the elements of the data: lengths times S, energies times EPS.",
+)
+@click.option(
+    "--map", "element_map", default="", metavar="OLD=NEW,...", help="What becomes what then."
+)
 @device_option
 @energy_key_option
 @forces_key_option

@@ -39,7 +39,8 @@ def _numbers(context: click.Context, parameter: click.Parameter, value: str) -> 
     required=True,
     metavar="MODEL",
     shell_complete=complete_names,
-    help="A model; scratch; or scratch=MODEL, for its architecture. Repeat it.",
+    help="A model; auto=MODEL, carried to the elements of the data; scratch; or scratch=MODEL, for "
+    "its architecture. Repeat it.",
 )
 @click.option(
     "--sizes",

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any, Self
 
 from hub.cli import output
+from hub.cli.alchemy_output import print_search
 from hub.training.reporter import Reporter
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ class TrainingOutput(Reporter):
         self.max_hours = preparation.recipe.max_hours
         for name, text in plan_lines(preparation):
             self._tell(name, text)
+        if preparation.search:
+            print_search(preparation.search, self._print)
         for finding in preparation.data.findings:
             self._tell(finding.severity, f"{finding.code}: {finding.message}")
 
@@ -180,6 +183,8 @@ def plan_lines(preparation: Preparation) -> list[tuple[str, str]]:
     stop = f"; stops after {recipe.patience} without a lower validation force error"
     steps += stop if recipe.patience < recipe.max_epochs else ""
     lines = [("model", _start(preparation)), ("data", _content(read.structures))]
+    if preparation.search:
+        lines.append(("alchemical", str(preparation.search.chosen.transmutation)))
     if test is not None:
         lines.append(("test set", _content(test)))
     lines += [

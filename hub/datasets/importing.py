@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from hub.datasets.card import MADE, Description, describe, made_of, write_card
+from hub.datasets.card import Description, made_of
 from hub.datasets.dataset import Dataset
 from hub.datasets.extending import Extension
 from hub.datasets.frames import Frames
-from hub.datasets.layout import WRITING, check_label_name
-from hub.datasets.summary import summarise
-from hub.datasets.writer import DatasetWriter, is_whole
+from hub.datasets.layout import check_label_name
+from hub.datasets.making import Content, make_dataset
 from hub.library import catalogue, open_version
 from hub.structures.files import expand_patterns, iterate_file
 from hub.structures.reading import read_structures
-from registry.cards import FILE_NAME as CARD_NAME
-from registry.files import storage_errors, write_atomically
 from registry.local import LOCAL
 from registry.manifest import Parent
-from registry.publishing import check_free, publish
+from registry.publishing import check_free
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
 
     from ase import Atoms
 
@@ -36,7 +30,6 @@ if TYPE_CHECKING:
 # Labels are looked for in so many structures; all are read under the names found there.
 LOOKED_AT = 1000
 DEFAULT_LABELS = "reference"
-_BEGUN, _CONTENT = "begun.json", "content"
 
 
 @dataclass(frozen=True)
@@ -155,68 +148,36 @@ def import_dataset(
     StorageError
         If the disk is full or cannot be written; `resume` goes on from there.
     """
-    names = catalogue()
-    check_free(names, name, version, to)
+    check_free(catalogue(), name, version, to)
     description = description or Description()
     base = open_version(onto) if onto else None
     extension = Extension(Dataset(base.path, onto), labels) if base else None
     frames = Frames(check_label_name(labels), source.energy_key, source.forces_key)
-    place = names.local.files.parts / f"import-{name}-{version}"
     label_sets = dict(extension.dataset.label_sets) if extension else {}
     if frames.has_labels:
         label_sets.setdefault(labels, description.labels)
-    begun = [source.describe, labels, onto, dtype]
-    if not _is_made(place, begun, resume=resume):
-        writer = DatasetWriter(
-            place / _CONTENT,
-            label_sets,
-            dtype=dtype or (extension.dataset.dtype if extension else "float64"),
-            resume=resume,
-            source=begun,
-        )
-        with writer:
-            write_atomically(place / _BEGUN, json.dumps(begun).encode())
-            for cursor, block in _blocks(source, frames, extension, writer.cursor):
-                writer.append(block, cursor)
-                if progress:
-                    progress(writer.n_structures, None)
-            writer.finish()
-    facts = summarise(Dataset(place / _CONTENT, name))
     parent = base.version if base else None
+    content = Content(
+        blocks=lambda cursor: _blocks(source, frames, extension, cursor),
+        label_sets=label_sets,
+        dtype=dtype or (extension.dataset.dtype if extension else "float64"),
+        begun=[source.describe, labels, onto, dtype],
+        parents=_parents(parent),
+    )
     # What is added to keeps its terms, unless they are given anew.
     licence = description.licence or (parent.manifest.licence if parent else "")
-    made = (*made_of(parent), *description.made)
-    text = description.text or describe(facts)
-    about = replace(description, text=text, licence=licence, made=made)
-    write_card(place / _CONTENT / CARD_NAME, name, version, about, facts)
-    published = publish(
-        names,
-        place / _CONTENT,
+    description = replace(description, licence=licence, made=(*made_of(parent), *description.made))
+    published, facts = make_dataset(
+        content,
         name,
         version,
-        kind="dataset",
-        metadata={"description": about.text, "dataset": facts, MADE: made},
-        parents=_parents(parent),
-        licence=licence,
+        work="import",
         to=to,
+        resume=resume,
+        description=description,
+        progress=progress,
     )
-    with storage_errors(place):
-        shutil.rmtree(place)
     return Imported(published, facts, (*source.notes, *frames.notes()))
-
-
-def _is_made(place: Path, begun: Any, *, resume: bool) -> bool:
-    """Whether a predecessor wrote the same dataset to its end; another that is whole is removed."""
-    content = place / _CONTENT
-    if not is_whole(content):
-        return False
-    with storage_errors(place):
-        if resume and (place / _BEGUN).read_bytes() == json.dumps(begun).encode():
-            # It may have been killed before it had tidied up.
-            shutil.rmtree(content / WRITING, ignore_errors=True)
-            return True
-        shutil.rmtree(content)
-    return False
 
 
 def _blocks(

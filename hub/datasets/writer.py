@@ -292,6 +292,7 @@ class Refusal:
         self.asked = False
 
     def __call__(self) -> None:
+        """Raise when it is called a second time."""
         if self.asked:
             raise ExistsError(
                 f"another process is writing {self.what}",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
+from hub.alchemy.search import AUTO
 from hub.evaluation.metrics import Errors
 from hub.evaluation.tables import ALL
 from hub.library import open_model
@@ -31,15 +32,19 @@ class Start:
         empty.
     from_scratch
         Random weights.
+    alchemical
+        Whether the model is carried to the elements of the data, with scales found anew from
+        each training set.
     """
 
     name: str
     model: str
-    from_scratch: bool
+    from_scratch: bool = False
+    alchemical: bool = False
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read a model's name or directory, ``scratch``, or ``scratch=MODEL``.
+        """Read a model's name or directory, ``scratch``, ``scratch=MODEL`` or ``auto=MODEL``.
 
         A version is pulled, and fixed: what is resumed later begins with the same.
 
@@ -50,13 +55,23 @@ class Start:
         """
         if text == SCRATCH:
             return cls(SCRATCH, "", from_scratch=True)
-        place = text.removeprefix(f"{SCRATCH}=")
+        place = text.removeprefix(f"{SCRATCH}=").removeprefix(f"{AUTO}=")
+        how = text.removesuffix(place)
         opened = open_model(place)
-        if opened.version is None:
-            return cls(text, place, from_scratch=place != text)
-        manifest = opened.version.manifest
-        name = text.removesuffix(place) + f"{manifest.name}@{manifest.version}"
-        return cls(name, str(opened.version.reference), from_scratch=place != text)
+        name, model = text, place
+        if opened.version is not None:
+            manifest = opened.version.manifest
+            name, model = f"{how}{manifest.name}@{manifest.version}", str(opened.version.reference)
+        return cls(name, model, how == f"{SCRATCH}=", how == f"{AUTO}=")
+
+    def applied(self, job: Job) -> Job:
+        """Return a job that starts with this."""
+        return replace(
+            job,
+            model=self.model,
+            from_scratch=self.from_scratch,
+            alchemical=AUTO if self.alchemical else "",
+        )
 
 
 @dataclass(frozen=True)

@@ -121,7 +121,7 @@ def _read(
 ) -> tuple[StructureSet, StructureSet]:
     """Return the structures and the test set, checked for every start."""
     for start in starts:
-        data = read_data(replace(job, model=start.model, from_scratch=start.from_scratch), reporter)
+        data = read_data(start.applied(job), reporter)
     structures = data.read.structures
     return structures, hold_out(structures) if data.test is None else data.test
 
@@ -142,14 +142,7 @@ def _require_enough(structures: StructureSet, size: int, test: StructureSet) -> 
 
 
 def _job(job: Job, start: Start, size: int, seed: int, test: tuple[str, ...]) -> Job:
-    return replace(
-        job,
-        model=start.model,
-        from_scratch=start.from_scratch,
-        n_train=size,
-        seed=seed,
-        test=test,
-    )
+    return replace(start.applied(job), n_train=size, seed=seed, test=test)
 
 
 def _folder_name(start: str) -> str:

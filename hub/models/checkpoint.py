@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 WEIGHTS_NAME = "weights.safetensors"
-_SCALE_SHIFT = "per_type_energy_scale_shift"
+ENERGY_SCALE_SHIFT = "per_type_energy_scale_shift"
 
 
 def network(model: torch.nn.Module) -> torch.nn.Module:
@@ -41,7 +41,7 @@ def weights_of(model: torch.nn.Module) -> dict[str, torch.Tensor]:
     inner = network(model)
     tensors = {name: value.detach() for name, value in inner.named_parameters()}
     for name in ("scales", "shifts"):
-        tensors[f"{_SCALE_SHIFT}.{name}"] = getattr(_scale_shift(model), name)
+        tensors[f"{ENERGY_SCALE_SHIFT}.{name}"] = getattr(_scale_shift(model), name)
     return {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
 
 
@@ -96,7 +96,7 @@ def energy_shifts(model: torch.nn.Module, config: ModelConfig) -> dict[str, floa
 
 
 def _scale_shift(model: torch.nn.Module) -> Any:
-    return network(model).get_submodule(_SCALE_SHIFT)
+    return network(model).get_submodule(ENERGY_SCALE_SHIFT)
 
 
 def write_model(

@@ -180,5 +180,8 @@ def _from_dict(content: Any, path: Path) -> ModelConfig:
         wrong = [f"unknown {name}" for name in sorted(unknown)]
         wrong += [f"missing {name}" for name in sorted(missing)]
         raise ModelError(f"{path} is damaged: {', '.join(wrong)}")
+    cutoff = content["r_max"]
+    if not isinstance(cutoff, int | float) or not cutoff > 0:
+        raise ModelError(f"{path} is damaged: the cutoff r_max is {cutoff!r}, not a length in Å")
     content["type_names"] = tuple(content["type_names"])
     return ModelConfig(**content)

@@ -10,11 +10,8 @@ from typing import TYPE_CHECKING, Any
 import hub
 from hub.devices import device_name
 from hub.evaluation.tables import ALL
-from hub.library import MODEL_FOLDER
-from hub.models.checkpoint import WEIGHTS_NAME
 from hub.models.config import UNITS
 from registry.cards import FILE_NAME, join_front_matter
-from registry.files import sha256_of
 
 if TYPE_CHECKING:
     from hub.training.loop import Progress
@@ -42,23 +39,9 @@ def software_versions() -> dict[str, str]:
 def lineage(preparation: Preparation, progress: Progress) -> dict[str, Any]:
     """Return what a training was made of: parent, data, recipe, software, hardware."""
     structures = preparation.data.read.structures
-    opened = preparation.parent
-    parent: dict[str, Any] | None = None
-    if opened is not None and opened.version is not None:
-        manifest = opened.version.manifest
-        parent = {
-            "name": manifest.name,
-            "version": manifest.version,
-            "digest": opened.version.digest,
-            "relation": "fine-tuned",
-        }
-    elif opened is not None:
-        # The path is of no use to others; the weights say which model it was.
-        path = opened.path.resolve()
-        folder = path.parent if path.name == MODEL_FOLDER else path
-        parent = {"directory": folder.name, "weights_sha256": sha256_of(path / WEIGHTS_NAME)}
+    parent = preparation.parent
     return {
-        "parent": parent,
+        "parent": parent.as_parent("fine-tuned") if parent else None,
         "data": {
             "files": [Path(name).name for name in structures.sources],
             "sha256": structures.digest(),
@@ -69,6 +52,7 @@ def lineage(preparation: Preparation, progress: Progress) -> dict[str, Any]:
             "forces_key": preparation.data.read.forces_key,
             **preparation.origin,
         },
+        **({"alchemical": preparation.search.chosen.to_json()} if preparation.search else {}),
         "energy_shift_eV_per_atom": preparation.shift.energies,
         "recipe": vars(preparation.recipe),
         "seed": preparation.seed,

@@ -11,6 +11,7 @@ from typing import Any
 from hub.evaluation.tables import ALL
 from hub.library import MODEL_FOLDER
 from hub.training import run_folder
+from hub.training.alchemy import requested
 from hub.training.job import Job
 from hub.training.job_data import hold_out_test, read_data
 from hub.training.preparation import prepare
@@ -65,6 +66,7 @@ def start_run(
     """Do a job in a new run folder; see :func:`finetune`."""
     reporter = reporter or Reporter()
     recipe = job.resolved_recipe()
+    requested(job)  # what cannot be understood is said before there is a folder
     with run_folder.new_run_folder(out, job.data) as folder:
         recipe.write(folder)
         job.write(folder)
@@ -93,14 +95,14 @@ def resume_run(folder: Path, reporter: Reporter | None = None) -> dict[str, Any]
 def _train(folder: Path, job: Job, recipe: Recipe, reporter: Reporter) -> dict[str, Any]:
     data = read_data(job, reporter)
     if job.seeds == 1:
-        return train(folder, prepare(job, recipe, data, reporter), reporter)
+        return train(folder, prepare(job, recipe, data, folder, reporter), reporter)
     data = hold_out_test(data, job)
     results = {}
     for seed in range(job.seed, job.seed + job.seeds):
         inner = folder / f"seed-{seed}"
         inner.mkdir(exist_ok=True)
         results[seed] = run_folder.read_results(inner) or train(
-            inner, prepare(job.with_seed(seed), recipe, data, reporter), reporter
+            inner, prepare(job.with_seed(seed), recipe, data, inner, reporter), reporter
         )
     best = min(results, key=lambda seed: results[seed]["validation"]["force_rmse"])
     for name in (MODEL_FOLDER, run_folder.PREDICTIONS_NAME, run_folder.PARITY_NAME):

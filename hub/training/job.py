@@ -90,6 +90,11 @@ class Job(SavedJob):
         Where `data` is a dataset (a reference or directory), its label set; the only one if empty.
     energy_key, forces_key
         Names of the labels; found by looking if None.
+    alchemical
+        If not empty, the model is carried to the elements of the data: ``auto``, a length scale,
+        or length and energy scale, ``1.52,0.25``.
+    element_map
+        Which of the model's elements becomes which, such as ``C=Si``; found if empty.
     """
 
     command: ClassVar[str] = "finetune"
@@ -109,6 +114,8 @@ class Job(SavedJob):
     labels: str = ""
     energy_key: str | None = None
     forces_key: str | None = None
+    alchemical: str = ""
+    element_map: str = ""
 
     def with_seed(self, seed: int) -> Self:
         """Return the same job with this seed alone."""

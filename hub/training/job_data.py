@@ -59,6 +59,8 @@ def read_data(job: Job, reporter: Reporter) -> Data:
         raise with_shipped_models(
             problem, job, _read(job, reporter).structures.elements
         ) from problem
+    if job.alchemical:
+        config = None  # its elements and its cutoff will be those of the data
     read = _read(job, reporter)
     test = None
     if job.test:

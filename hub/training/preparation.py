@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from hub.alchemy.models import transmute_model
 from hub.devices import choose_device
 from hub.errors import TrainingError
 from hub.library import open_model
@@ -30,10 +31,12 @@ from hub.structures.reference_energies import (
     fit_reference_energies,
 )
 from hub.structures.splits import Split, split_structures
+from hub.training.alchemy import find_transmutation
 from hub.training.job_data import DEFAULT_CUTOFF, architecture
 from registry.files import sha256_of
 
 if TYPE_CHECKING:
+    from hub.alchemy.search import Search
     from hub.library import OpenedVersion
     from hub.structures import StructureSet
     from hub.training.job import Job
@@ -64,6 +67,8 @@ class Preparation:
         Decides the split, the order of the structures and random weights.
     origin
         Of structures that were chosen from a dataset: which, and how.
+    search
+        How the model was carried to the elements of the data, if it was.
     """
 
     recipe: Recipe
@@ -82,6 +87,7 @@ class Preparation:
     device: torch.device
     seed: int
     origin: dict[str, Any] = field(default_factory=dict)
+    search: Search | None = None
 
     @property
     def from_scratch(self) -> bool:
@@ -105,8 +111,10 @@ class Preparation:
         return digests
 
 
-def prepare(job: Job, recipe: Recipe, data: Data, reporter: Reporter) -> Preparation:
+def prepare(job: Job, recipe: Recipe, data: Data, folder: Path, reporter: Reporter) -> Preparation:
     """Split the data, load the model, check it, and give it the data's zero of energy.
+
+    What takes long to find is kept in the run folder.
 
     Raises
     ------
@@ -116,6 +124,8 @@ def prepare(job: Job, recipe: Recipe, data: Data, reporter: Reporter) -> Prepara
         If the model does not reproduce its stored predictions.
     TrainingError
         If energies or forces are missing altogether.
+    AlchemyError
+        If the model cannot be carried to the elements of the data.
     """
     structures = data.read.structures
     split = split_structures(structures, job.n_train, seed=job.seed, test=data.test)
@@ -123,22 +133,28 @@ def prepare(job: Job, recipe: Recipe, data: Data, reporter: Reporter) -> Prepara
     test = data.test if data.test is not None else structures.select(split.test)
     require_labels(train, validation)
     device = choose_device(job.device)
-    config = architecture(job) or ModelConfig(
-        type_names=structures.elements,
-        r_max=DEFAULT_CUTOFF,
-        avg_num_neighbors=1.0,
-        energy_reference="",
-    )
+    if job.from_scratch:
+        parent = search = None
+        config = architecture(job) or ModelConfig(
+            type_names=structures.elements,
+            r_max=DEFAULT_CUTOFF,
+            avg_num_neighbors=1.0,
+            energy_reference="",
+        )
+    else:
+        parent = open_model(job.model)
+        model, config = read_model(parent.path, dtype=_DTYPE, device=device)
+        search = find_transmutation(job, model, config, train, folder, reporter)
+        if search:
+            model, config = transmute_model(model, config, search.chosen.transmutation)
     graphs = reporter.counting("building graphs")
     train_graphs = build_graphs(train, config.type_names, config.r_max, graphs)
     validation_graphs = build_graphs(validation, config.type_names, config.r_max)
     references = fit_reference_energies(train)
     if job.from_scratch:
-        parent, shift = None, references
+        shift = references
         model, config = random_model(config, job.seed, train, train_graphs, device)
     else:
-        parent = open_model(job.model)
-        model, config = read_model(parent.path, dtype=_DTYPE, device=device)
         on_device = [graph.to(device) for graph in train_graphs]
         energies, _ = predict(model, on_device, reporter.counting("finding the energy shift"))
         shift = fit_energy_shift(train, energies.numpy())
@@ -159,6 +175,7 @@ def prepare(job: Job, recipe: Recipe, data: Data, reporter: Reporter) -> Prepara
         shift=shift,
         device=device,
         seed=job.seed,
+        search=search,
     )
 
 

@@ -8,7 +8,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import read, write
 
 import hub
-from hub.datasets import importing
+from hub.datasets import importing, making
 from hub.datasets.card import Description
 from hub.datasets.dataset import Dataset
 from hub.datasets.exporting import export_structures
@@ -167,7 +167,7 @@ def test_what_a_killed_import_finished_is_published_but_nothing_else(xyz, monkey
 
     def kill(name):
         with monkeypatch.context() as patch:
-            patch.setattr(importing, "write_card", fails)
+            patch.setattr(making, "write_card", fails)
             with pytest.raises(KeyboardInterrupt):
                 import_dataset(sources[0], name)
 

@@ -1,0 +1,1 @@
+"""Alchemical transfer: models and data carried to other elements by scaling lengths."""

@@ -1,0 +1,122 @@
+"""A model carried to other elements, as a directory with a card that can be published."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hub.alchemy.models import transmute_model
+from hub.models.checkpoint import read_model, write_model
+from hub.models.config import UNITS
+from registry.cards import FILE_NAME as CARD_NAME
+from registry.cards import join_front_matter, split_front_matter
+from registry.errors import ExistsError
+from registry.files import scratch_directory, storage_errors
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hub.alchemy.search import Search
+    from hub.alchemy.transmutation import Transmutation
+    from hub.library import OpenedVersion
+    from hub.models.config import ModelConfig
+
+RELATION = "transmuted"
+_TERMS = ("license", "license_name", "license_note")
+
+
+def write_transmuted(
+    opened: OpenedVersion,
+    transmutation: Transmutation,
+    directory: Path,
+    search: Search | None = None,
+) -> ModelConfig:
+    """Write a model directory of a model carried to other elements, whole or not at all.
+
+    Parameters
+    ----------
+    opened
+        The model.
+    transmutation
+        Of its elements.
+    directory
+        A new or empty one.
+    search
+        How the scales were found, if they were, for the card.
+
+    Returns
+    -------
+    The new configuration.
+
+    Raises
+    ------
+    ExistsError
+        If the directory is not empty.
+    AlchemyError
+        If a new element is to be made of several types.
+    ModelError
+        If the model does not reproduce its stored predictions, or the new one is not it, scaled.
+    StorageError
+        If the disk is full or cannot be written.
+    """
+    model, config = read_model(opened.path)
+    made, changed = transmute_model(model, config, transmutation)
+    with storage_errors(directory):
+        directory.parent.mkdir(parents=True, exist_ok=True)
+    with scratch_directory(directory.parent) as scratch:
+        part = scratch / "model"
+        with storage_errors(directory):
+            part.mkdir()
+            write_model(part, made, changed)
+            card = _card(opened, changed, transmutation, search)
+            (part / CARD_NAME).write_text(card, encoding="utf-8")
+            if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+                raise ExistsError(f"{directory} is not empty", "Name another --out.")
+            part.replace(directory)
+    return changed
+
+
+def _card(
+    opened: OpenedVersion,
+    config: ModelConfig,
+    transmutation: Transmutation,
+    search: Search | None,
+) -> str:
+    name = opened.version.manifest.name if opened.version else opened.path.name
+    description = f"{name} with {transmutation}; not trained since"
+    content: dict[str, Any] = {
+        "kind": "model",
+        **_terms(opened.path / CARD_NAME),
+        "description": description,
+        "library_name": "nequip",
+        "tags": ["interatomic-potential", "nequip", *config.type_names],
+        "model": {
+            "elements": list(config.type_names),
+            "cutoff": config.r_max,
+            "units": dict(UNITS),
+            "avg_num_neighbors": config.avg_num_neighbors,
+            "energy_reference": config.energy_reference,
+        },
+        "transmutation": {"parent": opened.as_parent(RELATION), **transmutation.to_json()},
+    }
+    body = (
+        f"# {description}\n\n"
+        "E'(x') = eps E(x'/s) with length scale s and energy scale eps: the same function in other "
+        "units, which was checked on small structures when it was made. It is a start for "
+        "fine-tuning, not a potential for these elements.\n"
+    )
+    if opened.version:
+        content["base_model"] = name
+    if search is not None:
+        found = search.chosen.to_json()
+        content["transmutation"]["found_by"] = {
+            key: found[key] for key in ("unexplained", "energy_mae", "force_mae", "agreement")
+        }
+    return join_front_matter(content, body)
+
+
+def _terms(card: Path) -> dict[str, Any]:
+    """Return the licence of the model that it is made of, as its card has it."""
+    if not card.exists():
+        return {}
+    front_matter, _ = split_front_matter(card.read_text(encoding="utf-8"), str(card))
+    return {key: front_matter[key] for key in _TERMS if key in front_matter}

@@ -1,0 +1,251 @@
+"""The elements and scales with which a model fits labelled structures best, without training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import permutations
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from hub.alchemy.lengths import scale_to
+from hub.alchemy.transmutation import pair_elements
+from hub.alchemy.trial import Trial, try_scale
+from hub.errors import AlchemyError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import torch
+
+    from hub.alchemy.transmutation import Pairs
+    from hub.models.config import ModelConfig
+    from hub.structures.structure_set import StructureSet
+
+AUTO = "auto"
+
+_COARSE, _FINE = 0.02, 0.01  # steps, in parts of the scale that the search starts from
+_REACH = 5  # coarse steps to either side
+_FARTHEST = 15  # coarse steps at most, when the best is at the edge
+_MOST_ATOMS = 2000  # that are predicted for each scale
+_MOST_PAIRINGS = 6
+_STRANGE = 0.8  # unexplained, from which on a model knows nothing of the data
+_DOUBTFUL = 0.65  # and from which on it knows little
+_CROWDED = 2.0  # neighbours per atom, over those that a model was made for, worth a word
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a person asked for: ``auto``, or a length scale, or both scales.
+
+    Attributes
+    ----------
+    scale, energy_scale
+        None if to be found.
+    pairs
+        As written, such as ``C=Si``; found if empty.
+    """
+
+    scale: float | None = None
+    energy_scale: float | None = None
+    pairs: str = ""
+
+    @classmethod
+    def parse(cls, text: str, pairs: str = "") -> Self:
+        """Read ``auto``, ``1.52`` or ``1.52,0.25``.
+
+        Raises
+        ------
+        AlchemyError
+            If it is neither.
+        """
+        if text == AUTO:
+            return cls(pairs=pairs)
+        try:
+            numbers = [float(word) for word in text.split(",")]
+        except ValueError:
+            numbers = []
+        if not 1 <= len(numbers) <= 2:
+            raise AlchemyError(
+                f"{text!r} says no scales", "Write auto, a length scale, or both: 1.52,0.25"
+            )
+        if not all(0 < number < np.inf for number in numbers):
+            raise AlchemyError(f"scales must be positive numbers, not {text}")
+        return cls(numbers[0], numbers[1] if len(numbers) == 2 else None, pairs)
+
+
+@dataclass(frozen=True)
+class Search:
+    """What was tried and chosen.
+
+    Attributes
+    ----------
+    chosen
+        The trial that leaves least unexplained.
+    trials
+        All of the same elements, by scale.
+    neighbours
+        Mean number that the model would see without scaling.
+    warnings
+        What a person should know before trusting it.
+    """
+
+    chosen: Trial
+    trials: tuple[Trial, ...]
+    neighbours: float
+    warnings: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return {
+            "chosen": self.chosen.to_json(),
+            "trials": [trial.to_json() for trial in self.trials],
+            "neighbours": self.neighbours,
+            "warnings": list(self.warnings),
+        }
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> Self:
+        """Read what :meth:`to_json` returned."""
+        return cls(
+            Trial.from_json(content["chosen"]),
+            tuple(Trial.from_json(trial) for trial in content["trials"]),
+            content["neighbours"],
+            tuple(content["warnings"]),
+        )
+
+
+def search_transmutation(
+    model: torch.nn.Module,
+    config: ModelConfig,
+    structures: StructureSet,
+    request: Request,
+    progress: Callable[[int, int | None], None] | None = None,
+) -> Search:
+    """Find what to make of a model for the data at hand.
+
+    The ratio of first-neighbour distances is where lengths are scanned from: in steps of 2 %, then
+    of 1 %. At each the energy scale is fitted (see `hub.alchemy.trial`).
+
+    Parameters
+    ----------
+    model, config
+        To be carried over; not changed.
+    structures
+        To be trained on. Of large sets some are drawn.
+    request
+        What is already known.
+    progress
+        Called with the number of scales tried.
+
+    Raises
+    ------
+    AlchemyError
+        If the elements leave several ways, or the model knows nothing of such structures.
+    """
+    some = _draw(structures)
+    best: Search | None = None
+    for pairs in _pairings(config.type_names, structures.elements, request):
+        trials = _scan(model, config, some, pairs, request, progress)
+        if trials:
+            chosen = min(trials, key=lambda trial: trial.unexplained)
+            if best is None or chosen.unexplained < best.chosen.unexplained:
+                seen = try_scale(model, config, some, pairs, 1.0, 1.0)
+                best = Search(chosen, tuple(trials), seen.neighbours if seen else 0.0)
+    if best is None:
+        raise _know_nothing(config, structures, "no positive energy scale fits")
+    return _judge(best, config, structures, request)
+
+
+def _pairings(old: tuple[str, ...], new: tuple[str, ...], request: Request) -> list[Pairs]:
+    """Return what may become what: as asked, or every way to give each new element its own type."""
+    if request.pairs or len(old) == len(new) == 1:
+        return [pair_elements(old, new, request.pairs)]
+    ways = list(permutations(old, len(new)))
+    if not 0 < len(ways) <= _MOST_PAIRINGS:
+        raise AlchemyError(
+            f"the model has types for {', '.join(old)}, and the data hold {', '.join(new)}: there "
+            f"are {len(ways) or 'no'} ways to give each element a type of its own",
+            "Say which becomes which, such as --map "
+            + ",".join(f"{old[0]}={each}" for each in new),
+        )
+    return [tuple(zip(way, new, strict=True)) for way in ways]
+
+
+def _scan(
+    model: torch.nn.Module,
+    config: ModelConfig,
+    structures: StructureSet,
+    pairs: Pairs,
+    request: Request,
+    progress: Callable[[int, int | None], None] | None,
+) -> list[Trial]:
+    """Try scales around the ratio of first-neighbour distances; or the one that was given."""
+    tried: dict[int, Trial | None] = {}
+
+    def error(step: int) -> float:
+        if step not in tried:
+            scale = start * (1 + step * _FINE)
+            tried[step] = try_scale(model, config, structures, pairs, scale, request.energy_scale)
+            if progress:
+                progress(len(tried), None)
+        trial = tried[step]
+        return np.inf if trial is None else trial.unexplained
+
+    if request.scale is not None:
+        start = request.scale
+        error(0)
+    else:
+        start = scale_to(structures, pairs)
+        stride = round(_COARSE / _FINE)
+        coarse = range(-_REACH * stride, (_REACH + 1) * stride, stride)
+        best = min(coarse, key=error)
+        while abs(best) < _FARTHEST * stride and best in (min(tried), max(tried)):
+            best = min(best - stride, best, best + stride, key=error)
+        for step in range(best - stride + 1, best + stride):
+            error(step)
+    return [trial for _, trial in sorted(tried.items()) if trial is not None]
+
+
+def _judge(
+    search: Search, config: ModelConfig, structures: StructureSet, request: Request
+) -> Search:
+    """Say what is doubtful, and refuse what is hopeless unless it was asked for by number."""
+    chosen, warnings = search.chosen, []
+    poor = (
+        f"at the best scales ({chosen.transmutation.scale:.3f}, "
+        f"{chosen.transmutation.energy_scale:.3f}) {chosen.unexplained:.0%} of energies and "
+        "forces stay unexplained"
+    )
+    if request.scale is None and not chosen.unexplained < _STRANGE:
+        raise _know_nothing(config, structures, poor)
+    if not chosen.unexplained < _DOUBTFUL:
+        warnings.append(f"{poor}: the data may be outside what the model knows")
+    scales = [trial.transmutation.scale for trial in search.trials]
+    if len(scales) > 1 and chosen.transmutation.scale in (scales[0], scales[-1]):
+        warnings.append(
+            f"the best scale, {chosen.transmutation.scale:.3f}, is the last that was tried"
+        )
+    if chosen.neighbours > _CROWDED * config.avg_num_neighbors:
+        warnings.append(
+            f"atoms have {chosen.neighbours:.0f} neighbours within the scaled cutoff, and the "
+            f"model was made for {config.avg_num_neighbors:.0f}: training takes longer"
+        )
+    return Search(chosen, search.trials, search.neighbours, tuple(warnings))
+
+
+def _know_nothing(config: ModelConfig, structures: StructureSet, reason: str) -> AlchemyError:
+    return AlchemyError(
+        f"a model of {', '.join(config.type_names)} knows nothing of these structures of "
+        f"{', '.join(structures.elements)}: {reason}",
+        "Start from another model, or train --from-scratch. To try all the same, give the scales "
+        "yourself: --alchemical SCALE,ENERGY_SCALE",
+    )
+
+
+def _draw(structures: StructureSet) -> StructureSet:
+    """Return as many structures as have few enough atoms, in an order of their own."""
+    order = np.random.default_rng(0).permutation(len(structures))
+    kept = np.cumsum(structures.n_atoms[order]) <= _MOST_ATOMS
+    kept[0] = True
+    return structures.select(np.sort(order[kept]))

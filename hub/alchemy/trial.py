@@ -1,0 +1,185 @@
+"""How well a model, carried over with some scales, fits labelled structures before any training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from hub.alchemy.transmutation import Transmutation, transmute_structures
+from hub.errors import DataError
+from hub.models.prediction import predict
+from hub.structures.graphs import average_neighbors, build_graphs
+
+if TYPE_CHECKING:
+    import torch
+
+    from hub.alchemy.transmutation import Pairs
+    from hub.models.config import ModelConfig
+    from hub.structures.arrays import FloatArray
+    from hub.structures.structure_set import StructureSet
+
+_SMALLEST = 1e-4  # of the size of the labels: smaller errors count as this in the weights
+_MAX_ITERATIONS = 200
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A transmutation and what it leaves unexplained.
+
+    Attributes
+    ----------
+    transmutation
+        What was tried.
+    unexplained
+        Mean absolute errors of energies per atom, up to a shift for each element, and of forces,
+        both in parts of the labels' own spread, averaged: 1 if the model explains nothing.
+    energy_mae
+        In meV/atom.
+    force_mae
+        In eV/Å.
+    agreement
+        Correlation between predicted forces and labels.
+    neighbours
+        Mean number within the scaled cutoff.
+    """
+
+    transmutation: Transmutation
+    unexplained: float
+    energy_mae: float
+    force_mae: float
+    agreement: float
+    neighbours: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return {**vars(self), "transmutation": self.transmutation.to_json()}
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> Self:
+        """Read what :meth:`to_json` returned."""
+        transmutation = Transmutation.from_json(content["transmutation"])
+        return cls(**{**content, "transmutation": transmutation})
+
+
+def try_scale(
+    model: torch.nn.Module,
+    config: ModelConfig,
+    structures: StructureSet,
+    pairs: Pairs,
+    scale: float,
+    energy_scale: float | None = None,
+) -> Trial | None:
+    """Predict the structures at the lengths that the model knows, and fit the energy scale.
+
+    The energy scale and the energy shift of each element minimise `Trial.unexplained`, a sum of
+    absolute errors: squared ones would be ruled by a few strongly distorted cells.
+
+    Parameters
+    ----------
+    model, config
+        That is to be carried over.
+    structures
+        With labels; those that are absent are left out.
+    pairs
+        The elements (old, new).
+    scale
+        Of lengths.
+    energy_scale
+        If it is known already.
+
+    Returns
+    -------
+    The trial, or None if no positive energy scale fits, or atoms would be on top of each other.
+    """
+    shrink = Transmutation(pairs, scale).inverse()
+    image = transmute_structures(structures, shrink)
+    try:
+        graphs = build_graphs(image, config.type_names, config.r_max)
+    except DataError:
+        return None  # so dense that no model can have known it
+    device = next(model.parameters()).device
+    energies, forces = predict(model, [graph.to(device) for graph in graphs])
+    problem = _Problem(
+        structures, energies.numpy(), np.concatenate([each.numpy() for each in forces]) / scale
+    )
+    if energy_scale is None:
+        energy_scale = problem.fit()
+        if not energy_scale > 0:
+            return None
+    energy_errors, force_errors = problem.errors(energy_scale)
+    return Trial(
+        transmutation=replace(shrink.inverse(), scale=scale, energy_scale=energy_scale),
+        unexplained=float((energy_errors.mean() + force_errors.mean()) / 2),
+        energy_mae=1000 * problem.energy_spread * float(energy_errors.mean()),
+        force_mae=problem.force_spread * float(force_errors.mean()),
+        agreement=problem.agreement(),
+        neighbours=average_neighbors(graphs),
+    )
+
+
+class _Problem:
+    """Labels = predictions x energy scale + shifts, in units of the labels' own spread."""
+
+    def __init__(self, structures: StructureSet, energies: FloatArray, forces: FloatArray) -> None:
+        fractions = structures.composition / structures.n_atoms[:, None]
+        labels = structures.energies / structures.n_atoms
+        known = np.isfinite(labels) & np.isfinite(energies)
+        felt = np.isfinite(structures.forces) & np.isfinite(forces)
+        self.forces, self.force_labels = forces[felt], structures.forces[felt]
+        self.energies, self.fractions = (energies / structures.n_atoms)[known], fractions[known]
+        self.energy_labels = labels[known]
+        rest = _least_absolute(self.fractions, self.energy_labels)
+        self.energy_spread = _mean_size(self.energy_labels - self.fractions @ rest)
+        self.force_spread = _mean_size(self.force_labels)
+
+    def fit(self) -> float:
+        """Return the energy scale that leaves least unexplained."""
+        n_elements = self.fractions.shape[1]
+        energy_rows = np.column_stack([self.energies, self.fractions]) / self.energy_spread
+        force_rows = np.zeros((len(self.forces), 1 + n_elements))
+        force_rows[:, 0] = self.forces / self.force_spread
+        weights = [np.full(len(rows), 1 / len(rows)) for rows in (energy_rows, force_rows)]
+        solution = _least_absolute(
+            np.concatenate([energy_rows, force_rows]),
+            np.concatenate(
+                [self.energy_labels / self.energy_spread, self.force_labels / self.force_spread]
+            ),
+            np.concatenate(weights),
+        )
+        return float(solution[0])
+
+    def errors(self, energy_scale: float) -> tuple[FloatArray, FloatArray]:
+        """Return absolute errors of energies, with the best shifts, and of forces, in spreads."""
+        rest = self.energy_labels - energy_scale * self.energies
+        rest = rest - self.fractions @ _least_absolute(self.fractions, rest)
+        force_errors = np.abs(self.force_labels - energy_scale * self.forces)
+        return np.abs(rest) / self.energy_spread, force_errors / self.force_spread
+
+    def agreement(self) -> float:
+        """Return the correlation between predicted forces and labels."""
+        size = np.linalg.norm(self.forces) * np.linalg.norm(self.force_labels)
+        return float(self.forces @ self.force_labels / size) if size else 0.0
+
+
+def _mean_size(values: FloatArray) -> float:
+    """Return the mean absolute value, or 1 where there is nothing to measure by."""
+    return float(np.abs(values).mean()) or 1.0
+
+
+def _least_absolute(
+    matrix: FloatArray, target: FloatArray, weights: FloatArray | None = None
+) -> FloatArray:
+    """Minimise the weighted sum of |target - matrix x| by reweighted least squares."""
+    given = np.full(len(target), 1.0) if weights is None else weights
+    root = np.sqrt(given)
+    solution = np.zeros(matrix.shape[1])
+    smallest = _SMALLEST * _mean_size(target)
+    for _ in range(_MAX_ITERATIONS):
+        before = solution
+        solution = np.linalg.lstsq(matrix * root[:, None], target * root, rcond=None)[0]
+        root = np.sqrt(given / np.maximum(np.abs(target - matrix @ solution), smallest))
+        if np.abs(solution - before).max() < 1e-6 * max(1.0, np.abs(solution).max()):
+            break
+    return solution

@@ -1,0 +1,74 @@
+"""Environments of two sets in one plane, by UMAP."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+from hub.errors import DataError
+from hub.evaluation.overlap import inside
+from registry.files import replacing
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hub.evaluation.overlap import Overlap
+
+_NEIGHBOURS = 30
+
+
+def plot_overlap(path: Path, overlap: Overlap, names: tuple[str, str]) -> None:
+    """Draw the environments of the source, and where among them the target's fall, as a PNG.
+
+    UMAP (McInnes, Healy, Melville, arXiv:1802.03426) lays out the source; the target's environments
+    are placed by their nearest ones, and coloured by whether they are inside the source's region.
+
+    Parameters
+    ----------
+    path
+        The file to write, whole or not at all.
+    overlap
+        What was measured.
+    names
+        Of source and target.
+
+    Raises
+    ------
+    DataError
+        If umap-learn is not installed.
+    StorageError
+        If the disk is full or cannot be written.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    try:
+        from umap import UMAP
+    except ImportError:
+        raise DataError(
+            "the picture is made by UMAP, which is not installed",
+            "Install it: pip install 'mlip-hub[overlap]'; the numbers do without --plot.",
+        ) from None
+    targets = (overlap.unscaled, overlap.scaled)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that one seed means one thread
+        umap = UMAP(n_neighbors=min(_NEIGHBOURS, len(overlap.source.vectors) - 1), random_state=0)
+        known = umap.fit_transform(overlap.source.vectors)
+        placed = [umap.transform(each.vectors) for each in targets]
+    figure = Figure(figsize=(8.4, 4.2), layout="constrained")
+    FigureCanvasAgg(figure)
+    titles = ("as it is", f"lengths / {overlap.scale:.3f}")
+    panels = figure.subplots(1, 2, sharex=True, sharey=True)
+    for axes, target, points, title in zip(panels, targets, placed, titles, strict=True):
+        within = inside(overlap.source, target, overlap.reach)
+        for chosen, colour, size, label in (
+            (known, "0.8", 3, names[0]),
+            (points[within], "tab:blue", 5, f"{names[1]}, inside"),
+            (points[~within], "tab:red", 5, f"{names[1]}, outside"),
+        ):
+            axes.scatter(*chosen.T, s=size, color=colour, linewidths=0, label=label)
+        axes.set(xticks=[], yticks=[], title=f"{title}: {within.mean():.1%} inside")
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, markerscale=3)
+    with replacing(path, path.parent) as temporary:
+        figure.savefig(temporary, format="png", dpi=150)

@@ -1,0 +1,65 @@
+"""The structures that a model or dataset is known by."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hub.datasets.dataset import Dataset, is_dataset
+from hub.errors import DataError
+from hub.library import MODEL_FOLDER, open_version
+from hub.structures.reading import read_structures
+from registry.cards import FILE_NAME as CARD_NAME
+from registry.cards import split_front_matter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hub.structures.structure_set import StructureSet
+
+_DRAWN = 5000  # structures of a dataset
+
+
+def open_structures(
+    place: str, progress: Callable[[int, int | None], None] | None = None
+) -> StructureSet:
+    """Read structures of a file, a dataset, or the dataset that a model was trained on.
+
+    Raises
+    ------
+    DataError
+        If it is a model whose card names no dataset that can be opened.
+    NotFoundError
+        If there is nothing of that name.
+    """
+    if Path(place).is_file():
+        return read_structures(place, progress=progress, require_labels=False).structures
+    opened = open_version(place)
+    if not is_dataset(opened.path):
+        name = _trained_on(opened.path, place)
+        opened = open_version(name)
+        if not is_dataset(opened.path):
+            raise DataError(f"{place} was trained on {name}, which is no dataset")
+    dataset = Dataset(opened.path, place)
+    sample = _DRAWN if len(dataset) > _DRAWN else None
+    return dataset.load("", sample=sample)
+
+
+def _trained_on(directory: Path, place: str) -> str:
+    """Return the dataset that a model's card says it was trained on."""
+    inner = directory / MODEL_FOLDER
+    card = (inner if inner.is_dir() else directory) / CARD_NAME
+    content: dict[str, Any] = {}
+    if card.exists():
+        content, _ = split_front_matter(card.read_text(encoding="utf-8"), str(card))
+    training = content.get("training")
+    data = training.get("data") if isinstance(training, dict) else None
+    name = data.get("dataset") if isinstance(data, dict) else None
+    if not name:
+        said = ", ".join(content.get("datasets") or ())
+        raise DataError(
+            f"the card of {place} names no dataset that could be opened here"
+            + (f"; it was trained on {said}" if said else ""),
+            "Give the structures that it was trained on, or some like them: a dataset or a file.",
+        )
+    return str(name)

@@ -1,0 +1,97 @@
+"""Environments that a source knows, and others."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from ase.build import bulk
+from ase.io import write
+
+from hub.errors import AlchemyError
+from hub.structures import StructureSet
+
+pytest.importorskip("dscribe", reason="DScribe is not installed")
+
+from hub.evaluation.overlap import inside, measure_overlap
+
+
+def diamonds(symbol: str, a: float, count: int, seed: int, rattle: float = 0.04) -> list:
+    rng = np.random.default_rng(seed)
+    frames = []
+    for _ in range(count):
+        atoms = bulk(symbol, "diamond", a=a, cubic=True)
+        atoms.positions += rattle * a / 3.57 * rng.normal(size=(8, 3))
+        frames.append(atoms)
+    return frames
+
+
+@pytest.fixture(scope="module")
+def carbon() -> StructureSet:
+    return StructureSet.from_atoms(diamonds("C", 3.57, 30, seed=0))
+
+
+def test_a_scaled_crystal_is_inside_and_an_unscaled_one_is_not(carbon):
+    silicon = StructureSet.from_atoms(diamonds("Si", 5.43, 30, seed=1))
+    overlap = measure_overlap(carbon, silicon, (("C", "Si"),), 5.43 / 3.57)
+    assert overlap.share_unscaled == 0.0
+    assert overlap.share_scaled > 0.8
+    assert len(overlap.scaled.vectors) == 240
+    assert np.allclose(np.linalg.norm(overlap.scaled.vectors, axis=1), 1)
+
+
+def test_another_crystal_is_outside(carbon):
+    copper = StructureSet.from_atoms([bulk("Cu", cubic=True) for _ in range(3)])
+    overlap = measure_overlap(carbon, copper, (("C", "Cu"),))
+    assert overlap.share_unscaled == overlap.share_scaled == 0.0
+
+
+def test_of_itself_all_is_inside(carbon):
+    overlap = measure_overlap(carbon, carbon, (("C", "C"),), 1.0)
+    assert overlap.share_scaled == 1.0
+    assert inside(overlap.source, overlap.source, 1e-6).all()
+
+
+def test_elements_must_be_matched(carbon):
+    silicon = StructureSet.from_atoms(diamonds("Si", 5.43, 2, seed=1))
+    with pytest.raises(AlchemyError, match="not said what becomes of Si"):
+        measure_overlap(carbon, silicon, (("C", "Ge"),), 1.5)
+
+
+def test_the_command(tmp_path, monkeypatch, capfd):
+    from hub.cli.main import main
+
+    monkeypatch.chdir(tmp_path)
+    write("c.xyz", diamonds("C", 3.57, 20, seed=0), format="extxyz")
+    write("si.xyz", diamonds("Si", 5.43, 20, seed=1), format="extxyz")
+    with pytest.raises(SystemExit) as left:
+        main(["overlap", "c.xyz", "si.xyz", "--json"])
+    assert not left.value.code
+    found = json.loads(capfd.readouterr().out)
+    assert found["scale"] == pytest.approx(5.43 / 3.57, rel=0.03)
+    assert found["share_scaled"] > 0.3 > found["share_unscaled"]
+    with pytest.raises(SystemExit) as left:
+        main(["overlap", "nothing", "si.xyz"])
+    assert left.value.code == 3
+
+
+def test_a_model_that_names_no_data_is_refused(random_directory, tmp_path, capfd):
+    from hub.cli.main import main
+
+    write(tmp_path / "si.xyz", diamonds("Si", 5.43, 2, seed=1), format="extxyz")
+    with pytest.raises(SystemExit) as left:
+        main(["overlap", str(random_directory), str(tmp_path / "si.xyz")])
+    assert left.value.code == 1
+    assert "names no dataset that could be opened here" in capfd.readouterr().err
+
+
+@pytest.mark.slow
+def test_the_picture(carbon, tmp_path):
+    pytest.importorskip("umap", reason="umap-learn is not installed")
+    from hub.evaluation.overlap_plot import plot_overlap
+
+    silicon = StructureSet.from_atoms(diamonds("Si", 5.43, 5, seed=1))
+    overlap = measure_overlap(carbon, silicon, (("C", "Si"),))
+    plot_overlap(tmp_path / "overlap.png", overlap, ("carbon", "silicon"))
+    assert (tmp_path / "overlap.png").read_bytes().startswith(b"\x89PNG")
