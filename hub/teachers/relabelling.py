@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from hub.teachers.labelling import Described
     from hub.teachers.verifying import Verification
     from hub.teachers.workers import Workers
+    from registry.catalogue import Catalogue
     from registry.versions import LocalVersion
 
 _CONTENT = "content"
@@ -148,7 +149,7 @@ def relabel(
             labelled = add_label_set(base.path, content, labels, about, segments.labels())
             verification = compare_again(labelled, labels, spec, verify, pool) if verify else None
         facts = summarise(labelled)
-        published = _publish(content, base, name, version, facts, to)
+        published = _publish(names, content, base, name, version, facts, to)
         _discard(place, names.local.files.parts)
     return Relabelled(published, facts, failures, verification)
 
@@ -243,10 +244,17 @@ def _failures(segments: LabelSegments, source: Dataset) -> dict[int, str]:
 
 
 def _publish(
-    content: Path, base: LocalVersion, name: str, version: str, facts: dict[str, Any], to: str
+    names: Catalogue,
+    content: Path,
+    base: LocalVersion,
+    name: str,
+    version: str,
+    facts: dict[str, Any],
+    to: str,
 ) -> LocalVersion:
     manifest = base.manifest
-    before, _ = split_front_matter((base.path / CARD_NAME).read_text(), str(base.path / CARD_NAME))
+    card = names.readme(base)
+    before = split_front_matter(card, f"the card of {base.reference}")[0] if card else {}
     text = manifest.metadata.get("description", "")
     if text == describe(manifest.metadata["dataset"]):
         text = ""  # nobody wrote it: it names the label sets
@@ -255,7 +263,7 @@ def _publish(
     )
     write_card(content / CARD_NAME, name, version, about, facts)
     return publish(
-        catalogue(),
+        names,
         content,
         name,
         version,
