@@ -12,9 +12,12 @@ from registry.builtin import Builtin
 from registry.cards import Card, builtin_cards
 from registry.catalogue import Catalogue
 from registry.local import LocalStore
+from registry.publishing import publish as publish_version
+from registry.references import Reference
 from registry.registry import Registry
 from registry.shipped import ShippedRegistry
 from registry.stores.directory import DirectoryStore
+from registry.stores.http import HttpStore
 from tests.registry.server import Server
 
 if TYPE_CHECKING:
@@ -125,3 +128,28 @@ def server(tmp_path: Path) -> Iterator[Server]:
     """Serves the directory of `lab`."""
     with Server(tmp_path / "lab") as running:
         yield running
+
+
+def ref(text):
+    return Reference.parse(text)
+
+
+def publish(catalogue, content, version="1.0.0", name="mine", **options):
+    settings = {"kind": "model", "metadata": {"description": "My model"}, "licence": "MIT"}
+    return publish_version(catalogue, content, name, version, **{**settings, **options})
+
+
+@pytest.fixture
+def published(make_catalogue, lab, content, tmp_path):
+    """What somebody else published to `lab`, 1.0.0 and then 1.1.0."""
+    author = make_catalogue(lab, store=LocalStore(tmp_path / "author"))
+    first = publish(author, content, to="lab")
+    (content / "extra" / "config.json").write_text('{"better": true}')
+    second = publish(author, content, "1.1.0", to="lab")
+    return [first, second]
+
+
+@pytest.fixture
+def remote(server):
+    """`lab`, served over HTTP."""
+    return Registry("lab", HttpStore(server.url, timeout=2.0))
