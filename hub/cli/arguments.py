@@ -80,3 +80,16 @@ dtype_option = click.option(
     show_default=True,
     help="Precision; float32 is faster.",
 )
+recipe_option = click.option("--recipe", type=click.Choice(["default", "paper"]), default="default")
+max_epochs_option = click.option(
+    "--epochs",
+    "--max-epochs",
+    "max_epochs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="At most so many passes over the data.",
+)
+learning_rate_option = click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True))
+batch_size_option = click.option(
+    "--batch-size", type=click.IntRange(min=1), help="Structures in one step."
+)

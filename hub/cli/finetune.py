@@ -9,11 +9,15 @@ import click
 
 from hub.cli import output
 from hub.cli.arguments import (
+    batch_size_option,
     complete_names,
     device_option,
     energy_key_option,
     forces_key_option,
     json_option,
+    learning_rate_option,
+    max_epochs_option,
+    recipe_option,
     require_resume_alone,
 )
 
@@ -37,17 +41,10 @@ DEFAULT_MODEL = "c-ace-pretrained"
 @click.option("--test", multiple=True, metavar="FILE", help="Held-out structures to judge by.")
 @click.option("--n-train", type=click.IntRange(min=1), help="Train on so many of them, at random.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="A new run folder.")
-@click.option("--recipe", type=click.Choice(["default", "paper"]), default="default")
-@click.option(
-    "--epochs",
-    "--max-epochs",
-    "max_epochs",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="At most so many passes over the data.",
-)
-@click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True))
-@click.option("--batch-size", type=click.IntRange(min=1), help="Structures in one step.")
+@recipe_option
+@max_epochs_option
+@learning_rate_option
+@batch_size_option
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
 @click.option(
     "--seeds",

@@ -9,11 +9,15 @@ import click
 
 from hub.cli import output
 from hub.cli.arguments import (
+    batch_size_option,
     complete_names,
     device_option,
     energy_key_option,
     forces_key_option,
     json_option,
+    learning_rate_option,
+    max_epochs_option,
+    recipe_option,
 )
 from hub.cli.progress import progress_bar
 
@@ -61,17 +65,10 @@ def _numbers(context: click.Context, parameter: click.Parameter, value: str) -> 
 @click.option(
     "--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="A new folder."
 )
-@click.option("--recipe", type=click.Choice(["default", "paper"]), default="default")
-@click.option(
-    "--epochs",
-    "--max-epochs",
-    "max_epochs",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="At most so many passes over the data.",
-)
-@click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True))
-@click.option("--batch-size", type=click.IntRange(min=1), help="Structures in one step.")
+@recipe_option
+@max_epochs_option
+@learning_rate_option
+@batch_size_option
 @click.option(
     "--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Trainings at a time."
 )

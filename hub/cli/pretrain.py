@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hub.cli import output
-from hub.cli.arguments import complete_names, device_option, json_option, require_resume_alone
+from hub.cli.arguments import (
+    batch_size_option,
+    complete_names,
+    device_option,
+    json_option,
+    learning_rate_option,
+    recipe_option,
+    require_resume_alone,
+)
 
 if TYPE_CHECKING:
     from hub.training.pretrain_job import PretrainJob
@@ -51,15 +59,15 @@ if TYPE_CHECKING:
 @click.option("--parity/--no-parity", default=None, help="Odd parity or not. [parity]")
 @click.option("--cutoff", "r_max", type=click.FloatRange(min=1), help="In Å. [4]")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="A new run folder.")
-@click.option("--recipe", type=click.Choice(["default", "paper"]), default="default")
+@recipe_option
 @click.option("--max-epochs", type=click.IntRange(min=1), help="Passes over the structures.")
 @click.option(
     "--max-hours",
     type=click.FloatRange(min=0, min_open=True),
     help="End at the last epoch that fits; the learning rate has fallen by then.",
 )
-@click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True))
-@click.option("--batch-size", type=click.IntRange(min=1), help="Structures in one step.")
+@learning_rate_option
+@batch_size_option
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
 @device_option
 @click.option(
