@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +16,6 @@ if TYPE_CHECKING:
     from ase import Atoms
 
     from hub.evaluation.stability import Stability
-
-_HEADER = (
-    "MODEL", "PS", "DRIFT (meV/atom/ps)", "MEAN K", "SMALLEST DISTANCE (Å)", "COORDINATION",
-    "ENDED",
-)  # fmt: skip
 
 
 @click.command(name="stability", short_help="Run molecular dynamics and see whether it holds.")
@@ -44,8 +40,12 @@ _HEADER = (
 )  # fmt: skip
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
 @click.option(
-    "--out", type=click.Path(path_type=Path), metavar="DIR", help="Write a CSV of each over time."
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="A new folder.",
 )
+@click.option("--resume", is_flag=True, help="Go on in DIR; --time may be longer than before.")
 @device_option
 @dtype_option
 @json_option
@@ -54,34 +54,57 @@ def command(
     element: str | None,
     structure: str | None,
     out: Path | None,
+    resume: bool,
+    device: str,
+    dtype: str,
     as_json: bool,
-    **settings: Any,
+    **conditions: Any,
 ) -> None:
     """Heat a crystal by each MODEL, then follow it at constant energy.
 
     Shown are the drift of the total energy, the smallest distance that ever occurred, and the mean
-    number of neighbours at the beginning and the end (within 1.3 sums of covalent radii).
+    number of neighbours at the beginning and the end (within 1.3 sums of covalent radii). DIR gets
+    stability.md and .png, and a .csv of each model over time. Killed at any moment, the same
+    command with --resume goes on.
     """
-    from hub.evaluation.stability import run_dynamics, write_samples
-    from hub.models.ase_calculator import calculator
+    from hub.evaluation.stability import Conditions
+    from hub.evaluation.stability_folder import (
+        HEADER,
+        PLOT_NAME,
+        TABLE_NAME,
+        file_name,
+        follow,
+        row,
+        stability_folder,
+        write_report,
+    )
+    from hub.library import open_model
 
     if bool(element) == bool(structure):
         raise click.UsageError("Name either an --element or a --structure.")
+    if resume and out is None:
+        raise click.UsageError("--resume needs the --out of before.")
     atoms = _atoms(element, structure)
-    output.message(f"{atoms.get_chemical_formula()}, {settings['temperature']:g} K")
-    device, dtype = settings.pop("device"), settings.pop("dtype")
-    found: dict[str, Stability] = {}
-    for number, model in enumerate(models):
-        with progress_bar(f"steps of {model}") as progress:
-            computed = calculator(model, device=device, dtype=dtype)
-            found[model] = run_dynamics(atoms, computed, **settings, progress=progress)
+    asked = Conditions(**conditions)
+    directories = [open_model(model).path for model in models]
+    output.message(f"{atoms.get_chemical_formula()}, {asked.temperature:g} K")
+    found: list[tuple[str, Stability]] = []
+    with stability_folder(out, resume=resume) if out else nullcontext():
+        for number, (model, directory) in enumerate(zip(models, directories, strict=True)):
+            state = out / file_name(number, model, "state.npz") if out else None
+            with progress_bar(f"steps of {model}") as progress:
+                stability = follow(
+                    directory, atoms, asked, state, device=device, dtype=dtype, progress=progress
+                )
+            found.append((model, stability))
         if out is not None:
-            out.mkdir(parents=True, exist_ok=True)
-            write_samples(out / f"{number}-{Path(model).name}.csv", found[model])
+            write_report(out, found)
     if as_json:
-        output.result_json({model: _facts(each) for model, each in found.items()})
+        output.result_json({model: _facts(each) for model, each in found})
     else:
-        output.result_table(_HEADER, [_row(model, each) for model, each in found.items()])
+        output.result_table(HEADER, [row(*each) for each in found])
+    if out is not None:
+        output.message(f"table: {out / TABLE_NAME}; plot: {out / PLOT_NAME}")
 
 
 def _atoms(element: str | None, structure: str | None) -> Atoms:
@@ -107,16 +130,3 @@ def _facts(stability: Stability) -> dict[str, Any]:
         "coordination": [float(coordination[0]), float(coordination[-1])],
         "failure": stability.failure or None,
     }
-
-
-def _row(model: str, stability: Stability) -> tuple[str, ...]:
-    coordination = stability.of("coordination")
-    return (
-        model,
-        f"{stability.samples[-1].time:.2f}",
-        f"{stability.drift:.3f}",
-        f"{stability.of('temperature').mean():.0f}",
-        f"{stability.of('smallest_distance').min():.3f}",
-        f"{coordination[0]:.2f} to {coordination[-1]:.2f}",
-        stability.failure or "in time",
-    )

@@ -18,6 +18,7 @@ from hub.training import run_folder
 from hub.training.finetune import resume_run, start_run
 from hub.training.job import Job
 from hub.training.job_data import read_data
+from hub.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -81,7 +82,7 @@ def learning_curve(
         If a model cannot be pulled.
     """
     reporter = reporter or CurveReporter()
-    _require_empty(out, resume=resume)
+    run_folder.require_empty(out, resume=resume)
     beginnings = list(dict.fromkeys(Start.parse(text) for text in starts))
     structures, test = _read(job, beginnings, reporter)
     chosen = sorted(set(sizes))
@@ -107,13 +108,6 @@ def learning_curve(
             done[training] = Point.of(training, results)
             reporter.trained(done[training], len(done))
     return [done[training] for training in trainings]
-
-
-def _require_empty(out: Path, *, resume: bool) -> None:
-    if not resume and out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise TrainingError(
-            f"{out} is not empty", hint="Go on in it with --resume, or name another --out."
-        )
 
 
 def _read(
@@ -167,7 +161,8 @@ def _finished(trainings: Sequence[Training], data: str) -> dict[Training, Point]
         folder = training.folder
         if not (folder / run_folder.JOB_NAME).exists():
             continue
-        begun, asked = asdict(Job.read(folder)), asdict(training.job)
+        begun = _settings(Job.read(folder), Recipe.read(folder))
+        asked = _settings(training.job, training.job.resolved_recipe())
         changed = [f"{name} was {begun[name]}" for name in begun if begun[name] != asked[name]]
         if changed:
             raise TrainingError(
@@ -184,6 +179,12 @@ def _finished(trainings: Sequence[Training], data: str) -> dict[Training, Point]
             )
         done[training] = Point.of(training, results)
     return done
+
+
+def _settings(job: Job, recipe: Recipe) -> dict[str, Any]:
+    """Return what a training depends on: the numbers of its recipe, whoever chose them."""
+    settings = asdict(job) | asdict(recipe)
+    return {name: settings[name] for name in settings if name not in ("recipe", "name")}
 
 
 def _train_all(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ase import units
@@ -17,11 +16,9 @@ from vesin import NeighborList
 
 from hub.errors import DataError
 from hub.structures.checks.geometry import BOND_DISTANCE
-from registry.files import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from ase import Atoms
     from ase.calculators.calculator import Calculator
@@ -29,6 +26,7 @@ if TYPE_CHECKING:
 _RELAXATION = 0.1  # ps, of the thermostat before the time counts
 _THERMALIZED = 1.0  # ps
 _SAMPLED = 10  # steps between samples
+_KEPT = 100  # steps between states that are kept
 _ATOMS = 64  # of a crystal that is made here, about
 _TOO_HOT = 10.0  # times the temperature asked for: atoms fly apart
 _TOO_NEAR = 0.4  # sums of covalent radii, as in the checks of structures
@@ -105,14 +103,63 @@ def crystal(symbol: str) -> Atoms:
     return supercell
 
 
+@dataclass(frozen=True)
+class Conditions:
+    """What a material is put through.
+
+    Attributes
+    ----------
+    temperature
+        In K.
+    time
+        At constant energy, in ps.
+    timestep
+        In fs.
+    seed
+        Of the velocities and the thermostat.
+    """
+
+    temperature: float
+    time: float
+    timestep: float = 1.0
+    seed: int = 0
+
+    def steps(self, time: float) -> int:
+        """Return how many steps a time in ps takes."""
+        return round(1000 * time / self.timestep)
+
+
+@dataclass(frozen=True)
+class State:
+    """Where the dynamics of a model stand.
+
+    Attributes
+    ----------
+    steps
+        Done, those of the thermostat included.
+    positions, momenta
+        (N, 3), in Å and in ASE's units.
+    random
+        The state of NumPy's generator behind the thermostat.
+    samples, failure
+        As in `Stability`.
+    """
+
+    steps: int
+    positions: np.ndarray
+    momenta: np.ndarray
+    random: dict[str, Any]
+    samples: tuple[Sample, ...] = ()
+    failure: str = ""
+
+
 def run_dynamics(
     atoms: Atoms,
     calculator: Calculator,
-    temperature: float,
-    time: float,
+    conditions: Conditions,
     *,
-    timestep: float = 1.0,
-    seed: int = 0,
+    state: State | None = None,
+    keep: Callable[[State], None] | None = None,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Stability:
     """Heat a structure for 1 ps by Langevin dynamics, then follow it at constant energy.
@@ -126,55 +173,70 @@ def run_dynamics(
         Not changed.
     calculator
         Of energies and forces.
-    temperature
-        In K.
-    time
-        At constant energy, in ps.
-    timestep
-        In fs.
-    seed
-        Of the velocities and the thermostat.
+    conditions
+        What to do.
+    state
+        To go on from: the same structure under the same conditions, perhaps for longer. What comes
+        of it is what would have come without the interruption.
+    keep
+        Is given the state every hundred steps, and at the end.
     progress
         Called with the steps done and all.
     """
-    moving, rng = atoms.copy(), np.random.default_rng(seed)
-    moving.calc = calculator
-    MaxwellBoltzmannDistribution(moving, temperature_K=temperature, rng=rng)
-    Stationary(moving)
-    step = timestep * units.fs
-    heating = Langevin(
-        moving, step, temperature_K=temperature, friction=1 / (_RELAXATION * 1000 * units.fs),
-        fixcm=False, rng=rng,
-    )  # fmt: skip
-    before, after = (round(1000 * each / timestep) for each in (_THERMALIZED, time))
-    samples: list[Sample] = []
-    failure = ""
-    for done in range(0, before + after, _SAMPLED):
+    moving, rng = _begin(atoms, calculator, conditions, state)
+    heating, following = _integrators(moving, conditions, rng)
+    before = conditions.steps(_THERMALIZED)
+    last = before + conditions.steps(conditions.time)
+    done, samples, failure = 0, [], ""
+    if state is not None:
+        done, samples, failure = state.steps, list(state.samples), state.failure
+    while done < last and not failure:
+        number = min(_SAMPLED, (before if done < before else last) - done)
         if done < before:
-            heating.run(min(_SAMPLED, before - done))
+            heating.run(number)
         else:
-            if not samples:
-                following = VelocityVerlet(moving, step)
-                samples.append(_sample(moving, 0.0))
-            following.run(_SAMPLED)
-            samples.append(_sample(moving, (done + _SAMPLED - before) * timestep / 1000))
-        failure = _failure(moving, temperature)
-        if failure:
-            break
+            samples = samples or [_sample(moving, 0.0)]
+            following.run(number)
+            samples.append(_sample(moving, (done + number - before) * conditions.timestep / 1000))
+        done += number
+        failure = _failure(moving, conditions.temperature)
+        if keep and (done % _KEPT < number or done == last or failure):
+            momenta, random = moving.get_momenta(), dict(rng.bit_generator.state)
+            keep(State(done, moving.get_positions(), momenta, random, tuple(samples), failure))
         if progress:
-            progress(done + _SAMPLED, before + after)
+            progress(done, last)
     return Stability(tuple(samples or [_sample(moving, 0.0)]), failure)
 
 
-def write_samples(path: Path, stability: Stability) -> None:
-    """Write the samples as CSV, whole or not at all."""
-    with (
-        replacing(path, path.parent) as part,
-        part.open("w", newline="", encoding="utf-8") as stream,
-    ):
-        writer = csv.DictWriter(stream, [item.name for item in fields(Sample)])
-        writer.writeheader()
-        writer.writerows(asdict(sample) for sample in stability.samples)
+def _begin(
+    atoms: Atoms, calculator: Calculator, conditions: Conditions, state: State | None
+) -> tuple[Atoms, np.random.Generator]:
+    """Return the atoms as they are at first, or were when they were left."""
+    moving, rng = atoms.copy(), np.random.default_rng(conditions.seed)
+    moving.calc = calculator
+    if state is None:
+        MaxwellBoltzmannDistribution(moving, temperature_K=conditions.temperature, rng=rng)
+        Stationary(moving)
+    else:
+        moving.set_positions(state.positions)
+        moving.set_momenta(state.momenta)
+        rng.bit_generator.state = state.random
+    return moving, rng
+
+
+def _integrators(
+    atoms: Atoms, conditions: Conditions, rng: np.random.Generator
+) -> tuple[Langevin, VelocityVerlet]:
+    timestep, friction = conditions.timestep * units.fs, 1 / (_RELAXATION * 1000 * units.fs)
+    heating = Langevin(
+        atoms,
+        timestep,
+        temperature_K=conditions.temperature,
+        friction=friction,
+        fixcm=False,
+        rng=rng,
+    )
+    return heating, VelocityVerlet(atoms, timestep)
 
 
 def _bonds(atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:

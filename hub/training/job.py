@@ -7,7 +7,13 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from hub.errors import TrainingError
-from hub.training.recipe import DEFAULT, DEFAULT_FROM_SCRATCH, Recipe, choose_recipe
+from hub.training.recipe import (
+    DEFAULT,
+    DEFAULT_ALCHEMICAL,
+    DEFAULT_FROM_SCRATCH,
+    Recipe,
+    choose_recipe,
+)
 from hub.training.run_folder import JOB_NAME, read_json, resume_command, write_json
 
 if TYPE_CHECKING:
@@ -138,7 +144,8 @@ class Job(SavedJob):
 
     def resolved_recipe(self) -> Recipe:
         """Return the recipe with this job's changes."""
-        default = DEFAULT_FROM_SCRATCH if self.from_scratch else DEFAULT
+        default = DEFAULT_ALCHEMICAL if self.alchemical else DEFAULT
+        default = DEFAULT_FROM_SCRATCH if self.from_scratch else default
         recipe = choose_recipe(self.recipe, default)
         return recipe.with_changes(
             max_epochs=self.max_epochs,

@@ -71,6 +71,20 @@ def _first_free_folder(data: tuple[str, ...]) -> Path:
     return folder
 
 
+def require_empty(out: Path, *, resume: bool) -> None:
+    """Refuse a folder that holds something, unless it is to be gone on with.
+
+    Raises
+    ------
+    TrainingError
+        If it is not new or empty.
+    """
+    if not resume and out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise TrainingError(
+            f"{out} is not empty", hint="Go on in it with --resume, or name another --out."
+        )
+
+
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold a run folder for this process, free of what a killed one was writing.
@@ -78,14 +92,14 @@ def locked(folder: Path) -> Iterator[None]:
     Raises
     ------
     TrainingError
-        If another process is training in it.
+        If another process is at work in it.
     """
     lock = FileLock(folder / _LOCK_NAME)
     try:
         lock.acquire(timeout=0)
     except Timeout:
         raise TrainingError(
-            f"another process is training in {folder}", hint="Wait for it, or name another --out."
+            f"another process is at work in {folder}", hint="Wait for it, or name another --out."
         ) from None
     try:
         for unfinished in folder.rglob("*.tmp"):

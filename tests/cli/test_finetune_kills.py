@@ -224,7 +224,7 @@ def test_two_at_once_and_kill_nine_of_the_real_command(tmp_path, run, data, undi
     for arguments in (("--resume=run",), (*OPTIONS, f"--data={data}", "--out=run")):
         assert run(tmp_path, *arguments) == 1
         error = (tmp_path / "err").read_text()
-        assert "another process is training in run" in error or "run is not empty" in error
+        assert "another process is at work in run" in error or "run is not empty" in error
     process.kill()
     assert process.wait() == KILLED
     done = subprocess.run(

@@ -100,7 +100,7 @@ def test_one_training_at_a_time_in_a_folder(hub, finetune, unfinished, crystals)
     with locked(run):
         done = hub("finetune", "--resume", run)
     assert done.code == 1
-    assert f"another process is training in {run}" in done.err
+    assert f"another process is at work in {run}" in done.err
     assert (run / "training-state.pt").exists()
 
 

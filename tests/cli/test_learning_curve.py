@@ -111,7 +111,7 @@ def test_resuming_does_what_is_left_and_no_more(curve, tmp_path) -> None:
     assert [line.split()[0] for line in again.out.splitlines()] == ["STRUCTURES", "4", "6", "8"]
     other = curve("--resume", "--batch-size", 2)
     assert other.code == 1
-    assert "begun with other settings: batch_size was None" in other.err
+    assert "begun with other settings: batch_size was 5" in other.err
     refused = curve()
     assert (refused.code, "curve is not empty" in refused.err) == (1, True)
     with locked(folder):
@@ -128,6 +128,24 @@ def test_starts_beside_each_other(curve, hub, trained, many_crystals, tmp_path) 
     assert (tuned["start"], scratch["start"]) == (str(trained), f"scratch={trained}")
     assert tuned["force_rmse_before"] > 0
     assert scratch["force_rmse_before"] is None
+
+
+def test_a_start_carried_to_another_element(hub, tmp_path) -> None:
+    options = ("--data", "si-pbe-examples", "--sizes", "5,8", "--seeds", 1, "--epochs", 1)
+    start = ("--start", "auto=c-nep-pretrained", "--out", "curve", "--json")
+    done = hub("learning-curve", *options, *start)
+    assert done.code == 0, done.err
+    assert [point["start"] for point in done.json["points"]] == ["auto=c-nep-pretrained@1.0.0"] * 2
+    for point in done.json["points"]:
+        assert point["force_rmse_before"] > 0
+        folder = tmp_path / "curve" / point["start"] / f"{point['structures']}-structures/seed-0"
+        found = json.loads((folder / "alchemical.json").read_text())["chosen"]["transmutation"]
+        assert found["pairs"] == [["C", "Si"]]
+        assert 1.4 < found["scale"] < 1.7
+        assert json.loads((folder / "recipe.json").read_text())["learning_rate"] == 0.01
+    # What the recipe says anyway may also be said by hand.
+    again = hub("learning-curve", *options, *start, "--resume", "--learning-rate", 0.01)
+    assert (again.code, "2 trainings, 2 of them finished before" in again.err) == (0, True)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from hub.training.job import Job
 from hub.training.pretrain_job import PretrainJob
 from hub.training.recipe import (
     DEFAULT,
+    DEFAULT_ALCHEMICAL,
     DEFAULT_FROM_SCRATCH,
     PAPER,
     PRETRAIN,
@@ -26,6 +27,7 @@ def test_the_paper_is_as_published() -> None:
 def test_the_default_depends_on_the_start() -> None:
     assert Job(("a.xyz",)).resolved_recipe() == DEFAULT
     assert Job(("a.xyz",), from_scratch=True).resolved_recipe() == DEFAULT_FROM_SCRATCH
+    assert Job(("a.xyz",), alchemical="1.5").resolved_recipe() == DEFAULT_ALCHEMICAL
     assert PretrainJob("a", "x").resolved_recipe() == PRETRAIN
     assert PretrainJob("a", "x", recipe="paper").resolved_recipe() == PAPER
     with pytest.raises(TrainingError, match="no recipe 'best'") as caught:

@@ -1,0 +1,178 @@
+"""The folder of a stability check: dynamics that can be resumed, their tables and their plot."""
+
+from __future__ import annotations
+
+import csv
+import json
+from contextlib import contextmanager
+from dataclasses import asdict, astuple, fields
+from io import BytesIO, StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hub.errors import DataError
+from hub.evaluation.stability import Conditions, Sample, Stability, State, run_dynamics
+from hub.evaluation.stability_plot import stability_plot
+from hub.models.ase_calculator import calculator
+from hub.models.checkpoint import WEIGHTS_NAME
+from hub.structures.structure_set import StructureSet
+from hub.training import run_folder
+from registry.files import sha256_of, storage_errors, write_atomically
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from ase import Atoms
+
+TABLE_NAME = "stability.md"
+PLOT_NAME = "stability.png"
+HEADER = (
+    "MODEL", "PS", "DRIFT (meV/atom/ps)", "MEAN K", "SMALLEST DISTANCE (Å)", "COORDINATION",
+    "ENDED",
+)  # fmt: skip
+
+
+@contextmanager
+def stability_folder(out: Path, *, resume: bool) -> Iterator[None]:
+    """Hold a folder for the dynamics of this process.
+
+    Raises
+    ------
+    TrainingError
+        If it is not new or empty, unless `resume`, or another process is at work in it.
+    StorageError
+        If it cannot be made.
+    """
+    run_folder.require_empty(out, resume=resume)
+    with storage_errors(out):
+        out.mkdir(parents=True, exist_ok=True)
+    with run_folder.locked(out):
+        yield
+
+
+def follow(
+    directory: Path,
+    atoms: Atoms,
+    conditions: Conditions,
+    path: Path | None = None,
+    *,
+    device: str = "auto",
+    dtype: str = "float64",
+    progress: Callable[[int, int | None], None] | None = None,
+) -> Stability:
+    """Run the dynamics of one model, or go on with them.
+
+    Parameters
+    ----------
+    directory
+        Of the model.
+    atoms
+        The structure to begin with.
+    conditions
+        What it is put through.
+    path
+        The file that keeps the state, if any. If it is there, the dynamics go on from it.
+    device, dtype
+        To compute on, and in.
+    progress
+        Called with the steps done and all.
+
+    Raises
+    ------
+    DataError
+        If the state is damaged, or of another model, structure or other conditions.
+    StorageError
+        If the disk is full or cannot be written.
+    """
+    computed = calculator(directory, device=device, dtype=dtype)
+    if path is None:
+        return run_dynamics(atoms, computed, conditions, progress=progress)
+    settings = {
+        "model": sha256_of(directory / WEIGHTS_NAME),
+        "structure": StructureSet.from_atoms([atoms]).digest(),
+        **asdict(conditions),
+    }
+    settings.pop("time")  # it may go on for longer
+    state = _read(path, settings) if path.exists() else None
+    return run_dynamics(
+        atoms,
+        computed,
+        conditions,
+        state=state,
+        keep=lambda reached: _write(path, reached, settings),
+        progress=progress,
+    )
+
+
+def file_name(number: int, place: str, ending: str) -> str:
+    """Return what a file of the model that was named at this place is called."""
+    return f"{number}-{Path(place).name}.{ending}"
+
+
+def write_report(folder: Path, found: Sequence[tuple[str, Stability]]) -> None:
+    """Write a CSV of each model over time, a table of all, and a plot.
+
+    Raises
+    ------
+    StorageError
+        If the disk is full or cannot be written.
+    """
+    for number, (place, stability) in enumerate(found):
+        text = StringIO()
+        writer = csv.DictWriter(text, [item.name for item in fields(Sample)], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(asdict(sample) for sample in stability.samples)
+        write_atomically(folder / file_name(number, place, "csv"), text.getvalue().encode())
+    rows = [HEADER, ("---",) * len(HEADER), *(row(*each) for each in found)]
+    table = "".join(f"| {' | '.join(cells)} |\n" for cells in rows)
+    write_atomically(folder / TABLE_NAME, table.encode())
+    stability_plot(folder / PLOT_NAME, found)
+
+
+def row(place: str, stability: Stability) -> tuple[str, ...]:
+    """Return a row of the table, below `HEADER`."""
+    coordination = stability.of("coordination")
+    return (
+        place,
+        f"{stability.samples[-1].time:.2f}",
+        f"{stability.drift:.3f}",
+        f"{stability.of('temperature').mean():.0f}",
+        f"{stability.of('smallest_distance').min():.3f}",
+        f"{coordination[0]:.2f} to {coordination[-1]:.2f}",
+        stability.failure or "in time",
+    )
+
+
+def _write(path: Path, state: State, settings: dict[str, Any]) -> None:
+    content = BytesIO()
+    np.savez_compressed(
+        content,
+        positions=state.positions,
+        momenta=state.momenta,
+        samples=np.array([astuple(sample) for sample in state.samples]),
+        facts=np.array(
+            json.dumps([settings, state.steps, state.random, state.failure], sort_keys=True)
+        ),
+    )
+    write_atomically(path, content.getvalue())
+
+
+def _read(path: Path, settings: dict[str, Any]) -> State:
+    try:
+        with np.load(path, allow_pickle=False) as content:
+            begun, steps, random, failure = json.loads(str(content["facts"]))
+            samples = tuple(Sample(*map(float, each)) for each in content["samples"])
+            positions, momenta = content["positions"], content["momenta"]
+    except Exception as problem:  # whatever zip, numpy and json find wrong
+        raise DataError(
+            f"{path} is damaged: {problem}", "Remove it; this model's dynamics then begin again."
+        ) from problem
+    changed = [name for name in settings if begun.get(name) != settings[name]]
+    if changed:
+        raise DataError(
+            f"the dynamics in {path} were begun with another {' and '.join(changed)}",
+            "Give the same as before, or name another --out.",
+        )
+    return State(steps, positions, momenta, random, samples, failure)

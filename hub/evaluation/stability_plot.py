@@ -1,0 +1,59 @@
+"""What became of a material over time, as a plot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from registry.files import replacing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from hub.evaluation.stability import Stability
+
+_PANEL = (3.6, 3.4)  # inches
+_DOTS_PER_INCH = 150
+_PANELS = {
+    "energy": "total energy since the start (meV/atom)",
+    "smallest_distance": "smallest distance (Å)",
+    "coordination": "coordination",
+}
+
+
+def stability_plot(path: Path, found: Sequence[tuple[str, Stability]]) -> None:
+    """Plot total energy, smallest distance and coordination over time, as a PNG.
+
+    A cross marks where dynamics ended early.
+
+    Parameters
+    ----------
+    path
+        The file to write, whole or not at all.
+    found
+        What came of each model, by its name.
+
+    Raises
+    ------
+    StorageError
+        If the disk is full or cannot be written.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(len(_PANELS) * _PANEL[0], _PANEL[1]), layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(1, len(_PANELS))
+    for axes, (quantity, label) in zip(panels, _PANELS.items(), strict=True):
+        for number, (name, stability) in enumerate(found):
+            times, values = stability.of("time"), stability.of(quantity)
+            if quantity == "energy":
+                values = 1000 * (values - values[0])
+            axes.plot(times, values, color=f"C{number}", lw=0.9, label=name)
+            if stability.failure:
+                axes.plot(times[-1:], values[-1:], "x", color=f"C{number}", ms=8, mew=2)
+        axes.set(xlabel="time (ps)", ylabel=label)
+        axes.grid(color="0.92", linewidth=0.6)
+    panels[0].legend(frameon=False, fontsize="small")
+    with replacing(path, path.parent) as temporary:
+        figure.savefig(temporary, format="png", dpi=_DOTS_PER_INCH)
