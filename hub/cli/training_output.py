@@ -181,7 +181,7 @@ def plan_lines(preparation: Preparation) -> list[tuple[str, str]]:
     hours = f" or {recipe.max_hours:g} hours" if recipe.max_hours else ""
     steps = f"{preparation.steps_per_epoch} an epoch, at most {recipe.max_epochs} epochs{hours}"
     stop = f"; stops after {recipe.patience} without a lower validation force error"
-    steps += stop if recipe.patience < recipe.max_epochs else ""
+    steps += stop if 0 < recipe.patience < recipe.max_epochs else ""
     lines = [("model", _start(preparation)), ("data", _content(read.structures))]
     if preparation.search:
         lines.append(("alchemical", str(preparation.search.chosen.transmutation)))
@@ -250,8 +250,9 @@ def print_results(folder: Path, results: dict[str, Any]) -> None:
     if "seeds" in results:
         _print_seeds(results["seeds"])
     training = results["training"]
+    kept = "best epoch" if training["recipe"]["patience"] else "epoch"
     output.message(
-        f"best epoch {training['best_epoch']} of {training['epochs']}, "
+        f"{kept} {training['best_epoch']} of {training['epochs']}, "
         f"{human_time(training['seconds'])} on {training['device']}"
     )
     output.message(f"model: {folder / 'model'}; plots: {folder / 'parity.png'}")

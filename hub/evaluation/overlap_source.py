@@ -11,6 +11,7 @@ from hub.library import MODEL_FOLDER, open_version
 from hub.structures.reading import read_structures
 from registry.cards import FILE_NAME as CARD_NAME
 from registry.cards import split_front_matter
+from registry.errors import NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from hub.structures.structure_set import StructureSet
 
 _DRAWN = 5000  # structures of a dataset
+_GIVE_STRUCTURES = (
+    "Give the structures that it was trained on, or some like them: a dataset or a file."
+)
 
 
 def open_structures(
@@ -37,7 +41,12 @@ def open_structures(
     opened = open_version(place)
     if not is_dataset(opened.path):
         name = _trained_on(opened.path, place)
-        opened = open_version(name)
+        try:
+            opened = open_version(name)
+        except NotFoundError as problem:
+            raise DataError(
+                f"{place} was trained on {name}, which no registry here has", _GIVE_STRUCTURES
+            ) from problem
         if not is_dataset(opened.path):
             raise DataError(f"{place} was trained on {name}, which is no dataset")
     dataset = Dataset(opened.path, place)
@@ -60,6 +69,6 @@ def _trained_on(directory: Path, place: str) -> str:
         raise DataError(
             f"the card of {place} names no dataset that could be opened here"
             + (f"; it was trained on {said}" if said else ""),
-            "Give the structures that it was trained on, or some like them: a dataset or a file.",
+            _GIVE_STRUCTURES,
         )
     return str(name)

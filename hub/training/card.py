@@ -116,10 +116,17 @@ def _body(front_matter: dict[str, Any], results: dict[str, Any]) -> str:
         f"Root-mean-square errors on {errors['n_structures']} structures of the "
         f"{errors['set']} set:\n\n{table}\n\n"
         f"Trained on {training['data']['n_train']} structures with the recipe "
-        f"`{training['recipe']['name']}`, seed {training['seed']}; epoch "
-        f"{training['best_epoch']} of {training['epochs']} was the best by the force error on "
-        f"{training['data']['n_validation']} validation structures.\n"
+        f"`{training['recipe']['name']}`, seed {training['seed']}; {_kept(training)}.\n"
     )
+
+
+def _kept(training: dict[str, Any]) -> str:
+    """Say which epoch's weights these are."""
+    epoch = f"epoch {training['best_epoch']} of {training['epochs']} was"
+    if not training["recipe"]["patience"]:
+        return f"{epoch} kept, whatever its error on validation structures"
+    n_validation = training["data"]["n_validation"]
+    return f"{epoch} the best by the force error on {n_validation} validation structures"
 
 
 def _number(value: float | None, decimals: int) -> str:

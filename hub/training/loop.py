@@ -121,9 +121,9 @@ class Trainer:
     @property
     def is_finished(self) -> bool:
         """Whether the last epoch was reached or the validation error stopped falling."""
+        patience = self.recipe.patience or math.inf
         return (
-            self.progress.epoch >= self.last_epoch
-            or self.progress.epochs_without_gain >= self.recipe.patience
+            self.progress.epoch >= self.last_epoch or self.progress.epochs_without_gain >= patience
         )
 
     @property
@@ -232,12 +232,13 @@ class Trainer:
             group["lr"] = rate
 
     def _validate(self, loss: float, started: float) -> EpochMetrics:
-        """Measure the averaged weights and keep them if they are the best so far."""
+        """Measure the averaged weights; keep them if they are the best so far, or to be kept."""
         progress = self.progress
         progress.epoch += 1
         with self.average.applied():
             energy_rmse, force_rmse = self._validation_errors()
-            if force_rmse < progress.best_force_rmse:
+            is_kept = math.isfinite(force_rmse) and not self.recipe.patience
+            if is_kept or force_rmse < progress.best_force_rmse:
                 progress.best_force_rmse, progress.best_epoch = force_rmse, progress.epoch
                 self.best = {name: value.clone() for name, value in weights_of(self.model).items()}
         # Small gains add up: the error is compared with that of the last real gain.

@@ -50,7 +50,9 @@ def test_given_scales_are_recorded_and_resumed(hub, trained, krypton, tmp_path, 
     config = library.load_model("run").config
     assert config.type_names == ("Kr",)
     assert config.r_max == pytest.approx(1.1 * library.load_model(trained).config.r_max)
-    assert "alchemical:" in (tmp_path / "run" / "model" / "README.md").read_text()
+    card = (tmp_path / "run" / "model" / "README.md").read_text()
+    assert "alchemical:" in card
+    assert "epoch 2 of 2 was kept, whatever its error on validation structures" in card
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,18 @@ def test_a_model_that_names_no_data_is_refused(random_directory, tmp_path, capfd
     assert "names no dataset that could be opened here" in capfd.readouterr().err
 
 
+def test_a_model_whose_data_are_in_no_registry(tmp_path, capfd):
+    from hub.cli.main import main
+
+    write(tmp_path / "si.xyz", diamonds("Si", 5.43, 2, seed=1), format="extxyz")
+    with pytest.raises(SystemExit) as left:
+        main(["overlap", "c-nep-pretrained", str(tmp_path / "si.xyz")])
+    assert left.value.code == 1
+    error = capfd.readouterr().err
+    assert "c-nep-pretrained was trained on carbon-set/c-synth-small@1.0.0, which no reg" in error
+    assert "hint: Give the structures" in error
+
+
 @pytest.mark.slow
 def test_the_picture(carbon, tmp_path):
     pytest.importorskip("umap", reason="umap-learn is not installed")

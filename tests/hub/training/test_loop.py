@@ -173,6 +173,20 @@ def test_early_stopping(start, monkeypatch, errors, min_delta, epochs, best) -> 
     assert trainer.best_metrics["force_rmse"] == min(errors[:epochs])
 
 
+@pytest.mark.parametrize("errors", [[1.0, 2.0, 3.0], [2.0, 1.0, 3.0], [9.0, 3.0, math.nan]])
+def test_without_patience_the_last_epoch_is_kept(start, monkeypatch, tmp_path, errors) -> None:
+    trainer = start(RECIPE.with_changes(max_epochs=3, patience=0), folder=tmp_path / "all")
+    scripted(trainer, monkeypatch, errors)
+    trainer.run()
+    last = 2 if math.isnan(errors[-1]) else 3
+    assert (trainer.progress.epoch, trainer.progress.best_epoch) == (3, last)
+    if last == 3:
+        whole = start(RECIPE.with_changes(max_epochs=3), folder=tmp_path / "three")
+        scripted(whole, monkeypatch, [3.0, 2.0, 1.0])
+        whole.run()
+        assert same_weights(trainer, whole)
+
+
 def test_the_best_weights_are_left_in_the_model(start, monkeypatch, tmp_path) -> None:
     errors = [3.0, 2.0, 1.0, 9.0]
     trainer = start(folder=tmp_path / "all")
