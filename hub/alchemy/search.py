@@ -12,6 +12,7 @@ from hub.alchemy.lengths import scale_to
 from hub.alchemy.transmutation import pair_elements
 from hub.alchemy.trial import Trial, try_scale
 from hub.errors import AlchemyError
+from hub.structures.reference_energies import isolated_atoms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,8 +30,9 @@ _REACH = 5  # coarse steps to either side
 _FARTHEST = 15  # coarse steps at most, when the best is at the edge
 _MOST_ATOMS = 2000  # that are predicted for each scale
 _MOST_PAIRINGS = 6
-_STRANGE = 0.8  # unexplained, from which on a model knows nothing of the data
-_DOUBTFUL = 0.65  # and from which on it knows little
+_STRANGE = 0.8  # unexplained, from which on a model knows nothing of the data,
+_ALIKE = 0.5  # unless its forces correlate with them like this: then it is worth a training
+_DOUBTFUL = 0.65  # unexplained, from which on it knows little
 _CROWDED = 2.0  # neighbours per atom, over those that a model was made for, worth a word
 
 
@@ -132,7 +134,7 @@ def search_transmutation(
     model, config
         To be carried over; not changed.
     structures
-        To be trained on. Of large sets some are drawn.
+        To be trained on. Of large sets some are drawn; isolated atoms tell nothing of lengths.
     request
         What is already known.
     progress
@@ -143,7 +145,7 @@ def search_transmutation(
     AlchemyError
         If the elements leave several ways, or the model knows nothing of such structures.
     """
-    some = _draw(structures)
+    some = _draw(structures.select(np.flatnonzero(~isolated_atoms(structures))))
     best: Search | None = None
     for pairs in _pairings(config.type_names, structures.elements, request):
         trials = _scan(model, config, some, pairs, request, progress)
@@ -215,9 +217,10 @@ def _judge(
     poor = (
         f"at the best scales ({chosen.transmutation.scale:.3f}, "
         f"{chosen.transmutation.energy_scale:.3f}) {chosen.unexplained:.0%} of energies and "
-        "forces stay unexplained"
+        f"forces stay unexplained, and forces correlate by {chosen.agreement:.2f}"
     )
-    if request.scale is None and not chosen.unexplained < _STRANGE:
+    is_strange = not (chosen.unexplained < _STRANGE or chosen.agreement > _ALIKE)
+    if request.scale is None and is_strange:
         raise _know_nothing(config, structures, poor)
     if not chosen.unexplained < _DOUBTFUL:
         warnings.append(f"{poor}: the data may be outside what the model knows")

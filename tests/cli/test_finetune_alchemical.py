@@ -83,3 +83,12 @@ def test_data_without_labels(hub, trained, krypton, tmp_path):
     assert done.code == 1
     assert "no energy found in the files" in done.err
     assert "hint: " in done.err
+
+
+def test_forces_alike_are_worth_a_training(hub):
+    """Carbon knows diamond's forces, and misjudges the energies of dense silicon."""
+    model = ("--model", "c-nep-pretrained", "--alchemical", "auto")
+    done = hub("finetune", "--data", "si-pbe-examples", *model, "--n-train", 25, "--epochs", 1)
+    assert done.code == 0, done.err
+    assert "stay unexplained, and forces correlate by 0." in done.err
+    assert "the data may be outside what the model knows" in done.err
