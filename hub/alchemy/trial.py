@@ -135,19 +135,21 @@ class _Problem:
         self.force_spread = _mean_size(self.force_labels)
 
     def fit(self) -> float:
-        """Return the energy scale that leaves least unexplained."""
+        """Return the energy scale that leaves least unexplained; not positive if none does.
+
+        Energies of phases that differ by element contradict the forces: dense silicon is a metal
+        little above diamond, dense carbon is far above. If they outweigh them, forces decide alone.
+        """
         n_elements = self.fractions.shape[1]
         energy_rows = np.column_stack([self.energies, self.fractions]) / self.energy_spread
         force_rows = np.zeros((len(self.forces), 1 + n_elements))
         force_rows[:, 0] = self.forces / self.force_spread
-        weights = [np.full(len(rows), 1 / len(rows)) for rows in (energy_rows, force_rows)]
-        solution = _least_absolute(
-            np.concatenate([energy_rows, force_rows]),
-            np.concatenate(
-                [self.energy_labels / self.energy_spread, self.force_labels / self.force_spread]
-            ),
-            np.concatenate(weights),
-        )
+        rows = [force_rows, energy_rows]
+        labels = [self.force_labels / self.force_spread, self.energy_labels / self.energy_spread]
+        weights = [np.full(len(each), 1 / len(each)) for each in rows]
+        solution = _least_absolute(*(np.concatenate(each) for each in (rows, labels, weights)))
+        if not solution[0] > 0:
+            solution = _least_absolute(force_rows[:, :1], labels[0])
         return float(solution[0])
 
     def errors(self, energy_scale: float) -> tuple[FloatArray, FloatArray]:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hub.pictures import picture
 from hub.structures.analysis import bonds_title
-from registry.files import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from hub.structures.arrays import FloatArray
 
 _PANEL = (4.4, 3.4)  # inches
-_DOTS_PER_INCH = 150
 _MOST_CURVES = 6
 _DENSITY_BINS = 10
 _LABEL_BINS = (10, 60)  # at least and at most; between them the square root of the counted
@@ -41,23 +40,17 @@ def survey_plot(path: Path, survey: Survey) -> None:
     StorageError
         If the disk is full or cannot be written.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(3 * _PANEL[0], 2 * _PANEL[1]), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(2, 3)
-    _radial_distribution(axes[0, 0], survey)
-    _angles(axes[0, 1], survey)
-    _coordination(axes[0, 2], survey)
-    energies = {name: _about_median(each.energies) for name, each in survey.labels.items()}
-    _histogram(axes[1, 0], energies, "energies", "eV/atom from the median")
-    forces = {name: each.forces for name, each in survey.labels.items()}
-    _histogram(axes[1, 1], forces, "forces", "force on an atom (eV/Å)")
-    _coordination_by_density(axes[1, 2], survey)
-    figure.suptitle(f"{survey.name}: {survey.counted}")
-    with replacing(path, path.parent) as temporary:
-        figure.savefig(temporary, format="png", dpi=_DOTS_PER_INCH)
+    with picture(path, (3 * _PANEL[0], 2 * _PANEL[1])) as figure:
+        axes = figure.subplots(2, 3)
+        _radial_distribution(axes[0, 0], survey)
+        _angles(axes[0, 1], survey)
+        _coordination(axes[0, 2], survey)
+        energies = {name: _about_median(each.energies) for name, each in survey.labels.items()}
+        _histogram(axes[1, 0], energies, "energies", "eV/atom from the median")
+        forces = {name: each.forces for name, each in survey.labels.items()}
+        _histogram(axes[1, 1], forces, "forces", "force on an atom (eV/Å)")
+        _coordination_by_density(axes[1, 2], survey)
+        figure.suptitle(f"{survey.name}: {survey.counted}")
 
 
 def _radial_distribution(axes: Axes, survey: Survey) -> None:

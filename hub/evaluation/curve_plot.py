@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hub.evaluation.curve_table import grouped
-from registry.files import replacing
+from hub.pictures import picture
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 FILE_NAME = "learning_curve.png"
 
 _PANEL = (4.6, 4.2)  # inches
-_DOTS_PER_INCH = 150
 _MARKERS = "osD^vP*X"
 _PANELS = {
     "energy_rmse": "energy RMSE (meV/atom)",
@@ -46,18 +45,12 @@ def curve_plot(path: Path, points: Sequence[Point]) -> None:
     StorageError
         If the disk is full or cannot be written.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(2 * _PANEL[0], _PANEL[1]), layout="constrained")
-    FigureCanvasAgg(figure)
-    panels = figure.subplots(1, 2)
-    for axes, (quantity, label) in zip(panels, _PANELS.items(), strict=True):
-        _panel(axes, points, quantity)
-        axes.set_ylabel(label)
-    panels[0].legend(frameon=False, fontsize="small")
-    with replacing(path, path.parent) as temporary:
-        figure.savefig(temporary, format="png", dpi=_DOTS_PER_INCH)
+    with picture(path, (2 * _PANEL[0], _PANEL[1])) as figure:
+        panels = figure.subplots(1, 2)
+        for axes, (quantity, label) in zip(panels, _PANELS.items(), strict=True):
+            _panel(axes, points, quantity)
+            axes.set_ylabel(label)
+        panels[0].legend(frameon=False, fontsize="small")
 
 
 def _panel(axes: Axes, points: Sequence[Point], quantity: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hub.errors import DataError
 from hub.evaluation.overlap import inside
-from registry.files import replacing
+from hub.pictures import picture
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,9 +39,6 @@ def plot_overlap(path: Path, overlap: Overlap, names: tuple[str, str]) -> None:
     StorageError
         If the disk is full or cannot be written.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     try:
         from umap import UMAP
     except ImportError:
@@ -55,20 +52,17 @@ def plot_overlap(path: Path, overlap: Overlap, names: tuple[str, str]) -> None:
         umap = UMAP(n_neighbors=min(_NEIGHBOURS, len(overlap.source.vectors) - 1), random_state=0)
         known = umap.fit_transform(overlap.source.vectors)
         placed = [umap.transform(each.vectors) for each in targets]
-    figure = Figure(figsize=(8.4, 4.2), layout="constrained")
-    FigureCanvasAgg(figure)
-    titles = ("as it is", f"lengths / {overlap.scale:.3f}")
-    panels = figure.subplots(1, 2, sharex=True, sharey=True)
-    for axes, target, points, title in zip(panels, targets, placed, titles, strict=True):
-        within = inside(overlap.source, target, overlap.reach)
-        for chosen, colour, size, label in (
-            (known, "0.8", 3, names[0]),
-            (points[within], "tab:blue", 5, f"{names[1]}, inside"),
-            (points[~within], "tab:red", 5, f"{names[1]}, outside"),
-        ):
-            axes.scatter(*chosen.T, s=size, color=colour, linewidths=0, label=label)
-        axes.set(xticks=[], yticks=[], title=f"{title}: {within.mean():.1%} inside")
-    handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, markerscale=3)
-    with replacing(path, path.parent) as temporary:
-        figure.savefig(temporary, format="png", dpi=150)
+    with picture(path, (8.4, 4.2)) as figure:
+        titles = ("as it is", f"lengths / {overlap.scale:.3f}")
+        panels = figure.subplots(1, 2, sharex=True, sharey=True)
+        for axes, target, points, title in zip(panels, targets, placed, titles, strict=True):
+            within = inside(overlap.source, target, overlap.reach)
+            for chosen, colour, size, label in (
+                (known, "0.8", 3, names[0]),
+                (points[within], "tab:blue", 5, f"{names[1]}, inside"),
+                (points[~within], "tab:red", 5, f"{names[1]}, outside"),
+            ):
+                axes.scatter(*chosen.T, s=size, color=colour, linewidths=0, label=label)
+            axes.set(xticks=[], yticks=[], title=f"{title}: {within.mean():.1%} inside")
+        handles, labels = axes.get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=3, markerscale=3)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hub.evaluation.metrics import measure_errors
-from registry.files import replacing
+from hub.pictures import picture
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 FILE_NAME = "parity.png"
 
 _PANEL = 4.2  # inches
-_DOTS_PER_INCH = 150
 _BINS = 70
 _DENSE = 2000  # points from which on their density is shown instead of themselves
 
@@ -43,31 +42,27 @@ def parity_plot(path: Path, series: Mapping[str, Predictions], structures: Struc
     StorageError
         If the disk is full or cannot be written.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(2 * _PANEL, len(series) * _PANEL), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(len(series), 2, squeeze=False)
-    sizes = structures.n_atoms
-    for (energy_axes, force_axes), (label, predictions) in zip(axes, series.items(), strict=True):
-        errors = measure_errors(structures, predictions.energies, predictions.forces)
-        _panel(
-            energy_axes,
-            structures.energies / sizes,
-            predictions.energies / sizes,
-            _title(label, f"energy RMSE {errors.energy_rmse:.1f} meV/atom"),
-            ("energy", "eV/atom"),
-        )
-        _panel(
-            force_axes,
-            structures.forces.ravel(),
-            np.concatenate(predictions.forces).ravel(),
-            _title(label, f"force RMSE {errors.force_rmse:.3f} eV/Å"),
-            ("force component", "eV/Å"),
-        )
-    with replacing(path, path.parent) as temporary:
-        figure.savefig(temporary, format="png", dpi=_DOTS_PER_INCH)
+    with picture(path, (2 * _PANEL, len(series) * _PANEL)) as figure:
+        axes = figure.subplots(len(series), 2, squeeze=False)
+        sizes = structures.n_atoms
+        for (energy_axes, force_axes), (label, predictions) in zip(
+            axes, series.items(), strict=True
+        ):
+            errors = measure_errors(structures, predictions.energies, predictions.forces)
+            _panel(
+                energy_axes,
+                structures.energies / sizes,
+                predictions.energies / sizes,
+                _title(label, f"energy RMSE {errors.energy_rmse:.1f} meV/atom"),
+                ("energy", "eV/atom"),
+            )
+            _panel(
+                force_axes,
+                structures.forces.ravel(),
+                np.concatenate(predictions.forces).ravel(),
+                _title(label, f"force RMSE {errors.force_rmse:.3f} eV/Å"),
+                ("force component", "eV/Å"),
+            )
 
 
 def _title(label: str, errors: str) -> str:

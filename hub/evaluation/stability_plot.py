@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from registry.files import replacing
+from hub.pictures import picture
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from hub.evaluation.stability import Stability
 
 _PANEL = (3.6, 3.4)  # inches
-_DOTS_PER_INCH = 150
 _PANELS = {
     "energy": "total energy since the start (meV/atom)",
     "smallest_distance": "smallest distance (Å)",
@@ -38,22 +37,16 @@ def stability_plot(path: Path, found: Sequence[tuple[str, Stability]]) -> None:
     StorageError
         If the disk is full or cannot be written.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(len(_PANELS) * _PANEL[0], _PANEL[1]), layout="constrained")
-    FigureCanvasAgg(figure)
-    panels = figure.subplots(1, len(_PANELS))
-    for axes, (quantity, label) in zip(panels, _PANELS.items(), strict=True):
-        for number, (name, stability) in enumerate(found):
-            times, values = stability.of("time"), stability.of(quantity)
-            if quantity == "energy":
-                values = 1000 * (values - values[0])
-            axes.plot(times, values, color=f"C{number}", lw=0.9, label=name)
-            if stability.failure:
-                axes.plot(times[-1:], values[-1:], "x", color=f"C{number}", ms=8, mew=2)
-        axes.set(xlabel="time (ps)", ylabel=label)
-        axes.grid(color="0.92", linewidth=0.6)
-    panels[0].legend(frameon=False, fontsize="small")
-    with replacing(path, path.parent) as temporary:
-        figure.savefig(temporary, format="png", dpi=_DOTS_PER_INCH)
+    with picture(path, (len(_PANELS) * _PANEL[0], _PANEL[1])) as figure:
+        panels = figure.subplots(1, len(_PANELS))
+        for axes, (quantity, label) in zip(panels, _PANELS.items(), strict=True):
+            for number, (name, stability) in enumerate(found):
+                times, values = stability.of("time"), stability.of(quantity)
+                if quantity == "energy":
+                    values = 1000 * (values - values[0])
+                axes.plot(times, values, color=f"C{number}", lw=0.9, label=name)
+                if stability.failure:
+                    axes.plot(times[-1:], values[-1:], "x", color=f"C{number}", ms=8, mew=2)
+            axes.set(xlabel="time (ps)", ylabel=label)
+            axes.grid(color="0.92", linewidth=0.6)
+        panels[0].legend(frameon=False, fontsize="small")

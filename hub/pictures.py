@@ -1,0 +1,42 @@
+"""Figures without a screen, written as PNG."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from registry.files import replacing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from matplotlib.figure import Figure
+
+_DOTS_PER_INCH = 150
+
+
+@contextmanager
+def picture(path: Path, size: tuple[float, float]) -> Iterator[Figure]:
+    """Give a figure to draw in; at the end write it, whole or not at all.
+
+    Parameters
+    ----------
+    path
+        The PNG to write.
+    size
+        Width and height in inches.
+
+    Raises
+    ------
+    StorageError
+        If the disk is full or cannot be written.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size, layout="constrained")
+    FigureCanvasAgg(figure)
+    yield figure
+    with replacing(path, path.parent) as temporary:
+        figure.savefig(temporary, format="png", dpi=_DOTS_PER_INCH)
