@@ -30,9 +30,13 @@ _REACH = 5  # coarse steps to either side
 _FARTHEST = 15  # coarse steps at most, when the best is at the edge
 _MOST_ATOMS = 2000  # that are predicted for each scale
 _MOST_PAIRINGS = 6
-_STRANGE = 0.8  # unexplained, from which on a model knows nothing of the data,
-_ALIKE = 0.5  # unless its forces correlate with them like this: then it is worth a training
-_DOUBTFUL = 0.65  # unexplained, from which on it knows little
+_STRANGE = 0.8  # unexplained, from which on a model knows nothing of the data
+_UNLIKE = 0.5  # the same, where forces are tried alone
+_DOUBTFUL = 0.65  # and from which on it knows little
+_CONTRADICTION = (
+    "energies contradict the forces, as where phases differ between the elements: the scales are "
+    "those of the forces alone"
+)
 _CROWDED = 2.0  # neighbours per atom, over those that a model was made for, worth a word
 
 
@@ -127,7 +131,9 @@ def search_transmutation(
     """Find what to make of a model for the data at hand.
 
     The ratio of first-neighbour distances is where lengths are scanned from: in steps of 2 %, then
-    of 1 %. At each the energy scale is fitted (see `hub.alchemy.trial`).
+    of 1 %. At each the energy scale is fitted (see `hub.alchemy.trial`). Where that explains next
+    to nothing, forces are tried alone: dense silicon is a metal little above diamond, dense carbon
+    far above it, and yet a model of carbon knows the forces of diamond.
 
     Parameters
     ----------
@@ -146,17 +152,43 @@ def search_transmutation(
         If the elements leave several ways, or the model knows nothing of such structures.
     """
     some = _draw(structures.select(np.flatnonzero(~isolated_atoms(structures))))
-    best: Search | None = None
-    for pairs in _pairings(config.type_names, structures.elements, request):
-        trials = _scan(model, config, some, pairs, request, progress)
-        if trials:
-            chosen = min(trials, key=lambda trial: trial.unexplained)
-            if best is None or chosen.unexplained < best.chosen.unexplained:
-                seen = try_scale(model, config, some, pairs, 1.0, 1.0)
-                best = Search(chosen, tuple(trials), seen.neighbours if seen else 0.0)
+    best = _best(model, config, some, request, progress)
+    if request.scale is None and not (best and best.chosen.unexplained < _STRANGE):
+        best = _best(model, config, some, request, progress, forces_alone=True)
     if best is None:
         raise _know_nothing(config, structures, "no positive energy scale fits")
     return _judge(best, config, structures, request)
+
+
+def _best(
+    model: torch.nn.Module,
+    config: ModelConfig,
+    structures: StructureSet,
+    request: Request,
+    progress: Callable[[int, int | None], None] | None,
+    *,
+    forces_alone: bool = False,
+) -> Search | None:
+    """Return the pairing and scales that leave least unexplained; None if none fit."""
+    best: Search | None = None
+    warnings = (_CONTRADICTION,) if forces_alone else ()
+    for pairs in _pairings(config.type_names, structures.elements, request):
+
+        def attempt(scale: float, pairs: Pairs = pairs) -> Trial | None:
+            energy_scale = request.energy_scale
+            return try_scale(
+                model, config, structures, pairs, scale, energy_scale, forces_alone=forces_alone
+            )
+
+        start = request.scale or scale_to(structures, pairs)
+        trials = _scan(attempt, start, progress, around=request.scale is None)
+        if trials:
+            chosen = min(trials, key=lambda trial: trial.unexplained)
+            if best is None or chosen.unexplained < best.chosen.unexplained:
+                seen = try_scale(model, config, structures, pairs, 1.0, 1.0)
+                neighbours = seen.neighbours if seen else 0.0
+                best = Search(chosen, tuple(trials), neighbours, warnings)
+    return best
 
 
 def _pairings(old: tuple[str, ...], new: tuple[str, ...], request: Request) -> list[Pairs]:
@@ -175,30 +207,25 @@ def _pairings(old: tuple[str, ...], new: tuple[str, ...], request: Request) -> l
 
 
 def _scan(
-    model: torch.nn.Module,
-    config: ModelConfig,
-    structures: StructureSet,
-    pairs: Pairs,
-    request: Request,
+    attempt: Callable[[float], Trial | None],
+    start: float,
     progress: Callable[[int, int | None], None] | None,
+    *,
+    around: bool,
 ) -> list[Trial]:
-    """Try scales around the ratio of first-neighbour distances; or the one that was given."""
+    """Try a scale, and those around it if it is not the one that was asked for."""
     tried: dict[int, Trial | None] = {}
 
     def error(step: int) -> float:
         if step not in tried:
-            scale = start * (1 + step * _FINE)
-            tried[step] = try_scale(model, config, structures, pairs, scale, request.energy_scale)
+            tried[step] = attempt(start * (1 + step * _FINE))
             if progress:
                 progress(len(tried), None)
         trial = tried[step]
         return np.inf if trial is None else trial.unexplained
 
-    if request.scale is not None:
-        start = request.scale
-        error(0)
-    else:
-        start = scale_to(structures, pairs)
+    error(0)
+    if around:
         stride = round(_COARSE / _FINE)
         coarse = range(-_REACH * stride, (_REACH + 1) * stride, stride)
         best = min(coarse, key=error)
@@ -213,14 +240,17 @@ def _judge(
     search: Search, config: ModelConfig, structures: StructureSet, request: Request
 ) -> Search:
     """Say what is doubtful, and refuse what is hopeless unless it was asked for by number."""
-    chosen, warnings = search.chosen, []
+    chosen, warnings = search.chosen, list(search.warnings)
+    by_forces = bool(search.warnings)
     poor = (
         f"at the best scales ({chosen.transmutation.scale:.3f}, "
-        f"{chosen.transmutation.energy_scale:.3f}) {chosen.unexplained:.0%} of energies and "
-        f"forces stay unexplained, and forces correlate by {chosen.agreement:.2f}"
+        f"{chosen.transmutation.energy_scale:.3f}) "
+    ) + (
+        f"forces correlate by {chosen.agreement:.2f}"
+        if by_forces
+        else f"{chosen.unexplained:.0%} of energies and forces stay unexplained"
     )
-    is_strange = not (chosen.unexplained < _STRANGE or chosen.agreement > _ALIKE)
-    if request.scale is None and is_strange:
+    if request.scale is None and not chosen.unexplained < (_UNLIKE if by_forces else _STRANGE):
         raise _know_nothing(config, structures, poor)
     if not chosen.unexplained < _DOUBTFUL:
         warnings.append(f"{poor}: the data may be outside what the model knows")

@@ -34,7 +34,8 @@ class Trial:
         What was tried.
     unexplained
         Mean absolute errors of energies per atom, up to a shift for each element, and of forces,
-        both in parts of the labels' own spread, averaged: 1 if the model explains nothing.
+        both in parts of the labels' own spread, averaged: 1 if the model explains nothing. Where
+        forces were tried alone, 1 less their correlation.
     energy_mae
         In meV/atom.
     force_mae
@@ -70,6 +71,8 @@ def try_scale(
     pairs: Pairs,
     scale: float,
     energy_scale: float | None = None,
+    *,
+    forces_alone: bool = False,
 ) -> Trial | None:
     """Predict the structures at the lengths that the model knows, and fit the energy scale.
 
@@ -88,6 +91,8 @@ def try_scale(
         Of lengths.
     energy_scale
         If it is known already.
+    forces_alone
+        Leave energies out of it, and judge by the correlation of the forces.
 
     Returns
     -------
@@ -105,16 +110,18 @@ def try_scale(
         structures, energies.numpy(), np.concatenate([each.numpy() for each in forces]) / scale
     )
     if energy_scale is None:
-        energy_scale = problem.fit()
+        energy_scale = problem.fit_forces() if forces_alone else problem.fit()
         if not energy_scale > 0:
             return None
     energy_errors, force_errors = problem.errors(energy_scale)
+    agreement = problem.agreement()
+    unexplained = (energy_errors.mean() + force_errors.mean()) / 2
     return Trial(
         transmutation=replace(shrink.inverse(), scale=scale, energy_scale=energy_scale),
-        unexplained=float((energy_errors.mean() + force_errors.mean()) / 2),
+        unexplained=1 - agreement if forces_alone else float(unexplained),
         energy_mae=1000 * problem.energy_spread * float(energy_errors.mean()),
         force_mae=problem.force_spread * float(force_errors.mean()),
-        agreement=problem.agreement(),
+        agreement=agreement,
         neighbours=average_neighbors(graphs),
     )
 
@@ -135,22 +142,23 @@ class _Problem:
         self.force_spread = _mean_size(self.force_labels)
 
     def fit(self) -> float:
-        """Return the energy scale that leaves least unexplained; not positive if none does.
-
-        Energies of phases that differ by element contradict the forces: dense silicon is a metal
-        little above diamond, dense carbon is far above. If they outweigh them, forces decide alone.
-        """
+        """Return the energy scale that leaves least unexplained; not positive if none does."""
         n_elements = self.fractions.shape[1]
         energy_rows = np.column_stack([self.energies, self.fractions]) / self.energy_spread
         force_rows = np.zeros((len(self.forces), 1 + n_elements))
         force_rows[:, 0] = self.forces / self.force_spread
-        rows = [force_rows, energy_rows]
-        labels = [self.force_labels / self.force_spread, self.energy_labels / self.energy_spread]
-        weights = [np.full(len(each), 1 / len(each)) for each in rows]
-        solution = _least_absolute(*(np.concatenate(each) for each in (rows, labels, weights)))
-        if not solution[0] > 0:
-            solution = _least_absolute(force_rows[:, :1], labels[0])
+        force_labels = self.force_labels / self.force_spread
+        weights = [np.full(len(rows), 1 / len(rows)) for rows in (energy_rows, force_rows)]
+        solution = _least_absolute(
+            np.concatenate([energy_rows, force_rows]),
+            np.concatenate([self.energy_labels / self.energy_spread, force_labels]),
+            np.concatenate(weights),
+        )
         return float(solution[0])
+
+    def fit_forces(self) -> float:
+        """Return the energy scale of the forces alone, by least squares: large ones count most."""
+        return float(self.forces @ self.force_labels / (self.forces @ self.forces))
 
     def errors(self, energy_scale: float) -> tuple[FloatArray, FloatArray]:
         """Return absolute errors of energies, with the best shifts, and of forces, in spreads."""
