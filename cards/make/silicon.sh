@@ -77,8 +77,9 @@ curve nep --start scratch=si-nep-scaled \
     --start si-nep-unscaled --start si-nep-scaled --start auto=c-nep-pretrained "$@"
 
 case ,$sizes, in *,25,*)
-    runs=25-structures/seed-0
-    "$hub" stability ace/auto=c-ace-pretrained@1.0.0/$runs ace/scratch/$runs \
-        ace/scratch=si-ace-scaled@1.0.0/$runs \
-        --element Si --temperature 1000 --time 20 --timestep 2 --out stability --resume ;;
+    ln -sfn ace/auto=c-ace-pretrained@1.0.0/25-structures/seed-0 auto-25
+    ln -sfn ace/scratch/25-structures/seed-0 scratch-25
+    ln -sfn ace/scratch=si-ace-scaled@1.0.0/25-structures/seed-0 scratch-scaled-25
+    "$hub" stability auto-25 scratch-25 scratch-scaled-25 --element Si \
+        --temperature 1000 --time 20 --timestep 2 --out stability --resume ;;
 esac
