@@ -151,7 +151,10 @@ def search_transmutation(
     AlchemyError
         If the elements leave several ways, or the model knows nothing of such structures.
     """
-    some = _draw(structures.select(np.flatnonzero(~isolated_atoms(structures))))
+    bonded = np.flatnonzero(~isolated_atoms(structures))
+    if not len(bonded):
+        raise _know_nothing(config, structures, "there are isolated atoms only")
+    some = _draw(structures.select(bonded))
     best = _best(model, config, some, request, progress)
     if request.scale is None and not (best and best.chosen.unexplained < _STRANGE):
         best = _best(model, config, some, request, progress, forces_alone=True)
@@ -242,23 +245,20 @@ def _judge(
     """Say what is doubtful, and refuse what is hopeless unless it was asked for by number."""
     chosen, warnings = search.chosen, list(search.warnings)
     by_forces = bool(search.warnings)
-    poor = (
-        f"at the best scales ({chosen.transmutation.scale:.3f}, "
-        f"{chosen.transmutation.energy_scale:.3f}) "
-    ) + (
+    found = (
         f"forces correlate by {chosen.agreement:.2f}"
         if by_forces
         else f"{chosen.unexplained:.0%} of energies and forces stay unexplained"
     )
+    scale, energy_scale = chosen.transmutation.scale, chosen.transmutation.energy_scale
+    poor = f"at the best scales ({scale:.3f}, {energy_scale:.3f}) {found}"
     if request.scale is None and not chosen.unexplained < (_UNLIKE if by_forces else _STRANGE):
         raise _know_nothing(config, structures, poor)
     if not chosen.unexplained < _DOUBTFUL:
         warnings.append(f"{poor}: the data may be outside what the model knows")
     scales = [trial.transmutation.scale for trial in search.trials]
-    if len(scales) > 1 and chosen.transmutation.scale in (scales[0], scales[-1]):
-        warnings.append(
-            f"the best scale, {chosen.transmutation.scale:.3f}, is the last that was tried"
-        )
+    if len(scales) > 1 and scale in (scales[0], scales[-1]):
+        warnings.append(f"the best scale, {scale:.3f}, is the last that was tried")
     if chosen.neighbours > _CROWDED * config.avg_num_neighbors:
         warnings.append(
             f"atoms have {chosen.neighbours:.0f} neighbours within the scaled cutoff, and the "

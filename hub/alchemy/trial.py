@@ -148,7 +148,7 @@ class _Problem:
         force_rows = np.zeros((len(self.forces), 1 + n_elements))
         force_rows[:, 0] = self.forces / self.force_spread
         force_labels = self.force_labels / self.force_spread
-        weights = [np.full(len(rows), 1 / len(rows)) for rows in (energy_rows, force_rows)]
+        weights = [np.full(len(rows), 1 / max(len(rows), 1)) for rows in (energy_rows, force_rows)]
         solution = _least_absolute(
             np.concatenate([energy_rows, force_rows]),
             np.concatenate([self.energy_labels / self.energy_spread, force_labels]),

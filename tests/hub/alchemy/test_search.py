@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.build import bulk
 from ase.calculators.singlepoint import SinglePointCalculator
 
@@ -114,3 +115,10 @@ def test_more_elements_than_types_need_a_map(model):
     with pytest.raises(AlchemyError, match="no ways to give each element a type of its own") as no:
         search_transmutation(model, SMALL, structures, Request.parse("auto"))
     assert "--map C=C,C=Ge,C=Si" in no.value.hint
+
+
+def test_isolated_atoms_tell_nothing(model):
+    alone = [Atoms("Si", cell=[10, 10, 10], pbc=True) for _ in range(2)]
+    structures = StructureSet.from_atoms(alone)
+    with pytest.raises(AlchemyError, match="there are isolated atoms only"):
+        search_transmutation(model, SMALL, structures, Request.parse("auto"))
