@@ -137,7 +137,7 @@ def row(place: str, stability: Stability) -> tuple[str, ...]:
     return (
         place,
         f"{stability.samples[-1].time:.2f}",
-        f"{stability.drift:.3f}",
+        f"{stability.drift:.2g}",
         f"{stability.of('temperature').mean():.0f}",
         f"{stability.of('smallest_distance').min():.3f}",
         f"{coordination[0]:.2f} to {coordination[-1]:.2f}",

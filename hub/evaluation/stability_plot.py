@@ -4,26 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from hub.pictures import picture
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from hub.evaluation.stability import Stability
 
 _PANEL = (3.6, 3.4)  # inches
-_PANELS = {
-    "energy": "total energy since the start (meV/atom)",
-    "smallest_distance": "smallest distance (Å)",
-    "coordination": "coordination",
+_POINTS = 80  # of a line; each stands for as many samples as there are to it
+_PANELS: dict[str, tuple[str, Callable[[np.ndarray], float]]] = {
+    "energy": ("total energy since the start (meV/atom)", np.mean),
+    "smallest_distance": ("smallest distance (Å)", np.min),
+    "coordination": ("coordination", np.mean),
 }
 
 
 def stability_plot(path: Path, found: Sequence[tuple[str, Stability]]) -> None:
     """Plot total energy, smallest distance and coordination over time, as a PNG.
 
-    A cross marks where dynamics ended early.
+    Of many samples, lines join means over short times, or the smallest. A cross marks where
+    dynamics ended early.
 
     Parameters
     ----------
@@ -39,12 +43,19 @@ def stability_plot(path: Path, found: Sequence[tuple[str, Stability]]) -> None:
     """
     with picture(path, (len(_PANELS) * _PANEL[0], _PANEL[1])) as figure:
         panels = figure.subplots(1, len(_PANELS))
-        for axes, (quantity, label) in zip(panels, _PANELS.items(), strict=True):
+        for axes, (quantity, (label, summary)) in zip(panels, _PANELS.items(), strict=True):
             for number, (name, stability) in enumerate(found):
                 times, values = stability.of("time"), stability.of(quantity)
                 if quantity == "energy":
                     values = 1000 * (values - values[0])
-                axes.plot(times, values, color=f"C{number}", lw=0.9, label=name)
+                parts = np.array_split(np.arange(len(times)), min(len(times), _POINTS))
+                axes.plot(
+                    [times[part].mean() for part in parts],
+                    [summary(values[part]) for part in parts],
+                    color=f"C{number}",
+                    lw=1.2,
+                    label=name,
+                )
                 if stability.failure:
                     axes.plot(times[-1:], values[-1:], "x", color=f"C{number}", ms=8, mew=2)
             axes.set(xlabel="time (ps)", ylabel=label)
