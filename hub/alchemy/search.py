@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from itertools import permutations
 from typing import TYPE_CHECKING, Any, Self
 
@@ -10,12 +11,13 @@ import numpy as np
 
 from hub.alchemy.lengths import scale_to
 from hub.alchemy.transmutation import pair_elements
-from hub.alchemy.trial import Trial, try_scale
+from hub.alchemy.trial import Prediction, Trial, predict_unscaled, unscaled_graphs
 from hub.errors import AlchemyError
+from hub.structures.graphs import average_neighbors
 from hub.structures.reference_energies import isolated_atoms
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import torch
 
@@ -155,43 +157,52 @@ def search_transmutation(
     if not len(bonded):
         raise _know_nothing(config, structures, "there are isolated atoms only")
     some = _draw(structures.select(bonded))
-    best = _best(model, config, some, request, progress)
-    if request.scale is None and not (best and best.chosen.unexplained < _STRANGE):
-        best = _best(model, config, some, request, progress, forces_alone=True)
-    if best is None:
+
+    @cache
+    def predicted(pairs: Pairs, scale: float) -> Prediction | None:
+        return predict_unscaled(model, config, some, pairs, scale)
+
+    pairings = _pairings(config.type_names, some.elements, request)
+    starts = {pairs: request.scale or scale_to(some, pairs) for pairs in pairings}
+    trials = _best(predicted, starts, request, progress)
+    explained = trials and _chosen(trials).unexplained < _STRANGE
+    forces_alone = request.scale is None and not explained
+    if forces_alone:
+        trials = _best(predicted, starts, request, progress, forces_alone=True)
+    if not trials:
         raise _know_nothing(config, structures, "no positive energy scale fits")
-    return _judge(best, config, structures, request)
+    graphs = unscaled_graphs(config, some, _chosen(trials).transmutation.pairs, 1.0)
+    neighbours = average_neighbors(graphs) if graphs else 0.0
+    search = Search(_chosen(trials), tuple(trials), neighbours)
+    warnings = _judge(search, config, structures, request, forces_alone=forces_alone)
+    return replace(search, warnings=warnings)
 
 
 def _best(
-    model: torch.nn.Module,
-    config: ModelConfig,
-    structures: StructureSet,
+    predicted: Callable[[Pairs, float], Prediction | None],
+    starts: dict[Pairs, float],
     request: Request,
     progress: Callable[[int, int | None], None] | None,
     *,
     forces_alone: bool = False,
-) -> Search | None:
-    """Return the pairing and scales that leave least unexplained; None if none fit."""
-    best: Search | None = None
-    warnings = (_CONTRADICTION,) if forces_alone else ()
-    for pairs in _pairings(config.type_names, structures.elements, request):
+) -> list[Trial]:
+    """Return the trials of the pairing that leaves least unexplained; none if none fits."""
 
-        def attempt(scale: float, pairs: Pairs = pairs) -> Trial | None:
-            energy_scale = request.energy_scale
-            return try_scale(
-                model, config, structures, pairs, scale, energy_scale, forces_alone=forces_alone
-            )
+    def scan(pairs: Pairs) -> list[Trial]:
+        def attempt(scale: float) -> Trial | None:
+            prediction = predicted(pairs, scale)
+            if prediction is None:
+                return None
+            return prediction.trial(request.energy_scale, forces_alone=forces_alone)
 
-        start = request.scale or scale_to(structures, pairs)
-        trials = _scan(attempt, start, progress, around=request.scale is None)
-        if trials:
-            chosen = min(trials, key=lambda trial: trial.unexplained)
-            if best is None or chosen.unexplained < best.chosen.unexplained:
-                seen = try_scale(model, config, structures, pairs, 1.0, 1.0)
-                neighbours = seen.neighbours if seen else 0.0
-                best = Search(chosen, tuple(trials), neighbours, warnings)
-    return best
+        return _scan(attempt, starts[pairs], progress, around=request.scale is None)
+
+    scans = [trials for trials in map(scan, starts) if trials]
+    return min(scans, key=lambda trials: _chosen(trials).unexplained, default=[])
+
+
+def _chosen(trials: Sequence[Trial]) -> Trial:
+    return min(trials, key=lambda trial: trial.unexplained)
 
 
 def _pairings(old: tuple[str, ...], new: tuple[str, ...], request: Request) -> list[Pairs]:
@@ -240,19 +251,24 @@ def _scan(
 
 
 def _judge(
-    search: Search, config: ModelConfig, structures: StructureSet, request: Request
-) -> Search:
+    search: Search,
+    config: ModelConfig,
+    structures: StructureSet,
+    request: Request,
+    *,
+    forces_alone: bool,
+) -> tuple[str, ...]:
     """Say what is doubtful, and refuse what is hopeless unless it was asked for by number."""
-    chosen, warnings = search.chosen, list(search.warnings)
-    by_forces = bool(search.warnings)
+    chosen = search.chosen
+    warnings = [_CONTRADICTION] if forces_alone else []
     found = (
         f"forces correlate by {chosen.agreement:.2f}"
-        if by_forces
+        if forces_alone
         else f"{chosen.unexplained:.0%} of energies and forces stay unexplained"
     )
     scale, energy_scale = chosen.transmutation.scale, chosen.transmutation.energy_scale
     poor = f"at the best scales ({scale:.3f}, {energy_scale:.3f}) {found}"
-    if request.scale is None and not chosen.unexplained < (_UNLIKE if by_forces else _STRANGE):
+    if request.scale is None and not chosen.unexplained < (_UNLIKE if forces_alone else _STRANGE):
         raise _know_nothing(config, structures, poor)
     if not chosen.unexplained < _DOUBTFUL:
         warnings.append(f"{poor}: the data may be outside what the model knows")
@@ -264,7 +280,7 @@ def _judge(
             f"atoms have {chosen.neighbours:.0f} neighbours within the scaled cutoff, and the "
             f"model was made for {config.avg_num_neighbors:.0f}: training takes longer"
         )
-    return Search(chosen, search.trials, search.neighbours, tuple(warnings))
+    return tuple(warnings)
 
 
 def _know_nothing(config: ModelConfig, structures: StructureSet, reason: str) -> AlchemyError:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hub.alchemy.transmutation import Pairs
     from hub.models.config import ModelConfig
     from hub.structures.arrays import FloatArray
+    from hub.structures.graphs import Graph
     from hub.structures.structure_set import StructureSet
 
 _SMALLEST = 1e-4  # of the size of the labels: smaller errors count as this in the weights
@@ -64,72 +65,75 @@ class Trial:
         return cls(**{**content, "transmutation": transmutation})
 
 
-def try_scale(
+def unscaled_graphs(
+    config: ModelConfig, structures: StructureSet, pairs: Pairs, scale: float
+) -> list[Graph] | None:
+    """Return the structures as a model sees them if lengths are scaled back; None if too dense.
+
+    Parameters
+    ----------
+    config
+        Of the model that is to be carried over.
+    structures
+        Of the new elements.
+    pairs
+        The elements (old, new).
+    scale
+        Of lengths.
+    """
+    image = transmute_structures(structures, Transmutation(pairs, scale).inverse())
+    try:
+        return build_graphs(image, config.type_names, config.r_max)
+    except DataError:
+        return None  # so dense that no model can have known it
+
+
+def predict_unscaled(
     model: torch.nn.Module,
     config: ModelConfig,
     structures: StructureSet,
     pairs: Pairs,
     scale: float,
-    energy_scale: float | None = None,
-    *,
-    forces_alone: bool = False,
-) -> Trial | None:
-    """Predict the structures at the lengths that the model knows, and fit the energy scale.
+) -> Prediction | None:
+    """Predict the structures at the lengths that the model knows; None if they are too dense."""
+    graphs = unscaled_graphs(config, structures, pairs, scale)
+    if graphs is None:
+        return None
+    device = next(model.parameters()).device
+    energies, forces = predict(model, [graph.to(device) for graph in graphs])
+    return Prediction(
+        Transmutation(pairs, scale),
+        average_neighbors(graphs),
+        structures,
+        energies.numpy(),
+        np.concatenate([each.numpy() for each in forces]) / scale,
+    )
 
-    The energy scale and the energy shift of each element minimise `Trial.unexplained`, a sum of
-    absolute errors: squared ones would be ruled by a few strongly distorted cells.
+
+class Prediction:
+    """Labels = predictions x energy scale + shifts, in units of the labels' own spread.
 
     Parameters
     ----------
-    model, config
-        That is to be carried over.
+    transmutation
+        The elements and the length scale; its energy scale is not used.
+    neighbours
+        Mean number within the scaled cutoff.
     structures
         With labels; those that are absent are left out.
-    pairs
-        The elements (old, new).
-    scale
-        Of lengths.
-    energy_scale
-        If it is known already.
-    forces_alone
-        Leave energies out of it, and judge by the correlation of the forces.
-
-    Returns
-    -------
-    The trial, or None if no positive energy scale fits, or atoms would be on top of each other.
+    energies, forces
+        (S,) in eV and (A, 3) in eV/Å, of an energy scale of 1.
     """
-    shrink = Transmutation(pairs, scale).inverse()
-    image = transmute_structures(structures, shrink)
-    try:
-        graphs = build_graphs(image, config.type_names, config.r_max)
-    except DataError:
-        return None  # so dense that no model can have known it
-    device = next(model.parameters()).device
-    energies, forces = predict(model, [graph.to(device) for graph in graphs])
-    problem = _Problem(
-        structures, energies.numpy(), np.concatenate([each.numpy() for each in forces]) / scale
-    )
-    if energy_scale is None:
-        energy_scale = problem.fit_forces() if forces_alone else problem.fit()
-        if not energy_scale > 0:
-            return None
-    energy_errors, force_errors = problem.errors(energy_scale)
-    agreement = problem.agreement()
-    unexplained = (energy_errors.mean() + force_errors.mean()) / 2
-    return Trial(
-        transmutation=replace(shrink.inverse(), scale=scale, energy_scale=energy_scale),
-        unexplained=1 - agreement if forces_alone else float(unexplained),
-        energy_mae=1000 * problem.energy_spread * float(energy_errors.mean()),
-        force_mae=problem.force_spread * float(force_errors.mean()),
-        agreement=agreement,
-        neighbours=average_neighbors(graphs),
-    )
 
-
-class _Problem:
-    """Labels = predictions x energy scale + shifts, in units of the labels' own spread."""
-
-    def __init__(self, structures: StructureSet, energies: FloatArray, forces: FloatArray) -> None:
+    def __init__(
+        self,
+        transmutation: Transmutation,
+        neighbours: float,
+        structures: StructureSet,
+        energies: FloatArray,
+        forces: FloatArray,
+    ) -> None:
+        self.transmutation, self.neighbours = transmutation, neighbours
         fractions = structures.composition / structures.n_atoms[:, None]
         labels = structures.energies / structures.n_atoms
         known = np.isfinite(labels) & np.isfinite(energies)
@@ -140,6 +144,41 @@ class _Problem:
         rest = _least_absolute(self.fractions, self.energy_labels)
         self.energy_spread = _mean_size(self.energy_labels - self.fractions @ rest)
         self.force_spread = _mean_size(self.force_labels)
+
+    def trial(
+        self, energy_scale: float | None = None, *, forces_alone: bool = False
+    ) -> Trial | None:
+        """Judge it, with the energy scale that fits best unless one is given.
+
+        The energy scale and the energy shift of each element minimise `Trial.unexplained`, a sum of
+        absolute errors: squared ones would be ruled by a few strongly distorted cells.
+
+        Parameters
+        ----------
+        energy_scale
+            If it is known already.
+        forces_alone
+            Leave energies out of it, and judge by the correlation of the forces.
+
+        Returns
+        -------
+        The trial, or None if no positive energy scale fits.
+        """
+        if energy_scale is None:
+            energy_scale = self.fit_forces() if forces_alone else self.fit()
+            if not energy_scale > 0:
+                return None
+        energy_errors, force_errors = self.errors(energy_scale)
+        agreement = self.agreement()
+        unexplained = (energy_errors.mean() + force_errors.mean()) / 2
+        return Trial(
+            transmutation=replace(self.transmutation, energy_scale=energy_scale),
+            unexplained=1 - agreement if forces_alone else float(unexplained),
+            energy_mae=1000 * self.energy_spread * float(energy_errors.mean()),
+            force_mae=self.force_spread * float(force_errors.mean()),
+            agreement=agreement,
+            neighbours=self.neighbours,
+        )
 
     def fit(self) -> float:
         """Return the energy scale that leaves least unexplained; not positive if none does."""
