@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from hub.alchemy.models import transmute_model
 from hub.models.checkpoint import read_model, write_model
-from hub.models.config import UNITS
 from registry.cards import FILE_NAME as CARD_NAME
 from registry.cards import join_front_matter, split_front_matter
 from registry.errors import ExistsError
@@ -89,13 +88,7 @@ def _card(
         "description": description,
         "library_name": "nequip",
         "tags": ["interatomic-potential", "nequip", *config.type_names],
-        "model": {
-            "elements": list(config.type_names),
-            "cutoff": config.r_max,
-            "units": dict(UNITS),
-            "avg_num_neighbors": config.avg_num_neighbors,
-            "energy_reference": config.energy_reference,
-        },
+        "model": config.card_entry(),
         "transmutation": {"parent": opened.as_parent(RELATION), **transmutation.to_json()},
     }
     body = (

@@ -39,12 +39,7 @@ if TYPE_CHECKING:
     help="In fs.",
 )  # fmt: skip
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="A new folder.",
-)
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="A new folder.")
 @click.option("--resume", is_flag=True, help="Go on in DIR; --time may be longer than before.")
 @device_option
 @dtype_option

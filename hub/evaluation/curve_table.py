@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import math
-from io import StringIO
 from itertools import groupby
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
+from hub.evaluation.csv_file import write_csv
 from registry.files import write_atomically
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ def write_tables(folder: Path, points: Sequence[Point]) -> None:
         If the disk is full or cannot be written.
     """
     write_atomically(folder / "learning_curve.md", _markdown(points).encode())
-    write_atomically(folder / "learning_curve.csv", _csv(points).encode())
+    write_csv(folder / "learning_curve.csv", [point_row(point) for point in points])
 
 
 def point_row(point: Point) -> dict[str, Any]:
@@ -84,15 +83,6 @@ def _markdown(points: Sequence[Point]) -> str:
         *(f"| {' | '.join(row)} |" for row in rows),
     ]
     return "\n".join(lines) + "\n"
-
-
-def _csv(points: Sequence[Point]) -> str:
-    rows = [point_row(point) for point in points]
-    text = StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
 
 
 def _errors(values: Iterable[float], decimals: int) -> str:

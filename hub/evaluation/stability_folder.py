@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from contextlib import contextmanager
-from dataclasses import asdict, astuple, fields
-from io import BytesIO, StringIO
+from dataclasses import asdict, astuple
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hub.errors import DataError
+from hub.evaluation.csv_file import write_csv
 from hub.evaluation.stability import Conditions, Sample, Stability, State, run_dynamics
 from hub.evaluation.stability_plot import stability_plot
 from hub.models.ase_calculator import calculator
@@ -120,13 +120,10 @@ def write_report(folder: Path, found: Sequence[tuple[str, Stability]]) -> None:
         If the disk is full or cannot be written.
     """
     for number, (place, stability) in enumerate(found):
-        text = StringIO()
-        writer = csv.DictWriter(text, [item.name for item in fields(Sample)], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(asdict(sample) for sample in stability.samples)
-        write_atomically(folder / file_name(number, place, "csv"), text.getvalue().encode())
-    rows = [HEADER, ("---",) * len(HEADER), *(row(*each) for each in found)]
-    table = "".join(f"| {' | '.join(cells)} |\n" for cells in rows)
+        rows = [asdict(sample) for sample in stability.samples]
+        write_csv(folder / file_name(number, place, "csv"), rows)
+    lines = [HEADER, ("---",) * len(HEADER), *(row(*each) for each in found)]
+    table = "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
     write_atomically(folder / TABLE_NAME, table.encode())
     stability_plot(folder / PLOT_NAME, found)
 

@@ -79,6 +79,16 @@ class ModelConfig:
         """Return a copy with some fields changed."""
         return replace(self, **changes)
 
+    def card_entry(self) -> dict[str, Any]:
+        """Return what the card of a model says under ``model``."""
+        return {
+            "elements": list(self.type_names),
+            "cutoff": self.r_max,
+            "units": dict(UNITS),
+            "avg_num_neighbors": self.avg_num_neighbors,
+            "energy_reference": self.energy_reference,
+        }
+
     def facts(self) -> dict[str, Any]:
         """Return what the manifest of a version says about the model."""
         return {

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import hub
 from hub.devices import device_name
 from hub.evaluation.tables import ALL
-from hub.models.config import UNITS
 from registry.cards import FILE_NAME, join_front_matter
 
 if TYPE_CHECKING:
@@ -75,13 +74,7 @@ def _front_matter(preparation: Preparation, results: dict[str, Any]) -> dict[str
     if "name" in parent:
         content["base_model"] = parent["name"]
     return content | {
-        "model": {
-            "elements": list(config.type_names),
-            "cutoff": config.r_max,
-            "units": dict(UNITS),
-            "avg_num_neighbors": config.avg_num_neighbors,
-            "energy_reference": config.energy_reference,
-        },
+        "model": config.card_entry(),
         "training": training,
         "measured_errors": results["errors"],
     }
