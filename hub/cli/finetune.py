@@ -61,7 +61,12 @@ DEFAULT_MODEL = "c-ace-pretrained"
     help="Carry the model to the elements of the data: lengths times S, energies times EPS.",
 )
 @click.option(
-    "--map", "element_map", default="", metavar="OLD=NEW,...", help="What becomes what then."
+    "--map",
+    "--element-map",
+    "element_map",
+    default="",
+    metavar="OLD=NEW,...",
+    help="What becomes what then.",
 )
 @device_option
 @energy_key_option

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 
 import pytest
 
@@ -81,3 +82,11 @@ def test_other_folders_are_no_run_folders(tmp_path) -> None:
     for folder in (tmp_path, tmp_path / "nothing"):
         with pytest.raises(TrainingError, match="is no run folder"):
             Job.read(folder)
+
+
+def test_every_field_of_a_job_is_an_option() -> None:
+    from hub.cli.finetune import command
+
+    options = {name for parameter in command.params for name in parameter.opts}
+    for item in fields(Job):
+        assert f"--{item.name.replace('_', '-')}" in options  # as `Job.command_line` writes it
