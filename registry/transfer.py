@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Protocol
 
+from registry.documents import LARGEST_DOCUMENT
 from registry.errors import IntegrityError, OfflineError, StorageError
 from registry.files import CHUNK, storage_errors
 from registry.stores.base import TransientError
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from registry.stores.base import Store
 
 PARALLEL = 4
-LARGEST_DOCUMENT = 256 << 20
 
 
 class Progress(Protocol):
