@@ -14,7 +14,7 @@ from registry.catalogue import Catalogue
 from registry.errors import InvalidReferenceError, NotFoundError
 from registry.files import sha256_of
 from registry.local import LocalStore
-from registry.manifest import Parent, parse_manifest
+from registry.manifest import Parent
 from registry.references import Reference
 from registry.registry import Registry
 from registry.stores import open_store
@@ -169,9 +169,9 @@ def shipped_models(elements: Iterable[str]) -> list[str]:
         If the installation is damaged.
     """
     registry, wanted, names = catalogue().builtin.shipped, set(elements), []
-    for name, entry in registry.index().entries.items():
-        digest = entry.versions[entry.newest].digest
-        known = parse_manifest(registry.manifest_bytes(digest)).metadata.get("elements", ())
+    for name, entry in registry.entries().items():
+        manifest = registry.version(name, entry, entry.newest).manifest
+        known = manifest.metadata.get("elements", ())
         if entry.kind == "model" and wanted.issubset(known):
             names.append(name)
     return sorted(names)

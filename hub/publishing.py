@@ -16,8 +16,8 @@ from registry.cards import FILE_NAME as CARD_NAME
 from registry.cards import join_front_matter, split_front_matter
 from registry.errors import NotFoundError
 from registry.files import scratch_directory, storage_errors
-from registry.local import LOCAL
 from registry.manifest import Parent
+from registry.origins import LOCAL
 from registry.publishing import publish as publish_version
 from registry.references import check_name, check_version
 

@@ -40,7 +40,7 @@ def command(
     The model is checked against its stored predictions first. What is published never changes.
     """
     from hub.publishing import publish
-    from registry.local import LOCAL
+    from registry.origins import LOCAL
 
     published = publish(
         directory, name, version, to=to or LOCAL, licence=licence, description=description

@@ -37,7 +37,7 @@ def add(name: str, location: str) -> None:
     store = open_store(location, offline=settings.offline)
     store_registries({**settings.registries, name: store.location})
     try:
-        names = len(Registry(name, store).index().entries)
+        names = len(Registry(name, store).names())
     except OfflineError as problem:
         output.message(f"added, but: {problem.message}")
     else:
