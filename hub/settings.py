@@ -6,10 +6,11 @@
 ``HUB_OFFLINE``     1: never use the network
 ``HUB_MIRROR``      directory or URL that holds published files by repository name and path
 ``HUB_REGISTRIES``  further registries, as ``name=location,name=location``
+``XDG_STATE_HOME``  where digests that were seen are remembered (``~/.local/state``)
 ==================  =============================================================================
 
-Each but the first can also stand in ``HUB_HOME/settings.json``, as ``cache``, ``offline``,
-``mirror`` and ``registries``; the environment wins.
+Each but the first and the last can also stand in ``HUB_HOME/settings.json``, as ``cache``,
+``offline``, ``mirror`` and ``registries``; the environment wins.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ class Settings:
     ----------
     home
         Directory of the settings file.
+    state
+        Directory of what must outlive the local store.
     cache
         Directory of the local store.
     offline
@@ -52,6 +55,7 @@ class Settings:
     """
 
     home: Path
+    state: Path
     cache: Path
     offline: bool
     mirror: str
@@ -86,6 +90,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         registries = _listed_registries(given["HUB_REGISTRIES"])
     return Settings(
         home=home,
+        state=Path(given.get("XDG_STATE_HOME") or "~/.local/state").expanduser() / "mlip-hub",
         cache=Path(cache).expanduser().absolute() if cache else home / "cache",
         offline=offline,
         mirror=given.get("HUB_MIRROR", _text(stored, "mirror", file)),

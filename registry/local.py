@@ -28,7 +28,7 @@ from registry.manifest import parse_manifest
 from registry.mending import write_list
 from registry.origins import LOCAL
 from registry.registry import INDEX_LOCK, damaged_files
-from registry.removal import entries, remove, require_no_link
+from registry.removal import entries, remove, require_marked, require_no_link
 from registry.stores.base import manifest_path
 from registry.stores.directory import DirectoryStore
 
@@ -73,12 +73,20 @@ class LocalStore:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Wait until nothing is pulled or published, and keep all others out."""
+        """Wait until nothing is pulled or published, and keep all others out.
+
+        Raises
+        ------
+        StorageError
+            If the directory is not one that we made.
+        """
 
         def waiting() -> None:
             logger.warning("waiting for a pull or publish that is under way in %s", self.root)
 
         self.files.claim()
+        # The root may be a link that its owner chose; what is in it may not.
+        require_marked(self.root.resolve())
         with alone(self.root / "locks" / "use.lock", waiting):
             yield
 

@@ -55,6 +55,10 @@ class OwnRegistry(Registry):
                 self.pages.upgrade()
                 self.write_marker(store)
 
+    def _holds_content(self) -> bool:
+        """Whether there is an index: manifests and blobs may be those of other registries."""
+        return not self.pages.is_empty()
+
 
 def keys(files: DirectoryStore) -> list[str]:
     """Return the keys of this machine's own index, and of those of all origins."""
@@ -166,7 +170,8 @@ class LocalIndex:
             try:
                 self.own.format()
             except IntegrityError:
-                set_aside(self.files, MARKER)
+                place = set_aside(self.files, MARKER)
+                logger.warning("%s was damaged and is now %s", self.files.path(MARKER), place)
                 self.own.write_marker(self.files)
 
     def claimed_by_others(self) -> set[str]:

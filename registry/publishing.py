@@ -105,14 +105,14 @@ def _free_target(catalogue: Catalogue, name: str, version: str, to: str) -> Regi
     """Return the registry that a version is to be published to; raises as `publish` does."""
     check_name(name)
     check_version(version)
-    registry = _target(catalogue, to)
+    registry = target(catalogue, to)
     registry.writable()
     if name in catalogue.builtin.names():
         raise ExistsError(f"{name} is a built-in name", "Publish under another name.")
     return registry
 
 
-def _target(catalogue: Catalogue, to: str) -> Registry:
+def target(catalogue: Catalogue, to: str) -> Registry:
     """Return the registry that is meant by a name or a directory."""
     registries = (*catalogue.registries, catalogue.local.own, catalogue.builtin.shipped)
     known = {registry.name: registry for registry in registries}

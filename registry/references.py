@@ -1,4 +1,4 @@
-"""What people write to name a version: ``name``, ``name@1.2.0``, ``lab/name@sha256:3f2a91``."""
+"""What people write to name a version: ``name``, ``name@1.2.0``, ``lab/name@latest``."""
 
 from __future__ import annotations
 

@@ -18,7 +18,14 @@ from registry.index import with_version
 from registry.manifest import FileEntry, Manifest, Parent
 from registry.pages import Pages, swap_until_done
 from registry.references import LATEST
-from registry.stores.base import INDEX, MARKER, blob_path, manifest_path, writable
+from registry.stores.base import (
+    INDEX,
+    MARKER,
+    WritableStore,
+    blob_path,
+    manifest_path,
+    writable,
+)
 from registry.transfer import fetch, read
 from registry.versions import Version
 
@@ -29,7 +36,7 @@ if TYPE_CHECKING:
     from registry.blobs import Blobs
     from registry.index import Entry
     from registry.manifest import Kind
-    from registry.stores.base import Store, WritableStore
+    from registry.stores.base import Store
     from registry.transfer import Progress, Retries
 
 FORMAT = 2
@@ -93,16 +100,21 @@ class Registry:
         IncompatibleError
             If a newer release made it.
         """
-        try:
-            marker = read(self.store, MARKER, retries)
-        except NotFoundError as problem:
-            if not self._mend(self.pages.is_empty):
-                raise self.damaged(f"{MARKER} is missing") from problem
+        marker = self._marker(retries)
+        if marker is None and self._holds_content():
+            # Whoever has begun it meanwhile wrote the marker before any content.
+            marker = self._marker(retries)
+            if marker is None:
+                raise self.damaged(f"{MARKER} is missing")
+        if marker is None:
             raise OfflineError(
                 f"there is no registry at {self.location}",
                 "Check the address, and whether the disk is mounted.",
-            ) from problem
-        return self._mend(lambda: _format_of(marker, f"{self.location}/{MARKER}"))
+            )
+        step: int = self._mend(
+            lambda: parse_document(marker, f"{self.location}/{MARKER}", FORMAT)["format"]
+        )
+        return step
 
     def names(self) -> set[str]:
         """Return all names; raises as `format`."""
@@ -188,8 +200,8 @@ class Registry:
         """
         store = self.writable()
         self.begin()
-        data = manifest.to_bytes()
-        digest = digest_of(data)
+        self.names()  # A list that cannot be read is told of before anything is done.
+        digest = digest_of(manifest.to_bytes())
         entry = self.entry(manifest.name)
         listed = entry.versions.get(manifest.version) if entry else None
         if listed and listed.digest != digest:
@@ -231,17 +243,11 @@ class Registry:
         try:
             step = self.format()
         except OfflineError:
-            if not self._holds_content(store):
-                store.claim()
-                # The marker comes last: until then there is no registry.
-                self.pages.add_names(set())
-                self.write_marker(store)
-                return
-            try:
-                # Whoever has begun it meanwhile wrote the marker before any content.
-                step = self.format()
-            except OfflineError as problem:
-                raise self.damaged(f"{MARKER} and the index are missing") from problem
+            store.claim()
+            # The marker comes last: until then there is no registry.
+            self.pages.add_names(set())
+            self.write_marker(store)
+            return
         if step < FORMAT:
             raise IncompatibleError(
                 f"the registry {self.name} at {self.location} is of format {step}, which this "
@@ -278,9 +284,19 @@ class Registry:
         except IntegrityError as problem:
             raise self.damaged(problem.message) from problem
 
-    def _holds_content(self, store: WritableStore) -> bool:
+    def _marker(self, retries: Retries | None) -> bytes | None:
+        try:
+            return read(self.store, MARKER, retries)
+        except NotFoundError:
+            return None
+
+    def _holds_content(self) -> bool:
         """Whether there is more than what a process leaves that dies while it begins a registry."""
-        return any(store.list(folder) for folder in (INDEX, "manifests", "blobs"))
+        if not self._mend(self.pages.is_empty):
+            return True
+        store = self.store
+        folders = (INDEX, "manifests", "blobs")
+        return isinstance(store, WritableStore) and any(map(store.list, folders))
 
 
 def put_content(
@@ -302,8 +318,3 @@ def put_content(
 def damaged_files(directory: Path, files: Iterable[FileEntry]) -> list[str]:
     """Return the paths of those files that are missing from a directory, or wrong there."""
     return [entry.path for entry in files if not is_intact(directory / entry.path, entry)]
-
-
-def _format_of(marker: bytes, place: str) -> int:
-    step: int = parse_document(marker, place, FORMAT)["format"]
-    return step

@@ -13,7 +13,7 @@ from registry.files import STALE_AFTER, is_intact, storage_errors, tree_size
 from registry.origins import LOCAL
 from registry.references import DIGEST_PREFIX, Reference, covers
 from registry.registry import damaged_files
-from registry.removal import age, entries, is_real_file, remove, require_marked, sweep
+from registry.removal import age, entries, is_real_file, remove, sweep
 from registry.versions import Version
 
 if TYPE_CHECKING:
@@ -128,8 +128,6 @@ def prune(local: LocalStore, *, everything: bool = False) -> int:
     if not local.root.exists():
         return 0
     with local.alone():
-        # The root may be a link that its owner chose; what is in it may not.
-        require_marked(local.root.resolve())
         before = _occupied(local.root)
         needed = _needed(local, everything=everything)
         if everything:

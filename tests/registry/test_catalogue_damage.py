@@ -41,7 +41,7 @@ def test_a_newer_registry_is_refused(make_catalogue, published, lab):
 
 def test_a_registry_that_lacks_a_manifest(make_catalogue, published, remote, server):
     server.faults["/manifests/"] = [status(404)]
-    with pytest.raises(IntegrityError, match="manifest .* is missing"):
+    with pytest.raises(IntegrityError, match=r"manifest .* is missing"):
         make_catalogue(remote).pull(ref("mine"))
 
 
