@@ -76,16 +76,8 @@ class Machine:
     def publish(self, version: str, name: str = "name-0", label: str = "") -> float:
         catalogue = self.catalogue(label)
         started = time.perf_counter()
-        publish(
-            catalogue,
-            self.content,
-            name,
-            version,
-            kind="model",
-            metadata={},
-            licence="MIT",
-            to="lab",
-        )
+        facts = {"kind": "model", "metadata": {}, "licence": "MIT"}
+        publish(catalogue, self.content, name, version, **facts, to="lab")
         return time.perf_counter() - started
 
     def publish_at_once(self) -> float:
