@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from registry.files import (
     READ_ONLY,
     is_intact,
     locked,
+    open_regular,
     replacing,
     storage_errors,
     sweep,
@@ -46,11 +48,12 @@ class DirectoryStore:
         target = self.path(path)
         with storage_errors(target):
             try:
-                file = target.open("rb")
+                file = open_regular(target)
             except (FileNotFoundError, NotADirectoryError) as problem:
                 raise NotFoundError(f"there is no file {target}") from problem
+            size = file.seek(0, os.SEEK_END)
             file.seek(start)
-            return Stream(file, start, target.stat().st_size)
+            return Stream(file, start, size)
 
     def put_file(self, path: str, source: Path, entry: FileEntry) -> None:
         """Keep a read-only copy of `source`, verified against `entry`."""
