@@ -6,10 +6,11 @@
 ``HUB_OFFLINE``     1: never use the network
 ``HUB_MIRROR``      directory or URL that holds published files by repository name and path
 ``HUB_REGISTRIES``  further registries, as ``name=location,name=location``
+``HUB_DEBUG``       1: show an error that is ours to mend where it happened, with all that led to it
 ==================  =============================================================================
 
-Each but the first can also stand in ``HUB_HOME/settings.json``, as ``cache``, ``offline``,
-``mirror`` and ``registries``; the environment wins.
+``HUB_CACHE`` to ``HUB_REGISTRIES`` can also stand in ``HUB_HOME/settings.json``, as ``cache``,
+``offline``, ``mirror`` and ``registries``; the environment wins.
 """
 
 from __future__ import annotations
@@ -91,6 +92,17 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         mirror=given.get("HUB_MIRROR", _text(stored, "mirror", file)),
         registries=registries,
     )
+
+
+def is_debugging() -> bool:
+    """Whether ``HUB_DEBUG`` is on."""
+    return os.environ.get("HUB_DEBUG", "").strip().lower() in _ON
+
+
+def state_home() -> Path:
+    """Return where what happened on this machine is kept, apart from what can be had again."""
+    states = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+    return Path(states).expanduser().absolute() / "mlip-hub"
 
 
 def store_registries(registries: Mapping[str, str]) -> Path:
