@@ -33,7 +33,7 @@ def describe_crash(problem: BaseException, arguments: Iterable[str]) -> str:
         kept = f"(the details cannot be written: {type(further).__name__})"
     reason = without_credentials(" ".join(str(problem).split())[:_LONGEST_REASON])
     told = f"{type(problem).__name__}: {reason}" if reason else type(problem).__name__
-    return f"a defect of mlip-hub, {told}; please report it {kept}"
+    return f"unexpected {told}; please report it {kept}"
 
 
 def _report(problem: BaseException, arguments: Iterable[str]) -> str:

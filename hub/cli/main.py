@@ -94,6 +94,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _run(arguments: list[str]) -> int:
     """Run the command line and return the exit code of the outcome."""
     try:
+        output.accept_any_text()
         _require_text(arguments)
         # Commands return nothing; what comes back is the code of an early exit, as of --help.
         code = hub.main(args=arguments, prog_name="hub", standalone_mode=False)

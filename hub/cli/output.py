@@ -12,7 +12,7 @@ import sys
 import unicodedata
 import warnings
 from contextlib import contextmanager
-from io import StringIO
+from io import StringIO, TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -49,6 +49,12 @@ def _is_harmless(char: str) -> bool:
     """Whether a character only shows itself: no control, direction mark or half of a pair."""
     shown = char.isprintable() or unicodedata.category(char) == "Zs"
     return shown and char not in _BLANK and ord(char) not in _BLANK_BLOCK
+
+
+def accept_any_text() -> None:
+    """Escape on stdout, as on stderr, what its encoding lacks."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def is_quiet() -> bool:
@@ -115,7 +121,11 @@ def telling_warnings() -> Iterator[None]:
 
     class Teller(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            _tell(f"{record.levelname.lower()}: {record.getMessage()}")
+            try:
+                text = record.getMessage()
+            except (TypeError, ValueError):  # its arguments do not fit it
+                text = str(record.msg)
+            _tell(f"{record.levelname.lower()}: {text}")
 
     def tell(text: Warning | str, *_: Any, **__: Any) -> None:
         message(f"warning: {text}")

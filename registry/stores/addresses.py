@@ -9,8 +9,8 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)([^/?#\s]*@)?([^?#\s]*)([?#]\S*)?")
-# The value of a parameter; a parameter that has no value may be a secret itself.
-_VALUE = re.compile(r"(?<=[=#])[^&#]+|(?<=[?&])[^=&#]+(?![^&#])")
+# What has no value after it is no name, but may be a secret that ends with a padding of "=".
+_PARAMETER = re.compile(r"(?<=[?&#])([^=&#]+=(?=[^=&#]))?[^&#]+")
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ def without_credentials(text: str) -> str:
 
 def _masked(address: re.Match[str]) -> str:
     scheme, user, place, query = address.groups(default="")
-    return f"{scheme}{'***@' if user else ''}{place}{_VALUE.sub('***', query)}"
+    return f"{scheme}{user and '***@'}{place}" + _PARAMETER.sub(r"\1***", query)
 
 
 def warn_if_unencrypted(url: str) -> None:

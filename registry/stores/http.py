@@ -191,7 +191,7 @@ def _redirected(url: str, location: str) -> str:
     before, shown = urlsplit(url), _shortened(without_credentials(location))
     try:
         after = urlsplit(urljoin(url, location))
-        is_address = bool(location and after.hostname and after.port != 0)
+        is_address = bool(location and after.hostname and _quoted(after.geturl()))
     except ValueError:
         is_address = False
     if not is_address or after.scheme not in ("http", "https") or "@" in after.netloc:
@@ -224,8 +224,16 @@ def _extent(response: Response) -> tuple[int, int | None]:
 
 
 def _quoted(url: str) -> str:
-    """Quote what cannot stand in a request: spaces and letters that are not ASCII."""
+    """Quote what cannot stand in a request: spaces and letters that are not ASCII.
+
+    Raises
+    ------
+    ValueError
+        If the port is none; the system would take another one.
+    """
     parts = urlsplit(url)
+    if parts.port == 0:
+        raise ValueError("there is no port 0")
     path, query = (quote(text, safe=string.punctuation) for text in (parts.path, parts.query))
     return parts._replace(path=path, query=query).geturl()
 

@@ -159,6 +159,24 @@ def endless(block: bytes = bytes(1 << 16)) -> Fault:
     return answer
 
 
+def raw(*pieces: bytes, pause: float = 0.0) -> Fault:
+    """Send just these bytes, head and body, with a pause (s) after each piece; then hang up."""
+
+    def answer(handler: Handler, data: bytes, start: int) -> None:
+        handler.close_connection = True
+        for piece in pieces:
+            handler.send(piece)
+            time.sleep(pause)
+
+    return answer
+
+
+def redirect(location: str, code: int = 302, body: bytes = b"") -> Fault:
+    """Send the client on to another address."""
+    head = f"HTTP/1.1 {code} Elsewhere\r\nLocation: {location}\r\n\r\n".encode()
+    return raw(head, body)
+
+
 def slow(pieces: int, pause: float) -> Fault:
     """Send everything in some pieces, with a pause (s) before each."""
 
