@@ -6,7 +6,7 @@
 ``HUB_OFFLINE``     1: never use the network
 ``HUB_MIRROR``      directory or URL that holds published files by repository name and path
 ``HUB_REGISTRIES``  further registries, as ``name=location,name=location``
-``HUB_DEBUG``       1: show an error that is ours to mend where it happened, with all that led to it
+``HUB_DEBUG``       1: show the Python traceback of an unexpected error, instead of writing a report
 ==================  =============================================================================
 
 ``HUB_CACHE`` to ``HUB_REGISTRIES`` can also stand in ``HUB_HOME/settings.json``, as ``cache``,

@@ -77,7 +77,7 @@ def open_regular(path: Path) -> BufferedReader:
 
 def sha256_of(path: Path) -> str:
     """Return the sha256 of a file, in hexadecimal."""
-    with open_regular(path) as file:
+    with storage_errors(path), open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -28,6 +28,7 @@ def own_home(tmp_path_factory, monkeypatch):
     for name in [name for name in os.environ if name.startswith("HUB_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HUB_HOME", str(tmp_path_factory.mktemp("home")))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
     # The servers of the tests are on this machine.
     monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")
 

@@ -89,19 +89,20 @@ class HttpStore:
     def open(self, path: str, start: int = 0) -> Stream:
         """Open the file at `path`, at byte `start` if the server can skip."""
         url = self.address(path)
+        warn_if_unencrypted(url)
         if self.offline:
             raise OfflineError(
                 f"{without_credentials(url)} is needed, and the network is switched off",
                 "Unset HUB_OFFLINE, or put the files into a directory and set HUB_MIRROR to it.",
             )
         for _ in range(1 + MOST_REDIRECTS):
-            warn_if_unencrypted(url)
             try:
                 response = self._ask(url, start)
             except HTTPError as answer:
                 answer.close()
                 if answer.code in _REDIRECTS:
                     url = _redirected(url, str(answer.headers.get("Location", "")))
+                    warn_if_unencrypted(url)
                     continue
                 if answer.code == 416 and start:
                     # The file there is shorter than what we have: look at it from its beginning.

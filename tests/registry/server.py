@@ -69,7 +69,7 @@ class Handler(BaseHTTPRequestHandler):
         start = int(asked[1]) if asked and state.ranges else 0
         self.request_log = Request(unquote(self.path), start)
         state.requests.append(self.request_log)
-        file = state.root / unquote(self.path).lstrip("/")
+        file = state.root / unquote(self.path.partition("?")[0]).lstrip("/")
         data = file.read_bytes() if file.is_file() else b""
         fault = state.fault(self.path)
         try:
