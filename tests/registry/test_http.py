@@ -15,7 +15,6 @@ from registry.errors import AccessError, IntegrityError, OfflineError, RegistryE
 from registry.manifest import FileEntry
 from registry.sources import Source
 from registry.stores import addresses
-from registry.stores.addresses import warn_if_unencrypted, without_credentials
 from registry.stores.base import TransientError
 from registry.stores.http import HttpStore
 from registry.transfer import Retries, fetch, read
@@ -298,50 +297,3 @@ def test_a_query_goes_with_every_request_and_is_shown_nowhere(server, caplog):
     with pytest.raises(OfflineError) as lasting:
         read(store, "file")
     assert "secret" not in f"{failure.value} {lasting.value} {caplog.text}"
-
-
-@pytest.mark.parametrize(
-    ("address", "shown"),
-    [
-        ("https://a.org/x", "https://a.org/x"),
-        ("https://me:pw@a.org:8/x@1", "https://***@a.org:8/x@1"),
-        ("https://a.org?token=1&b=2", "https://a.org?token=***&b=***"),
-        ("https://a.org/?abc#def", "https://a.org/?***#***"),
-        ("https://a.org/?a=b=c&d&e=", "https://a.org/?a=***&***&***"),
-        ("from https://u@a/?t=1 to http://b", "from https://***@a/?t=*** to http://b"),
-        ("/a/directory?with=this", "/a/directory?with=this"),
-        ("S3+x://K:S@bucket", "S3+x://***@bucket"),
-    ],
-)
-def test_credentials_are_not_shown(address, shown):
-    assert without_credentials(address) == shown
-    assert without_credentials(shown) == shown
-
-
-@given(
-    st.text("ab0:%!'", min_size=1, max_size=5),
-    st.text("AbZ0%/+=?:@", min_size=6, max_size=20),
-)
-def test_no_credentials_are_ever_shown(user, secret):
-    text = without_credentials(f"https://{user}ZZZ@a.org/b?key={secret}&{secret}#{secret}")
-    assert "ZZZ" not in text
-    assert secret not in text
-
-
-@pytest.mark.parametrize(
-    ("url", "warned"),
-    [
-        ("http://a.org/x?token=1", True),
-        ("http://10.0.0.1", True),
-        ("https://a.org", False),
-        ("http://localhost:80", False),
-        ("http://127.0.0.2:80", False),
-        ("http://[::1]/", False),
-    ],
-)
-def test_what_is_not_encrypted_is_warned_of_once(caplog, url, warned):
-    with caplog.at_level(logging.WARNING):
-        warn_if_unencrypted(url)
-        warn_if_unencrypted(url)
-    assert len(caplog.messages) == warned
-    assert "token" not in caplog.text
