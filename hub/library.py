@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import asdict
 
 from hub.settings import load_settings
 from registry.builtin import Builtin
@@ -14,10 +16,11 @@ from registry.catalogue import Catalogue
 from registry.errors import InvalidReferenceError, NotFoundError
 from registry.files import sha256_of
 from registry.local import LocalStore
-from registry.manifest import Parent, parse_manifest
+from registry.manifest import Parent
 from registry.references import Reference
 from registry.registry import Registry
 from registry.stores import open_store
+from registry.trust import Seen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -81,7 +84,8 @@ def catalogue() -> Catalogue:
     ]
     importers = {name: _lazy_importer(*home) for name, home in _IMPORTERS.items()}
     builtin = Builtin(builtin_cards(), importers, settings.mirror, offline=settings.offline)
-    return Catalogue(LocalStore(settings.cache), registries, builtin)
+    seen = Seen(settings.state / "seen")
+    return Catalogue(LocalStore(settings.cache), registries, builtin, seen)
 
 
 def pull(
@@ -89,6 +93,7 @@ def pull(
     to: str | Path | None = None,
     *,
     update: bool = False,
+    accept: bool = False,
     progress: Progress | None = None,
 ) -> Path:
     """Get a version and return the directory that its files are in.
@@ -102,6 +107,8 @@ def pull(
         and are not to be changed.
     update
         Ask the registries for the newest version, whatever the cache holds.
+    accept
+        Take a version whose digest is another than this machine has seen for it.
     progress
         Called with the bytes that are here and those there will be.
 
@@ -112,13 +119,15 @@ def pull(
     OfflineError
         If the network is needed, and switched off or unreachable.
     IntegrityError
-        If the bytes that can be had are not the right ones.
+        If the bytes that can be had are not the right ones; a `SubstitutedError` if this machine
+        has seen other ones under this name and version.
     StorageError
         If the disk is full or cannot be written.
     """
     target = Path(to).expanduser() if to is not None else None
     parsed = Reference.parse(reference)
-    return catalogue().pull(parsed, to=target, update=update, progress=progress).path
+    found = catalogue().pull(parsed, to=target, update=update, accept=accept, progress=progress)
+    return found.path
 
 
 def open_version(place: str | Path, progress: Progress | None = None) -> OpenedVersion:
@@ -169,9 +178,9 @@ def shipped_models(elements: Iterable[str]) -> list[str]:
         If the installation is damaged.
     """
     registry, wanted, names = catalogue().builtin.shipped, set(elements), []
-    for name, entry in registry.index().entries.items():
-        digest = entry.versions[entry.newest].digest
-        known = parse_manifest(registry.manifest_bytes(digest)).metadata.get("elements", ())
+    for name, entry in registry.entries().items():
+        manifest = registry.version(name, entry, entry.newest).manifest
+        known = manifest.metadata.get("elements", ())
         if entry.kind == "model" and wanted.issubset(known):
             names.append(name)
     return sorted(names)

@@ -16,8 +16,8 @@ from registry.cards import FILE_NAME as CARD_NAME
 from registry.cards import join_front_matter, split_front_matter
 from registry.errors import NotFoundError
 from registry.files import scratch_directory, storage_errors
-from registry.local import LOCAL
 from registry.manifest import Parent
+from registry.origins import LOCAL
 from registry.publishing import publish as publish_version
 from registry.references import check_name, check_version
 
@@ -36,6 +36,7 @@ def publish(
     to: str = LOCAL,
     licence: str | None = None,
     description: str | None = None,
+    accept: bool = False,
 ) -> LocalVersion:
     """Publish a model: its weights, configuration, probe and card.
 
@@ -49,6 +50,8 @@ def publish(
         The name of a registry, or a directory; this machine's own registry by default.
     licence, description
         Replace what the card says.
+    accept
+        Publish though this machine has seen other content there under this name and version.
 
     Returns
     -------
@@ -62,6 +65,8 @@ def publish(
         If the training has not finished, or the card lacks something; says what to add where.
     ModelError
         If the model does not reproduce its stored predictions.
+    SubstitutedError
+        If this machine has seen other content there under this name and version.
     ExistsError
         If the version exists already, or the name is a built-in one.
     InvalidReferenceError
@@ -95,6 +100,7 @@ def publish(
             parents=_parents(front_matter, card),
             licence=_licence(front_matter),
             to=to,
+            accept=accept,
         )
 
 

@@ -7,6 +7,7 @@
 ``HUB_MIRROR``      directory or URL that holds published files by repository name and path
 ``HUB_REGISTRIES``  further registries, as ``name=location,name=location``
 ``HUB_DEBUG``       1: show the Python traceback of an unexpected error, instead of writing a report
+``XDG_STATE_HOME``  where digests that were seen, and reports, are kept (``~/.local/state``)
 ==================  =============================================================================
 
 ``HUB_CACHE`` to ``HUB_REGISTRIES`` can also stand in ``HUB_HOME/settings.json``, as ``cache``,
@@ -42,6 +43,8 @@ class Settings:
     ----------
     home
         Directory of the settings file.
+    state
+        Directory of what must outlive the local store.
     cache
         Directory of the local store.
     offline
@@ -53,6 +56,7 @@ class Settings:
     """
 
     home: Path
+    state: Path
     cache: Path
     offline: bool
     mirror: str
@@ -87,6 +91,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         registries = _listed_registries(given["HUB_REGISTRIES"])
     return Settings(
         home=home,
+        state=state_home(given),
         cache=Path(cache).expanduser().absolute() if cache else home / "cache",
         offline=offline,
         mirror=given.get("HUB_MIRROR", _text(stored, "mirror", file)),
@@ -99,9 +104,10 @@ def is_debugging() -> bool:
     return os.environ.get("HUB_DEBUG", "").strip().lower() in _ON
 
 
-def state_home() -> Path:
-    """Return where what happened on this machine is kept, apart from what can be had again."""
-    states = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+def state_home(environment: Mapping[str, str] | None = None) -> Path:
+    """Return where what happened on this machine is kept, whatever the settings file holds."""
+    given = os.environ if environment is None else environment
+    states = given.get("XDG_STATE_HOME") or "~/.local/state"
     return Path(states).expanduser().absolute() / "mlip-hub"
 
 

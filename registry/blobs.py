@@ -14,6 +14,7 @@ from registry.files import (
     settle,
     storage_errors,
 )
+from registry.removal import is_real_directory, remove, require_no_link
 from registry.stores.base import blob_path
 
 if TYPE_CHECKING:
@@ -49,21 +50,19 @@ class Blobs:
 
     def has(self, entry: FileEntry) -> bool:
         """Whether the content is here, by its size; it is hashed when it is checked out."""
-        with storage_errors(self.path(entry.sha256)):
-            try:
-                return self.path(entry.sha256).stat().st_size == entry.size
-            except FileNotFoundError:
-                return False
+        path = self.path(entry.sha256)
+        with storage_errors(path):
+            return path.is_file() and path.stat().st_size == entry.size
 
     def adopt_part(self, entry: FileEntry) -> None:
         """Make a part, which the caller has verified, a blob."""
         settle(self.part(entry.sha256), self.path(entry.sha256), READ_ONLY)
 
     def drop(self, sha256: str) -> None:
-        """Remove a blob."""
+        """Remove a blob; raises `StorageError` if it lies behind a link."""
         path = self.path(sha256)
-        with storage_errors(path):
-            path.unlink(missing_ok=True)
+        require_no_link(path, self.root)
+        remove(path)
 
     def check_out(self, files: Iterable[FileEntry], target: Path, *, link: bool) -> None:
         """Make `target` a plain directory that holds `files`, hashed again on the way.
@@ -73,7 +72,7 @@ class Blobs:
         files
             Which files, under which names.
         target
-            The directory to make; one that stands there is replaced.
+            The directory to make. With `link` one that stands there is replaced, else it is empty.
         link
             Whether files may share their bytes with the blobs; they are read-only then.
 
@@ -90,7 +89,8 @@ class Blobs:
                 raise DamagedBlobError(f"the kept content of {names} is damaged")
             with storage_errors(target):
                 target.parent.mkdir(parents=True, exist_ok=True)
-                if target.exists() and any(target.iterdir()):
+                # Of a user's own directory it is known that it is new or empty.
+                if link and is_real_directory(target):
                     with scratch_directory(scratch.parent) as trash:
                         target.replace(trash)
                 scratch.replace(target)

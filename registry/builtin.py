@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,9 +16,10 @@ from registry.errors import (
     OfflineError,
     RegistryError,
 )
-from registry.files import is_intact, scratch_directory, storage_errors, write_atomically
-from registry.local import BUILTIN, BUILTIN_ORIGIN
+from registry.files import is_intact, scratch_directory, write_atomically
+from registry.origins import BUILTIN, BUILTIN_ORIGIN
 from registry.registry import describe_directory, put_content
+from registry.removal import remove
 from registry.shipped import ShippedRegistry
 from registry.stores import open_store
 from registry.transfer import fetch
@@ -73,7 +73,7 @@ class Builtin:
 
     def names(self) -> set[str]:
         """Return all built-in names."""
-        return {*self.cards, *self.shipped.index().entries}
+        return {*self.cards, *self.shipped.names()}
 
     def install(self, card: Card, local: LocalStore, progress: Progress | None = None) -> Version:
         """Bring the version that a card describes into the local store, if it is not there.
@@ -107,19 +107,17 @@ class Builtin:
         downloads = local.files.parts / f"sources-of-{card.name}"
         files = [self._fetch(card, source, local, downloads, progress) for source in card.sources]
         version = _import(card, importer, files, local)
-        with storage_errors(downloads):
-            if downloads.exists():
-                shutil.rmtree(downloads)
+        remove(downloads)
         return version
 
     def installed(self, card: Card, local: LocalStore) -> Version | None:
         """Return the version that was imported from a card, if its manifest is here and whole."""
-        entry = local.cached_index(BUILTIN_ORIGIN.key).entries.get(card.name)
-        row = entry and entry.versions.get(card.version)
-        if not row:
+        index = local.index(BUILTIN_ORIGIN.key)
+        entry = index.entry(card.name)
+        if entry is None or card.version not in entry.versions:
             return None
         try:
-            return Version(local.own.manifest_bytes(row.digest), BUILTIN)
+            return index.version(card.name, entry, card.version)
         except IntegrityError:
             return None
 
@@ -187,7 +185,7 @@ def _import(card: Card, importer: Importer, files: Sequence[Path], local: LocalS
             metadata=metadata,
             licence=card.licence,
         )
-        digest = put_content(local.files, workdir, manifest)
-    data = local.own.manifest_bytes(digest)
+        put_content(local.files, workdir, manifest)
+    data = manifest.to_bytes()
     local.record(BUILTIN_ORIGIN, data, replace=True)
     return Version(data, BUILTIN)

@@ -9,12 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from registry.errors import RegistryError, SettingsError
 from registry.manifest import KINDS
 from registry.references import check_name, check_version
 from registry.sources import FieldError, Source, parse_source, parse_sources
+
+if TYPE_CHECKING:
+    from registry.manifest import Kind
 
 FILE_NAME = "README.md"
 _FENCE = "---"
@@ -39,9 +42,12 @@ class Card:
         return check_version(self._string("version"))
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> Kind:
         """What it is: a model or a dataset."""
-        return self._string("kind")
+        kind = self._string("kind")
+        if kind not in KINDS:
+            raise self._wrong("kind", f"one of {', '.join(KINDS)}")
+        return cast("Kind", kind)
 
     @property
     def description(self) -> str:
@@ -83,15 +89,13 @@ class Card:
 
     def check(self) -> None:
         """Read every field that the registry needs, and raise `SettingsError` for a wrong one."""
-        for name in ("name", "version", "description", "licence", "importer", "sources"):
+        for name in ("name", "version", "kind", "description", "licence", "importer", "sources"):
             try:
                 getattr(self, name)
             except SettingsError:
                 raise
             except RegistryError as problem:
                 raise SettingsError(f"{self.path}: {problem.message}", problem.hint) from problem
-        if self.kind not in KINDS:
-            raise self._wrong("kind", f"one of {', '.join(KINDS)}")
 
     def _string(self, name: str) -> str:
         value = self.front_matter.get(name)

@@ -1,4 +1,4 @@
-"""Everything that can be named: this machine first, then registries in order, then the cards."""
+"""Everything that can be named, and how to get it."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from registry.blobs import DamagedBlobError
 from registry.cards import FILE_NAME, Card
 from registry.errors import ExistsError, IntegrityError
 from registry.files import is_intact, storage_errors
-from registry.local import BUILTIN, BUILTIN_ORIGIN, LOCAL, Origin
-from registry.references import covers
+from registry.finding import Finder
+from registry.origins import BUILTIN, Origin
 from registry.registry import damaged_files
-from registry.search import Search
-from registry.versions import LocalVersion, Version
+from registry.trust import Seen
+from registry.versions import LocalVersion
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from registry.builtin import Builtin
-    from registry.index import Index
     from registry.local import LocalStore
     from registry.manifest import FileEntry
     from registry.references import Reference
     from registry.registry import Registry
     from registry.transfer import Progress
+    from registry.versions import Version
 
 
 class Catalogue:
@@ -39,14 +39,26 @@ class Catalogue:
     builtin
         What comes with the package is on this machine, and answers at once; the cards of published
         files are looked at last.
+    seen
+        What this machine remembers of versions; kept in the local store by default.
     """
 
-    def __init__(self, local: LocalStore, registries: Sequence[Registry], builtin: Builtin) -> None:
+    def __init__(
+        self,
+        local: LocalStore,
+        registries: Sequence[Registry],
+        builtin: Builtin,
+        seen: Seen | None = None,
+    ) -> None:
         self.local = local
         self.registries = tuple(registries)
         self.builtin = builtin
+        self.seen = seen or Seen(local.root / "seen")
+        self._finder = Finder(local, self.registries, builtin, self.seen)
 
-    def resolve(self, reference: Reference, *, update: bool = False) -> Version | Card:
+    def resolve(
+        self, reference: Reference, *, update: bool = False, accept: bool = False
+    ) -> Version | Card:
         """Find what a reference means, fetching no more than indexes and a manifest.
 
         Parameters
@@ -55,6 +67,8 @@ class Catalogue:
             What to find.
         update
             Ask the registries even if the cache has an answer.
+        accept
+            Take a version whose digest is another than this machine has seen for it.
 
         Returns
         -------
@@ -66,21 +80,11 @@ class Catalogue:
             If there is no such version; the hint has the versions there are, or near names.
         OfflineError
             If it was not found, and not every registry could be asked.
+        SubstitutedError
+            If it has another digest than this machine has seen for it.
         """
-        search = Search(reference)
-        card = self._card(reference)
-        kept = self._find_kept(search, card, update=update)
-        if kept:
-            return kept
-        for registry in self._asked(reference):
-            digest = search.ask(registry)
-            if digest:
-                return Version(registry.manifest_bytes(digest), registry.name)
-        if card:
-            return self.builtin.installed(card, self.local) or card
-        if reference.registry in ("", BUILTIN) and reference.name in self.builtin.cards:
-            search.note(BUILTIN, [self.builtin.cards[reference.name].version])
-        raise search.failure(self.builtin.cards)
+        with self.local.in_use():
+            return self._finder.find(reference, update=update, accept=accept)
 
     def pull(
         self,
@@ -88,6 +92,7 @@ class Catalogue:
         *,
         to: Path | None = None,
         update: bool = False,
+        accept: bool = False,
         only: Callable[[str], bool] | None = None,
         progress: Progress | None = None,
     ) -> LocalVersion:
@@ -101,6 +106,8 @@ class Catalogue:
             A directory of the user's own, new or empty, that shares no bytes with the cache.
         update
             Ask the registries even if the cache has an answer.
+        accept
+            Take a version whose digest is another than this machine has seen for it.
         only
             Says of a file's path whether it is wanted; all are by default.
         progress
@@ -112,19 +119,22 @@ class Catalogue:
             As for `resolve`, or if files are missing here and cannot be fetched.
         IntegrityError
             If bytes are not what they should be, and no right ones can be had.
+        SubstitutedError
+            As for `resolve`.
         StorageError
             If the disk is full or cannot be written.
         ExistsError
             If `to` holds something else.
         """
-        found = self.resolve(reference, update=update)
-        if isinstance(found, Card):
-            found = self.builtin.install(found, self.local, progress)
-        try:
-            return self._check_out(found, reference.alias, to, only, progress)
-        except DamagedBlobError:
-            # What was damaged has been dropped, so that this time it is fetched.
-            return self._check_out(found, reference.alias, to, only, progress)
+        with self.local.in_use():
+            found = self._finder.find(reference, update=update, accept=accept)
+            if isinstance(found, Card):
+                found = self.builtin.install(found, self.local, progress)
+            try:
+                return self._check_out(found, reference.alias, to, only, progress)
+            except DamagedBlobError:
+                # What was damaged has been dropped, so that this time it is fetched.
+                return self._check_out(found, reference.alias, to, only, progress)
 
     def readme(self, found: Version | Card) -> str:
         """Return the card of what `resolve` found; empty if it has none."""
@@ -133,57 +143,14 @@ class Catalogue:
         entry = next((e for e in found.manifest.files if e.path == FILE_NAME), None)
         if entry is None:
             return ""
-        self._fetch(found, [entry], self._source(found))
-        blob = self.local.blobs.path(entry.sha256)
-        if not is_intact(blob, entry):
-            raise IntegrityError(f"the card of {found.reference} is damaged", "Run `hub verify`.")
-        return blob.read_text(encoding="utf-8", errors="replace")
-
-    def _card(self, reference: Reference) -> Card | None:
-        """Return the built-in card that a reference means."""
-        card = self.builtin.cards.get(reference.name)
-        if card is None or reference.registry not in ("", BUILTIN):
-            return None
-        return card if reference.alias or covers(reference.selector, card.version) else None
-
-    def _find_kept(self, search: Search, card: Card | None, *, update: bool) -> Version | None:
-        """Return what a reference means, if it is on this machine and the manifest is whole."""
-        for origin, index, holder in self._kept(search.reference, update=update):
-            digest = search.look_in(origin, index)
-            if digest:
-                try:
-                    return Version(holder.manifest_bytes(digest), origin)
-                except IntegrityError:
-                    if origin == LOCAL:
-                        raise
-                    # What came from elsewhere can be had again there.
-        return self.builtin.installed(card, self.local) if card and not update else None
-
-    def _kept(self, reference: Reference, *, update: bool) -> Iterator[tuple[str, Index, Registry]]:
-        """Give the indexes on this machine that may answer, in order, and where manifests are."""
-        own, shipped = self.local.own, self.builtin.shipped
-        if reference.registry in ("", LOCAL):
-            yield LOCAL, self.local.own_index(), own
-        if update:
-            return
-        configured = [Origin.of(registry).key for registry in self.registries]
-        names = {registry.name for registry in self.registries}
-        # A registry that was removed still answers from the cache, but one that was pointed
-        # elsewhere does not answer with what its old place held.
-        others = {*names, BUILTIN}
-        removed = [key for key in self.local.origin_keys() if Origin.name_of(key) not in others]
-        for key in configured + removed:
-            if reference.registry in ("", Origin.name_of(key)):
-                yield Origin.name_of(key), self.local.cached_index(key), own
-        if reference.registry in ("", BUILTIN):
-            yield BUILTIN, shipped.index(), shipped
-            # What came with an older release may still be in the cache.
-            yield BUILTIN, self.local.cached_index(BUILTIN_ORIGIN.key), own
-
-    def _asked(self, reference: Reference) -> list[Registry]:
-        """Return the registries that may have what a reference means, in order."""
-        registries = (*self.registries, self.builtin.shipped)
-        return [each for each in registries if reference.registry in ("", each.name)]
+        with self.local.in_use():
+            self._fetch(found, [entry], self._source(found))
+            blob = self.local.blobs.path(entry.sha256)
+            if not is_intact(blob, entry):
+                raise IntegrityError(
+                    f"the card of {found.reference} is damaged: {blob}", "Run `hub verify`."
+                )
+            return blob.read_text(encoding="utf-8", errors="replace")
 
     def _source(self, version: Version) -> Registry | None:
         """Return the registry that the files of a version can be had from, if there is one."""
@@ -200,7 +167,7 @@ class Catalogue:
         progress: Progress | None,
     ) -> Version:
         """Return the version once the blobs that are wanted are here, from where it came."""
-        card = self._card(version.reference) if version.origin == BUILTIN else None
+        card = self._finder.card(version.reference) if version.origin == BUILTIN else None
         if card and not self.local.holds(version):
             return self.builtin.install(card, self.local, progress)
         registry = self._source(version)
@@ -210,8 +177,10 @@ class Catalogue:
                 self.local.mark_whole(version.digest)
             else:
                 self.local.mark_partial(version.digest)
-            origin = Origin.of(registry)
-            self.local.record(origin, version.data, alias, replace=origin == BUILTIN_ORIGIN)
+            # It has been compared with what was seen before: other content was accepted.
+            self.local.record(Origin.of(registry), version.data, alias, replace=True)
+            if registry.name != BUILTIN:
+                self.seen.note(version, registry.location)
         return version
 
     def _fetch(
@@ -224,7 +193,7 @@ class Catalogue:
         """Bring missing blobs of a version from its registry; None if there is none to ask."""
         missing = [entry for entry in entries if not self.local.blobs.has(entry)]
         if missing and registry is None:
-            names = ", ".join(entry.path for entry in missing)
+            names = ", ".join(entry.path for entry in missing[:10])
             raise IntegrityError(
                 f"{version.reference} lacks {names} on this machine, and no other place has it",
                 "Add the registry that it came from (`hub registry add`), or publish it again.",

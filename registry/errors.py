@@ -30,6 +30,10 @@ class IntegrityError(RegistryError):
     """Bytes differ from what their manifest or card promises."""
 
 
+class DamagedRegistryError(IntegrityError):
+    """A registry has lost or changed what it needs; `hub registry repair` mends it."""
+
+
 class OfflineError(RegistryError):
     """The network is needed, and switched off or unreachable."""
 
@@ -40,6 +44,10 @@ class AccessError(RegistryError):
 
 class IncompatibleError(RegistryError):
     """A format version is too new, or content cannot be used by this release."""
+
+
+class SubstitutedError(IntegrityError):
+    """A version has another digest than this machine has seen for it before."""
 
 
 class ExistsError(RegistryError):

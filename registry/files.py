@@ -7,7 +7,6 @@ import hashlib
 import os
 import shutil
 import stat
-import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -200,23 +199,6 @@ def locked(path: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[N
         yield
     finally:
         lock.release()
-
-
-def sweep(scratch: Path, older_than: float = STALE_AFTER) -> None:
-    """Remove what killed processes left in a scratch directory.
-
-    Parameters
-    ----------
-    scratch
-        The directory of parts and temporary files.
-    older_than
-        Age in seconds that what is still in use does not reach.
-    """
-    for path in scratch.glob("*"):
-        # Another process may finish with it meanwhile.
-        with storage_errors(path), suppress(FileNotFoundError):
-            if time.time() - path.stat().st_mtime >= older_than:
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def tree_size(path: Path) -> int:

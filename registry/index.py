@@ -1,43 +1,51 @@
-"""What a registry holds: names, their versions with digests and sizes, and their aliases."""
+"""What a registry holds of one name: its versions with digests and sizes, and its aliases.
+
+In format 2 each name has a page of its own, and a registry has a list of the names. Both carry a
+checksum of themselves. In format 1 all names stood in one document.
+"""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Annotated, Any
 
-from registry.documents import canonical_json, is_sha256, parse_document
+import msgspec
+
+from registry.documents import (
+    MalformedError,
+    fit,
+    open_sealed,
+    parse_document,
+    sealed,
+)
 from registry.errors import ExistsError, IntegrityError, InvalidReferenceError
+from registry.manifest import Kind, Manifest, Sha256, Size
 from registry.references import (
     DIGEST_PREFIX,
     LATEST,
+    check_alias,
     check_name,
     check_version,
     covers,
     version_order,
 )
 
-if TYPE_CHECKING:
-    from registry.manifest import Manifest
-
-FORMAT = 1
+FORMAT = 2
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One version in an index: the digest of its manifest, and the bytes of its files."""
 
-    digest: str
-    size: int
+    digest: Sha256
+    size: Size
 
 
-@dataclass
-class Entry:
-    """One name in an index."""
+class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One name in an index: its kind, one line for people, its versions, and its aliases."""
 
-    kind: str
+    kind: Kind
     description: str
-    versions: dict[str, Row] = field(default_factory=dict)
-    aliases: dict[str, str] = field(default_factory=dict)
+    versions: Annotated[dict[str, Row], msgspec.Meta(min_length=1)]
+    aliases: dict[str, str] = {}
 
     @property
     def newest(self) -> str:
@@ -67,79 +75,110 @@ class Entry:
         covered = [version for version in self.versions if covers(selector, version)]
         return max(covered, key=version_order, default=None)
 
-
-@dataclass
-class Index:
-    """All names of one registry."""
-
-    entries: dict[str, Entry] = field(default_factory=dict)
-
-    def add(self, manifest: Manifest, digest: str, *, aliases: tuple[str, ...] = ()) -> None:
-        """Add a version, and let `aliases` point at it.
-
-        Raises
-        ------
-        ExistsError
-            If the version is there with other content.
-        """
-        name, version = manifest.name, manifest.version
-        description = str(manifest.metadata.get("description", ""))
-        entry = self.entries.setdefault(name, Entry(manifest.kind, description))
-        existing = entry.versions.get(version)
-        if existing and existing.digest != digest:
-            raise ExistsError(f"{name}@{version} exists already, with other content")
-        if manifest.kind != entry.kind:
-            raise ExistsError(
-                f"{name} is a {entry.kind} here, and cannot also be a {manifest.kind}"
-            )
-        entry.versions[version] = Row(digest, manifest.size)
-        entry.aliases.update(dict.fromkeys(aliases, version))
-        if version == entry.newest:
-            entry.description = description
-
-    def remove(self, name: str, version: str) -> None:
-        """Forget a version, if it is there, and the aliases that point at it."""
-        entry = self.entries.get(name)
-        if entry is None:
-            return
-        entry.versions.pop(version, None)
-        entry.aliases = {a: v for a, v in entry.aliases.items() if v != version}
-        if not entry.versions:
-            del self.entries[name]
-
-    def to_bytes(self) -> bytes:
-        """Write canonical JSON."""
-        names = {name: asdict(entry) for name, entry in self.entries.items()}
-        return canonical_json({"format": FORMAT, "names": names})
+    def with_aliases(self, aliases: dict[str, str]) -> Entry:
+        """Return the same with these aliases added."""
+        return msgspec.structs.replace(self, aliases={**self.aliases, **aliases})
 
 
-def parse_index(data: bytes) -> Index:
-    """Read an index.
+def with_version(
+    entry: Entry | None, manifest: Manifest, digest: str, *, replace: bool = False
+) -> Entry:
+    """Return the entry of a name with one version more.
+
+    Parameters
+    ----------
+    entry
+        What there is of the name so far.
+    manifest, digest
+        The version.
+    replace
+        Let it take the place of other content under the same version.
+
+    Raises
+    ------
+    ExistsError
+        If the version is there with other content, or the name is of another kind.
+    """
+    name, version = manifest.name, manifest.version
+    row = Row(digest, manifest.size)
+    if entry is None:
+        return Entry(manifest.kind, manifest.description, {version: row})
+    existing = entry.versions.get(version)
+    if existing and existing.digest != digest and not replace:
+        raise ExistsError(f"{name}@{version} exists already, with other content")
+    if manifest.kind != entry.kind:
+        raise ExistsError(f"{name} is a {entry.kind} here, and cannot also be a {manifest.kind}")
+    versions = {**entry.versions, version: row}
+    is_newest = version == max(versions, key=version_order)
+    description = manifest.description if is_newest else entry.description
+    return Entry(entry.kind, description, versions, entry.aliases)
+
+
+def page_bytes(name: str, entry: Entry) -> bytes:
+    """Write the page of a name."""
+    return sealed({**msgspec.to_builtins(entry), "format": FORMAT, "name": name})
+
+
+def parse_page(data: bytes, name: str, place: str) -> Entry:
+    """Read the page of `name`, which lies at `place`.
 
     Raises
     ------
     IntegrityError
-        If the bytes are not a well-formed index.
+        If the bytes are not that page.
     IncompatibleError
         If a newer release wrote it.
     """
-    content = parse_document(data, "index", FORMAT)
+    content = open_sealed(data, f"index page {place}", FORMAT)
+    if content.pop("format") != FORMAT or content.pop("name", None) != name:
+        raise IntegrityError(f"the index page {place} is of another name or format")
+    return _entry(content, f"index page {place}")
+
+
+def names_bytes(names: set[str]) -> bytes:
+    """Write a list of names."""
+    return sealed({"format": FORMAT, "names": sorted(names)})
+
+
+def parse_names(data: bytes, place: str) -> set[str]:
+    """Read a list of names, or the names in an index of format 1; raises as `parse_page`."""
+    what = f"list of names {place}"
+    if is_index_1(data, place):
+        return set(parse_index_1(data, place))
+    content = open_sealed(data, what, FORMAT)
     try:
-        return Index({check_name(name): _entry(raw) for name, raw in content["names"].items()})
-    except (KeyError, TypeError, ValueError, AttributeError, InvalidReferenceError) as problem:
-        raise IntegrityError(f"malformed index: {type(problem).__name__}: {problem}") from problem
+        return {check_name(name) for name in fit(content.get("names"), list[str])}
+    except (MalformedError, InvalidReferenceError) as problem:
+        raise IntegrityError(f"malformed {what}: {problem}") from problem
 
 
-def _entry(raw: dict[str, Any]) -> Entry:
-    versions = {check_version(version): Row(**row) for version, row in raw["versions"].items()}
-    entry = Entry(raw["kind"], raw["description"], versions, dict(raw["aliases"]))
-    if not versions:
-        raise ValueError("a name without versions")
-    if not isinstance(entry.kind, str) or not isinstance(entry.description, str):
-        raise TypeError("kind and description must be strings")
-    for row in versions.values():
-        if not is_sha256(row.digest) or type(row.size) is not int:
-            raise ValueError(f"digest {row.digest!r} or size {row.size!r} is malformed")
-    if any(version not in versions for version in entry.aliases.values()):
-        raise ValueError("an alias points at no version")
+def parse_index_1(data: bytes, place: str) -> dict[str, Entry]:
+    """Read an index of format 1: every name with its entry; raises as `parse_page`."""
+    what = f"index {place}"
+    content = parse_document(data, what, FORMAT)
+    names = content.get("names")
+    if content["format"] != 1 or not isinstance(names, dict):
+        raise IntegrityError(f"malformed {what}: it is no index of format 1")
+    try:
+        return {check_name(name): _entry(raw, what) for name, raw in names.items()}
+    except InvalidReferenceError as problem:
+        raise IntegrityError(f"malformed {what}: {problem.message}") from problem
+
+
+def is_index_1(data: bytes, place: str) -> bool:
+    """Whether these bytes, a list of names or an index, are an index of format 1."""
+    return bool(parse_document(data, f"list of names {place}", FORMAT)["format"] == 1)
+
+
+def _entry(content: Any, what: str) -> Entry:
+    try:
+        entry = fit(content, Entry)
+        for version in entry.versions:
+            check_version(version)
+        for alias in entry.aliases:
+            check_alias(alias)
+    except (MalformedError, InvalidReferenceError) as problem:
+        raise IntegrityError(f"malformed {what}: {problem}") from problem
+    if not set(entry.aliases.values()) <= set(entry.versions):
+        raise IntegrityError(f"malformed {what}: an alias points at no version")
     return entry

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from registry.errors import RegistryError
-from registry.local import BUILTIN, BUILTIN_ORIGIN, Origin
+from registry.origins import BUILTIN, BUILTIN_ORIGIN, Origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from registry.cards import Card
     from registry.catalogue import Catalogue
-    from registry.index import Index
+    from registry.index import Entry
 
 
 @dataclass(frozen=True)
@@ -52,40 +52,42 @@ def listings(
         If a registry cannot be asked, and there is nobody to tell.
     """
     rows: dict[tuple[str, str], Listing] = {}
-    for origin, index in catalogue.local.indexes():
-        rows |= {(row.name, origin): row for row in _of_index(origin, index, kept=index)}
-    kept = catalogue.local.cached_index(BUILTIN_ORIGIN.key)
-    shipped = _of_index(BUILTIN, catalogue.builtin.shipped.index(), kept)
+    for index in catalogue.local.indexes():
+        here = index.entries()
+        rows |= {(row.name, index.name): row for row in _of_entries(index.name, here, here)}
+    builtin = catalogue.local.index(BUILTIN_ORIGIN.key).entries()
+    shipped = _of_entries(BUILTIN, catalogue.builtin.shipped.entries(), builtin)
     rows |= {(row.name, BUILTIN): row for row in shipped}
     for card in catalogue.builtin.cards.values():
         row = rows.get((card.name, BUILTIN))
         if row is None or row.version != card.version:
             rows[card.name, BUILTIN] = _of_card(card)
     for registry in catalogue.registries if remote else ():
-        kept = catalogue.local.cached_index(Origin.of(registry).key)
+        here = catalogue.local.index(Origin.of(registry).key).entries()
         try:
-            index = registry.index()
+            there = registry.entries()
         except RegistryError as problem:
             if failed is None:
                 raise
             failed(registry.name, problem)
             continue
-        there = _of_index(registry.name, index, kept)
-        rows |= {(row.name, registry.name): row for row in there}
+        listed = _of_entries(registry.name, there, here)
+        rows |= {(row.name, registry.name): row for row in listed}
     return [rows[key] for key in sorted(rows)]
 
 
-def _of_index(origin: str, index: Index, kept: Index) -> Iterator[Listing]:
-    for name, entry in index.entries.items():
+def _of_entries(
+    origin: str, entries: dict[str, Entry], here: dict[str, Entry]
+) -> Iterator[Listing]:
+    for name, entry in entries.items():
         version = entry.newest
-        here = kept.entries.get(name)
         yield Listing(
             name=name,
             version=version,
             kind=entry.kind,
             size=entry.versions[version].size,
             origin=origin,
-            cached=here is not None and version in here.versions,
+            cached=name in here and version in here[name].versions,
             description=entry.description,
         )
 

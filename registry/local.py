@@ -2,62 +2,48 @@
 
 Beside the layout that every registry has it keeps
 
-    origins/<registry>-<8 hex>.json       which versions of that registry are here
+    origins/<registry>-<8 hex>.json       which versions of that registry are here: an index like
+    origins/<registry>-<8 hex>/           that of a registry, with a page a name
     versions/<name>/<version>-<12 hex>/   plain directories of files, for programs to read
     partial/<digest>                      marks a version of which only some files were pulled
-    parts/  locks/                        content on its way, and who is fetching it
+    parts/  locks/                        content on its way, and who is at work
+    set-aside/                            damaged pages of an index that were replaced
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import logging
+import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from registry.blobs import Blobs
 from registry.documents import digest_of
-from registry.errors import IntegrityError
+from registry.errors import IntegrityError, StorageError
 from registry.files import storage_errors, write_atomically
-from registry.index import Index, parse_index
+from registry.index import with_version
+from registry.local_index import ORIGINS, LocalIndex, OwnRegistry, keys
+from registry.lock import alone, in_use
 from registry.manifest import parse_manifest
-from registry.registry import INDEX_LOCK, Registry, damaged_files
-from registry.stores.base import MARKER, manifest_path
+from registry.mending import write_list
+from registry.origins import LOCAL
+from registry.registry import INDEX_LOCK, damaged_files
+from registry.removal import entries, remove, require_marked, require_no_link
+from registry.stores.base import manifest_path
 from registry.stores.directory import DirectoryStore
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from registry.manifest import FileEntry, Manifest
+    from registry.index import Entry
+    from registry.manifest import FileEntry
+    from registry.origins import Origin
     from registry.versions import Version
 
-LOCAL = "local"
-BUILTIN = "builtin"
+_PAGE = re.compile(r"[a-z0-9][a-z0-9._-]*\.json")
 
-
-@dataclass(frozen=True)
-class Origin:
-    """Where cached versions came from. A name that is given a new location is a new origin."""
-
-    name: str
-    location: str = ""
-
-    @property
-    def key(self) -> str:
-        """What its file is called."""
-        return f"{self.name}-{digest_of(self.location.encode())[:8]}"
-
-    @classmethod
-    def of(cls, registry: Registry) -> Origin:
-        """Return a registry as an origin. The built-in one is the same wherever it is installed."""
-        return BUILTIN_ORIGIN if registry.name == BUILTIN else cls(registry.name, registry.location)
-
-    @staticmethod
-    def name_of(key: str) -> str:
-        """Return the name in a key."""
-        return key.rpartition("-")[0]
-
-
-BUILTIN_ORIGIN = Origin(BUILTIN)
+logger = logging.getLogger(__name__)
 
 
 class LocalStore:
@@ -73,26 +59,44 @@ class LocalStore:
         self.root = root
         self.files = DirectoryStore(root)
         self.blobs = Blobs(root)
-        self.own = Registry(LOCAL, self.files)
+        self.own = OwnRegistry(LOCAL, self.files)
 
-    def own_index(self) -> Index:
-        """Return the index of what was published on this machine."""
-        return self.own.index() if (self.root / MARKER).exists() else Index()
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Keep `alone` out while something is pulled or published."""
+        try:
+            self.files.claim()
+        except StorageError:
+            logger.debug("%s cannot be written", self.root)
+        with in_use(self.root / "locks" / "use.lock"):
+            yield
 
-    def cached_index(self, key: str) -> Index:
-        """Return the index of those versions of an origin that are here."""
-        path = self._origin_file(key)
-        with storage_errors(path):
-            return parse_index(path.read_bytes()) if path.exists() else Index()
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Wait until nothing is pulled or published, and keep all others out.
 
-    def origin_keys(self) -> list[str]:
-        """Return the keys of all origins that versions are cached from."""
-        return sorted(path.stem for path in self._origin_file("").parent.glob("*.json"))
+        Raises
+        ------
+        StorageError
+            If the directory is not one that we made.
+        """
 
-    def indexes(self) -> list[tuple[str, Index]]:
-        """Return the name of every origin with the index of its versions that are here."""
-        cached = [(Origin.name_of(key), self.cached_index(key)) for key in self.origin_keys()]
-        return [(LOCAL, self.own_index()), *cached]
+        def waiting() -> None:
+            logger.warning("waiting for a pull or publish that is under way in %s", self.root)
+
+        self.files.claim()
+        # The root may be a link that its owner chose; what is in it may not.
+        require_marked(self.root.resolve())
+        with alone(self.root / "locks" / "use.lock", waiting):
+            yield
+
+    def index(self, key: str = LOCAL) -> LocalIndex:
+        """Return the index of what was published here, or of what is here of an origin."""
+        return LocalIndex(self.own, self.files, key)
+
+    def indexes(self) -> list[LocalIndex]:
+        """Return all of them, that of this machine's own registry first."""
+        return [self.index(key) for key in keys(self.files)]
 
     def record(
         self, origin: Origin, data: bytes, alias: str = "", *, replace: bool = False
@@ -116,35 +120,28 @@ class LocalStore:
             If another content has this version already.
         """
         manifest, digest = parse_manifest(data), digest_of(data)
-        aliases = (alias,) if alias else ()
-        if self._is_recorded(origin, manifest, digest, alias):
+        aliases = {alias: manifest.version} if alias else {}
+
+        def noted(entry: Entry | None) -> Entry | None:
+            new = with_version(entry, manifest, digest, replace=replace).with_aliases(aliases)
+            return None if new == entry else new
+
+        index = self.index(origin.key)
+        entry = index.entry(manifest.name)
+        if entry and noted(entry) is None and self._has_manifest(digest):
             return  # Nothing to write: a cache that answers may well be read-only.
         self.files.put_bytes(manifest_path(digest), data)
         with self.files.locked(INDEX_LOCK):
-            index = self.cached_index(origin.key)
-            if replace:
-                index.remove(manifest.name, manifest.version)
-            index.add(manifest, digest, aliases=aliases)
-            write_atomically(self._origin_file(origin.key), index.to_bytes(), self.files.parts)
-
-    def _is_recorded(self, origin: Origin, manifest: Manifest, digest: str, alias: str) -> bool:
-        entry = self.cached_index(origin.key).entries.get(manifest.name)
-        row = entry and entry.versions.get(manifest.version)
-        if not entry or not row or row.digest != digest:
-            return False
-        if alias and entry.aliases.get(alias) != manifest.version:
-            return False
-        try:
-            return self.own.manifest_bytes(digest) != b""
-        except IntegrityError:
-            return False
+            index.pages.upgrade()
+        index.pages.change(manifest.name, noted)
 
     def forget_cached(self) -> None:
         """Forget every version that came from elsewhere."""
-        with self.files.locked(INDEX_LOCK):
-            for key in self.origin_keys():
-                with storage_errors(self._origin_file(key)):
-                    self._origin_file(key).unlink(missing_ok=True)
+        for index in self.indexes():
+            if index.key != LOCAL:
+                write_list(index.pages, self.files, set())
+                for page in entries(self.root / ORIGINS / index.key, _PAGE):
+                    remove(page)
 
     def directory(self, version: Version) -> Path:
         """Return where the plain directory of a version is, or would be."""
@@ -183,10 +180,13 @@ class LocalStore:
         ------
         DamagedBlobError
             If blobs are damaged; they are dropped, to be fetched again.
+        StorageError
+            If somebody has put a link where the directory is to be.
         """
         directory = self.directory(version)
         needed = version.manifest.files if files is None else files
         if damaged_files(directory, needed):
+            require_no_link(directory, self.root)
             with self.files.locked(f"version-{version.digest}"):
                 # Another process may have made it while we waited.
                 if damaged_files(directory, needed):
@@ -194,8 +194,11 @@ class LocalStore:
                     self.blobs.check_out(sorted({*needed, *here}), directory, link=True)
         return directory
 
+    def _has_manifest(self, digest: str) -> bool:
+        try:
+            return bool(self.own.manifest_bytes(digest))
+        except IntegrityError:
+            return False
+
     def _partial_mark(self, digest: str) -> Path:
         return self.root / "partial" / digest
-
-    def _origin_file(self, key: str) -> Path:
-        return self.root / "origins" / f"{key}.json"

@@ -5,57 +5,70 @@ A manifest is stored as canonical JSON, and the sha256 of those bytes is the ver
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+import unicodedata
 from itertools import pairwise
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
-from registry.documents import canonical_json, is_sha256, parse_document
+import msgspec
+
+from registry.documents import MalformedError, canonical_json, fit, parse_document
 from registry.errors import IntegrityError, InvalidReferenceError
-from registry.references import DIGEST_PREFIX, check_name, check_version
+from registry.references import DIGEST_PREFIX, check_name, check_version, is_reserved_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 FORMAT = 2
-KINDS = ("model", "dataset")
+MOST_FILES = 100_000
+MOST_PARTS = 32
+LONGEST_PART = 255  # bytes
+
+Kind = Literal["model", "dataset"]
+KINDS = get_args(Kind)
+Sha256 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+Size = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
+
+_NOT_ON_WINDOWS = set('<>:"|?*')
 
 
-@dataclass(frozen=True, order=True)
-class FileEntry:
+class FileEntry(msgspec.Struct, frozen=True, order=True, forbid_unknown_fields=True):
     """One file of a version: relative POSIX path, size in bytes, sha256 in hexadecimal."""
 
     path: str
-    size: int
-    sha256: str
+    size: Size
+    sha256: Sha256
 
 
-@dataclass(frozen=True)
-class Parent:
+class Parent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A version that this one was made from, and how (``fine-tuned``, ``trained-on`` ...)."""
 
     name: str
     version: str
-    digest: str
+    digest: Sha256
     relation: str
 
 
-@dataclass(frozen=True)
-class Manifest:
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that makes a version what it is. `metadata` is free, and must be JSON."""
 
-    kind: str
+    kind: Kind
     name: str
     version: str
-    files: tuple[FileEntry, ...]
-    metadata: dict[str, Any] = field(default_factory=dict)
-    parents: tuple[Parent, ...] = ()
+    files: Annotated[tuple[FileEntry, ...], msgspec.Meta(min_length=1, max_length=MOST_FILES)]
+    metadata: dict[str, Any] = {}
+    parents: Annotated[tuple[Parent, ...], msgspec.Meta(max_length=1000)] = ()
     licence: str = ""
 
     @property
     def size(self) -> int:
         """The bytes of all files together."""
         return sum(entry.size for entry in self.files)
+
+    @property
+    def description(self) -> str:
+        """One line for people, where there is one."""
+        return str(self.metadata.get("description", ""))
 
     def to_bytes(self) -> bytes:
         """Write canonical JSON: equal manifests give equal bytes.
@@ -65,14 +78,12 @@ class Manifest:
         IntegrityError
             If the manifest breaks a rule of the format, or its metadata cannot be JSON.
         """
-        content = {
-            "format": FORMAT,
-            **asdict(self),
-            "files": [asdict(f) for f in sorted(self.files)],
-        }
+        content = {**msgspec.structs.asdict(self), "format": FORMAT}
+        content["files"] = [msgspec.structs.asdict(entry) for entry in sorted(self.files)]
+        content["parents"] = [msgspec.structs.asdict(parent) for parent in self.parents]
         try:
             data = canonical_json(content)
-        except (TypeError, ValueError) as problem:
+        except (TypeError, ValueError, RecursionError) as problem:
             raise IntegrityError(
                 f"the metadata of {self.name}@{self.version} cannot be written as JSON: {problem}"
             ) from problem
@@ -94,57 +105,60 @@ def parse_manifest(data: bytes) -> Manifest:
     try:
         for upgrade in (_UPGRADES[step] for step in range(content["format"], FORMAT)):
             content = upgrade(content)
-        return _build(content)
+        content.pop("format")
+        manifest = fit(content, Manifest)
+        _check(manifest)
+    except MalformedError as problem:
+        raise IntegrityError(f"malformed manifest: {problem}") from problem
     except (KeyError, TypeError, ValueError, AttributeError, InvalidReferenceError) as problem:
         raise IntegrityError(
             f"malformed manifest: {type(problem).__name__}: {problem}"
         ) from problem
-
-
-def _build(content: dict[str, Any]) -> Manifest:
-    manifest = Manifest(
-        kind=content["kind"],
-        name=check_name(content["name"]),
-        version=check_version(content["version"]),
-        files=tuple(FileEntry(**entry) for entry in content["files"]),
-        metadata=content["metadata"],
-        parents=tuple(Parent(**parent) for parent in content["parents"]),
-        licence=content["licence"],
-    )
-    if manifest.kind not in KINDS:
-        raise ValueError(f"kind {manifest.kind!r} is none of {', '.join(KINDS)}")
-    if not isinstance(manifest.metadata, dict) or not isinstance(manifest.licence, str):
-        raise TypeError("metadata must be an object and licence a string")
-    _check_files(manifest.files)
-    for parent in manifest.parents:
-        check_name(parent.name)
-        check_version(parent.version)
-        if not is_sha256(parent.digest) or not isinstance(parent.relation, str):
-            raise ValueError(f"parent {parent.name} needs a sha256 digest and a relation")
     return manifest
 
 
-def _check_files(files: tuple[FileEntry, ...]) -> None:
-    if not files:
-        raise ValueError("no files")
-    for entry in files:
+def _check(manifest: Manifest) -> None:
+    """Check what types cannot say; raises ValueError or InvalidReferenceError."""
+    named: list[Manifest | Parent] = [manifest, *manifest.parents]
+    for each in named:
+        check_name(each.name)
+        check_version(each.version)
+    for entry in manifest.files:
         check_path(entry.path)
-        if type(entry.size) is not int or entry.size < 0:
-            raise ValueError(f"{entry.path}: size {entry.size!r} is not a number of bytes")
-        if not is_sha256(entry.sha256):
-            raise ValueError(f"{entry.path}: {entry.sha256!r} is not a sha256")
+        _check_portable(entry.path)
     # Sorted by their parts, a path stands directly before the first of those inside it.
-    parts = sorted(PurePosixPath(entry.path).parts for entry in files)
+    parts = sorted(PurePosixPath(_folded(entry.path)).parts for entry in manifest.files)
     for first, second in pairwise(parts):
         if second[: len(first)] == first:
-            raise ValueError(f"{'/'.join(first)} is listed twice, or is both file and folder")
+            raise ValueError(
+                f"{'/'.join(first)} is listed twice, or is both file and folder, "
+                "where upper and lower case are the same"
+            )
 
 
 def check_path(path: str) -> None:
-    """Raise ValueError unless `path` stays inside the directory that a version is put into."""
+    """Raise ValueError unless `path` stays inside the directory that it is put into."""
     parts = path.split("/")
     if any(part in ("", ".", "..") for part in parts) or "\\" in path or not path.isprintable():
-        raise ValueError(f"{path!r} is not a plain relative path")
+        raise ValueError(f"{path[:300]!r} is not a plain relative path")
+    if len(parts) > MOST_PARTS or any(len(part.encode()) > LONGEST_PART for part in parts):
+        raise ValueError(
+            f"{path[:60]!r}... has more than {MOST_PARTS} parts, or one of more than "
+            f"{LONGEST_PART} bytes"
+        )
+
+
+def _check_portable(path: str) -> None:
+    """Raise ValueError if some operating system cannot keep a file at `path`."""
+    parts = path.split("/")
+    is_odd = any(is_reserved_name(part) or part[-1] in ". " for part in parts)
+    if is_odd or not _NOT_ON_WINDOWS.isdisjoint(path):
+        raise ValueError(f"{path!r} cannot be the path of a file on Windows")
+
+
+def _folded(path: str) -> str:
+    """Return what is the same for paths that some file system takes for the same."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
 
 
 def _upgrade_1(content: dict[str, Any]) -> dict[str, Any]:

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from registry.errors import ExistsError, NotFoundError
-from registry.local import LOCAL, Origin
+from registry.errors import ExistsError, NotFoundError, OfflineError
+from registry.origins import LOCAL, Origin
 from registry.references import check_name, check_version
 from registry.registry import Registry, describe_directory
 from registry.stores import open_store
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from registry.catalogue import Catalogue
-    from registry.manifest import Parent
+    from registry.manifest import Kind, Parent
 
 
 def publish(
@@ -26,11 +26,12 @@ def publish(
     name: str,
     version: str,
     *,
-    kind: str,
+    kind: Kind,
     metadata: dict[str, Any],
     parents: Sequence[Parent] = (),
     licence: str = "",
     to: str = LOCAL,
+    accept: bool = False,
 ) -> LocalVersion:
     """Make the files of a directory a version, and pull it back.
 
@@ -52,9 +53,13 @@ def publish(
         Under which others may use it.
     to
         The name of a registry, or a directory; this machine's own registry by default.
+    accept
+        Publish though this machine has seen other content there under this name and version.
 
     Raises
     ------
+    SubstitutedError
+        If this machine has seen other content there under this name and version.
     ExistsError
         If the version is there already, or the name is a built-in one.
     InvalidReferenceError
@@ -62,38 +67,52 @@ def publish(
     StorageError
         If the registry cannot be written.
     """
-    registry = check_free(catalogue, name, version, to)
-    manifest = describe_directory(
-        directory,
-        name,
-        version,
-        kind=kind,
-        metadata=metadata,
-        parents=parents,
-        licence=licence,
-    )
-    digest = registry.publish(directory, manifest)
-    published = Version(registry.manifest_bytes(digest), registry.name)
+    registry = _free_target(catalogue, name, version, to)
     local = catalogue.local
-    if registry is not local.own:
-        registry.fetch(published.manifest.files, local.blobs)
-        local.record(Origin.of(registry), published.data)
-    return LocalVersion(published.data, published.origin, local.check_out(published))
+    with local.in_use():
+        manifest = describe_directory(
+            directory,
+            name,
+            version,
+            kind=kind,
+            metadata=metadata,
+            parents=parents,
+            licence=licence,
+        )
+        published = Version(manifest.to_bytes(), registry.name)
+        if registry is not local.own and not accept:
+            catalogue.seen.require_same(published, registry.location)
+        registry.publish(directory, manifest)
+        if registry is not local.own:
+            registry.fetch(manifest.files, local.blobs)
+            local.record(Origin.of(registry), published.data, replace=True)
+            catalogue.seen.note(published, registry.location)
+        return LocalVersion(published.data, published.origin, local.check_out(published))
 
 
-def check_free(catalogue: Catalogue, name: str, version: str, to: str = LOCAL) -> Registry:
-    """Return the registry that a version can be published to; raises as `publish` does."""
+def check_free(catalogue: Catalogue, name: str, version: str, to: str = LOCAL) -> None:
+    """Refuse a version that is there already, before any work on it; raises as `publish` does."""
+    registry = _free_target(catalogue, name, version, to)
+    try:
+        entry = registry.entry(name)
+    except OfflineError:
+        return  # A directory becomes a registry when something is first published to it.
+    if entry and version in entry.versions:
+        raise registry.existing(name, version)
+
+
+def _free_target(catalogue: Catalogue, name: str, version: str, to: str) -> Registry:
+    """Return the registry that a version is to be published to; raises as `publish` does."""
     check_name(name)
     check_version(version)
-    registry = _target(catalogue, to)
+    registry = target(catalogue, to)
     registry.writable()
     if name in catalogue.builtin.names():
         raise ExistsError(f"{name} is a built-in name", "Publish under another name.")
-    registry.refuse_existing(name, version)
     return registry
 
 
-def _target(catalogue: Catalogue, to: str) -> Registry:
+def target(catalogue: Catalogue, to: str) -> Registry:
     """Return the registry that is meant by a name or a directory."""
     registries = (*catalogue.registries, catalogue.local.own, catalogue.builtin.shipped)
     known = {registry.name: registry for registry in registries}

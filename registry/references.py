@@ -1,4 +1,4 @@
-"""What people write to name a version: ``name``, ``name@1.2.0``, ``lab/name@sha256:3f2a91``."""
+"""What people write to name a version: ``name``, ``name@1.2.0``, ``lab/name@latest``."""
 
 from __future__ import annotations
 
@@ -14,27 +14,46 @@ _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,98}[a-z0-9])?")
 _VERSION = re.compile(r"(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})", re.ASCII)
 _SERIES = re.compile(r"(0|[1-9]\d{0,8})(\.(0|[1-9]\d{0,8}))?", re.ASCII)
 _ALIAS = re.compile(r"[a-z](?:[a-z0-9-]{0,38}[a-z0-9])?")
-_DIGEST = re.compile(r"sha256:[0-9a-f]{6,64}")
+# Shorter prefixes can be found by trying, so that another version is made to fit.
+_DIGEST = re.compile(r"sha256:[0-9a-f]{12,64}")
+_RESERVED = re.compile(
+    r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE | re.DOTALL
+)
 
-FORMS = "name, name@1.2.0, name@1, name@latest, name@sha256:<6 or more digits> or registry/name"
+FORMS = "name, name@1.2.0, name@1, name@latest, name@sha256:<12 or more digits> or registry/name"
 
 
 def check_name(name: str) -> str:
     """Return `name`, or raise `InvalidReferenceError` if it cannot name anything in a registry."""
-    if not _NAME.fullmatch(name):
+    if not _NAME.fullmatch(name) or is_reserved_name(name):
         raise InvalidReferenceError(
-            f"{name!r} is not a name",
+            f"{_shown(name)} is not a name",
             "Names are lower-case letters, digits, '-', '.' and '_', up to 100 of them, "
-            "with a letter or digit at both ends.",
+            "with a letter or digit at both ends, and none that Windows reserves.",
         )
     return name
+
+
+def is_reserved_name(name: str) -> bool:
+    """Whether Windows takes files of this name for devices, as ``con`` or ``aux.json``."""
+    return _RESERVED.fullmatch(name) is not None
+
+
+def check_alias(alias: str) -> str:
+    """Return `alias`, or raise `InvalidReferenceError` if it is none, or looks like a version."""
+    if not _ALIAS.fullmatch(alias):
+        raise InvalidReferenceError(
+            f"{_shown(alias)} is not an alias",
+            "Aliases are lower-case letters, digits and '-', beginning with a letter.",
+        )
+    return alias
 
 
 def check_version(version: str) -> str:
     """Return `version`, or raise `InvalidReferenceError` if it is not MAJOR.MINOR.PATCH."""
     if not is_version(version):
         raise InvalidReferenceError(
-            f"{version!r} is not a version", "Versions are MAJOR.MINOR.PATCH, as in 1.2.0."
+            f"{_shown(version)} is not a version", "Versions are MAJOR.MINOR.PATCH, as in 1.2.0."
         )
     return version
 
@@ -86,7 +105,7 @@ class Reference:
         forms = (_VERSION, _SERIES, _ALIAS, _DIGEST)
         if self.selector and not any(form.fullmatch(self.selector) for form in forms):
             raise InvalidReferenceError(
-                f"{self.selector!r} in '{self}' is no version, alias or digest", f"Write {FORMS}."
+                f"{_shown(self.selector)} is no version, alias or digest", f"Write {FORMS}."
             )
 
     @classmethod
@@ -101,7 +120,7 @@ class Reference:
         place, at, selector = text.partition("@")
         registry, slash, name = place.rpartition("/")
         if (at and not selector) or (slash and not registry):
-            raise InvalidReferenceError(f"{text!r} is not a reference", f"Write {FORMS}.")
+            raise InvalidReferenceError(f"{_shown(text)} is not a reference", f"Write {FORMS}.")
         return cls(name=name, selector=selector, registry=registry)
 
     def __str__(self) -> str:
@@ -114,3 +133,8 @@ class Reference:
         """The alias asked for; empty when a version or digest is."""
         selector = self.selector or LATEST
         return selector if _ALIAS.fullmatch(selector) else ""
+
+
+def _shown(text: str) -> str:
+    """Write what somebody gave, cut where nobody would read on."""
+    return repr(text) if len(text) <= 200 else f"{text[:200]!r}..."

@@ -2,28 +2,47 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from registry.documents import canonical_json, digest_of, parse_document
-from registry.errors import ExistsError, IntegrityError, NotFoundError, OfflineError, StorageError
+from registry.errors import (
+    DamagedRegistryError,
+    ExistsError,
+    IncompatibleError,
+    IntegrityError,
+    NotFoundError,
+    OfflineError,
+)
 from registry.files import is_intact, sha256_of, storage_errors
-from registry.index import Index, parse_index
+from registry.index import with_version
 from registry.manifest import FileEntry, Manifest, Parent
+from registry.pages import Pages, swap_until_done
 from registry.references import LATEST
-from registry.stores.base import INDEX, MARKER, blob_path, manifest_path
-from registry.stores.directory import DirectoryStore
+from registry.stores.base import (
+    INDEX,
+    MARKER,
+    WritableStore,
+    blob_path,
+    manifest_path,
+    writable,
+)
 from registry.transfer import fetch, read
+from registry.versions import Version
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from registry.blobs import Blobs
-    from registry.stores.base import Store, WritableStore
-    from registry.transfer import Progress
+    from registry.index import Entry
+    from registry.manifest import Kind
+    from registry.stores.base import Store
+    from registry.transfer import Progress, Retries
 
-FORMAT = 1
-INDEX_LOCK = "index"
+FORMAT = 2
+INDEX_LOCK = "index"  # which releases that write format 1 hold while they do
+
+Found = TypeVar("Found")
 
 
 def describe_directory(
@@ -31,7 +50,7 @@ def describe_directory(
     name: str,
     version: str,
     *,
-    kind: str,
+    kind: Kind,
     metadata: dict[str, Any],
     parents: Sequence[Parent] = (),
     licence: str = "",
@@ -62,33 +81,71 @@ class Registry:
     def __init__(self, name: str, store: Store) -> None:
         self.name = name
         self.store = store
+        self.pages = Pages(store, INDEX, required=True)
 
     @property
     def location(self) -> str:
         """Where it is kept."""
         return self.store.location
 
-    def index(self) -> Index:
-        """Read what the registry holds.
+    def format(self, retries: Retries | None = None) -> int:
+        """Return the format of the registry.
 
         Raises
         ------
         OfflineError
             If it cannot be reached, or there is no registry.
-        IntegrityError
-            If its files are malformed.
+        DamagedRegistryError
+            If its marker is damaged, or missing though it has an index.
         IncompatibleError
             If a newer release made it.
         """
-        try:
-            marker, index = read(self.store, MARKER), read(self.store, INDEX)
-        except NotFoundError as problem:
+        marker = self._marker(retries)
+        if marker is None and self._holds_content():
+            # Whoever has begun it meanwhile wrote the marker before any content.
+            marker = self._marker(retries)
+            if marker is None:
+                raise self.damaged(f"{MARKER} is missing")
+        if marker is None:
             raise OfflineError(
                 f"there is no registry at {self.location}",
                 "Check the address, and whether the disk is mounted.",
-            ) from problem
-        parse_document(marker, f"{MARKER} of {self.location}", FORMAT)
-        return parse_index(index)
+            )
+        step: int = self._mend(
+            lambda: parse_document(marker, f"{self.location}/{MARKER}", FORMAT)["format"]
+        )
+        return step
+
+    def names(self) -> set[str]:
+        """Return all names; raises as `format`."""
+        self.format()
+        return self._mend(self.pages.names)
+
+    def entry(self, name: str, retries: Retries | None = None) -> Entry | None:
+        """Return what there is of a name; raises as `format`."""
+        self.format(retries)
+        return self._mend(lambda: self.pages.entry(name))
+
+    def entries(self, names: Iterable[str] | None = None) -> dict[str, Entry]:
+        """Return what there is of these names, or of all; raises as `format`."""
+        self.format()
+        return self._mend(lambda: self.pages.entries(names))
+
+    def version(self, name: str, entry: Entry, number: str) -> Version:
+        """Return a version that the index lists, its manifest hashed and compared with the index.
+
+        Raises
+        ------
+        IntegrityError
+            If the manifest is missing or damaged, or is that of something else.
+        """
+        found = Version(self.manifest_bytes(entry.versions[number].digest), self.name)
+        if not found.is_called(name, number, entry.kind):
+            raise self.damaged(
+                f"its index lists {found.manifest.name}@{found.manifest.version} "
+                f"({found.manifest.kind}) as {name}@{number} ({entry.kind})"
+            )
+        return found
 
     def manifest_bytes(self, digest: str) -> bytes:
         """Read the manifest with this digest, and hash it.
@@ -98,16 +155,17 @@ class Registry:
         IntegrityError
             If it is missing, or not what the index promises.
         """
+        place = f"{self.location}/{manifest_path(digest)}"
         try:
             data = read(self.store, manifest_path(digest))
         except NotFoundError as problem:
             raise IntegrityError(
-                f"the registry at {self.location} lacks a manifest that its index lists: {digest}",
+                f"the manifest {place}, which the index lists, is missing",
                 "Tell whoever keeps the registry.",
             ) from problem
         if digest_of(data) != digest:
             raise IntegrityError(
-                f"the manifest {digest} of {self.location} is damaged",
+                f"the manifest {place} is damaged",
                 "Try again; if it stays, tell whoever keeps the registry.",
             )
         return data
@@ -128,86 +186,133 @@ class Registry:
     def publish(self, directory: Path, manifest: Manifest) -> str:
         """Add a version, and return its digest.
 
-        Blobs come first, the index last: whoever kills this leaves nothing that anybody sees.
+        Blobs come first, the page of the name last: whoever kills this leaves nothing that anybody
+        sees. Publishing the same content again puts back what the registry has lost of it.
 
         Raises
         ------
         ExistsError
-            If the registry has this version.
+            If the registry has this version, and nothing of it is lost.
         StorageError
             If the registry cannot be written.
+        DamagedRegistryError
+            If it must be repaired first.
         """
         store = self.writable()
         self.begin()
-        self.refuse_existing(manifest.name, manifest.version)
-        digest = put_content(store, directory, manifest)
-        with store.locked(INDEX_LOCK):
-            index = self.refuse_existing(manifest.name, manifest.version)
-            index.add(manifest, digest)
-            entry = index.entries[manifest.name]
-            entry.aliases[LATEST] = entry.newest
-            store.put_bytes(INDEX, index.to_bytes())
+        self.names()  # A list that cannot be read is told of before anything is done.
+        digest = digest_of(manifest.to_bytes())
+        entry = self.entry(manifest.name)
+        listed = entry.versions.get(manifest.version) if entry else None
+        if listed and listed.digest != digest:
+            raise self.existing(manifest.name, manifest.version)
+        has_mended = put_content(store, directory, manifest)
+        if listed:
+            if not has_mended:
+                raise self.existing(manifest.name, manifest.version)
+            return digest
+
+        def with_this(entry: Entry | None) -> Entry:
+            if entry and manifest.version in entry.versions:
+                raise self.existing(manifest.name, manifest.version)
+            # Somebody may have cleaned up what was there when we came to it.
+            lost = [f for f in manifest.files if not store.holds(blob_path(f.sha256), f)]
+            put_content(store, directory, manifest, lost)
+            new = with_version(entry, manifest, digest)
+            return new.with_aliases({LATEST: new.newest})
+
+        self.pages.change(manifest.name, with_this)
         store.sweep()
         return digest
 
     def writable(self) -> WritableStore:
-        """Return the store to publish to.
+        """Return the store to publish to; raises `StorageError` if it can only be read."""
+        return writable(self.store)
+
+    def begin(self) -> None:
+        """Make the store a registry, which holds nothing, if it is none yet.
 
         Raises
         ------
-        StorageError
-            If the registry can only be read.
+        DamagedRegistryError
+            If it is a registry that has lost its marker.
+        IncompatibleError
+            If it is of the first format, which this release does not write.
         """
-        if not isinstance(self.store, DirectoryStore):
-            raise StorageError(
-                f"{self.location} can be read only",
-                "Publish to the directory that it is served from.",
-            )
-        return self.store
-
-    def begin(self) -> None:
-        """Make the store a registry, which holds nothing, if it is none yet."""
         store = self.writable()
-        with store.locked(INDEX_LOCK):
-            try:
-                read(store, MARKER)
-            except NotFoundError:
-                # The marker comes last: until then there is no registry.
-                store.put_bytes(INDEX, Index().to_bytes())
-                marker = canonical_json({"format": FORMAT, "name": self.name})
-                store.put_bytes(MARKER, marker)
-
-    def refuse_existing(self, name: str, version: str) -> Index:
-        """Return the index, or raise `ExistsError` if it has this version."""
-        index = self._index_so_far()
-        entry = index.entries.get(name)
-        if entry and version in entry.versions:
-            raise ExistsError(
-                f"{name}@{version} exists already in {self.name} ({self.location})",
-                f"A version never changes. Publish as one above {entry.newest}.",
-            )
-        return index
-
-    def _index_so_far(self) -> Index:
-        """Return the index; an empty one where nothing has been published yet."""
         try:
-            read(self.store, MARKER)
+            step = self.format()
+        except OfflineError:
+            store.claim()
+            # The marker comes last: until then there is no registry.
+            self.pages.add_names(set())
+            self.write_marker(store)
+            return
+        if step < FORMAT:
+            raise IncompatibleError(
+                f"the registry {self.name} at {self.location} is of format {step}, which this "
+                "release reads and does not write",
+                f"`hub registry repair {self.name}` brings it to format {FORMAT}; older releases "
+                "then ask to be updated.",
+            )
+        store.claim()
+
+    def write_marker(self, store: WritableStore) -> None:
+        """Say that here is a registry, of today's format."""
+        marker = canonical_json({"format": FORMAT, "name": self.name})
+        swap_until_done(store, MARKER, lambda _: marker)
+
+    def damaged(self, what: str) -> DamagedRegistryError:
+        """Return the error for a registry that is not as it was left."""
+        return DamagedRegistryError(
+            f"the registry {self.name} at {self.location} is damaged: {what}",
+            f"`hub registry repair {self.name}` mends what can be mended, and deletes nothing.",
+        )
+
+    def existing(self, name: str, version: str) -> ExistsError:
+        """Return the error for a version that is there already."""
+        entry = self.entry(name)
+        return ExistsError(
+            f"{name}@{version} exists already in {self.name} ({self.location})",
+            f"A version never changes. Publish as one above {entry.newest if entry else version}.",
+        )
+
+    def _mend(self, look: Callable[[], Found]) -> Found:
+        """Look into the index; if that is damaged, say how it is mended."""
+        try:
+            return look()
+        except IntegrityError as problem:
+            raise self.damaged(problem.message) from problem
+
+    def _marker(self, retries: Retries | None) -> bytes | None:
+        try:
+            return read(self.store, MARKER, retries)
         except NotFoundError:
-            return Index()
-        return self.index()
+            return None
+
+    def _holds_content(self) -> bool:
+        """Whether there is more than what a process leaves that dies while it begins a registry."""
+        if not self._mend(self.pages.is_empty):
+            return True
+        store = self.store
+        folders = (INDEX, "manifests", "blobs")
+        return isinstance(store, WritableStore) and any(map(store.list, folders))
 
 
-def put_content(store: WritableStore, directory: Path, manifest: Manifest) -> str:
-    """Keep the files of a directory and their manifest in a store; return the digest.
+def put_content(
+    store: WritableStore,
+    directory: Path,
+    manifest: Manifest,
+    files: Iterable[FileEntry] | None = None,
+) -> bool:
+    """Keep the files of a directory (all, or some) and their manifest in a store.
 
-    Nothing points at them until an index does.
+    Nothing points at them until an index does. Returns whether anything had to be written.
     """
+    wanted = manifest.files if files is None else files
+    written = [store.put_file(blob_path(f.sha256), directory / f.path, f) for f in wanted]
     data = manifest.to_bytes()
-    digest = digest_of(data)
-    for entry in manifest.files:
-        store.put_file(blob_path(entry.sha256), directory / entry.path, entry)
-    store.put_bytes(manifest_path(digest), data)
-    return digest
+    return store.put_bytes(manifest_path(digest_of(data)), data) or any(written)
 
 
 def damaged_files(directory: Path, files: Iterable[FileEntry]) -> list[str]:

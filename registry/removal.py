@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 MARKER_NAME = ".mlip-hub"
 SCRATCH = "parts"  # in a store: what is on its way
 
-_SCRATCH_NAMES = re.compile(r"[0-9a-f]{32}\.tmp|[0-9a-f]{64}\.part|sources-of-[a-z0-9._-]+")
+_SCRATCH_NAMES = re.compile(
+    r"[0-9a-f]{32}\.tmp|[0-9a-f]{64}\.part|sources-of-[a-z0-9._-]+"
+    r"|[a-z]+-[a-z0-9._-]+-\d+\.\d+\.\d+"  # what a command works on that can be resumed
+)
 _MARKER_TEXT = b"This folder and what is in it were made by mlip-hub, which may delete it.\n"
 
 
@@ -77,6 +80,18 @@ def mark(folder: Path) -> None:
         descriptor = os.open(folder / MARKER_NAME, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         with os.fdopen(descriptor, "wb") as file:
             file.write(_MARKER_TEXT)
+
+
+def require_no_link(path: Path, root: Path) -> None:
+    """Raise `StorageError` if `path`, or a folder between `root` and it, is a link."""
+    for each in (path, *path.parents):
+        if each == root:
+            return
+        if each.is_symlink():
+            raise StorageError(
+                f"{each} is a link, which mlip-hub did not make, so nothing is replaced there",
+                "Remove the link, or move what it points to into its place.",
+            )
 
 
 def require_marked(folder: Path) -> None:

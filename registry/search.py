@@ -4,23 +4,40 @@ from __future__ import annotations
 
 import logging
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from registry.errors import NotFoundError, OfflineError, RegistryError
+from registry.errors import IntegrityError, NotFoundError, OfflineError, RegistryError
 from registry.references import version_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from registry.index import Index
+    from registry.index import Entry
     from registry.references import Reference
     from registry.registry import Registry
+    from registry.transfer import Retries
+    from registry.versions import Version
 
 logger = logging.getLogger(__name__)
 
 
+class Place(Protocol):
+    """What names are looked for in: a registry, or an index on this machine."""
+
+    name: str
+
+    def names(self) -> set[str]:
+        """Return all names."""
+
+    def entry(self, name: str, retries: Retries | None = None, /) -> Entry | None:
+        """Return what there is of a name; `retries` says how patiently it is asked for."""
+
+    def version(self, name: str, entry: Entry, number: str, /) -> Version:
+        """Return a version that an entry lists."""
+
+
 class Search:
-    """Look for a reference in one index after another, remembering what was seen.
+    """Look for a reference in one place after another, remembering what was seen.
 
     Parameters
     ----------
@@ -30,29 +47,30 @@ class Search:
 
     def __init__(self, reference: Reference) -> None:
         self.reference = reference
-        self._names: set[str] = set()
+        self._places: list[Place] = []
         self._versions: dict[str, set[str]] = {}
         self._unreachable: dict[str, OfflineError] = {}
+        self.remark = ""  # ends the hint of `failure`
 
-    def look_in(self, place: str, index: Index) -> str | None:
-        """Return the digest that the reference means in an index, if it means one there."""
-        self._names.update(index.entries)
-        entry = index.entries.get(self.reference.name)
-        if entry is None:
-            return None
-        self.note(place, entry.versions)
-        version = entry.select(self.reference.selector)
-        return entry.versions[version].digest if version else None
+    def look_in(self, place: Place) -> Version | None:
+        """Return the version that the reference means in a place, if it means one there."""
+        self._places.append(place)
+        return self._select(place, place.entry(self.reference.name))
 
-    def ask(self, registry: Registry) -> str | None:
-        """Do the same in a registry, which may be out of reach."""
+    def ask(self, registry: Registry) -> tuple[Version | None, Entry | None]:
+        """Do the same in a registry, which may be out of reach; also return what it lists."""
         try:
-            index = registry.index()
+            entry = registry.entry(self.reference.name)
         except OfflineError as problem:
             self._unreachable[registry.name] = problem
             logger.warning("registry %s could not be asked: %s", registry.name, problem.message)
-            return None
-        return self.look_in(registry.name, index)
+            return None, None
+        self._places.append(registry)
+        return self._select(registry, entry), entry
+
+    def has_asked(self, registry: Registry) -> bool:
+        """Whether a registry has answered."""
+        return registry in self._places
 
     def note(self, place: str, versions: Iterable[str]) -> None:
         """Remember that a place has the name in these versions."""
@@ -67,7 +85,15 @@ class Search:
                 f"{', '.join(self._unreachable)}: {problem.message}",
                 self._hint(cards) or problem.hint,
             )
-        return NotFoundError(f"there is no '{self.reference}'", self._hint(cards))
+        hint = f"{self._hint(cards)} {self.remark}".strip()
+        return NotFoundError(f"there is no '{self.reference}'", hint)
+
+    def _select(self, place: Place, entry: Entry | None) -> Version | None:
+        if entry is None:
+            return None
+        self.note(place.name, entry.versions)
+        number = entry.select(self.reference.selector)
+        return place.version(self.reference.name, entry, number) if number else None
 
     def _hint(self, cards: Iterable[str]) -> str:
         if any(self._versions.values()):
@@ -76,7 +102,16 @@ class Search:
                 for place, versions in self._versions.items()
             ]
             return f"Of {self.reference.name}, {'; '.join(places)}."
-        near = get_close_matches(self.reference.name, self._names.union(cards))
+        near = get_close_matches(self.reference.name, self._names().union(cards))
         if near:
             return f"Did you mean {' or '.join(near)}?"
         return "" if self._unreachable else "`hub list` shows what there is."
+
+    def _names(self) -> set[str]:
+        names: set[str] = set()
+        for place in self._places:
+            try:
+                names |= place.names()
+            except (OfflineError, IntegrityError):
+                continue  # It is a suggestion only; the search itself has said what is wrong.
+        return names

@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from registry.errors import IntegrityError, NotFoundError, OfflineError, StorageError
-from registry.local import BUILTIN
+from registry.origins import BUILTIN
 from registry.registry import Registry
 from registry.stores.directory import DirectoryStore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from registry.blobs import Blobs
-    from registry.index import Index
+    from registry.index import Entry
     from registry.manifest import FileEntry
     from registry.stores.base import WritableStore
-    from registry.transfer import Progress
+    from registry.transfer import Progress, Retries
 
 FOLDER = Path(__file__).resolve().parent / "_shipped"
 
@@ -35,10 +35,20 @@ class ShippedRegistry(Registry):
     def __init__(self, folder: Path | None = None) -> None:
         super().__init__(BUILTIN, DirectoryStore(folder or FOLDER))
 
-    def index(self) -> Index:
-        """Read what there is; raises `IntegrityError`."""
+    def names(self) -> set[str]:
+        """Return all names; raises `IntegrityError`."""
         with _damage():
-            return super().index()
+            return super().names()
+
+    def entry(self, name: str, retries: Retries | None = None) -> Entry | None:
+        """Return what there is of a name; raises `IntegrityError`."""
+        with _damage():
+            return super().entry(name, retries)
+
+    def entries(self, names: Iterable[str] | None = None) -> dict[str, Entry]:
+        """Return what there is of these names, or of all; raises `IntegrityError`."""
+        with _damage():
+            return super().entries(names)
 
     def manifest_bytes(self, digest: str) -> bytes:
         """Read the manifest with this digest, and hash it; raises `IntegrityError`."""

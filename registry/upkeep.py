@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
-import shutil
-import time
+import logging
+import re
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from registry.errors import IntegrityError, NotFoundError, RegistryError
-from registry.files import STALE_AFTER, is_intact, storage_errors, sweep, tree_size
+from registry.files import STALE_AFTER, is_intact, storage_errors, tree_size
+from registry.origins import LOCAL
 from registry.references import DIGEST_PREFIX, Reference, covers
 from registry.registry import damaged_files
+from registry.removal import age, entries, is_real_file, remove, sweep
 from registry.versions import Version
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from registry.catalogue import Catalogue
     from registry.local import LocalStore
-
+    from registry.local_index import LocalIndex
 
 MANIFEST = "(manifest)"
+
+_TWO_DIGITS = re.compile(r"[0-9a-f]{2}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_MANIFEST = re.compile(r"[0-9a-f]{64}\.json")
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
+_VERSION_FOLDER = re.compile(r"\d+\.\d+\.\d+-[0-9a-f]{12}")
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -78,12 +88,14 @@ def verify(
     NotFoundError
         If nothing on this machine fits the reference.
     """
-    kept = [(r, digest) for r, digest in _kept(catalogue.local) if _fits(r, digest, reference)]
-    if reference and not kept:
-        raise NotFoundError(
-            f"there is no '{reference}' on this machine", "`hub list` shows what there is."
-        )
-    findings = [Finding(r, digest, _damage(catalogue.local, r, digest)) for r, digest in kept]
+    local = catalogue.local
+    with local.in_use():
+        kept = [(r, digest) for _, r, digest in _kept(local) if _fits(r, digest, reference)]
+        if reference and not kept:
+            raise NotFoundError(
+                f"there is no '{reference}' on this machine", "`hub list` shows what there is."
+            )
+        findings = [Finding(r, digest, _damage(local, r, digest)) for r, digest in kept]
     if not repair:
         return findings
     return [_repair(catalogue, finding) for finding in findings]
@@ -96,7 +108,7 @@ def usage(local: LocalStore) -> Usage:
 
 
 def prune(local: LocalStore, *, everything: bool = False) -> int:
-    """Remove what no version needs, and return the bytes freed.
+    """Remove what no version needs, and return the bytes freed; waits until nothing is pulled.
 
     Parameters
     ----------
@@ -104,31 +116,87 @@ def prune(local: LocalStore, *, everything: bool = False) -> int:
         The store.
     everything
         Remove also all versions that came from elsewhere, and the parts of unfinished pulls.
-        Without it, unfinished things younger than a day are left to whoever works on them.
+        Without it, unfinished things younger than a day are left, to be continued.
+
+    Raises
+    ------
+    StorageError
+        If the directory is not one that we made.
+    IntegrityError
+        If what is needed cannot be told: a manifest of one's own is damaged. Nothing is removed.
     """
-    before = _occupied(local.root)
-    if everything:
-        local.forget_cached()
-    age = 0.0 if everything else STALE_AFTER
-    sweep(local.files.parts, age)
-    versions = [_version(local, reference, digest) for reference, digest in _kept(local)]
-    blobs = {entry.sha256 for version in versions for entry in version.manifest.files}
-    manifests = {f"{version.digest}.json" for version in versions}
-    marks = {version.digest for version in versions}
-    directories = {local.directory(version) for version in versions}
-    _keep_only(local.root.glob("blobs/*/*"), lambda path: path.name in blobs, age)
-    _keep_only(local.root.glob("manifests/*"), lambda path: path.name in manifests, age)
-    _keep_only(local.root.glob("partial/*"), lambda path: path.name in marks, age)
-    _keep_only(local.root.glob("versions/*/*"), lambda path: path in directories, 0.0)
-    return before - _occupied(local.root)
+    if not local.root.exists():
+        return 0
+    with local.alone():
+        before = _occupied(local.root)
+        needed = _needed(local, everything=everything)
+        if everything:
+            local.forget_cached()
+        age = 0.0 if everything else STALE_AFTER
+        sweep(local.root.resolve(), age)
+        _remove_unneeded(local, needed, age)
+        return before - _occupied(local.root)
 
 
-def _kept(local: LocalStore) -> Iterator[tuple[Reference, str]]:
-    """Give every version on this machine, with its digest."""
-    for origin, index in local.indexes():
-        for name, entry in index.entries.items():
+@dataclass(frozen=True)
+class _Needed:
+    """The names of what must stay."""
+
+    blobs: set[str]
+    digests: set[str]
+    directories: set[Path]
+
+
+def _needed(local: LocalStore, *, everything: bool) -> _Needed:
+    """Return what the versions here need, those that are to stay."""
+    versions, digests = [], set()
+    for index in local.indexes():
+        if everything and index.key != LOCAL:
+            continue
+        for name, entry in index.entries().items():
+            for number, row in entry.versions.items():
+                digests.add(row.digest)
+                try:
+                    versions.append(index.version(name, entry, number))
+                except IntegrityError as problem:
+                    if index.key == LOCAL:
+                        raise
+                    # What came from elsewhere can be had again there.
+                    logger.warning("%s", problem.message)
+    return _Needed(
+        {entry.sha256 for version in versions for entry in version.manifest.files},
+        digests,
+        {local.directory(version) for version in versions},
+    )
+
+
+def _remove_unneeded(local: LocalStore, needed: _Needed, least_age: float) -> None:
+    """Remove whatever is named as ours is, lies behind no link, and is not needed."""
+    root = local.root
+    for folder in entries(root / "blobs", _TWO_DIGITS):
+        for blob in entries(folder, _SHA256):
+            _remove(blob, least_age, needed=blob.name in needed.blobs)
+    for manifest in entries(root / "manifests", _MANIFEST):
+        _remove(manifest, least_age, needed=manifest.stem in needed.digests)
+    for partial in entries(root / "partial", _SHA256):
+        _remove(partial, least_age, needed=partial.name in needed.digests)
+    for folder in entries(root / "versions", _NAME):
+        for directory in entries(folder, _VERSION_FOLDER):
+            _remove(directory, 0.0, needed=directory in needed.directories)
+
+
+def _remove(path: Path, least_age: float, *, needed: bool) -> None:
+    with storage_errors(path), suppress(FileNotFoundError):
+        if not needed and (least_age == 0.0 or age(path) >= least_age):
+            remove(path)
+
+
+def _kept(local: LocalStore) -> Iterator[tuple[LocalIndex, Reference, str]]:
+    """Give every version on this machine, with its index and its digest."""
+    for index in local.indexes():
+        for name, entry in index.entries().items():
             for version, row in entry.versions.items():
-                yield Reference(name, version, origin), row.digest
+                yield index, Reference(name, version, index.name), row.digest
 
 
 def _fits(kept: Reference, digest: str, asked: Reference | None) -> bool:
@@ -142,7 +210,10 @@ def _fits(kept: Reference, digest: str, asked: Reference | None) -> bool:
 
 
 def _version(local: LocalStore, reference: Reference, digest: str) -> Version:
-    return Version(local.own.manifest_bytes(digest), reference.registry)
+    found = Version(local.own.manifest_bytes(digest), reference.registry)
+    if found.reference != reference:
+        raise IntegrityError(f"the index lists {found.reference} as {reference}")
+    return found
 
 
 def _damage(local: LocalStore, reference: Reference, digest: str) -> tuple[str, ...]:
@@ -180,13 +251,5 @@ def _repair(catalogue: Catalogue, finding: Finding) -> Finding:
 
 def _occupied(root: Path) -> int:
     """Return the bytes of all files below a directory, each file once however often linked."""
-    found = [path.stat() for path in root.rglob("*") if path.is_file()]
+    found = [path.lstat() for path in root.rglob("*") if is_real_file(path)]
     return sum({status.st_ino: status.st_size for status in found}.values())
-
-
-def _keep_only(paths: Iterator[Path], needed: Callable[[Path], bool], age: float) -> None:
-    """Remove the paths that are not needed, and older than `age` seconds."""
-    for path in list(paths):
-        with storage_errors(path), suppress(FileNotFoundError):
-            if not needed(path) and time.time() - path.stat().st_mtime >= age:
-                shutil.rmtree(path) if path.is_dir() else path.unlink()

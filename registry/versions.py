@@ -44,6 +44,11 @@ class Version:
         """What names it, and nothing else."""
         return Reference(self.manifest.name, self.manifest.version, self.origin)
 
+    def is_called(self, name: str, version: str, kind: str) -> bool:
+        """Whether its manifest says that it is this version of this name and kind."""
+        manifest = self.manifest
+        return (manifest.name, manifest.version, manifest.kind) == (name, version, kind)
+
 
 @dataclass(frozen=True)
 class LocalVersion(Version):

@@ -9,7 +9,6 @@ shipped nobody can publish under it: to make a new version of it, ship the other
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 from pathlib import Path
 
@@ -18,9 +17,11 @@ from registry.cards import builtin_cards
 from registry.catalogue import Catalogue
 from registry.errors import RegistryError
 from registry.files import scratch_directory, tree_size
-from registry.local import BUILTIN, LocalStore
+from registry.local import LocalStore
+from registry.origins import BUILTIN
 from registry.references import Reference
 from registry.registry import Registry
+from registry.removal import MARKER_NAME, remove
 from registry.shipped import FOLDER, ShippedRegistry
 from registry.stores.base import MARKER
 from registry.stores.directory import DirectoryStore
@@ -49,15 +50,17 @@ def ship(names: list[str], sources: list[Path], folder: Path = FOLDER) -> int:
         new.begin()
         places = [place for place in (*sources, folder) if (place / MARKER).exists()]
         registries = [Registry(f"place-{n}", DirectoryStore(at)) for n, at in enumerate(places)]
-        builtin = Builtin(cards, {}, offline=True, shipped=ShippedRegistry(scratch / "new"))
+        # Nothing is built in while it is looked for, so that these places are asked for all names.
+        Registry(BUILTIN, DirectoryStore(scratch / "none")).begin()
+        builtin = Builtin(cards, {}, offline=True, shipped=ShippedRegistry(scratch / "none"))
         catalogue = Catalogue(LocalStore(scratch / "cache"), registries, builtin)
         for name in names:
             version = catalogue.pull(Reference.parse(name))
             if version.manifest.name in cards or not version.manifest.licence:
                 sys.exit(f"{name} has a card among the published ones, or no licence")
             new.publish(version.path, version.manifest)
-        for leftover in ("locks", "parts"):
-            shutil.rmtree(scratch / "new" / leftover, ignore_errors=True)
+        for leftover in ("locks", "parts", MARKER_NAME):
+            remove(scratch / "new" / leftover)
         size = tree_size(scratch / "new")
         if size > LARGEST:
             sys.exit(f"{size / 1e6:.1f} MB are too much to ship: at most {LARGEST / 1e6:.0f} MB")

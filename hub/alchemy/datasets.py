@@ -10,8 +10,8 @@ from hub.datasets.blocks import Block, Labels
 from hub.datasets.card import Description, made_of
 from hub.datasets.dataset import Dataset
 from hub.datasets.making import Content, make_dataset
-from registry.local import LOCAL
 from registry.manifest import Parent
+from registry.origins import LOCAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

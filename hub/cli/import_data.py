@@ -80,7 +80,7 @@ def command(
     from hub.datasets.card import Description
     from hub.datasets.importing import file_source, import_dataset
     from hub.datasets.layout import LabelSet
-    from registry.local import LOCAL
+    from registry.origins import LOCAL
 
     if reader == "datasets":
         from hub.datasets.huggingface import datasets_source

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 )
 @click.option("--license", "licence", metavar="ID", help="Such as MIT or CC-BY-4.0.")
 @click.option("--description", metavar="TEXT", help="One line for people.")
+@click.option(
+    "--accept",
+    is_flag=True,
+    help="Publish though this machine has seen other content there under this version.",
+)
 @json_option
 def command(
     directory: str,
@@ -32,6 +37,7 @@ def command(
     to: str | None,
     licence: str | None,
     description: str | None,
+    accept: bool,
     as_json: bool,
 ) -> None:
     """Publish RUN, a run folder or a model directory, for good.
@@ -40,10 +46,16 @@ def command(
     The model is checked against its stored predictions first. What is published never changes.
     """
     from hub.publishing import publish
-    from registry.local import LOCAL
+    from registry.origins import LOCAL
 
     published = publish(
-        directory, name, version, to=to or LOCAL, licence=licence, description=description
+        directory,
+        name,
+        version,
+        to=to or LOCAL,
+        licence=licence,
+        description=description,
+        accept=accept,
     )
     _warn_of_parents(published)
     _say_how_to_pull(published, to)

@@ -21,6 +21,11 @@ from hub.cli.progress import progress_bar
     help="Put a copy of your own into this new or empty directory.",
 )
 @click.option("--update", is_flag=True, help="Ask the registries even if it is on this machine.")
+@click.option(
+    "--accept",
+    is_flag=True,
+    help="Take other content than was seen under this version before.",
+)
 @click.option("--labels", metavar="NAMES", help="Of a dataset, these label sets only: ace,lcbop.")
 @click.option(
     "--where",
@@ -34,6 +39,7 @@ def command(
     name: str,
     to: Path | None,
     update: bool,
+    accept: bool,
     labels: str | None,
     where: str | None,
     sample: int | None,
@@ -42,7 +48,7 @@ def command(
 ) -> None:
     """Get NAME, verify it, and print the directory that its files are in.
 
-    NAME may be name, name@1.2.0, name@1, name@sha256:3f2a91 or registry/name. What is on this
+    NAME may be name, name@1.2.0, name@1, name@sha256:3f2a91b0c4d7 or registry/name. What is on this
     machine needs no network. Of a dataset, --labels, --where and --sample get only the files that
     hold what is asked for.
     """
@@ -64,12 +70,15 @@ def command(
                 choice=choice if choice.is_any else None,
                 to=to,
                 update=update,
+                accept=accept,
                 progress=progress,
             )
             version = pulled.version
             facts = {"moved": pulled.moved, "saved": pulled.saved, "chosen": pulled.chosen}
         else:
-            version = catalogue().pull(reference, to=to, update=update, progress=progress)
+            version = catalogue().pull(
+                reference, to=to, update=update, accept=accept, progress=progress
+            )
     output.message(f"{version.reference} ({version.digest[:12]})")
     if "-NC" in version.manifest.licence.upper():
         output.message(f"licence {version.manifest.licence}: not for commercial use")

@@ -8,9 +8,9 @@ from hub.cli import output
 from hub.cli.arguments import json_option
 
 
-@click.group(name="registry", short_help="Add, list or remove registries.")
+@click.group(name="registry", short_help="Add, list, remove or repair registries.")
 def command() -> None:
-    """Add, list or remove the registries that names are looked for in, in their order."""
+    """Add, list, remove or repair the registries that names are looked for in, in their order."""
 
 
 @command.command(name="add", short_help="Add a registry.")
@@ -41,7 +41,7 @@ def add(name: str, location: str) -> None:
     kept = store.location if isinstance(store, DirectoryStore) else location
     store_registries({**settings.registries, name: kept})
     try:
-        names = len(Registry(name, store).index().entries)
+        names = len(Registry(name, store).names())
     except OfflineError as problem:
         output.message(f"added, but: {problem.message}")
     else:
@@ -79,3 +79,40 @@ def remove(name: str) -> None:
         )
     store_registries({key: at for key, at in registries.items() if key != name})
     output.message(f"removed {name}")
+
+
+@command.command(name="repair", short_help="Mend a registry in a directory.")
+@click.argument("name")
+@click.argument("versions", nargs=-1, metavar="[NAME@VERSION]...")
+@json_option
+def repair(name: str, versions: tuple[str, ...], as_json: bool) -> None:
+    """Mend the registry NAME (or ./directory, or local), and bring it to today's format.
+
+    Rows that its index has lost are restored from the manifests whose files are whole. Nothing is
+    deleted: what is replaced is kept in its folder set-aside. Versions that a whole index does not
+    list, because their publishing was killed, are named, and listed if you name them.
+    """
+    from dataclasses import asdict
+
+    from hub.library import catalogue
+    from registry.publishing import target
+    from registry.repair import repair as repair_registry
+
+    names = catalogue()
+    registry = target(names, name)
+    local = names.local if registry is names.local.own else None
+    done = repair_registry(registry, versions, local=local)
+    if as_json:
+        output.result_json({**asdict(done), "set_aside": [str(path) for path in done.set_aside]})
+        return
+    output.result(f"{registry.location}: {len(done.restored)} versions restored")
+    for title, found in (
+        ("restored", done.restored),
+        ("no longer listed, since the index gave them the manifest of another", done.withdrawn),
+        ("not listed, since their publishing was killed", done.unlisted),
+        ("incomplete; publishing the same content again puts it back", done.incomplete),
+        ("lost their aliases; latest means the newest version", done.aliases_lost),
+        ("replaced, and kept as", [str(path) for path in done.set_aside]),
+    ):
+        for each in found:
+            output.result(f"{title}: {each}")

@@ -72,7 +72,7 @@ def command(
     """
     from hub.teachers.relabelling import relabel
     from hub.teachers.verifying import verify_labels
-    from registry.local import LOCAL
+    from registry.origins import LOCAL
 
     spec = chosen_teacher(teacher, params, arguments)
     if verify and _has_labels(dataset, labels):

@@ -104,7 +104,7 @@ def command(as_json: bool, **given: Any) -> None:
     from hub.datasets.card import Description
     from hub.synthesis.synthesize import synthesize
     from hub.teachers.workers import LocalWorkers
-    from registry.local import LOCAL
+    from registry.origins import LOCAL
 
     with progress_bar("frames") as progress:
         made = synthesize(

@@ -85,7 +85,7 @@ def command(source: str, as_json: bool, **given: Any) -> None:
 def _dataset(opened: OpenedVersion, given: dict[str, Any]) -> dict[str, Any]:
     from hub.alchemy.datasets import PAPER_WARNING, transmute_dataset
     from hub.datasets.dataset import Dataset
-    from registry.local import LOCAL
+    from registry.origins import LOCAL
 
     if given["data"] or given["out"]:
         raise click.UsageError("A dataset needs --name, and --scale in place of --data.")
@@ -133,7 +133,7 @@ def _model(source: str, given: dict[str, Any]) -> dict[str, Any]:
     else:
         from hub.library import catalogue
         from hub.publishing import publish
-        from registry.local import LOCAL
+        from registry.origins import LOCAL
 
         with scratch_directory(catalogue().local.files.parts) as scratch:
             made = write_transmuted(opened, transmutation, scratch / "model", search)

@@ -14,8 +14,8 @@ from hub.datasets.making import Content, make_dataset
 from hub.library import catalogue, open_version
 from hub.structures.files import expand_patterns, iterate_file
 from hub.structures.reading import read_structures
-from registry.local import LOCAL
 from registry.manifest import Parent
+from registry.origins import LOCAL
 from registry.publishing import check_free
 
 if TYPE_CHECKING:

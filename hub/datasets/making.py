@@ -15,7 +15,7 @@ from hub.datasets.writer import DatasetWriter, is_whole
 from hub.library import catalogue
 from registry.cards import FILE_NAME as CARD_NAME
 from registry.files import storage_errors, write_atomically
-from registry.local import LOCAL
+from registry.origins import LOCAL
 from registry.publishing import check_free, publish
 
 if TYPE_CHECKING:

@@ -58,6 +58,7 @@ def pull_dataset(
     metadata_only: bool = False,
     to: Path | None = None,
     update: bool = False,
+    accept: bool = False,
     progress: Progress | None = None,
 ) -> Pulled:
     """Get part of a dataset.
@@ -77,6 +78,8 @@ def pull_dataset(
         it gets these structures.
     update
         Ask the registries even if the cache has an answer.
+    accept
+        Take a version whose digest is another than this machine has seen for it.
     progress
         Told of the bytes as they arrive.
 
@@ -89,7 +92,7 @@ def pull_dataset(
     """
     names = catalogue()
     parsed = Reference.parse(reference)
-    found = names.resolve(parsed, update=update)
+    found = names.resolve(parsed, update=update, accept=accept)
     if isinstance(found, Card):
         # It is made here from published files: whole.
         found = names.pull(parsed, update=update, progress=progress)
@@ -98,7 +101,7 @@ def pull_dataset(
     exact = found.reference
     absent = _absent(names, found)
     wants = _Wants(set(labels) if labels is not None else None)
-    first = names.pull(exact, only=wants.to_choose if choice else wants.metadata)
+    first = names.pull(exact, accept=accept, only=wants.to_choose if choice else wants.metadata)
     dataset = Dataset(first.path, str(reference))
     for name in labels or ():
         dataset.labels_name(name)

@@ -24,7 +24,7 @@ from hub.teachers.labelling import describe_teacher
 from hub.teachers.workers import LocalWorkers, call
 from registry.errors import ExistsError
 from registry.files import locked, storage_errors, write_atomically
-from registry.local import LOCAL
+from registry.origins import LOCAL
 from registry.publishing import check_free
 
 if TYPE_CHECKING:

@@ -27,8 +27,8 @@ from registry.cards import FILE_NAME as CARD_NAME
 from registry.cards import split_front_matter
 from registry.errors import ExistsError
 from registry.files import locked, storage_errors
-from registry.local import LOCAL
 from registry.manifest import Parent
+from registry.origins import LOCAL
 from registry.publishing import check_free, publish
 from registry.references import Reference
 

@@ -3,14 +3,19 @@
 A registry is a tree of files, whatever keeps it:
 
     registry.json                format and name
-    index.json                   names, versions, digests, aliases
+    index.json                   the list of names
+    index/<name>.json            a page a name: its versions, digests, aliases
     manifests/<digest>.json      one a version
     blobs/<2 hex>/<sha256>       the content of files, each once
+
+Where ``registry.json`` says format 1, all names with their versions stand in ``index.json``.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
+
+from registry.errors import StorageError
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -20,7 +25,7 @@ if TYPE_CHECKING:
     from registry.manifest import FileEntry
 
 MARKER = "registry.json"
-INDEX = "index.json"
+INDEX = "index"
 
 
 def manifest_path(digest: str) -> str:
@@ -114,17 +119,52 @@ class Store(Protocol):
         """
 
 
+@runtime_checkable
 class WritableStore(Store, Protocol):
     """A place that versions can be published to."""
 
-    def put_file(self, path: str, source: Path, entry: FileEntry) -> None:
-        """Keep a copy of `source`, verified against `entry`, whole or not at all."""
+    def put_file(self, path: str, source: Path, entry: FileEntry) -> bool:
+        """Keep a copy of `source`, verified against `entry`, whole or not at all.
 
-    def put_bytes(self, path: str, data: bytes) -> None:
-        """Keep `data`, whole or not at all."""
+        Returns whether it had to be written: what is there already is left, as if just written.
+        """
+
+    def put_bytes(self, path: str, data: bytes) -> bool:
+        """Keep `data`, whole or not at all; returns as `put_file` does."""
+
+    def swap(self, path: str, data: bytes, expected: bytes | None) -> bool:
+        """Put `data` in the place of `expected` (None: of nothing), if just that is there.
+
+        Of several that do so at once one succeeds. Returns whether it was this one.
+        """
+
+    def holds(self, path: str, entry: FileEntry) -> bool:
+        """Whether there is a file at `path` of the size that `entry` says."""
+
+    def list(self, prefix: str) -> list[str]:
+        """Return the paths of the files below the folder `prefix`."""
+
+    def claim(self) -> None:
+        """Make the place ours, if it is new, empty or a registry: we may clean up in it."""
 
     def locked(self, name: str) -> AbstractContextManager[None]:
-        """Keep other writers out meanwhile."""
+        """Keep other writers out meanwhile, where the place can."""
 
     def sweep(self) -> None:
         """Remove what killed writers left."""
+
+
+def writable(store: Store) -> WritableStore:
+    """Return `store` as one to publish to.
+
+    Raises
+    ------
+    StorageError
+        If it can only be read.
+    """
+    if not isinstance(store, WritableStore):
+        raise StorageError(
+            f"{store.location} can be read only",
+            "Publish to the directory that it is served from.",
+        )
+    return store

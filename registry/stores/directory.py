@@ -4,26 +4,48 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from registry.errors import IntegrityError, NotFoundError
+from registry.documents import digest_of, parse_document
+from registry.errors import IncompatibleError, IntegrityError, NotFoundError
 from registry.files import (
     READ_ONLY,
+    STALE_AFTER,
     is_intact,
-    locked,
     open_regular,
     replacing,
     storage_errors,
-    sweep,
     write_atomically,
 )
-from registry.stores.base import Stream
+from registry.lock import alone
+from registry.removal import MARKER_NAME, is_real_directory, is_real_file, mark, sweep
+from registry.stores.base import INDEX, MARKER, Stream
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
-    from pathlib import Path
 
     from registry.manifest import FileEntry
+
+# What the folder of a registry or a cache may hold at its top.
+_LAYOUT = {
+    MARKER,
+    MARKER_NAME,
+    INDEX,
+    f"{INDEX}.json",
+    *(
+        "manifests",
+        "blobs",
+        "parts",
+        "locks",
+        "origins",
+        "versions",
+        "partial",
+        "seen",
+        "set-aside",
+    ),
+}
 
 
 class DirectoryStore:
@@ -55,11 +77,12 @@ class DirectoryStore:
             file.seek(start)
             return Stream(file, start, size)
 
-    def put_file(self, path: str, source: Path, entry: FileEntry) -> None:
+    def put_file(self, path: str, source: Path, entry: FileEntry) -> bool:
         """Keep a read-only copy of `source`, verified against `entry`."""
         target = self.path(path)
         if is_intact(target, entry):
-            return
+            _refresh(target)
+            return False
         with replacing(target, self.parts, READ_ONLY) as temporary:
             shutil.copyfile(source, temporary)
             if not is_intact(temporary, entry):
@@ -67,15 +90,75 @@ class DirectoryStore:
                     f"{source} changed while it was being published",
                     "Publish again when nothing writes to it.",
                 )
+        return True
 
-    def put_bytes(self, path: str, data: bytes) -> None:
+    def put_bytes(self, path: str, data: bytes) -> bool:
         """Keep `data`, whole or not at all."""
-        write_atomically(self.path(path), data, self.parts)
+        target = self.path(path)
+        if self._bytes(target) == data:
+            _refresh(target)
+            return False
+        write_atomically(target, data, self.parts)
+        return True
+
+    def swap(self, path: str, data: bytes, expected: bytes | None) -> bool:
+        """Put `data` in the place of `expected`, if just that is there.
+
+        A directory cannot do so by itself: a lock of its own keeps out whoever swaps there too.
+        """
+        target = self.path(path)
+        with self.locked(f"swap-{digest_of(path.encode())[:16]}"):
+            if self._bytes(target) != expected:
+                return False
+            write_atomically(target, data, self.parts)
+            return True
+
+    def holds(self, path: str, entry: FileEntry) -> bool:
+        """Whether there is a file at `path` of the size that `entry` says."""
+        target = self.path(path)
+        with storage_errors(target):
+            return is_real_file(target) and target.stat().st_size == entry.size
+
+    def list(self, prefix: str) -> list[str]:
+        """Return the paths of the files below `prefix`; links are not followed."""
+        folder = self.path(prefix)
+        if not is_real_directory(folder):
+            return []
+        found = (Path(where, name) for where, _, names in os.walk(folder) for name in names)
+        return sorted(path.relative_to(self.root).as_posix() for path in found)
+
+    def claim(self) -> None:
+        """Let our marker stand here, if the directory is new, empty, a registry or a cache."""
+        with storage_errors(self.root):
+            self.root.mkdir(parents=True, exist_ok=True)
+            if os.access(self.root, os.W_OK) and self._is_ours():
+                mark(self.root)
 
     def locked(self, name: str) -> AbstractContextManager[None]:
         """Keep other writers out meanwhile."""
-        return locked(self.root / "locks" / f"{name}.lock")
+        return alone(self.root / "locks" / f"{name}.lock", lambda: None)
 
     def sweep(self) -> None:
         """Remove what killed writers left."""
-        sweep(self.parts)
+        # The root may be a link that its owner chose; what is in it may not.
+        sweep(self.root.resolve(), STALE_AFTER)
+
+    def _is_ours(self) -> bool:
+        """Whether the directory is empty, or laid out as a registry or a cache."""
+        if is_real_file(self.root / MARKER):
+            try:
+                parse_document((self.root / MARKER).read_bytes(), MARKER, 2)
+            except (IntegrityError, IncompatibleError):
+                return False
+            return True
+        return all(path.name in _LAYOUT for path in self.root.iterdir())
+
+    def _bytes(self, target: Path) -> bytes | None:
+        with storage_errors(target):
+            return target.read_bytes() if is_real_file(target) else None
+
+
+def _refresh(target: Path) -> None:
+    """Let a file that is used again look new, so that nobody cleans it up as left over."""
+    with storage_errors(target), suppress(PermissionError):  # It is another user's.
+        os.utime(target)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from registry.trust import Seen
+
 WEIGHTS = bytes(range(256)) * 2000
 CARD = """---
 name: toy
@@ -104,6 +106,7 @@ def make_catalogue(local: LocalStore, tmp_path: Path) -> Callable[..., Catalogue
         offline: bool = False,
         store: LocalStore | None = None,
         shipped: Path | None = None,
+        seen: Seen | None = None,
     ) -> Catalogue:
         builtin = Builtin(
             cards or {},
@@ -112,7 +115,7 @@ def make_catalogue(local: LocalStore, tmp_path: Path) -> Callable[..., Catalogue
             offline=offline,
             shipped=ShippedRegistry(shipped or tmp_path / "package"),
         )
-        return Catalogue(store or local, registries, builtin)
+        return Catalogue(store or local, registries, builtin, seen)
 
     return make
 

@@ -15,11 +15,12 @@ from registry.errors import (
     NotFoundError,
     OfflineError,
     StorageError,
+    SubstitutedError,
 )
 from registry.listing import listings
 from registry.local import LocalStore
 from registry.manifest import Parent
-from registry.publishing import _target
+from registry.publishing import target
 from registry.registry import Registry
 from registry.stores.http import HttpStore
 from tests.registry.conftest import SOURCE, WEIGHTS, publish, ref
@@ -76,7 +77,7 @@ def test_what_cannot_be_published(make_catalogue, content, toy_card, remote, tmp
 def test_publish_to_a_path(make_catalogue, content, tmp_path):
     version = publish(make_catalogue(), content, to=str(tmp_path / "new" / "Our Lab"))
     assert str(version.reference) == "our-lab/mine@1.0.0"
-    other = Registry("theirs", _target(make_catalogue(), str(tmp_path / "new" / "Our Lab")).store)
+    other = Registry("theirs", target(make_catalogue(), str(tmp_path / "new" / "Our Lab")).store)
     catalogue = make_catalogue(other, store=LocalStore(tmp_path / "other"))
     assert catalogue.pull(ref("mine")).digest == version.digest
 
@@ -93,7 +94,7 @@ def test_a_second_machine_pulls_over_http(make_catalogue, published, remote, tex
 
 
 def test_by_digest(make_catalogue, published, remote):
-    text = f"mine@sha256:{published[0].digest[:8]}"
+    text = f"mine@sha256:{published[0].digest[:12]}"
     assert make_catalogue(remote).pull(ref(text)).manifest.version == "1.0.0"
 
 
@@ -139,7 +140,7 @@ def test_offline_says_what_is_here(make_catalogue, published, remote):
 
 
 def test_the_first_registry_that_has_a_name_wins(make_catalogue, content, tmp_path, lab):
-    other = Registry("other", _target(make_catalogue(), str(tmp_path / "other")).store)
+    other = Registry("other", target(make_catalogue(), str(tmp_path / "other")).store)
     author = make_catalogue(lab, other, store=LocalStore(tmp_path / "author"))
     publish(author, content, to="other", metadata={"description": "Other's"})
     publish(author, content, "0.9.0", to="lab")
@@ -152,7 +153,7 @@ def test_the_first_registry_that_has_a_name_wins(make_catalogue, content, tmp_pa
 
 
 def test_equal_versions_of_two_registries_are_kept_apart(make_catalogue, content, tmp_path, lab):
-    other = Registry("other", _target(make_catalogue(), str(tmp_path / "other")).store)
+    other = Registry("other", target(make_catalogue(), str(tmp_path / "other")).store)
     author = make_catalogue(lab, other, store=LocalStore(tmp_path / "author"))
     publish(author, content, to="lab")
     (content / "weights.bin").write_bytes(b"different")
@@ -167,7 +168,7 @@ def test_a_registry_that_moved_does_not_answer_from_its_old_place(
     make_catalogue, published, lab, tmp_path, content
 ):
     make_catalogue(lab).pull(ref("lab/mine@1.0.0"))
-    elsewhere = Registry("lab", _target(make_catalogue(), str(tmp_path / "elsewhere")).store)
+    elsewhere = Registry("lab", target(make_catalogue(), str(tmp_path / "elsewhere")).store)
     author = make_catalogue(elsewhere, store=LocalStore(tmp_path / "author2"))
     (content / "weights.bin").write_bytes(b"different")
     there = publish(author, content, to="lab")
@@ -181,8 +182,11 @@ def test_a_changed_version_is_refused(make_catalogue, published, lab, content, t
     shutil.rmtree(tmp_path / "lab")
     (content / "weights.bin").write_bytes(b"swapped")
     publish(make_catalogue(lab, store=LocalStore(tmp_path / "thief")), content, to="lab")
-    with pytest.raises(ExistsError, match="other content"):
+    with pytest.raises(SubstitutedError, match=published[0].digest):
         make_catalogue(lab).pull(ref("mine@1.0.0"), update=True)
+    taken = make_catalogue(lab).pull(ref("mine@1.0.0"), accept=True)
+    assert (taken.path / "weights.bin").read_bytes() == b"swapped"
+    assert make_catalogue(lab).pull(ref("mine@1.0.0")).digest == taken.digest
 
 
 def test_near_names_and_versions_are_suggested(make_catalogue, published, remote, toy_card):
@@ -191,7 +195,8 @@ def test_near_names_and_versions_are_suggested(make_catalogue, published, remote
         "mien": "Did you mean mine?",
         "toyy": "Did you mean toy?",
         "mine@3.0.0": "Of mine, lab has 1.0.0, 1.1.0.",
-        "toy@3.0.0": "Of toy, builtin has 1.0.0.",
+        "toy@3.0.0": "Of toy, builtin has 1.0.0. Other registries are not asked for a built-in "
+        "name, unless they are named: lab/toy",
         "qqqqqq": "`hub list` shows what there is.",
     }.items():
         with pytest.raises(NotFoundError, match="there is no") as failure:
@@ -213,7 +218,7 @@ def test_an_unreachable_registry_is_not_an_absent_name(
 
 
 def test_no_registry_at_a_location(make_catalogue, tmp_path):
-    empty = Registry("empty", _target(make_catalogue(), str(tmp_path / "unmounted")).store)
+    empty = Registry("empty", target(make_catalogue(), str(tmp_path / "unmounted")).store)
     with pytest.raises(OfflineError, match="there is no registry at"):
         make_catalogue(empty).pull(ref("mine"))
     assert not (tmp_path / "unmounted").exists()
@@ -248,7 +253,7 @@ def test_built_in_names_are_fetched_and_imported_once(make_catalogue, toy_card, 
         assert version.manifest.metadata["elements"] == ["C"]
         assert version.manifest.metadata["source"]["sha256"] == digest_of(SOURCE)
         assert str(version.reference) == "builtin/toy@1.0.0"
-        for text in ("toy", "toy@1.0.0", "builtin/toy", f"toy@sha256:{version.digest[:9]}"):
+        for text in ("toy", "toy@1.0.0", "builtin/toy", f"toy@sha256:{version.digest[:12]}"):
             assert make_catalogue(cards=cards, offline=True).pull(ref(text)) == version
         assert len(web.requests) == 1
         # Damage is mended by importing again; the published file is still here.

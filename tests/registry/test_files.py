@@ -6,9 +6,8 @@ import time
 
 import pytest
 
-from registry import files
 from registry.errors import SettingsError, StorageError
-from registry.files import locked, place, replacing, sweep, write_atomically
+from registry.files import locked, place, replacing, write_atomically
 from registry.stores import open_store
 from registry.stores.directory import DirectoryStore
 from registry.stores.http import HttpStore
@@ -86,14 +85,6 @@ def test_a_lock_dies_with_its_holder(tmp_path):
     holder.stdout.close()
     with locked(tmp_path / "a.lock"):
         assert True
-
-
-def test_sweeping_leaves_what_is_young(tmp_path):
-    for name, age in {"young.part": 0, "old.part": 2 * files.STALE_AFTER}.items():
-        (tmp_path / name).write_bytes(b"x")
-        os.utime(tmp_path / name, (time.time() - age,) * 2)
-    sweep(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["young.part"]
 
 
 def test_a_directory_that_is_a_file_is_said_plainly(tmp_path):

@@ -10,7 +10,6 @@ import pytest
 
 from registry.builtin import Builtin
 from registry.catalogue import Catalogue
-from registry.index import parse_index
 from registry.local import LocalStore
 from registry.references import Reference
 from registry.registry import Registry, damaged_files
@@ -77,11 +76,11 @@ def visible(tmp_path):
     """The versions that others see in the registry."""
     if not (tmp_path / "lab" / "registry.json").exists():
         return []
-    index = parse_index((tmp_path / "lab" / "index.json").read_bytes())
-    return sorted(index.entries["mine"].versions) if "mine" in index.entries else []
+    entry = Registry("lab", DirectoryStore(tmp_path / "lab")).entry("mine")
+    return sorted(entry.versions) if entry else []
 
 
-# Index and marker of a new registry, three blobs, the manifest; then the index shows the version.
+# List of names and marker of a new registry, three blobs, the manifest; then the page shows it.
 HIDDEN_MOVES = 7
 
 

@@ -8,7 +8,7 @@ from registry.references import Reference, covers, version_order
 names = st.from_regex(r"[a-z0-9]([a-z0-9._-]{0,20}[a-z0-9])?", fullmatch=True)
 numbers = st.integers(0, 10**9 - 1).map(str)
 versions = st.tuples(numbers, numbers, numbers).map(".".join)
-digests = st.text("0123456789abcdef", min_size=6, max_size=64).map("sha256:{}".format)
+digests = st.text("0123456789abcdef", min_size=12, max_size=64).map("sha256:{}".format)
 aliases = st.from_regex(r"[a-z]([a-z0-9-]{0,10}[a-z0-9])?", fullmatch=True)
 selectors = st.just("") | versions | digests | aliases
 
@@ -41,7 +41,7 @@ def test_any_text_is_a_reference_or_refused(text):
         "a@1.2.",
         "a@01",
         "a@01.2.3",
-        "a@sha256:12345",
+        "a@sha256:12345678901",
         "a//b",
         "a@1.2.3@latest",
         "-a",
@@ -59,7 +59,7 @@ def test_what_is_no_reference_is_refused(text):
 
 @pytest.mark.parametrize(
     ("text", "alias"),
-    [("a", "latest"), ("a@latest", "latest"), ("a@1.0.0", ""), ("a@sha256:abcdef", "")],
+    [("a", "latest"), ("a@latest", "latest"), ("a@1.0.0", ""), ("a@sha256:abcdef123456", "")],
 )
 def test_alias(text, alias):
     assert Reference.parse(text).alias == alias

@@ -135,13 +135,13 @@ def test_a_read_only_registry_is_refused_before_anything_is_done(make_catalogue,
 
 def test_shipping_makes_the_registry_anew(shipped, lab):
     ship(["gift@1.0.0", "gift@1.1.0"], [lab.store.root], shipped)
-    assert list(ShippedRegistry(shipped).index().entries["gift"].versions) == ["1.0.0", "1.1.0"]
+    assert list(ShippedRegistry(shipped).entries()["gift"].versions) == ["1.0.0", "1.1.0"]
     # What is shipped already need not be had from elsewhere.
     ship(["gift@1.1.0"], [], shipped)
-    assert list(ShippedRegistry(shipped).index().entries["gift"].versions) == ["1.1.0"]
+    assert list(ShippedRegistry(shipped).entries()["gift"].versions) == ["1.1.0"]
     assert len(list(shipped.glob("blobs/*/*"))) == 3
     assert {path.name for path in shipped.iterdir()} == {
-        "blobs", "index.json", "manifests", "registry.json",
+        "blobs", "index", "index.json", "manifests", "registry.json",
     }  # fmt: skip
 
 
@@ -157,13 +157,13 @@ def test_what_is_not_shipped(lab, author, shipped, content):
     )  # fmt: skip
     with pytest.raises(SystemExit, match=r"9\.0 MB are too much"):
         ship(["large@1.0.0"], [lab.store.root], shipped)
-    assert list(ShippedRegistry(shipped).index().entries) == ["gift"]
+    assert list(ShippedRegistry(shipped).entries()) == ["gift"]
 
 
 def test_the_registry_of_this_tree_is_whole(make_catalogue, tmp_path):
     """Every version that comes with the package is intact, licensed and small."""
     registry = ShippedRegistry()
-    names = registry.index().entries
+    names = registry.names()
     store = LocalStore(tmp_path / "cache of this tree")
     catalogue = make_catalogue(store=store, shipped=registry.store.root)
     for name in names:

@@ -1,0 +1,195 @@
+"""The indexes in a local store: what this machine published, and what it has of each origin.
+
+Where one is damaged, what is left of it is put aside, and it is rebuilt from the manifests.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import TYPE_CHECKING, TypeVar
+
+from registry.errors import IntegrityError, OfflineError, StorageError
+from registry.mending import entry_of, readable_manifests, set_aside, survey, write_entries
+from registry.origins import LOCAL, Origin
+from registry.pages import Pages
+from registry.registry import FORMAT, INDEX_LOCK, Registry
+from registry.removal import entries, is_real_directory, is_real_file
+from registry.stores.base import INDEX, MARKER
+from registry.versions import Version
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from registry.index import Entry
+    from registry.manifest import Manifest
+    from registry.stores.directory import DirectoryStore
+    from registry.transfer import Retries
+
+ORIGINS = "origins"
+
+_ORIGIN = re.compile(r"[a-z0-9][a-z0-9._-]*-[0-9a-f]{8}")
+_ORIGIN_LIST = re.compile(_ORIGIN.pattern + r"\.json")
+
+Found = TypeVar("Found")
+
+logger = logging.getLogger(__name__)
+
+
+class OwnRegistry(Registry):
+    """The registry of one's own: only this machine writes it, so it brings itself up to date."""
+
+    def begin(self) -> None:
+        """Make it a registry of today's format, whatever is left of one."""
+        store = self.writable()
+        try:
+            step = self.format()
+        except (OfflineError, IntegrityError):
+            store.claim()
+            self.pages.add_names(set())
+            self.write_marker(store)
+            return
+        if step < FORMAT:
+            # Releases that cannot read it ask to be updated.
+            with store.locked(INDEX_LOCK):
+                self.pages.upgrade()
+                self.write_marker(store)
+
+    def _holds_content(self) -> bool:
+        """Whether there is an index: manifests and blobs may be those of other registries."""
+        return not self.pages.is_empty()
+
+
+def keys(files: DirectoryStore) -> list[str]:
+    """Return the keys of this machine's own index, and of those of all origins."""
+    folder = files.path(ORIGINS)
+    lists = {path.stem for path in entries(folder, _ORIGIN_LIST)}
+    return [LOCAL, *sorted(lists | {path.name for path in entries(folder, _ORIGIN)})]
+
+
+class LocalIndex:
+    """One of the indexes in a local store; read like that of a registry.
+
+    Parameters
+    ----------
+    own
+        The registry of one's own in that store.
+    files
+        The store.
+    key
+        `LOCAL`, or the key of an origin.
+    """
+
+    def __init__(self, own: OwnRegistry, files: DirectoryStore, key: str) -> None:
+        self.own = own
+        self.files = files
+        self.key = key
+        self.name = Origin.name_of(key)
+
+    @property
+    def pages(self) -> Pages:
+        """The index itself. Once begun, its list of names is only missing by damage."""
+        prefix = INDEX if self.key == LOCAL else f"{ORIGINS}/{self.key}"
+        is_begun = is_real_directory(self.files.path(prefix)) or self._has_marker()
+        return Pages(self.files, prefix, required=is_begun)
+
+    def names(self) -> set[str]:
+        """Return the names of which there are versions."""
+        return self._mended(self.pages.names)
+
+    def entry(self, name: str, retries: Retries | None = None) -> Entry | None:  # noqa: ARG002
+        """Return what there is of a name; a disk is not asked twice."""
+        return self._mended(lambda: self.pages.entry(name))
+
+    def entries(self) -> dict[str, Entry]:
+        """Return everything there is, with what a killed process did not get into the list."""
+        pages = self.pages
+        return self._mended(lambda: pages.entries(pages.names() | pages.paged()))
+
+    def version(self, name: str, entry: Entry, number: str) -> Version:
+        """Return a version that the index lists; raises as `Registry.version`."""
+        found = Version(self.own.manifest_bytes(entry.versions[number].digest), self.name)
+        if not found.is_called(name, number, entry.kind):
+            raise IntegrityError(
+                f"the index of {self.name} in {self.files.location} lists {found.manifest.name}@"
+                f"{found.manifest.version} as {name}@{number}",
+                "Run `hub verify`.",
+            )
+        return found
+
+    def _mended(self, look: Callable[[], Found]) -> Found:
+        """Look into the index; if it is damaged, mend it first."""
+        try:
+            if self._has_marker():
+                self.own.format()
+            return look()
+        except IntegrityError as damage:
+            try:
+                self._mend()
+            except StorageError as problem:
+                raise IntegrityError(
+                    f"{damage.message}, and cannot be mended here: {problem.message}",
+                    "Run `hub verify` where it can be written.",
+                ) from damage
+        return look()
+
+    def _mend(self) -> None:
+        pages = self.pages
+        with self.files.locked(f"mend-{self.key}"):
+            if self.key == LOCAL:
+                self._mend_marker()
+            else:
+                # What is here of one's own must not be taken for somebody else's.
+                LocalIndex(self.own, self.files, LOCAL).names()
+            found, unclaimed = survey(pages, self.files), self._unclaimed()
+            if found.is_whole:
+                return  # Another process has mended it while we waited.
+            lost = found.lost if found.knows_all_names else found.lost | set(unclaimed)
+            restored = {
+                name: entry_of(unclaimed[name])
+                for name in sorted(lost - set(found.entries))
+                if name in unclaimed
+            }
+            for path in found.damaged:
+                place = set_aside(self.files, path)
+                logger.warning("%s was damaged and is now %s", self.files.path(path), place)
+            write_entries(pages, self.files, {**found.entries, **restored})
+        logger.warning(
+            "the index of %s in %s was rebuilt from the manifests: %s",
+            self.name,
+            self.files.location,
+            ", ".join(f"{n}@{v}" for n, entry in restored.items() for v in entry.versions)
+            or "no version was missing",
+        )
+
+    def _has_marker(self) -> bool:
+        return self.key == LOCAL and is_real_file(self.files.path(MARKER))
+
+    def _mend_marker(self) -> None:
+        if self._has_marker():
+            try:
+                self.own.format()
+            except IntegrityError:
+                place = set_aside(self.files, MARKER)
+                logger.warning("%s was damaged and is now %s", self.files.path(MARKER), place)
+                self.own.write_marker(self.files)
+
+    def claimed_by_others(self) -> set[str]:
+        """Return the digests that the other indexes list, as far as they can be read."""
+        others = [LocalIndex(self.own, self.files, key) for key in keys(self.files)]
+        return {
+            row.digest
+            for other in others
+            if other.key != self.key
+            for entry in survey(other.pages, self.files).entries.values()
+            for row in entry.versions.values()
+        }
+
+    def _unclaimed(self) -> dict[str, list[tuple[str, Manifest]]]:
+        """Return the manifests by name that no other index lists."""
+        claimed = self.claimed_by_others()
+        found: dict[str, list[tuple[str, Manifest]]] = {}
+        for digest, manifest in readable_manifests(self.files).items():
+            if digest not in claimed:
+                found.setdefault(manifest.name, []).append((digest, manifest))
+        return found

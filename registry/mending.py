@@ -1,0 +1,155 @@
+"""What manifests and readable pages still say where an index is damaged. Nothing is deleted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from registry.documents import digest_of, is_sha256
+from registry.errors import IncompatibleError, IntegrityError, InvalidReferenceError
+from registry.files import storage_errors
+from registry.index import (
+    Entry,
+    Row,
+    is_index_1,
+    names_bytes,
+    page_bytes,
+    parse_index_1,
+    parse_names,
+    parse_page,
+)
+from registry.manifest import Manifest, parse_manifest
+from registry.pages import swap_until_done
+from registry.references import LATEST, check_name, version_order
+from registry.removal import is_real_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from registry.pages import Pages
+    from registry.stores.directory import DirectoryStore
+
+SET_ASIDE = "set-aside"
+
+
+@dataclass
+class Survey:
+    """What can still be read of an index.
+
+    Attributes
+    ----------
+    entries
+        The names whose pages, or whose part of an index of format 1, are whole.
+    lost
+        The names whose pages are damaged or missing.
+    damaged
+        The paths of what cannot be read.
+    knows_all_names
+        Whether the list of names is whole.
+    """
+
+    entries: dict[str, Entry] = field(default_factory=dict)
+    lost: set[str] = field(default_factory=set)
+    damaged: list[str] = field(default_factory=list)
+    knows_all_names: bool = True
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is damaged or lost."""
+        return not self.lost and not self.damaged and self.knows_all_names
+
+
+def survey(pages: Pages, store: DirectoryStore) -> Survey:
+    """Read an index as far as it goes.
+
+    Raises
+    ------
+    IncompatibleError
+        If a newer release wrote part of it.
+    """
+    found, listed = Survey(), set[str]()
+    data = _bytes(store, pages.list_path)
+    try:
+        if data is not None:
+            if is_index_1(data, pages.list_path):
+                found.entries = parse_index_1(data, pages.list_path)
+            listed = parse_names(data, pages.list_path)
+        elif pages.required or store.list(pages.prefix):
+            found.knows_all_names = False
+    except IntegrityError:
+        found.damaged.append(pages.list_path)
+        found.knows_all_names = False
+    for path in store.list(pages.prefix):
+        name = PurePosixPath(path).stem
+        try:
+            page = parse_page(_bytes(store, path) or b"", check_name(name), path)
+            found.entries[name] = page
+        except IntegrityError:
+            found.damaged.append(path)
+            found.entries.pop(name, None)
+            listed.add(name)
+        except InvalidReferenceError:
+            continue  # Somebody else's file.
+    found.lost = listed - set(found.entries)
+    return found
+
+
+def readable_manifests(store: DirectoryStore) -> dict[str, Manifest]:
+    """Return the manifests in a store that are what their digests say, by digest."""
+    found = {}
+    for path in store.list("manifests"):
+        digest = PurePosixPath(path).stem
+        data = _bytes(store, path) if is_sha256(digest) else None
+        if data is not None and digest_of(data) == digest:
+            try:
+                found[digest] = parse_manifest(data)
+            except (IntegrityError, IncompatibleError):
+                continue
+    return found
+
+
+def entry_of(versions: Iterable[tuple[str, Manifest]]) -> Entry:
+    """Return the entry of one name that has these versions; its newest is the latest one."""
+    by_number = {manifest.version: (digest, manifest) for digest, manifest in versions}
+    newest = max(by_number, key=version_order)
+    rows = {number: Row(digest, each.size) for number, (digest, each) in by_number.items()}
+    manifest = by_number[newest][1]
+    return Entry(manifest.kind, manifest.description, rows, {LATEST: newest})
+
+
+def set_aside(store: DirectoryStore, path: str, *, keep: bool = False) -> Path:
+    """Move a document to where it is in nobody's way, or copy it there; return the place."""
+    source = store.path(path)
+    data = source.read_bytes() if is_real_file(source) else b""
+    name = f"{path.replace('/', '-')}.{digest_of(data)[:12]}"
+    target = store.path(f"{SET_ASIDE}/{name}")
+    store.put_bytes(f"{SET_ASIDE}/{name}", data)
+    if not keep and is_real_file(source):
+        with storage_errors(source):
+            source.unlink()
+    return target
+
+
+def write_entries(pages: Pages, store: DirectoryStore, entries: dict[str, Entry]) -> None:
+    """Write pages as they are given, and a list of all names that have one."""
+    for name, entry in entries.items():
+        _write_page(pages, store, name, entry)
+    write_list(pages, store, pages.paged())
+
+
+def write_list(pages: Pages, store: DirectoryStore, names: set[str]) -> None:
+    """Write a list of names as it is given."""
+    swap_until_done(store, pages.list_path, lambda _: names_bytes(names))
+
+
+def _write_page(pages: Pages, store: DirectoryStore, name: str, entry: Entry) -> None:
+    data = page_bytes(name, entry)
+    swap_until_done(store, pages.page_path(name), lambda _: data)
+
+
+def _bytes(store: DirectoryStore, path: str) -> bytes | None:
+    place = store.path(path)
+    with storage_errors(place):
+        return place.read_bytes() if is_real_file(place) else None

@@ -1,0 +1,199 @@
+"""An index in a store: a list of names, and a page for each of them.
+
+The page of a name is the truth, and one conditional write changes it: nothing depends on a lock.
+The list is what tells of names over plain HTTP. It is written after the page of a new name, so that
+a name in the list whose page is missing is damage, never a publish that was killed.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from registry.errors import IntegrityError, NotFoundError, StorageError
+from registry.index import (
+    is_index_1,
+    names_bytes,
+    page_bytes,
+    parse_index_1,
+    parse_names,
+    parse_page,
+)
+from registry.stores.base import writable
+from registry.transfer import read
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from registry.index import Entry
+    from registry.stores.base import Store, WritableStore
+
+AT_ONCE = 8
+ATTEMPTS = 200
+
+
+class Pages:
+    """The index under one prefix of a store: ``PREFIX.json`` and ``PREFIX/NAME.json``.
+
+    Parameters
+    ----------
+    store
+        Where it is kept.
+    prefix
+        Such as ``index``.
+    required
+        Whether a missing list is damage, rather than an index that holds nothing yet.
+    """
+
+    def __init__(self, store: Store, prefix: str, *, required: bool = False) -> None:
+        self.store = store
+        self.prefix = prefix
+        self.required = required
+
+    @property
+    def list_path(self) -> str:
+        """Where the list of names is."""
+        return f"{self.prefix}.json"
+
+    def page_path(self, name: str) -> str:
+        """Return where the page of a name is."""
+        return f"{self.prefix}/{name}.json"
+
+    def place(self, path: str) -> str:
+        """Return a path with its store, for messages."""
+        return f"{self.store.location}/{path}"
+
+    def names(self) -> set[str]:
+        """Return the names in the list.
+
+        Raises
+        ------
+        OfflineError
+            If the store cannot be reached.
+        IntegrityError
+            If the list is damaged, or missing though it is required.
+        """
+        return parse_names(self._listed(), self.place(self.list_path))
+
+    def is_empty(self) -> bool:
+        """Whether there is no list, or an empty one; raises as `names`."""
+        data = self._read(self.list_path)
+        return data is None or not parse_names(data, self.place(self.list_path))
+
+    def entry(self, name: str) -> Entry | None:
+        """Return what there is of a name.
+
+        Raises
+        ------
+        OfflineError
+            If the store cannot be reached.
+        IntegrityError
+            If the page is damaged, or the list has the name and the page is missing.
+        """
+        data = self._read(self.page_path(name))
+        if data is not None:
+            return parse_page(data, name, self.place(self.page_path(name)))
+        listed, place = self._listed(), self.place(self.list_path)
+        if is_index_1(listed, place):
+            return parse_index_1(listed, place).get(name)
+        if name in parse_names(listed, place):
+            raise IntegrityError(f"the index page {self.place(self.page_path(name))} is missing")
+        return None
+
+    def entries(self, names: Iterable[str] | None = None) -> dict[str, Entry]:
+        """Return what there is of several names, or of all in the list; raises as `entry`."""
+        listed, place = self._listed(), self.place(self.list_path)
+        wanted = sorted(parse_names(listed, place) if names is None else names)
+        if is_index_1(listed, place):
+            old = parse_index_1(listed, place)
+            return {name: old[name] for name in wanted if name in old}
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            found = zip(wanted, pool.map(self.entry, wanted), strict=True)
+            return {name: entry for name, entry in found if entry is not None}
+
+    def change(self, name: str, new: Callable[[Entry | None], Entry | None]) -> None:
+        """Replace the page of a name by what `new` makes of it; None leaves it as it is.
+
+        Whoever writes in between wins, and `new` is asked again with what they wrote. The name is
+        put into the list afterwards.
+        """
+        store, path = self._writable(), self.page_path(name)
+
+        def page(data: bytes | None) -> bytes | None:
+            old = None if data is None else parse_page(data, name, self.place(path))
+            entry = new(old)
+            return None if entry is None else page_bytes(name, entry)
+
+        swap_until_done(store, path, page)
+        self.add_names({name})
+
+    def add_names(self, names: set[str]) -> None:
+        """Put names into the list, with all others that have a page."""
+        store = self._writable()
+
+        def listed(data: bytes | None) -> bytes | None:
+            known = set() if data is None else parse_names(data, self.place(self.list_path))
+            return None if data and names <= known else names_bytes(known | names | self.paged())
+
+        swap_until_done(store, self.list_path, listed)
+
+    def paged(self) -> set[str]:
+        """Return the names that have a page, whatever the list says; of a writable store only."""
+        paths = map(PurePosixPath, self._writable().list(self.prefix))
+        return {path.stem for path in paths if path.suffix == ".json"}
+
+    def upgrade(self) -> None:
+        """Give every name of an index of format 1 a page; the list comes last."""
+        store = self._writable()
+        listed = self._read(self.list_path)
+        place = self.place(self.list_path)
+        if listed is None or not is_index_1(listed, place):
+            return
+        old = parse_index_1(listed, place)
+        for name, entry in old.items():
+            store.swap(self.page_path(name), page_bytes(name, entry), None)
+        swap_until_done(store, self.list_path, lambda _: names_bytes(set(old) | self.paged()))
+
+    def _listed(self) -> bytes:
+        data = self._read(self.list_path)
+        if data is None and self.required:
+            raise IntegrityError(f"the list of names {self.place(self.list_path)} is missing")
+        return names_bytes(set()) if data is None else data
+
+    def _read(self, path: str) -> bytes | None:
+        try:
+            return read(self.store, path)
+        except NotFoundError:
+            return None
+
+    def _writable(self) -> WritableStore:
+        return writable(self.store)
+
+
+def swap_until_done(
+    store: WritableStore, path: str, new: Callable[[bytes | None], bytes | None]
+) -> None:
+    """Replace a document by what `new` makes of it, again if somebody else wrote in between.
+
+    Parameters
+    ----------
+    store, path
+        Where it is.
+    new
+        Gets the bytes, None where there are none; returns what to write, None for nothing.
+
+    Raises
+    ------
+    StorageError
+        If others always write first.
+    """
+    for _ in range(ATTEMPTS):
+        try:
+            old: bytes | None = read(store, path)
+        except NotFoundError:
+            old = None
+        data = new(old)
+        if data is None or data == old or store.swap(path, data, old):
+            return
+    raise StorageError(f"{store.location}/{path} is written by others all the time", "Try again.")

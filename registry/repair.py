@@ -1,0 +1,209 @@
+"""Mend a registry in a directory: rebuild what its index has lost, delete nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from registry.errors import IntegrityError, NotFoundError, OfflineError, StorageError
+from registry.index import with_version
+from registry.mending import entry_of, readable_manifests, set_aside, survey, write_entries
+from registry.references import LATEST
+from registry.registry import INDEX_LOCK
+from registry.stores.base import INDEX, MARKER, blob_path
+from registry.stores.directory import DirectoryStore
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from pathlib import Path
+
+    from registry.index import Entry, Row
+    from registry.local import LocalStore
+    from registry.manifest import Manifest
+    from registry.mending import Survey
+    from registry.registry import Registry
+
+
+@dataclass
+class Repair:
+    """What was found in a registry, and done to it; versions as ``name@version``.
+
+    Attributes
+    ----------
+    restored
+        Versions that the index lists again.
+    unlisted
+        Versions that are whole, and that a whole index does not list: their publishing was killed.
+    incomplete
+        Versions some of whose files, or whose manifest, are lost. Publishing the same content again
+        puts them back.
+    withdrawn
+        Rows that listed the manifest of another version, and are gone.
+    set_aside
+        Copies of the documents that were replaced.
+    aliases_lost
+        Names whose aliases are lost but for ``latest``, which means the newest version again.
+    """
+
+    restored: list[str] = field(default_factory=list)
+    unlisted: list[str] = field(default_factory=list)
+    incomplete: list[str] = field(default_factory=list)
+    withdrawn: list[str] = field(default_factory=list)
+    set_aside: list[Path] = field(default_factory=list)
+    aliases_lost: list[str] = field(default_factory=list)
+
+
+def repair(
+    registry: Registry, named: Collection[str] = (), *, local: LocalStore | None = None
+) -> Repair:
+    """Mend the index and the marker of a registry, and bring them to today's format.
+
+    Parameters
+    ----------
+    registry
+        Kept in a directory.
+    named
+        Unlisted versions, as ``name@version``, to be listed after all.
+    local
+        The local store, if the registry is this machine's own: it also keeps manifests of others.
+
+    Raises
+    ------
+    StorageError
+        If it is not in a directory, or that cannot be written.
+    NotFoundError
+        If there is nothing of a registry, or no unlisted version of a name that was given.
+    IncompatibleError
+        If a newer release made it.
+    """
+    store = registry.store
+    if not isinstance(store, DirectoryStore):
+        raise StorageError(
+            f"{registry.location} cannot be repaired from here",
+            "Repair the directory that it is served from: hub registry repair ./directory",
+        )
+    if not any(store.list(folder) for folder in (INDEX, "manifests", "blobs")):
+        raise NotFoundError(
+            f"there is nothing of a registry at {registry.location}",
+            "Check the address, and whether the disk is mounted.",
+        )
+    foreign = set() if local is None else local.index().claimed_by_others()
+    with store.locked(INDEX_LOCK):
+        return _Mender(registry, store, foreign).mend(set(named))
+
+
+class _Mender:
+    """One repair: what was found, and what came of it."""
+
+    def __init__(self, registry: Registry, store: DirectoryStore, foreign: set[str]) -> None:
+        self.registry = registry
+        self.store = store
+        self.has_good_marker = self._reads_marker()
+        self.found: Survey = survey(registry.pages, store)
+        self.manifests = {
+            digest: manifest
+            for digest, manifest in readable_manifests(store).items()
+            if digest not in foreign
+        }
+        self.done = Repair()
+
+    def mend(self, named: set[str]) -> Repair:
+        """Do all of it; what others see changes at the very end."""
+        entries = self._true_entries()
+        for name, versions in self._unlisted(entries).items():
+            whole = self._whole(versions)
+            if name in self.found.lost or not (self.found.knows_all_names or name in entries):
+                chosen = whole
+                self.done.aliases_lost.append(name)
+            else:
+                chosen = [each for each in whole if _label(each[1]) in named]
+            self.done.unlisted += [_label(each[1]) for each in whole if each not in chosen]
+            if chosen:
+                entries[name] = _joined(entries.get(name), chosen)
+                self.done.restored += [_label(manifest) for _, manifest in chosen]
+        self._require_found(named)
+        self._write(entries)
+        return self.done
+
+    def _reads_marker(self) -> bool:
+        try:
+            self.registry.format()
+        except (IntegrityError, OfflineError):
+            return False
+        return True
+
+    def _true_entries(self) -> dict[str, Entry]:
+        """Return the entries that can be read, without rows that list something else."""
+        true = {}
+        for name, entry in self.found.entries.items():
+            rows = {n: row for n, row in entry.versions.items() if self._is_true(name, n, row)}
+            aliases = {alias: n for alias, n in entry.aliases.items() if n in rows}
+            if rows:
+                true[name] = msgspec.structs.replace(entry, versions=rows, aliases=aliases)
+            self.done.withdrawn += [f"{name}@{n}" for n in entry.versions if n not in rows]
+        return true
+
+    def _is_true(self, name: str, number: str, row: Row) -> bool:
+        manifest = self.manifests.get(row.digest)
+        if manifest is None:
+            # The row stays, so that the loss is seen.
+            self.done.incomplete.append(f"{name}@{number}")
+            return True
+        if (manifest.name, manifest.version) != (name, number):
+            return False
+        if not self._is_whole(manifest):
+            self.done.incomplete.append(f"{name}@{number}")
+        return True
+
+    def _unlisted(self, entries: Mapping[str, Entry]) -> dict[str, list[tuple[str, Manifest]]]:
+        """Return the versions by name that the readable part of the index does not list."""
+        listed = {row.digest for entry in entries.values() for row in entry.versions.values()}
+        found: dict[str, list[tuple[str, Manifest]]] = {}
+        for digest, manifest in self.manifests.items():
+            if digest not in listed:
+                found.setdefault(manifest.name, []).append((digest, manifest))
+        return found
+
+    def _whole(self, versions: list[tuple[str, Manifest]]) -> list[tuple[str, Manifest]]:
+        """Return the versions all of whose files are here."""
+        whole = [each for each in versions if self._is_whole(each[1])]
+        self.done.incomplete += [_label(each[1]) for each in versions if each not in whole]
+        return whole
+
+    def _is_whole(self, manifest: Manifest) -> bool:
+        return all(self.store.holds(blob_path(file.sha256), file) for file in manifest.files)
+
+    def _require_found(self, named: set[str]) -> None:
+        missing = sorted(named - set(self.done.restored))
+        if missing:
+            raise NotFoundError(
+                f"{self.registry.location} holds no whole, unlisted version {', '.join(missing)}",
+                f"Unlisted are: {', '.join(self.done.unlisted) or 'none'}.",
+            )
+
+    def _write(self, entries: dict[str, Entry]) -> None:
+        """Put aside what is replaced; pages come first, the marker last."""
+        pages, damaged = self.registry.pages, self.found.damaged
+        self.store.claim()
+        self.done.set_aside += [set_aside(self.store, path) for path in damaged]
+        if pages.list_path not in damaged and self.store.path(pages.list_path).exists():
+            self.done.set_aside.append(set_aside(self.store, pages.list_path, keep=True))
+        write_entries(pages, self.store, entries)
+        if not self.has_good_marker and self.store.path(MARKER).exists():
+            self.done.set_aside.append(set_aside(self.store, MARKER))
+        self.registry.write_marker(self.store)
+
+
+def _joined(entry: Entry | None, versions: list[tuple[str, Manifest]]) -> Entry:
+    """Return an entry with more versions; ``latest`` means the newest of them all."""
+    if entry is None:
+        return entry_of(versions)
+    for digest, manifest in versions:
+        entry = with_version(entry, manifest, digest)
+    return entry.with_aliases({LATEST: entry.newest})
+
+
+def _label(manifest: Manifest) -> str:
+    return f"{manifest.name}@{manifest.version}"

@@ -1,0 +1,99 @@
+"""Digests that this machine has seen, so that a version that is exchanged is noticed.
+
+One small file a location, name and version, outside the cache: it survives `hub cache prune`, and
+that the cache is deleted.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import TYPE_CHECKING
+
+from registry.documents import digest_of, open_sealed, sealed
+from registry.errors import IntegrityError, StorageError, SubstitutedError
+from registry.files import write_atomically
+from registry.removal import entries, is_real_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from registry.index import Entry
+    from registry.versions import Version
+
+FORMAT = 1
+
+logger = logging.getLogger(__name__)
+
+
+class Seen:
+    """What this machine knows of versions from before.
+
+    Parameters
+    ----------
+    folder
+        Where it is kept; made when something is first noted.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def digest(self, location: str, name: str, version: str) -> str:
+        """Return the digest seen for a version at a location; empty if it was never seen."""
+        path = self._path(location, name, version)
+        if not is_real_file(path):
+            return ""
+        try:
+            return str(open_sealed(path.read_bytes(), str(path), FORMAT)["digest"])
+        except (IntegrityError, KeyError, OSError) as problem:
+            logger.warning("%s cannot be read, and says nothing any more: %s", path, problem)
+            return ""
+
+    def require_same(self, version: Version, location: str) -> None:
+        """Refuse a version that has another digest than was seen at its location.
+
+        Raises
+        ------
+        SubstitutedError
+            With both digests.
+        """
+        manifest = version.manifest
+        before = self.digest(location, manifest.name, manifest.version)
+        if before and before != version.digest:
+            raise SubstitutedError(
+                f"{version.reference} at {location} is not what this machine has seen there: its "
+                f"digest is sha256:{version.digest}, and was sha256:{before}",
+                "A version never changes: ask whoever keeps the registry. If the new content is "
+                f"right: hub pull {version.reference} --accept",
+            )
+
+    def note(self, version: Version, location: str) -> None:
+        """Remember a version's digest, in the place of any other."""
+        manifest = version.manifest
+        content = {
+            "format": FORMAT,
+            "location": location,
+            "name": manifest.name,
+            "version": manifest.version,
+            "digest": version.digest,
+        }
+        path = self._path(location, manifest.name, manifest.version)
+        data = sealed(content)
+        try:
+            if not is_real_file(path) or path.read_bytes() != data:
+                write_atomically(path, data)
+        except (StorageError, OSError) as problem:
+            logger.warning("the digest of %s could not be noted: %s", version.reference, problem)
+
+    def lost(self, location: str, name: str, entry: Entry | None) -> list[str]:
+        """Return the versions seen at a location that its index does not list any more."""
+        pattern = re.compile(re.escape(name) + r"@(\d+\.\d+\.\d+)\.json")
+        found = entries(self._folder(location), pattern)
+        seen = {path.name.removeprefix(f"{name}@").removesuffix(".json") for path in found}
+        return sorted(seen - set(entry.versions if entry else ()))
+
+    def _folder(self, location: str) -> Path:
+        return self.folder / digest_of(location.encode())[:16]
+
+    def _path(self, location: str, name: str, version: str) -> Path:
+        return self._folder(location) / f"{name}@{version}.json"
