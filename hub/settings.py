@@ -6,10 +6,11 @@
 ``HUB_OFFLINE``     1: never use the network
 ``HUB_MIRROR``      directory or URL that holds published files by repository name and path
 ``HUB_REGISTRIES``  further registries, as ``name=location,name=location``
-``XDG_STATE_HOME``  where digests that were seen are remembered (``~/.local/state``)
+``HUB_DEBUG``       1: show the Python traceback of an unexpected error, instead of writing a report
+``XDG_STATE_HOME``  where digests that were seen, and reports, are kept (``~/.local/state``)
 ==================  =============================================================================
 
-Each but the first and the last can also stand in ``HUB_HOME/settings.json``, as ``cache``,
+``HUB_CACHE`` to ``HUB_REGISTRIES`` can also stand in ``HUB_HOME/settings.json``, as ``cache``,
 ``offline``, ``mirror`` and ``registries``; the environment wins.
 """
 
@@ -90,12 +91,24 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         registries = _listed_registries(given["HUB_REGISTRIES"])
     return Settings(
         home=home,
-        state=Path(given.get("XDG_STATE_HOME") or "~/.local/state").expanduser() / "mlip-hub",
+        state=state_home(given),
         cache=Path(cache).expanduser().absolute() if cache else home / "cache",
         offline=offline,
         mirror=given.get("HUB_MIRROR", _text(stored, "mirror", file)),
         registries=registries,
     )
+
+
+def is_debugging() -> bool:
+    """Whether ``HUB_DEBUG`` is on."""
+    return os.environ.get("HUB_DEBUG", "").strip().lower() in _ON
+
+
+def state_home(environment: Mapping[str, str] | None = None) -> Path:
+    """Return where what happened on this machine is kept, whatever the settings file holds."""
+    given = os.environ if environment is None else environment
+    states = given.get("XDG_STATE_HOME") or "~/.local/state"
+    return Path(states).expanduser().absolute() / "mlip-hub"
 
 
 def store_registries(registries: Mapping[str, str]) -> Path:

@@ -11,10 +11,10 @@ import time
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from registry.errors import OfflineError
+from registry.errors import IntegrityError, OfflineError
 from registry.files import CHUNK, storage_errors
 from registry.stores.base import TransientError
-from registry.transfer import Retries
+from registry.transfer import Retries, drop_unless_file, size_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from registry.sources import Source
     from registry.stores.base import Store
     from registry.transfer import Progress
+
+# Bytes, of a file whose size neither the card nor the server knows.
+LARGEST_DOWNLOAD = 100 << 30
 
 
 def download(
@@ -58,7 +61,7 @@ def download(
     if not whole.exists():
         with storage_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        _insist(store, path, part, progress)
+        _insist(store, path, part, source.size, progress)
     with storage_errors(whole):
         received = whole if whole.exists() else part
         try:
@@ -70,16 +73,18 @@ def download(
     return whole
 
 
-def _insist(store: Store, path: str, part: Path, progress: Progress | None) -> None:
+def _insist(
+    store: Store, path: str, part: Path, size: int | None, progress: Progress | None
+) -> None:
     """Receive a file, again and again from where it broke off, until it is whole."""
-    retries, failures, furthest = Retries(), 0, -1
+    drop_unless_file(part)
+    retries, failures = Retries(), 0
     while True:
+        before = size_of(part)
         try:
-            return _receive(store, path, part, progress)
+            return _receive(store, path, part, size, progress)
         except TransientError as problem:
-            have = part.stat().st_size if part.exists() else 0
-            failures = 1 if have > furthest else failures + 1
-            furthest = max(furthest, have)
+            failures = retries.count(failures, size_of(part) - before)
             if failures >= retries.attempts:
                 raise OfflineError(
                     f"cannot get anything from {store.location}: {problem}",
@@ -88,18 +93,28 @@ def _insist(store: Store, path: str, part: Path, progress: Progress | None) -> N
             time.sleep(retries.pause(failures, problem.wait))
 
 
-def _receive(store: Store, path: str, part: Path, progress: Progress | None) -> None:
-    """Receive what a part lacks; raise if it is cut short."""
+def _receive(
+    store: Store, path: str, part: Path, size: int | None, progress: Progress | None
+) -> None:
+    """Receive what a part lacks; raise if it is cut short, or goes on and on."""
     with storage_errors(part), part.open("ab") as file, store.open(path, file.tell()) as stream:
         if stream.start != file.tell():
             file.truncate(0)  # The store cannot skip, and sends everything again.
         have = file.seek(0, 2)
         if stream.start != have:
             raise TransientError(f"it sends from byte {stream.start}, not {have}")
-        while piece := stream.read(CHUNK):
+        largest = size or stream.size or LARGEST_DOWNLOAD
+        while have <= largest and (piece := stream.read(CHUNK)):
             file.write(piece)
             have += len(piece)
             if progress is not None:
                 progress(have, max(have, stream.size or 0))
+    if have > largest:
+        with storage_errors(part):
+            part.unlink()
+        raise IntegrityError(
+            f"the published file is longer than {largest:,} bytes in {store.location}",
+            "Nothing of it was kept. Somebody has changed the file, or a proxy rewrites it.",
+        )
     if stream.size is not None and have < stream.size:
         raise TransientError(f"the connection broke off after {have} of {stream.size} bytes")

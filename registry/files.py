@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import shutil
+import stat
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -14,6 +15,7 @@ from registry.errors import StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from io import BufferedReader
     from pathlib import Path
 
     from registry.manifest import FileEntry
@@ -25,13 +27,15 @@ STALE_AFTER = 24 * 3600.0
 
 _FICLONE = 0x40049409
 _WRITABLE = "Use a directory that you may write to; HUB_CACHE says where the cache is."
+_FULL = "Free some space there. If it is the cache, HUB_CACHE can name another disk."
 _HINTS = {
-    errno.ENOSPC: ("the disk is full", "Free some space, or let HUB_CACHE name another disk."),
-    errno.EDQUOT: ("the disk quota is used up", "Free some space, or move the cache: HUB_CACHE."),
+    errno.ENOSPC: ("the disk is full", _FULL),
+    errno.EDQUOT: ("the disk quota is used up", _FULL),
     errno.EROFS: ("the file system is read-only", _WRITABLE),
     errno.EACCES: ("permission denied", _WRITABLE),
     errno.EPERM: ("permission denied", _WRITABLE),
 }
+_OF_THE_TARGET = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 
 
 @contextmanager
@@ -41,12 +45,38 @@ def storage_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as problem:
         reason, hint = _HINTS.get(problem.errno or 0, (problem.strerror or str(problem), ""))
-        raise StorageError(f"cannot use {problem.filename or path}: {reason}", hint) from problem
+        # Of a copy the system names the source, though it is the target that has no room.
+        blamed = path if problem.errno in _OF_THE_TARGET else problem.filename or path
+        raise StorageError(f"cannot use {blamed}: {reason}", hint) from problem
+
+
+def open_regular(path: Path) -> BufferedReader:
+    """Open a file to read its bytes; what could block for ever is refused.
+
+    Raises
+    ------
+    OSError
+        As of `open`.
+    StorageError
+        If it is a pipe, a socket or a device.
+    """
+
+    def without_waiting(name: str, flags: int) -> int:
+        return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
+
+    file = open(path, "rb", opener=without_waiting)  # noqa: SIM115 - the caller's
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise StorageError(
+            f"{path} is no regular file, but a pipe or a device",
+            "Put the file itself there, or remove it.",
+        )
+    return file
 
 
 def sha256_of(path: Path) -> str:
     """Return the sha256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
+    with storage_errors(path), open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

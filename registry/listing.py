@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from registry.errors import RegistryError
 from registry.origins import BUILTIN, BUILTIN_ORIGIN, Origin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from registry.cards import Card
     from registry.catalogue import Catalogue
@@ -28,13 +29,27 @@ class Listing:
     description: str
 
 
-def listings(catalogue: Catalogue, *, remote: bool = False) -> list[Listing]:
-    """Return every name that is built in or on this machine; `remote` asks the registries too.
+def listings(
+    catalogue: Catalogue,
+    *,
+    remote: bool = False,
+    failed: Callable[[str, RegistryError], None] | None = None,
+) -> list[Listing]:
+    """Return every name that is built in or on this machine.
+
+    Parameters
+    ----------
+    catalogue
+        What can be named.
+    remote
+        Ask the registries too.
+    failed
+        Told of each registry that cannot be asked, by its name, and why; it is left out.
 
     Raises
     ------
-    OfflineError
-        If a registry is to be asked and cannot be reached.
+    RegistryError
+        If a registry cannot be asked, and there is nobody to tell.
     """
     rows: dict[tuple[str, str], Listing] = {}
     for index in catalogue.local.indexes():
@@ -49,8 +64,15 @@ def listings(catalogue: Catalogue, *, remote: bool = False) -> list[Listing]:
             rows[card.name, BUILTIN] = _of_card(card)
     for registry in catalogue.registries if remote else ():
         here = catalogue.local.index(Origin.of(registry).key).entries()
-        there = _of_entries(registry.name, registry.entries(), here)
-        rows |= {(row.name, registry.name): row for row in there}
+        try:
+            there = registry.entries()
+        except RegistryError as problem:
+            if failed is None:
+                raise
+            failed(registry.name, problem)
+            continue
+        listed = _of_entries(registry.name, there, here)
+        rows |= {(row.name, registry.name): row for row in listed}
     return [rows[key] for key in sorted(rows)]
 
 

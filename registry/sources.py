@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from registry.documents import is_sha256
 from registry.errors import IntegrityError, RegistryError
-from registry.files import CHUNK, sha256_of, storage_errors
+from registry.files import CHUNK, open_regular, sha256_of, storage_errors
 from registry.manifest import FileEntry, check_path
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class Source:
 def git_blob_of(path: Path) -> str:
     """Return the SHA-1 that git knows a file's content by."""
     hashed = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         while piece := file.read(CHUNK):
             hashed.update(piece)
     return hashed.hexdigest()

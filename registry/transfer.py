@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from registry.documents import LARGEST_DOCUMENT
 from registry.errors import IntegrityError, OfflineError, StorageError
 from registry.files import CHUNK, storage_errors
+from registry.removal import is_real_file
 from registry.stores.base import TransientError
 
 if TYPE_CHECKING:
@@ -42,7 +43,9 @@ class Retries:
     Parameters
     ----------
     attempts
-        Failures in a row, without a new byte between them, after which to give up.
+        Failures in a row after which to give up.
+    progress
+        New bytes between two failures, from which on the second is not in a row with the first.
     corrupt
         Wholly received but wrong files, after which to give up.
     first_wait
@@ -50,8 +53,13 @@ class Retries:
     """
 
     attempts: int = 5
+    progress: int = 1 << 16
     corrupt: int = 2
     first_wait: float = 0.5
+
+    def count(self, failures: int, gained: int) -> int:
+        """Return the failures in a row with one more, before which `gained` bytes came."""
+        return 1 if gained >= self.progress else failures + 1
 
     def pause(self, failures: int, asked: float) -> float:
         """Return the seconds to wait after this many failures; at least what a server asked."""
@@ -158,7 +166,7 @@ def _pool(stop: Event) -> Iterator[ThreadPoolExecutor]:
 
 def _check_space(blobs: Blobs, entries: Sequence[FileEntry]) -> None:
     """Say before the start that the disk is too small, rather than at the end."""
-    here = sum(_size(blobs.part(entry.sha256)) for entry in entries)
+    here = sum(size_of(blobs.part(entry.sha256)) for entry in entries)
     needed = sum(entry.size for entry in entries) - here
     free = shutil.disk_usage(blobs.parts).free
     if needed > free:
@@ -199,15 +207,14 @@ class _Batch:
     def _insist(self, path: str, entry: FileEntry) -> None:
         """Receive a file, again and again from where it broke off, until it is whole and right."""
         part = self.blobs.part(entry.sha256)
-        failures = corrupt = furthest = 0
+        drop_unless_file(part)
+        failures = corrupt = 0
         while True:
-            wait = 0.0
+            wait, before = 0.0, size_of(part)
             try:
                 return self._receive(path, entry, part)
             except TransientError as problem:
-                if _size(part) > furthest:
-                    failures, furthest = 0, _size(part)
-                failures += 1
+                failures = self.retries.count(failures, size_of(part) - before)
                 wait = problem.wait
                 if failures >= self.retries.attempts:
                     raise _unreachable(self.store, problem) from problem
@@ -278,6 +285,14 @@ def _unreachable(store: Store, problem: TransientError) -> OfflineError:
     )
 
 
-def _size(path: Path) -> int:
+def drop_unless_file(part: Path) -> None:
+    """Remove what stands in the place of a part and is none: a link or pipe."""
+    with storage_errors(part):
+        if not is_real_file(part):
+            part.unlink(missing_ok=True)
+
+
+def size_of(path: Path) -> int:
+    """Return the bytes of a file that may not be there yet."""
     with storage_errors(path):
         return path.stat().st_size if path.exists() else 0

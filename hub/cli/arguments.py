@@ -9,6 +9,7 @@ import click
 from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
+from hub.cli.output import one_line
 from registry.errors import RegistryError
 
 
@@ -26,7 +27,7 @@ def complete_names(
     except RegistryError:
         return []  # There is no place to show it in the middle of a line.
     return [
-        CompletionItem(row.name, help=row.description)
+        CompletionItem(row.name, help=one_line(row.description))
         for row in rows
         if row.name.startswith(incomplete)
     ]

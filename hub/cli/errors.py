@@ -9,6 +9,8 @@ EXIT_NOT_FOUND = 3
 EXIT_INTEGRITY = 4
 EXIT_OFFLINE = 5
 EXIT_INCOMPATIBLE = 6
+EXIT_CRASH = 70  # EX_SOFTWARE of sysexits.h
+EXIT_INTERRUPTED = 130
 
 # The first row that matches wins, so special classes stand above their bases.
 EXIT_CODES: tuple[tuple[type[registry_errors.RegistryError], int], ...] = (

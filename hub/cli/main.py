@@ -10,7 +10,7 @@ import click
 
 from hub._version import __version__
 from hub.cli import output
-from hub.cli.errors import EXIT_ERROR, exit_code
+from hub.cli.errors import EXIT_CRASH, EXIT_ERROR, EXIT_INTERRUPTED, exit_code
 from registry.errors import RegistryError
 
 # Command name to the module that defines it, in the order that help shows them.
@@ -70,35 +70,59 @@ class HubGroup(click.Group):
 @click.group(cls=HubGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--quiet", "-q", is_flag=True, help="Print results and errors only.")
 @click.version_option(__version__, prog_name="hub")
-def hub(quiet: bool) -> None:
+def hub(quiet: bool) -> None:  # noqa: ARG001 - `output.is_quiet` looks it up
     """Pull, fine-tune, use and publish pre-trained interatomic potentials."""
-    if quiet:
-        import logging
-
-        logging.disable(logging.WARNING)
-        click.get_current_context().call_on_close(lambda: logging.disable(logging.NOTSET))
+    click.get_current_context().with_resource(output.telling_warnings())
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with the code of the outcome."""
+    given = sys.argv[1:] if arguments is None else arguments
     try:
+        sys.exit(_run(given))
+    except Exception as problem:
+        from hub.settings import is_debugging
+
+        if is_debugging():
+            raise
+        from hub.cli.crash import describe_crash
+
+        output.error(RegistryError(describe_crash(problem, given)))
+        sys.exit(EXIT_CRASH)
+
+
+def _run(arguments: list[str]) -> int:
+    """Run the command line and return the exit code of the outcome."""
+    try:
+        output.accept_any_text()
+        _require_text(arguments)
         # Commands return nothing; what comes back is the code of an early exit, as of --help.
         code = hub.main(args=arguments, prog_name="hub", standalone_mode=False)
-        sys.stdout.flush()
-    except click.exceptions.Abort:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except (click.exceptions.Abort, KeyboardInterrupt):
         output.message("interrupted")
-        sys.exit(130)
+        return EXIT_INTERRUPTED
     except click.ClickException as failure:
-        failure.show()
-        sys.exit(failure.exit_code)
+        output.usage_error(failure)
+        return failure.exit_code
     except RegistryError as failure:
         output.error(failure)
-        sys.exit(exit_code(failure))
+        return exit_code(failure)
     except BrokenPipeError:
         # The reader (head, less) has gone; what Python still wants to flush goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(EXIT_ERROR)
-    sys.exit(code)
+        return EXIT_ERROR
+    return int(code or 0)
+
+
+def _require_text(arguments: list[str]) -> None:
+    """Refuse arguments that are not UTF-8: names and texts are written to JSON, which is."""
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError as problem:
+            raise click.UsageError(f"the argument {argument} is not UTF-8") from problem
 
 
 if __name__ == "__main__":

@@ -1,17 +1,60 @@
-"""Results on stdout, messages on stderr; tables for people, JSON for programs."""
+r"""Results on stdout, messages on stderr; tables for people, JSON for programs.
+
+The only place that prints. Names, cards and file names come from others: what a terminal would
+obey, or not show, is printed as an escape such as ``\x1b``.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 import sys
+import unicodedata
+import warnings
+from contextlib import contextmanager
+from io import StringIO, TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from registry.errors import RegistryError
+
+
+# Letters and marks that are printable by their category, and leave nothing to see.
+_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0")
+_BLANK_BLOCK = range(0xE0000, 0xE1000)
+_UNUSUAL = re.compile(r"[^ -~]")
+_UNUSUAL_IN_TEXT = re.compile(r"[^ -~\n\t]")
+
+
+def one_line(text: str) -> str:
+    """Return a text with all that a terminal would obey or not show escaped, line ends too."""
+    return _UNUSUAL.sub(_escaped, text)
+
+
+def visible(text: str) -> str:
+    """Do the same, but keep line ends and tabs, for a text of several lines."""
+    return _UNUSUAL_IN_TEXT.sub(_escaped, text.replace("\r\n", "\n"))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    char = found[0]
+    return char if _is_harmless(char) else char.encode("unicode_escape").decode()
+
+
+def _is_harmless(char: str) -> bool:
+    """Whether a character only shows itself: no control, direction mark or half of a pair."""
+    shown = char.isprintable() or unicodedata.category(char) == "Zs"
+    return shown and char not in _BLANK and ord(char) not in _BLANK_BLOCK
+
+
+def accept_any_text() -> None:
+    """Escape on stdout, as on stderr, what its encoding lacks."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def is_quiet() -> bool:
@@ -23,22 +66,32 @@ def is_quiet() -> bool:
 def message(text: str) -> None:
     """Tell a person on stderr, unless ``--quiet``."""
     if not is_quiet():
-        click.echo(text, err=True)
+        _tell(text)
+
+
+def _tell(text: str) -> None:
+    click.echo(visible(text), err=True)
 
 
 def result(text: str) -> None:
     """Print a result on stdout."""
-    click.echo(text)
+    click.echo(visible(text))
 
 
 def result_json(value: Any) -> None:
     """Print a result on stdout as JSON."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    # Whatever is unusual stands in a string, where JSON has escapes of its own.
+    click.echo(_UNUSUAL_IN_TEXT.sub(_escaped_in_json, text))
+
+
+def _escaped_in_json(found: re.Match[str]) -> str:
+    return found[0] if _is_harmless(found[0]) else json.dumps(found[0])[1:-1]
 
 
 def result_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a plain aligned table on stdout: readable, and cheap to import."""
-    lines = [list(header), *[list(row) for row in rows]]
+    lines = [[one_line(cell) for cell in row] for row in (header, *rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
     for line in lines:
         cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
@@ -47,9 +100,44 @@ def result_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 def error(failure: RegistryError) -> None:
     """Say on stderr what went wrong and what to do next."""
-    click.echo(f"error: {failure.message}", err=True)
+    # No further line of it can look like one of ours.
+    indented = failure.message.replace("\n", "\n    ")
+    _tell(f"error: {indented}")
     if failure.hint:
-        click.echo(f"hint: {failure.hint}", err=True)
+        _tell(f"hint: {failure.hint}")
+
+
+def usage_error(failure: click.ClickException) -> None:
+    """Say on stderr how the command line is written wrongly; it may repeat any argument."""
+    told = StringIO()
+    failure.show(told)
+    click.echo(visible(told.getvalue()), err=True, nl=False)
+
+
+@contextmanager
+def telling_warnings() -> Iterator[None]:
+    """Let what Python and libraries warn of meanwhile be messages like ours."""
+    import logging
+
+    class Teller(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            try:
+                text = record.getMessage()
+            except (TypeError, ValueError):  # its arguments do not fit it
+                text = str(record.msg)
+            _tell(f"{record.levelname.lower()}: {text}")
+
+    def tell(text: Warning | str, *_: Any, **__: Any) -> None:
+        message(f"warning: {text}")
+
+    teller = Teller(logging.ERROR if is_quiet() else logging.WARNING)
+    logging.getLogger().addHandler(teller)
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = tell  # type: ignore[assignment]  # the other arguments too
+            yield
+    finally:
+        logging.getLogger().removeHandler(teller)
 
 
 def human_size(count: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from hub.cli.output import shows_progress
+from hub.cli.output import one_line, shows_progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -49,7 +49,7 @@ def progress_bar(
     in_numbers = (MofNCompleteColumn(), RateColumn())
     counts = (DownloadColumn(), TransferSpeedColumn()) if in_bytes else in_numbers
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         *counts,
         TimeElapsedColumn(),
@@ -57,5 +57,5 @@ def progress_bar(
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(description, total=None)
+        task = bar.add_task(one_line(description), total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)

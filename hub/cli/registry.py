@@ -20,22 +20,26 @@ def add(name: str, location: str) -> None:
     """Add the registry at LOCATION under a NAME of your choice.
 
     LOCATION is a directory, or an address that begins with file://, http:// or https://. A
-    directory becomes a registry when something is first published to it.
+    directory becomes a registry when something is first published to it. A query in an address,
+    such as ?token=..., goes with every request and is shown nowhere.
     """
     from hub.settings import load_settings, store_registries
     from registry.errors import ExistsError, OfflineError
     from registry.registry import Registry
     from registry.stores import open_store
+    from registry.stores.addresses import without_credentials
+    from registry.stores.directory import DirectoryStore
 
     settings = load_settings()
     if name in settings.registries:
         raise ExistsError(
-            f"there is a registry '{name}' at {settings.registries[name]}",
+            f"there is a registry '{name}' at {without_credentials(settings.registries[name])}",
             f"Remove it first: hub registry remove {name}",
         )
-    # A relative path would mean another place tomorrow.
     store = open_store(location, offline=settings.offline)
-    store_registries({**settings.registries, name: store.location})
+    # A relative path would mean another place tomorrow; of an address, what may be shown is less.
+    kept = store.location if isinstance(store, DirectoryStore) else location
+    store_registries({**settings.registries, name: kept})
     try:
         names = len(Registry(name, store).names())
     except OfflineError as problem:
@@ -49,8 +53,10 @@ def add(name: str, location: str) -> None:
 def list_registries(as_json: bool) -> None:
     """List the registries in the order in which they are asked."""
     from hub.settings import load_settings
+    from registry.stores.addresses import without_credentials
 
-    registries = load_settings().registries
+    stored = load_settings().registries
+    registries = {name: without_credentials(at) for name, at in stored.items()}
     if as_json:
         output.result_json([{"name": n, "location": at} for n, at in registries.items()])
     elif registries:

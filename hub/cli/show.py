@@ -88,7 +88,7 @@ def _survey(name: str, plot: Path, where: str | None, sample: int) -> Survey:
 
 
 def _version_facts(version: Version) -> dict[str, Any]:
-    from dataclasses import asdict
+    from msgspec.structs import asdict
 
     manifest = version.manifest
     return {

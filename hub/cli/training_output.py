@@ -79,7 +79,9 @@ class TrainingOutput(Reporter):
         if self.bar is None:
             output.message(text)
         else:
-            self.bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+            self.bar.console.print(
+                output.visible(text), markup=False, highlight=False, soft_wrap=True
+            )
 
     def counting(self, task: str) -> Callable[[int, int | None], None] | None:
         """Show a bar for reading, checking and the like."""
@@ -159,7 +161,7 @@ class TrainingOutput(Reporter):
             )
 
             self.bar = Progress(
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(),
                 MofNCompleteColumn(),
                 TimeElapsedColumn(),

@@ -12,11 +12,18 @@ from hub.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from typing import IO
+    from typing import IO, Any
 
     from ase import Atoms
 
+# Of an extxyz file, so that a damaged or hostile one is refused in little time and memory.
+LONGEST_LINE = 500_000  # characters; ASE needs seconds for a comment of that length
+MOST_COLUMNS = 10_000
+MOST_ATOMS = 10_000_000
+LARGEST_STRUCTURE = 1 << 28  # characters
+
 _DATABASES = {"db", "json"}
+_LONGEST_REASON = 300
 
 
 def expand_patterns(files_or_globs: str | Path | Iterable[str | Path]) -> list[Path]:
@@ -57,6 +64,11 @@ def _require_file(path: Path) -> None:
         )
     if not path.exists():
         raise DataError(f"there is no file {path}", "Check the name.")
+    if not path.is_file():
+        raise DataError(
+            f"{path} is no regular file, but a pipe or a device",
+            "Write the structures to a file first.",
+        )
 
 
 def iterate_file(path: Path) -> Iterator[Atoms]:
@@ -81,7 +93,7 @@ def iterate_file(path: Path) -> Iterator[Atoms]:
             "Check the file and its permissions.",
         ) from failure
     except Exception as failure:  # ASE's parsers raise whatever their code runs into
-        reason = str(failure) or type(failure).__name__
+        reason = str(failure)[:_LONGEST_REASON] or type(failure).__name__
         raise DataError(
             f"{path}[{count}] cannot be read: {reason}",
             f"{count} structures before it are fine. Is the file cut off, or damaged there?"
@@ -131,27 +143,62 @@ def iterate_extxyz(stream: IO[str]) -> Iterator[Atoms]:
     """Yield the structures of an extxyz stream: cut it into frames here, and let ASE read each.
 
     ASE's own iteration scans the whole file first, takes a blank line for the end of the file, and
-    does not say which structure is broken.
+    does not say which structure is broken. What exceeds the limits above is refused unparsed.
     """
     from ase.io.extxyz import read_xyz
 
-    line_number = 0
-    for header in stream:
-        line_number += 1
+    lines = _numbered_lines(stream)
+    for number, header in lines:
         if not header.strip():
             continue
-        try:
-            n_atoms = int(header)
-        except ValueError:
-            shown = header.strip()[:40]
+        n_atoms = _number_of_atoms(header, number)
+        frame, size = [header], 0
+        for _, line in islice(lines, n_atoms + 1):
+            frame.append(line)
+            size += len(line)
+            if size > LARGEST_STRUCTURE:
+                raise ValueError(
+                    f"the structure that starts on line {number} has more than "
+                    f"{LARGEST_STRUCTURE:,} characters"
+                )
+        missing = n_atoms + 2 - len(frame)
+        if missing:
             raise ValueError(
-                f"line {line_number} should be a number of atoms, but is {shown!r}"
-            ) from None
-        lines = list(islice(stream, n_atoms + 1))
-        if len(lines) <= n_atoms:
-            raise ValueError(
-                f"the file ends {n_atoms + 1 - len(lines)} lines before the end of the structure "
-                f"of {n_atoms} atoms that starts on line {line_number}"
+                f"the file ends {missing} lines before the end of the structure of {n_atoms} atoms "
+                f"that starts on line {number}"
             )
-        line_number += len(lines)
-        yield next(read_xyz(StringIO(header + "".join(lines)), index=0))
+        yield next(read_xyz(StringIO("".join(frame)), index=0, properties_parser=_parse_comment))
+
+
+def _numbered_lines(stream: IO[str]) -> Iterator[tuple[int, str]]:
+    """Yield the lines, from 1, and refuse one that is too long before it is in memory."""
+    number = 0
+    while line := stream.readline(LONGEST_LINE + 1):
+        number += 1
+        if len(line) > LONGEST_LINE:
+            raise ValueError(f"line {number} has more than {LONGEST_LINE:,} characters")
+        yield number, line
+
+
+def _number_of_atoms(header: str, number: int) -> int:
+    try:
+        n_atoms = int(header)
+    except ValueError:
+        n_atoms = -1
+    if n_atoms < 0:
+        shown = header.strip()[:40]
+        raise ValueError(f"line {number} should be a number of atoms, but is {shown!r}")
+    if n_atoms > MOST_ATOMS:
+        raise ValueError(f"line {number} announces more than {MOST_ATOMS:,} atoms")
+    return n_atoms
+
+
+def _parse_comment(comment: str) -> dict[str, Any]:
+    """Read a comment line as ASE does, which then makes an array of all columns it announces."""
+    from ase.io.extxyz import key_val_str_to_dict
+
+    content: dict[str, Any] = key_val_str_to_dict(comment)
+    announced = str(content.get("Properties", "")).split(":")[2::3]
+    if sum(map(int, announced)) > MOST_COLUMNS:
+        raise ValueError(f"its comment announces more than {MOST_COLUMNS:,} columns")
+    return content

@@ -14,6 +14,7 @@ from registry.files import (
     READ_ONLY,
     STALE_AFTER,
     is_intact,
+    open_regular,
     replacing,
     storage_errors,
     write_atomically,
@@ -69,11 +70,12 @@ class DirectoryStore:
         target = self.path(path)
         with storage_errors(target):
             try:
-                file = target.open("rb")
+                file = open_regular(target)
             except (FileNotFoundError, NotADirectoryError) as problem:
                 raise NotFoundError(f"there is no file {target}") from problem
+            size = file.seek(0, os.SEEK_END)
             file.seek(start)
-            return Stream(file, start, target.stat().st_size)
+            return Stream(file, start, size)
 
     def put_file(self, path: str, source: Path, entry: FileEntry) -> bool:
         """Keep a read-only copy of `source`, verified against `entry`."""

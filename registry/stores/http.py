@@ -1,26 +1,44 @@
-"""A registry, or a single file, behind ``http(s)://``: read-only, with byte ranges."""
+"""A registry, or a single file, behind ``http(s)://``: read-only, with byte ranges.
+
+Whatever a server does, every call ends: the head of a response and each piece of its body have a
+deadline, and a body that comes too slowly is given up.
+"""
 
 from __future__ import annotations
 
 import re
 import ssl
+import string
+import time
 from contextlib import contextmanager
-from http.client import HTTPException, HTTPResponse
-from typing import TYPE_CHECKING
-from urllib.error import HTTPError, URLError
-from urllib.parse import quote
-from urllib.request import Request, urlopen
+from http.client import HTTPException, InvalidURL
+from typing import TYPE_CHECKING, cast
+from urllib.error import HTTPError
+from urllib.parse import quote, urljoin, urlsplit
+from urllib.request import Request
 
 from registry.errors import AccessError, NotFoundError, OfflineError
+from registry.stores.addresses import (
+    mention_other_host,
+    warn_if_unencrypted,
+    without_credentials,
+)
 from registry.stores.base import Stream, TransientError
+from registry.stores.connections import Response, opener
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 TIMEOUT = 20.0
+SLOWEST = 1000.0
+WINDOW = 20.0
 LONGEST_WAIT = 60.0
+MOST_REDIRECTS = 5
 
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
+_REDIRECTS = (301, 302, 303, 307, 308)
+_LONGEST_REASON = 200  # characters that are repeated of what a server says
+_NUMBER = re.compile(r"[0-9]{1,18}")
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
 
 
 class HttpStore:
@@ -29,55 +47,106 @@ class HttpStore:
     Parameters
     ----------
     location
-        The URL below which the files lie; opening the path "" reads the URL itself.
+        The URL below which the files lie; opening the path "" reads the URL itself. A query, such
+        as an access token, goes with every request.
     offline
         Refuse to use the network.
     timeout
-        Seconds to wait for a connection, and for each next byte.
+        Seconds to wait for a connection, for the whole head of a response, and for each next byte.
+    slowest
+        Bytes in a second; a response that comes more slowly is given up.
+    window
+        Seconds of waiting over which that is averaged.
     """
 
-    def __init__(self, location: str, *, offline: bool = False, timeout: float = TIMEOUT) -> None:
-        self.location = location.rstrip("/")
+    def __init__(
+        self,
+        location: str,
+        *,
+        offline: bool = False,
+        timeout: float = TIMEOUT,
+        slowest: float = SLOWEST,
+        window: float = WINDOW,
+    ) -> None:
+        self.url = location if "?" in location else location.rstrip("/")
         self.offline = offline
         self.timeout = timeout
+        self.slowest = slowest
+        self.window = window
+
+    @property
+    def location(self) -> str:
+        """The URL, without what may be secret in it."""
+        return without_credentials(self.url)
+
+    def address(self, path: str) -> str:
+        """Return the URL of the file at `path`."""
+        if not path:
+            return self.url
+        parts = urlsplit(self.url)
+        return parts._replace(path=f"{parts.path.rstrip('/')}/{quote(path)}").geturl()
 
     def open(self, path: str, start: int = 0) -> Stream:
         """Open the file at `path`, at byte `start` if the server can skip."""
-        url = f"{self.location}/{quote(path)}" if path else self.location
+        url = self.address(path)
+        warn_if_unencrypted(url)
         if self.offline:
             raise OfflineError(
-                f"{url} is needed, and the network is switched off",
+                f"{without_credentials(url)} is needed, and the network is switched off",
                 "Unset HUB_OFFLINE, or put the files into a directory and set HUB_MIRROR to it.",
             )
+        for _ in range(1 + MOST_REDIRECTS):
+            try:
+                response = self._ask(url, start)
+            except HTTPError as answer:
+                answer.close()
+                if answer.code in _REDIRECTS:
+                    url = _redirected(url, str(answer.headers.get("Location", "")))
+                    warn_if_unencrypted(url)
+                    continue
+                if answer.code == 416 and start:
+                    # The file there is shorter than what we have: look at it from its beginning.
+                    return self.open(path)
+                raise _refused(url, answer) from answer
+            return _HttpStream(self, url, response)
+        raise AccessError(
+            f"{without_credentials(self.address(path))} leads from one address to the next, more "
+            f"than {MOST_REDIRECTS} times",
+            "Check the address in a browser.",
+        )
+
+    def _ask(self, url: str, start: int) -> Response:
         headers = {"User-Agent": "mlip-hub", "Accept-Encoding": "identity"}
         if start:
             headers["Range"] = f"bytes={start}-"
-        # Whoever made this store has checked that the scheme is http or https.
-        request = Request(url, headers=headers)  # noqa: S310
-        try:
-            with _transient_errors(url):
-                response = urlopen(request, timeout=self.timeout)  # noqa: S310
-        except HTTPError as refusal:
-            refusal.close()
-            if refusal.code == 416 and start:
-                # The file there is shorter than what we have: look at it from its beginning.
-                return self.open(path)
-            raise _refused(url, refusal) from refusal
-        return _HttpStream(url, response, *_extent(response))
+        with _transient_errors(url):
+            # Whoever made this store, and `_redirected`, have checked the scheme.
+            request = Request(_quoted(url), headers=headers)  # noqa: S310
+            return cast("Response", opener().open(request, timeout=self.timeout))
 
 
 class _HttpStream(Stream):
-    """A stream whose connection may break."""
+    """A stream whose connection may break, or become too slow to wait for."""
 
-    def __init__(self, url: str, body: HTTPResponse, start: int, size: int | None) -> None:
-        super().__init__(body, start, size)
+    def __init__(self, store: HttpStore, url: str, response: Response) -> None:
+        super().__init__(response, *_extent(response))
+        self.store = store
         self.url = url
-        self.response = body
+        self.response = response
+        self.waited = 0.0
+        self.came = 0
 
     def read(self, count: int) -> bytes:
+        began = time.monotonic()
         with _transient_errors(self.url):
-            # What is there, rather than all of it: on a slow line progress goes on being seen.
-            return self.response.read1(count)
+            piece = self.response.read_piece(count)
+        self.waited += time.monotonic() - began
+        self.came += len(piece)
+        if piece and self.waited >= self.store.window:
+            if self.came < self.store.slowest * self.waited:
+                raise TransientError(f"less than {self.store.slowest:g} bytes come in a second")
+            self.waited, self.came = 0.0, 0
+        return piece
 
 
 @contextmanager
@@ -87,24 +156,30 @@ def _transient_errors(url: str) -> Iterator[None]:
         yield
     except HTTPError:
         raise
-    except (URLError, HTTPException, OSError) as problem:
+    except (HTTPException, OSError, ValueError, OverflowError) as problem:
         reason = getattr(problem, "reason", problem)
         if isinstance(reason, ssl.SSLCertVerificationError):
             raise AccessError(
-                f"the certificate of {url} cannot be verified: {reason.verify_message}",
+                f"the certificate of {without_credentials(url)} cannot be verified: "
+                f"{reason.verify_message}",
                 "Behind a proxy with its own certificates, set SSL_CERT_FILE to them.",
             ) from problem
-        raise TransientError(str(reason) or type(reason).__name__) from problem
+        if isinstance(problem, InvalidURL | ValueError | OverflowError):
+            raise AccessError(
+                f"{without_credentials(url)} cannot be asked: {_shortened(problem)}",
+                "Check the address.",
+            ) from problem
+        raise TransientError(_shortened(reason) or type(reason).__name__) from problem
 
 
 def _refused(url: str, refusal: HTTPError) -> Exception:
     """Return what an HTTP status means to us."""
-    answer = f"{refusal.code} {refusal.reason}"
+    answer, url = _shortened(f"{refusal.code} {refusal.reason}"), without_credentials(url)
     if refusal.code in (404, 410):
         return NotFoundError(f"there is no file {url} ({answer})")
     if refusal.code in (408, 425, 429) or refusal.code >= 500:
         asked = str(refusal.headers.get("Retry-After", ""))
-        wait = float(asked) if asked.isdecimal() else 0.0
+        wait = float(asked) if _NUMBER.fullmatch(asked) else 0.0
         return TransientError(f"the server answers {answer}", min(wait, LONGEST_WAIT))
     return AccessError(
         f"the server refuses {url} ({answer})",
@@ -112,12 +187,58 @@ def _refused(url: str, refusal: HTTPError) -> Exception:
     )
 
 
-def _extent(response: HTTPResponse) -> tuple[int, int | None]:
+def _redirected(url: str, location: str) -> str:
+    """Return the address that a server sends us on to, if it is one to follow."""
+    before, shown = urlsplit(url), _shortened(without_credentials(location))
+    try:
+        after = urlsplit(urljoin(url, location))
+        is_address = bool(location and after.hostname and _quoted(after.geturl()))
+    except ValueError:
+        is_address = False
+    if not is_address or after.scheme not in ("http", "https") or "@" in after.netloc:
+        raise AccessError(
+            f"{without_credentials(url)} sends us on to {shown!r}, which is no web address",
+            "Tell whoever keeps the server.",
+        )
+    if before.scheme == "https" and after.scheme == "http":
+        raise AccessError(
+            f"{without_credentials(url)} sends us on to {shown}, which is not encrypted",
+            "Tell whoever keeps the server.",
+        )
+    mention_other_host(str(before.hostname), str(after.hostname))
+    return after.geturl()
+
+
+def _extent(response: Response) -> tuple[int, int | None]:
     """Return the offset of the first byte of a response, and the size of the whole file."""
     if response.status == 206:
-        found = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
-        if not found:
+        found = _CONTENT_RANGE.fullmatch(str(response.headers.get("Content-Range", "")))
+        if not found or int(found[1]) > int(found[2]):
             raise TransientError("the server sent a part without saying which")
-        return int(found[1]), None if found[2] == "*" else int(found[2])
-    length = str(response.headers.get("Content-Length", ""))
-    return 0, int(length) if length.isdecimal() else None
+        return int(found[1]), None if found[3] == "*" else int(found[3])
+    length = response.headers.get("Content-Length")
+    if length is None:
+        return 0, None
+    if not _NUMBER.fullmatch(str(length)):
+        raise TransientError(f"the server gives {str(length)[:20]!r} as the length of the file")
+    return 0, int(length)
+
+
+def _quoted(url: str) -> str:
+    """Quote what cannot stand in a request: spaces and letters that are not ASCII.
+
+    Raises
+    ------
+    ValueError
+        If the port is none; the system would take another one.
+    """
+    parts = urlsplit(url)
+    if parts.port == 0:
+        raise ValueError("there is no port 0")
+    path, query = (quote(text, safe=string.punctuation) for text in (parts.path, parts.query))
+    return parts._replace(path=path, query=query).geturl()
+
+
+def _shortened(reason: object) -> str:
+    """Return what a server or the system says, as a part of one line."""
+    return " ".join(str(reason).split())[:_LONGEST_REASON]

@@ -69,7 +69,7 @@ class Handler(BaseHTTPRequestHandler):
         start = int(asked[1]) if asked and state.ranges else 0
         self.request_log = Request(unquote(self.path), start)
         state.requests.append(self.request_log)
-        file = state.root / unquote(self.path).lstrip("/")
+        file = state.root / unquote(self.path.partition("?")[0]).lstrip("/")
         data = file.read_bytes() if file.is_file() else b""
         fault = state.fault(self.path)
         try:
@@ -157,6 +157,24 @@ def endless(block: bytes = bytes(1 << 16)) -> Fault:
             handler.send(block)
 
     return answer
+
+
+def raw(*pieces: bytes, pause: float = 0.0) -> Fault:
+    """Send just these bytes, head and body, with a pause (s) after each piece; then hang up."""
+
+    def answer(handler: Handler, data: bytes, start: int) -> None:
+        handler.close_connection = True
+        for piece in pieces:
+            handler.send(piece)
+            time.sleep(pause)
+
+    return answer
+
+
+def redirect(location: str, code: int = 302, body: bytes = b"") -> Fault:
+    """Send the client on to another address."""
+    head = f"HTTP/1.1 {code} Elsewhere\r\nLocation: {location}\r\n\r\n".encode()
+    return raw(head, body)
 
 
 def slow(pieces: int, pause: float) -> Fault:
