@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,9 +16,10 @@ from registry.errors import (
     OfflineError,
     RegistryError,
 )
-from registry.files import is_intact, scratch_directory, storage_errors, write_atomically
+from registry.files import is_intact, scratch_directory, write_atomically
 from registry.local import BUILTIN, BUILTIN_ORIGIN
 from registry.registry import describe_directory, put_content
+from registry.removal import discard, is_marked
 from registry.shipped import ShippedRegistry
 from registry.stores import open_store
 from registry.transfer import fetch
@@ -107,9 +107,8 @@ class Builtin:
         downloads = local.files.parts / f"sources-of-{card.name}"
         files = [self._fetch(card, source, local, downloads, progress) for source in card.sources]
         version = _import(card, importer, files, local)
-        with storage_errors(downloads):
-            if downloads.exists():
-                shutil.rmtree(downloads)
+        if is_marked(downloads):
+            discard(downloads, downloads)
         return version
 
     def installed(self, card: Card, local: LocalStore) -> Version | None:

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Protocol
 from registry.documents import LARGEST_DOCUMENT
 from registry.errors import IntegrityError, OfflineError, StorageError
 from registry.files import CHUNK, storage_errors
+from registry.outputs import require_file
+from registry.removal import remove
 from registry.stores.base import TransientError
 
 if TYPE_CHECKING:
@@ -199,6 +201,7 @@ class _Batch:
     def _insist(self, path: str, entry: FileEntry) -> None:
         """Receive a file, again and again from where it broke off, until it is whole and right."""
         part = self.blobs.part(entry.sha256)
+        require_file(part)
         failures = corrupt = furthest = 0
         while True:
             wait = 0.0
@@ -213,8 +216,7 @@ class _Batch:
                     raise _unreachable(self.store, problem) from problem
             except IntegrityError:
                 # What is here cannot be built upon: start again from nothing.
-                with storage_errors(part):
-                    part.unlink(missing_ok=True)
+                remove(part)
                 corrupt += 1
                 if corrupt >= self.retries.corrupt:
                     raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from registry.cards import FILE_NAME as CARD_NAME
 from registry.files import storage_errors, write_atomically
 from registry.local import LOCAL
 from registry.publishing import check_free, publish
+from registry.removal import TEMPORARY, claim, discard, retire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from registry.versions import LocalVersion
 
 _BEGUN, _CONTENT = "begun.json", "content"
+_OURS = re.compile(rf"{re.escape(_BEGUN)}|{_CONTENT}|{TEMPORARY.pattern}")
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,7 @@ def make_dataset(
     names = catalogue()
     check_free(names, name, version, to)
     place = names.local.files.parts / f"{work}-{name}-{version}"
+    claim(place, _OURS)
     if not _is_made(place, content.begun, resume=resume):
         writer = DatasetWriter(
             place / _CONTENT,
@@ -131,8 +134,7 @@ def make_dataset(
         licence=about.licence,
         to=to,
     )
-    with storage_errors(place):
-        shutil.rmtree(place)
+    retire(place, names.local.files.parts)
     return published, facts
 
 
@@ -144,7 +146,7 @@ def _is_made(place: Path, begun: Any, *, resume: bool) -> bool:
     with storage_errors(place):
         if resume and (place / _BEGUN).read_bytes() == json.dumps(begun).encode():
             # It may have been killed before it had tidied up.
-            shutil.rmtree(content / WRITING, ignore_errors=True)
+            discard(content / WRITING, place)
             return True
-        shutil.rmtree(content)
+        discard(content, place)
     return False

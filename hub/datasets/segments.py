@@ -8,6 +8,7 @@ the caller finds the place in its input. A segment is there whole or not at all.
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -17,6 +18,7 @@ import numpy as np
 
 from registry.errors import IntegrityError
 from registry.files import storage_errors, write_atomically
+from registry.removal import entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 _SUFFIX = ".npz"
+NAMES = re.compile(rf"\d{{6}}{re.escape(_SUFFIX)}")
 
 
 @dataclass
@@ -78,7 +81,7 @@ class Segments:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.count = len(self._paths())
+        self.count = len(self.paths())
 
     def add(self, segment: Segment) -> None:
         """Keep a segment, for good."""
@@ -88,11 +91,12 @@ class Segments:
 
     def last(self) -> Segment | None:
         """Return the newest segment, if there is one."""
-        return Segment.from_file(self._paths()[-1]) if self.count else None
+        return Segment.from_file(self.paths()[-1]) if self.count else None
 
     def __iter__(self) -> Iterator[Segment]:
-        for path in self._paths():
+        for path in self.paths():
             yield Segment.from_file(path)
 
-    def _paths(self) -> list[Path]:
-        return sorted(self.directory.glob(f"*{_SUFFIX}"))
+    def paths(self) -> list[Path]:
+        """Return their files, in order."""
+        return list(entries(self.directory, NAMES))
