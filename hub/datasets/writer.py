@@ -29,6 +29,7 @@ from hub.datasets.shards import ArraySpec, ShardWriter
 from hub.errors import DataError
 from registry.errors import ExistsError
 from registry.files import locked, storage_errors, write_atomically
+from registry.outputs import require_file
 from registry.removal import TEMPORARY, claim, discard, in_the_way, is_marked, is_real_file
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ class DatasetWriter:
         refusal = Refusal(f"the dataset in {self.directory}")
         self._require_own_place()
         claim(self._writing, _OURS)
+        require_file(self._writing / _LOCK)
         self._exits.enter_context(locked(self._writing / _LOCK, refusal))
         try:
             self._begin()
