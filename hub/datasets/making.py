@@ -14,8 +14,9 @@ from hub.datasets.summary import summarise
 from hub.datasets.writer import DatasetWriter, is_whole
 from hub.library import catalogue
 from registry.cards import FILE_NAME as CARD_NAME
-from registry.files import storage_errors, write_atomically
+from registry.files import storage_errors
 from registry.local import LOCAL
+from registry.outputs import write_file
 from registry.publishing import check_free, publish
 from registry.removal import TEMPORARY, claim, discard, retire
 
@@ -113,7 +114,7 @@ def make_dataset(
             source=content.begun,
         )
         with writer:
-            write_atomically(place / _BEGUN, json.dumps(content.begun).encode())
+            write_file(place / _BEGUN, json.dumps(content.begun).encode())
             for cursor, block in content.blocks(writer.cursor):
                 writer.append(block, cursor)
                 if progress:

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from registry.errors import IntegrityError
-from registry.files import storage_errors, write_atomically
+from registry.files import storage_errors
+from registry.outputs import write_file
 from registry.removal import entries
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class Segments:
     def add(self, segment: Segment) -> None:
         """Keep a segment, for good."""
         path = self.directory / f"{self.count:06d}{_SUFFIX}"
-        write_atomically(path, segment.to_bytes())
+        write_file(path, segment.to_bytes())
         self.count += 1
 
     def last(self) -> Segment | None:

@@ -20,7 +20,7 @@ from hub.datasets import layout
 from hub.datasets.layout import METADATA, WRITING, shard_path
 from registry.errors import IntegrityError
 from registry.files import write_atomically
-from registry.outputs import require_real_way
+from registry.outputs import require_file, require_real_way
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -168,6 +168,7 @@ def _put(group: Path, path: str, data: bytes) -> None:
     # A writer that is killed leaves its temporary file where it does not become part of it.
     target = group / path
     require_real_way(target.parent, group.parent)
+    require_file(target)
     write_atomically(target, data, group.parent / WRITING)
 
 

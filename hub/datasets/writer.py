@@ -28,8 +28,8 @@ from hub.datasets.segments import Segment, Segments
 from hub.datasets.shards import ArraySpec, ShardWriter
 from hub.errors import DataError
 from registry.errors import ExistsError
-from registry.files import locked, storage_errors, write_atomically
-from registry.outputs import require_file
+from registry.files import locked, storage_errors
+from registry.outputs import require_file, write_file
 from registry.removal import TEMPORARY, claim, discard, in_the_way, is_marked, is_real_file
 
 if TYPE_CHECKING:
@@ -109,7 +109,8 @@ class DatasetWriter:
         refusal = Refusal(f"the dataset in {self.directory}")
         self._require_own_place()
         claim(self._writing, _OURS)
-        require_file(self._writing / _LOCK)
+        for name in (_LOCK, _SETTINGS):
+            require_file(self._writing / name)
         self._exits.enter_context(locked(self._writing / _LOCK, refusal))
         try:
             self._begin()
@@ -204,7 +205,7 @@ class DatasetWriter:
         for path in [settings, *self._segments.paths(), self.group]:
             discard(path, self._writing)
         self._segments = Segments(self._writing)
-        write_atomically(settings, json.dumps(self._settings).encode())
+        write_file(settings, json.dumps(self._settings).encode())
 
     def _take_up(self, segment: Segment | None) -> None:
         if segment is None:

@@ -23,8 +23,9 @@ from hub.synthesis.start import NEAREST_AT_START
 from hub.teachers.labelling import describe_teacher
 from hub.teachers.workers import LocalWorkers, call
 from registry.errors import ExistsError
-from registry.files import locked, storage_errors, write_atomically
+from registry.files import locked, storage_errors
 from registry.local import LOCAL
+from registry.outputs import write_file
 from registry.publishing import check_free
 from registry.removal import TEMPORARY, claim, entries, retire, take_over
 
@@ -187,7 +188,7 @@ def _begin(
     if begun is None or is_empty:
         begun = {**now, "date": datetime.now(UTC).date().isoformat()}
         claim(place, _OURS)
-        write_atomically(path, json.dumps(begun).encode())
+        write_file(path, json.dumps(begun).encode())
     elif not resume:
         raise ExistsError(
             f"the trajectories in {place} are not finished",

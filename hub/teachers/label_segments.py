@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from hub.datasets.blocks import Labels
 from hub.datasets.segments import Segment
 from registry.errors import IntegrityError
-from registry.files import storage_errors, write_atomically
+from registry.files import storage_errors
+from registry.outputs import write_file
 from registry.removal import TEMPORARY, claim, entries, take_over
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class LabelSegments:
     def begin(self, settings: dict[str, Any]) -> None:
         """Note by which settings the labels are made, as JSON."""
         claim(self.directory, _OURS)
-        write_atomically(self.directory / _SETTINGS, json.dumps(settings).encode())
+        write_file(self.directory / _SETTINGS, json.dumps(settings).encode())
 
     def add(self, start: int, labels: Labels, failures: dict[int, str]) -> None:
         """Keep the labels of consecutive structures, for good.
@@ -72,7 +73,7 @@ class LabelSegments:
         rows = {"energies": labels.energies, "forces": labels.forces}
         segment = Segment([rows], facts={"failures": failures})
         stop = start + len(labels.energies)
-        write_atomically(self.directory / f"{start:010d}-{stop:010d}{_SUFFIX}", segment.to_bytes())
+        write_file(self.directory / f"{start:010d}-{stop:010d}{_SUFFIX}", segment.to_bytes())
 
     def done(self) -> list[tuple[int, int]]:
         """Return the runs that are done, as first structure and the one after the last, sorted."""
