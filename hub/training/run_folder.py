@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 from hub.errors import TrainingError
 from hub.library import MODEL_FOLDER
 from registry.cards import FILE_NAME as CARD_NAME
+from registry.errors import StorageError
 from registry.files import storage_errors
 from registry.outputs import require_file, require_folder, write_file
 from registry.removal import (
@@ -73,14 +74,15 @@ def new_run_folder(out: Path | None, data: tuple[str, ...]) -> Iterator[Path]:
     Raises
     ------
     TrainingError
-        If `out` is not empty, or in use.
-    StorageError
-        If `out` is a link, or cannot be made.
+        If `out` is not empty, in use, a link, or cannot be made.
     """
     try:
         folder, is_new = (_first_free_folder(data), True) if out is None else _empty_folder(out)
     except OSError as error:
         raise TrainingError(f"no run folder can be made: {error}", hint="Name an --out.") from error
+    except StorageError as error:
+        message = f"no run folder can be made: {error.message}"
+        raise TrainingError(message, hint=error.hint) from error
     with locked(folder):
         try:
             yield folder
