@@ -13,7 +13,7 @@ def test_the_home_directory_is_put_in(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("text", ["~nobody-of-that-name/a", "a\0b", "a\ud800"])
 def test_what_is_no_path_is_named(text):
-    with pytest.raises(SettingsError, match="HUB_X: the path .* cannot be used"):
+    with pytest.raises(SettingsError, match=r"HUB_X: the path .* cannot be used"):
         user_path(text, "HUB_X")
 
 
