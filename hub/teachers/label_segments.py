@@ -6,13 +6,19 @@ A segment is there whole or not at all, so whatever is killed, what is there is 
 from __future__ import annotations
 
 import json
+import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct, to_builtins
+
 from hub.datasets.blocks import Labels
+from hub.datasets.layout import LabelSet
 from hub.datasets.segments import Segment
+from hub.errors import DataError
+from registry.documents import damage, fit, parse_json, read_bounded
 from registry.errors import IntegrityError
-from registry.files import storage_errors, write_atomically
+from registry.files import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +26,29 @@ if TYPE_CHECKING:
 
 _SETTINGS = "settings.json"
 _SUFFIX = ".npz"
+_NAME = re.compile("[0-9]{10}-[0-9]{10}")
+_REMOVE = "Remove it and go on with --resume: it is labelled again."
+
+
+class _Facts(Struct, forbid_unknown_fields=True):
+    """Why structures have no labels, by their number in the dataset."""
+
+    failures: dict[int, str]
+
+
+class Settings(Struct, forbid_unknown_fields=True, frozen=True):
+    """By which settings labels are made.
+
+    Attributes
+    ----------
+    who
+        The dataset, the label set, and all that the labels depend on.
+    about
+        What is known about the label set.
+    """
+
+    who: dict[str, Any]
+    about: LabelSet
 
 
 class LabelSegments:
@@ -35,15 +64,23 @@ class LabelSegments:
         self.directory = directory
 
     @property
-    def settings(self) -> dict[str, Any] | None:
-        """What `begin` was given; None if nothing has begun."""
-        path = self.directory / _SETTINGS
-        with storage_errors(path):
-            return json.loads(path.read_bytes()) if path.exists() else None
+    def settings(self) -> Settings | None:
+        """What `begin` was given; None if nothing has begun.
 
-    def begin(self, settings: dict[str, Any]) -> None:
+        Raises
+        ------
+        DataError
+            If the file is damaged.
+        """
+        path = self.directory / _SETTINGS
+        if not path.exists():
+            return None
+        with damage(path, DataError, f"Remove {self.directory}, and start again."):
+            return fit(parse_json(read_bounded(path)), Settings)
+
+    def begin(self, settings: Settings) -> None:
         """Note by which settings the labels are made, as JSON."""
-        write_atomically(self.directory / _SETTINGS, json.dumps(settings).encode())
+        write_atomically(self.directory / _SETTINGS, json.dumps(to_builtins(settings)).encode())
 
     def add(self, start: int, labels: Labels, failures: dict[int, str]) -> None:
         """Keep the labels of consecutive structures, for good.
@@ -64,8 +101,7 @@ class LabelSegments:
 
     def done(self) -> list[tuple[int, int]]:
         """Return the runs that are done, as first structure and the one after the last, sorted."""
-        names = sorted(path.stem for path in self.directory.glob(f"*{_SUFFIX}"))
-        return [(int(name[:10]), int(name[11:])) for name in names]
+        return [(int(path.stem[:10]), int(path.stem[11:])) for path in self._paths()]
 
     def missing(self, n_structures: int) -> list[tuple[int, int]]:
         """Return the runs of a dataset that are not done, sorted."""
@@ -80,17 +116,19 @@ class LabelSegments:
 
     def failures(self) -> dict[int, str]:
         """Return why structures have no labels, by their number in the dataset."""
-        return {
-            int(number): reason
-            for segment in self._segments()
-            for number, reason in segment.facts["failures"].items()
-        }
+        failures: dict[int, str] = {}
+        for path, segment in zip(self._paths(), self._segments(), strict=True):
+            with damage(path, IntegrityError, _REMOVE):
+                failures |= fit(segment.facts, _Facts).failures
+        return failures
+
+    def _paths(self) -> list[Path]:
+        paths = self.directory.glob(f"*{_SUFFIX}")
+        return sorted(path for path in paths if _NAME.fullmatch(path.stem))
 
     def _segments(self) -> Iterator[Segment]:
-        for path in sorted(self.directory.glob(f"*{_SUFFIX}")):
+        for path in self._paths():
             try:
                 yield Segment.from_file(path)
             except IntegrityError as problem:
-                raise IntegrityError(
-                    problem.message, "Remove it and go on with --resume: it is labelled again."
-                ) from problem
+                raise IntegrityError(problem.message, _REMOVE) from problem
