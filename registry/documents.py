@@ -8,6 +8,7 @@ import math
 import re
 import stat
 from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from registry.errors import IncompatibleError, IntegrityError, RegistryError
@@ -171,10 +172,8 @@ def fit_whole(content: Any, schema: type[Schema]) -> Schema:
     MalformedError
         Naming the field that is missing, unknown or does not fit.
     """
-    import msgspec
-
     found = fit(content, schema)
-    _compare_keys(content, msgspec.to_builtins(found), "")
+    _compare_keys(content, asdict(found) if is_dataclass(found) else found, "")  # type: ignore[arg-type]
     return found
 
 

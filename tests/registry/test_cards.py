@@ -1,10 +1,13 @@
+from datetime import timedelta
+
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry.cards import builtin_cards, join_front_matter, read_card, split_front_matter
 from registry.errors import SettingsError
+from tests.mutations import mutated, outcome
 from tests.registry.conftest import CARD
 
 GOOD = CARD.format(url="https://example.org/toy.bin", size=3, sha256="a" * 64)
@@ -127,3 +130,15 @@ def test_a_card_that_is_no_text_is_named(tmp_path):
     path.write_text(GOOD + "x" * (1 << 20))
     with pytest.raises(SettingsError, match="more than 1,048,576 bytes"):
         read_card(path)
+
+
+@settings(deadline=timedelta(seconds=5))
+@given(content=mutated(yaml.safe_load(GOOD.split("---")[1])))
+def test_any_card_is_read_or_refused(tmp_path_factory, content):
+    path = tmp_path_factory.mktemp("cards") / "toy.md"
+    head = yaml.safe_dump(content, allow_unicode=True).encode(errors="surrogatepass")
+    path.write_bytes(b"---\n" + head + b"---\n\n# toy\n")
+    card = outcome(lambda: read_card(path), SettingsError, path)
+    if card is not None:
+        assert (card.name, card.version) == (content["name"], content["version"])
+        assert all(source.url for source in card.sources)
