@@ -84,7 +84,7 @@ def test_what_no_column_can_have_is_named(folder, change):
     path = folder / GROUP / COLUMN / "zarr.json"
     content = json.loads(path.read_bytes())
     path.write_text(json.dumps({**content, "attributes": change}))
-    with pytest.raises(IntegrityError, match="run_id|column"):
+    with pytest.raises(IntegrityError, match=r"run_id|column"):
         Dataset(folder).column("run_id")
 
 
