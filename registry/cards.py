@@ -7,7 +7,7 @@ file is, how it is recognised, and which importer turns it into a version.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -149,19 +149,26 @@ def parse_yaml(text: str) -> Any:
 
     if len(text) > LARGEST_CARD:
         raise MalformedError(f"it has more than {LARGEST_CARD:,} characters")
+    try:
+        content = yaml.load(text, Loader=_loader())  # noqa: S506 - both are safe
+    except Exception as problem:  # constructors raise whatever they run into
+        raise MalformedError(f"not YAML: {problem}") from problem
+    check_plain(content)
+    return content
+
+
+@cache
+def _loader() -> Any:
+    """Return a safe loader of YAML that leaves dates alone."""
+    import yaml
+
     # The C loader is ten times faster, and not in every build of the package.
     safe = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     resolvers = {
         first: [each for each in known if each[0] != "tag:yaml.org,2002:timestamp"]
         for first, known in safe.yaml_implicit_resolvers.items()
     }
-    loader = type("_Loader", (safe,), {"yaml_implicit_resolvers": resolvers})
-    try:
-        content = yaml.load(text, Loader=loader)  # noqa: S506 - both are safe
-    except Exception as problem:  # constructors raise whatever they run into
-        raise MalformedError(f"not YAML: {problem}") from problem
-    check_plain(content)
-    return content
+    return type("_Loader", (safe,), {"yaml_implicit_resolvers": resolvers})
 
 
 def join_front_matter(front_matter: dict[str, Any], body: str) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from registry.errors import IncompatibleError, IntegrityError, RegistryError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
 LARGEST_DOCUMENT = 16 << 20
@@ -128,20 +128,24 @@ def check_plain(content: Any) -> None:
     MalformedError
         Naming what was found.
     """
-    waiting, seen = [(content, 0)], 0
+    waiting: list[tuple[Collection[Any], int]] = [((content,), 0)]
+    seen = 0
     while waiting:
-        value, depth = waiting.pop()
-        seen += 1
+        values, depth = waiting.pop()
+        seen += len(values)
         if depth > DEEPEST_DOCUMENT:
             raise MalformedError(f"it is nested more than {DEEPEST_DOCUMENT} deep")
         if seen > MOST_VALUES:
             raise MalformedError(f"it holds more than {MOST_VALUES:,} values")
-        if isinstance(value, dict):
-            waiting.extend((each, depth + 1) for pair in value.items() for each in pair)
-        elif isinstance(value, list):
-            waiting.extend((each, depth + 1) for each in value)
-        else:
-            _check_scalar(value)
+        for value in values:
+            if type(value) is str and value.isascii():
+                continue  # the most common by far
+            if isinstance(value, dict):
+                waiting += [(value.keys(), depth + 1), (value.values(), depth + 1)]
+            elif isinstance(value, list):
+                waiting.append((value, depth + 1))
+            else:
+                _check_scalar(value)
 
 
 def fit(content: Any, schema: type[Schema]) -> Schema:
