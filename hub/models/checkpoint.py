@@ -94,7 +94,7 @@ def set_energy_scales(model: torch.nn.Module, scale: float) -> None:
 def require_finite(tensors: Mapping[str, torch.Tensor], source: str) -> None:
     """Raise `ModelError` if a tensor holds a number that is not finite."""
     for name, value in tensors.items():
-        if not value.isfinite().all():
+        if not value.double().isfinite().all():  # not all types know
             raise ModelError(
                 f"{source} holds numbers that are not finite: {name}",
                 "It is damaged, or comes from a training that diverged: pull or train it again.",
@@ -191,7 +191,7 @@ def _read_unverified(directory: Path, dtype: torch.dtype) -> tuple[torch.nn.Modu
         tensors = load_file(path)
     except FileNotFoundError:
         raise ModelError(f"{path} is missing", hint="Pull or train the model again.") from None
-    except SafetensorError as error:
+    except (SafetensorError, OSError) as error:
         raise ModelError(f"{path} is damaged: {error}", hint="Pull it again.") from error
     model = build_model(config, dtype=dtype)
     set_weights(model, tensors, str(path))

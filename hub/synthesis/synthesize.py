@@ -194,8 +194,8 @@ def _begin(
             f"the trajectories in {place} are not finished",
             "Go on with --resume, or remove that folder.",
         )
-    elif {**begun, "date": ""} != {**json.loads(json.dumps(now)), "date": ""} or not isinstance(
-        begun["date"], str
+    elif not isinstance(begun.get("date"), str) or (
+        {**begun, "date": ""} != {**json.loads(json.dumps(now)), "date": ""}
     ):
         raise SynthesisError(
             f"the trajectories in {place} were begun with other settings or another teacher",

@@ -73,7 +73,7 @@ def load_state(directory: Path) -> dict[str, Any] | None:
 
 def is_finite(state: Any) -> bool:
     """Whether all numbers in the tensors of a state are finite."""
-    return all(bool(value.isfinite().all()) for value in _tensors(state))
+    return all(bool(value.double().isfinite().all()) for value in _tensors(state))
 
 
 def _check_archive(data: bytes) -> None:
