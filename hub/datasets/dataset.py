@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hub.datasets.blocks import Block, Labels
-from hub.datasets.columns import decode
+from hub.datasets.columns import ColumnFacts, decode
 from hub.datasets.gathering import gather_atoms, touched_shards
 from hub.datasets.layout import (
     ATOM_EXTRAS,
     CONFIG_TYPE,
     GROUP,
+    REPAIR,
     SPLIT,
     STRUCTURE_EXTRAS,
     LabelSet,
@@ -22,9 +23,11 @@ from hub.datasets.layout import (
 )
 from hub.datasets.loaded import LoadedStructures
 from hub.datasets.selection import Choice, recorded_choice, select
-from hub.datasets.shards import open_group, read_rows, shard_rows
+from hub.datasets.shards import open_group, read_group, read_rows, shard_rows
 from hub.errors import DataError
+from registry.documents import damage, fit
 from registry.errors import IntegrityError
+from registry.files import storage_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,19 +76,10 @@ class Dataset:
         self.digest = digest
         self.group = open_group(self.path)
         self._kept: dict[str, npt.NDArray[Any]] = {}
-        facts = read_attributes(dict(self.group.attrs), str(directory))
-        try:
-            self.n_structures = int(facts["structures"])
-            self.n_atoms = int(facts["atoms"])
-            self.elements = tuple(facts["elements"])
-            self.dtype = str(facts["dtype"])
-            names = list(facts["label_sets"])
-        except (KeyError, TypeError, ValueError) as problem:
-            raise IntegrityError(f"the attributes of {self.path} lack {problem}") from problem
-        self.label_sets = {
-            name: LabelSet.from_attributes(dict(self._node(f"labels/{name}").attrs))
-            for name in names
-        }
+        facts = read_attributes(read_group(self.path), str(directory))
+        self.n_structures, self.n_atoms = facts.structures, facts.atoms
+        self.elements, self.dtype = tuple(facts.elements), facts.dtype
+        self.label_sets = {name: self._label_set(f"labels/{name}") for name in facts.label_sets}
 
     def __len__(self) -> int:
         return self.n_structures
@@ -278,19 +272,29 @@ class Dataset:
         return gather_atoms(self._node(name), self.path, self.pointers, chosen, np.dtype(dtype))
 
     def _extras(self, path: str) -> dict[str, dict[str, Any]]:
-        group = self._node(path)
-        names = sorted(child.name for child in (self.path / path).iterdir() if child.is_dir())
-        return {name: dict(group[name].attrs) for name in names}
+        with storage_errors(self.path / path):
+            names = sorted(child.name for child in (self.path / path).iterdir() if child.is_dir())
+        found = {name: read_group(self.path, f"{path}/{name}") for name in names}
+        for name, attributes in found.items():
+            with damage(f"{path}/{name} of {self.path}", IntegrityError, REPAIR):
+                fit(attributes, ColumnFacts)
+        return found
+
+    def _label_set(self, path: str) -> LabelSet:
+        with damage(f"{path} of {self.path}", IntegrityError, REPAIR):
+            return LabelSet.from_attributes(read_group(self.path, path))
 
     def _node(self, path: str) -> Any:
-        """Return an array or group."""
+        """Return an array, whose rows are structures or atoms."""
         try:
-            return self.group[path]
+            array: Any = self.group[path]
+            if array.shape[0] not in (self.n_structures, self.n_structures + 1, self.n_atoms):
+                raise ValueError(f"it has {array.shape[0]} rows")  # noqa: TRY301 - as the others
         except Exception as problem:  # zarr and json raise whatever they run into
             raise IntegrityError(
-                f"{path} is missing from {self.path}, or its metadata is damaged",
-                "`hub verify` finds the file and repairs it.",
+                f"{path} is missing from {self.path}, or its metadata is damaged", REPAIR
             ) from problem
+        return array
 
 
 def is_dataset(directory: Path) -> bool:

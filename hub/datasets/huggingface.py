@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import chain, islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from hub.errors import DataError
 from hub.settings import load_settings
 from hub.structures.reading import gather_structures
 from registry.errors import OfflineError
+from registry.paths import user_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -120,7 +120,7 @@ def _open(place: str) -> list[tuple[str, datasets.Dataset]]:
     """Return the tables of a place, each with its name."""
     import datasets
 
-    path = Path(place).expanduser()
+    path = user_path(place)
     try:
         if path.is_dir():
             opened = datasets.load_from_disk(str(path))
