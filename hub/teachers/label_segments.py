@@ -8,9 +8,9 @@ from __future__ import annotations
 import json
 import re
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from msgspec import Struct, to_builtins
+from msgspec import Meta, Struct, to_builtins
 
 from hub.datasets.blocks import Labels
 from hub.datasets.layout import LabelSet
@@ -36,7 +36,7 @@ _REMOVE = "Remove it and go on with --resume: it is labelled again."
 class _Facts(Struct, forbid_unknown_fields=True):
     """Why structures have no labels, by their number in the dataset."""
 
-    failures: dict[int, str]
+    failures: dict[Annotated[str, Meta(pattern="^[0-9]{1,15}$")], str]
 
 
 class Settings(Struct, forbid_unknown_fields=True, frozen=True):
@@ -129,7 +129,8 @@ class LabelSegments:
         failures: dict[int, str] = {}
         for path, segment in zip(self._paths(), self._segments(), strict=True):
             with damage(path, IntegrityError, _REMOVE):
-                failures |= fit(segment.facts, _Facts).failures
+                facts = fit(segment.facts, _Facts)
+            failures |= {int(number): reason for number, reason in facts.failures.items()}
         return failures
 
     def _paths(self) -> list[Path]:
