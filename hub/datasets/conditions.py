@@ -35,6 +35,7 @@ _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
 N_ATOMS = "n_atoms"
 _LONGEST = 4000  # characters; beyond, the parser may run out of stack
 _SHOWN = 8
+_SHOWN_TEXT = 200
 
 
 class HasColumns(Protocol):
@@ -92,11 +93,17 @@ def describe_columns(dataset: HasColumns) -> str:
 
 
 def _parse(condition: str) -> ast.expr:
+    if len(condition) > _LONGEST:
+        raise DataError(
+            f"the condition {condition[:_SHOWN_TEXT]!r}... is {len(condition)} characters long, "
+            f"and {_LONGEST} is the most",
+            "Compare a column with a list (`in [...]`) or a range, or choose in several steps.",
+        )
     try:
-        return ast.parse(condition[:_LONGEST].strip(), mode="eval").body
+        return ast.parse(condition.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as problem:
         raise DataError(
-            f"the condition {condition[:200]!r} cannot be understood: {problem}",
+            f"the condition {condition[:_SHOWN_TEXT]!r} cannot be understood: {problem}",
             "Write it as in: density >= 2.0 and time >= 10",
         ) from problem
 

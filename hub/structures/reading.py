@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 from numbers import Real
@@ -15,7 +16,7 @@ from hub.structures.keys import Candidate, choose, names_label
 from hub.structures.structure_set import StructureSet, config_type, split_label
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from ase import Atoms
@@ -236,7 +237,10 @@ def _entries(atoms: Atoms) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """
     results = dict(getattr(atoms.calc, "results", {}))
     info = dict(atoms.info)
-    nested = {**info.pop("key_value_pairs", {}), **info.pop("data", {})}
+    nested: dict[str, Any] = {}
+    for place in ("key_value_pairs", "data"):
+        if isinstance(info.get(place), Mapping):
+            nested |= info.pop(place)
     own = {name: a for name, a in atoms.arrays.items() if name not in {"numbers", "positions"}}
     everything = {**nested, **info, **results}
     per_structure = {name: value for name, value in everything.items() if np.size(value) == 1}
