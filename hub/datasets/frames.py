@@ -47,6 +47,8 @@ class Frames:
         The entries that are its labels; empty for none.
     properties
         Entries that belong to the label set besides, in order of appearance.
+    unfit
+        Entries that are called as such, but have another shape or are not symmetric.
     renamed
         What entries that are not its labels are called, where that is not their own name.
     dropped
@@ -57,6 +59,7 @@ class Frames:
     energy_key: str
     forces_key: str
     properties: dict[str, None] = field(default_factory=dict)
+    unfit: dict[str, None] = field(default_factory=dict)
     renamed: dict[str, str] = field(default_factory=dict)
     dropped: dict[str, None] = field(default_factory=dict)
 
@@ -70,6 +73,9 @@ class Frames:
         notes = []
         if self.properties:
             notes.append(f"with the {self.labels} labels: {', '.join(self.properties)}")
+        if self.unfit:
+            names = ", ".join(self.unfit)
+            notes.append(f"no labels, by their shapes or as they are not symmetric: {names}")
         notes += renamed_notes(self.renamed)
         if self.dropped:
             names = ", ".join(self.dropped)
@@ -130,19 +136,20 @@ class Frames:
         for number, entries in enumerate(rows):
             for name in list(entries):
                 key = property_of(name, tag, per_atom=lengths is not None)
-                length = lengths[number] if lengths else None
-                value = as_property(entries[name], key, length) if key else None
-                if key is None or value is None:
+                if key is None:
                     continue
+                value = as_property(entries[name], key, lengths[number] if lengths else None)
                 values = taken.setdefault(key, [None] * len(rows))
-                shapes = {each.shape[bool(lengths) :] for each in values if each is not None}
-                if values[number] is None and shapes <= {value.shape[bool(lengths) :]}:
-                    values[number] = value
-                    del entries[name]
-                    self.properties[name] = None
+                if value is None or values[number] is not None or not _fits(value, values, lengths):
+                    self.unfit[name] = None
+                    continue
+                values[number] = value
+                del entries[name]
+                self.properties[name] = None
         return {
             key: _per_atom(values, lengths) if lengths else _per_structure(values)
             for key, values in taken.items()
+            if any(value is not None for value in values)
         }
 
     def _renamed(self, entries: dict[str, Any], *, per_atom: bool) -> dict[str, Any]:
@@ -187,6 +194,12 @@ def _entries(atoms: Atoms) -> tuple[dict[str, Any], dict[str, Any]]:
         rows = np.shape(value)[:1] == (len(atoms),) and may_have_rows
         (per_atom if rows and np.ndim(value) else per_structure)[name] = value
     return per_structure, per_atom
+
+
+def _fits(value: Any, others: list[Any], lengths: list[int] | None) -> bool:
+    """Whether a value has rows of the same shape as the others that are there."""
+    first = 1 if lengths else 0
+    return all(other is None or other.shape[first:] == value.shape[first:] for other in others)
 
 
 def _energy(value: Any) -> float:
