@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from hub.datasets.columns import CATEGORIES, RANGE
+from hub.datasets.names import unreserved
 from hub.errors import DataError
 
 if TYPE_CHECKING:
@@ -168,12 +169,15 @@ class _Evaluation:
     def _column(self, name: str) -> Any:
         if name == N_ATOMS:
             return np.diff(self.dataset.pointers)
-        if name not in self.dataset.structure_extras:
+        known = self.dataset.structure_extras
+        # A condition may have been written before the column was renamed.
+        called = name if name in known else unreserved(name, per_atom=False)
+        if called not in known:
             raise DataError(
                 f"{self.dataset.name} has no column {name!r}",
                 f"The columns are {describe_columns(self.dataset)}.",
             )
-        values = self.dataset.column(name)
+        values = self.dataset.column(called)
         if values.ndim > 1:
             raise DataError(f"the column {name!r} holds more than one number for each structure")
         return values

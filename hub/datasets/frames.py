@@ -19,6 +19,7 @@ from hub.datasets.names import (
     unreserved_names,
 )
 from hub.errors import DataError
+from hub.structures.reading import take_nested
 from hub.structures.structure_set import StructureSet
 
 if TYPE_CHECKING:
@@ -174,15 +175,9 @@ class Frames:
 
 
 def _entries(atoms: Atoms) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return what is stored for the structure, and what is stored for each atom.
-
-    An ASE database keeps its extra entries one level down, in ``key_value_pairs`` and ``data``.
-    """
+    """Return what is stored for the structure, and what is stored for each atom."""
     info = dict(atoms.info)
-    nested: dict[str, Any] = {}
-    for place in ("key_value_pairs", "data"):
-        if isinstance(info.get(place), Mapping):
-            nested |= info.pop(place)
+    nested = take_nested(info)
     results = dict(getattr(atoms.calc, "results", {}))
     per_atom = {name: values for name, values in atoms.arrays.items() if name not in _OWN}
     per_structure: dict[str, Any] = {}
