@@ -28,6 +28,7 @@ SHARD_ATOMS = 1_048_576
 CHUNK_STRUCTURES = 16_384
 SHARD_STRUCTURES = 262_144
 
+PROPERTY_GROUP = "properties"  # of a label set
 STRUCTURE_EXTRAS = "extras/structure"
 ATOM_EXTRAS = "extras/atom"
 CONFIG_TYPE = "config_type"
@@ -98,8 +99,21 @@ class LabelSet:
 
 
 def label_array(name: str, kind: str) -> str:
-    """Return the path of an array of a label set, `kind` being ``energies`` or ``forces``."""
+    """Return the path of an array of a label set.
+
+    Parameters
+    ----------
+    name
+        The label set.
+    kind
+        ``energies``, ``forces``, or what `property_path` returns.
+    """
     return f"labels/{name}/{kind}"
+
+
+def property_path(name: str) -> str:
+    """Return where one of `hub.datasets.names.PROPERTIES` is inside a label set's group."""
+    return f"{PROPERTY_GROUP}/{name}"
 
 
 def shard_path(array: str, shard: int, dimensions: int) -> str:

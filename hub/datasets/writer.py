@@ -243,7 +243,7 @@ class DatasetWriter:
             "structures/ids": structure_ids(structures, self.dtype),
         }
         for name, labels in block.labels.items():
-            rows[label_array(name, "energies")] = labels.energies
+            rows |= {label_array(name, kind): v for kind, v in labels.by_structure.items()}
         words = {CONFIG_TYPE: structures.config_types, SPLIT: structures.split_labels}
         words = {name: texts for name, texts in words.items() if (texts != "").any()}
         extras = {**block.structure_extras, **words}
@@ -256,7 +256,8 @@ class DatasetWriter:
             "structures/positions": structures.positions.astype(self.dtype),
         }
         for name, labels in block.labels.items():
-            rows[label_array(name, "forces")] = labels.forces.astype(self.dtype)
+            arrays = labels.by_atom.items()
+            rows |= {label_array(name, kind): v.astype(self.dtype) for kind, v in arrays}
         for name, values in block.atom_extras.items():
             kept = np.float64 if values.dtype.kind in "biu" else self.dtype
             rows[f"{ATOM_EXTRAS}/{check_label_name(name)}"] = values.astype(kept)
