@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 
 Text = Annotated[str, Meta(min_length=1)]
 Size = Annotated[int, Meta(ge=0, le=1 << 50)]
+
+# A file that has fewer digits of a sha256 can be made by trying.
+TRUSTED_DIGITS = 16
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -78,10 +84,10 @@ class Source:
             If it is another.
         """
         with storage_errors(file):
-            size = file.stat().st_size
+            size, sha256 = file.stat().st_size, sha256_of(file) if self.sha256 else ""
             found = [("bytes", str(size), str(self.size or size))]
             if self.sha256:
-                found.append(("sha256", sha256_of(file)[: len(self.sha256)], self.sha256))
+                found.append(("sha256", sha256[: len(self.sha256)], self.sha256))
             if self.git_blob:
                 found.append(("git blob", git_blob_of(file), self.git_blob))
         for what, here, wanted in found:
@@ -91,6 +97,14 @@ class Source:
                     "Nothing of it was kept. Somebody has changed the file, or a proxy rewrites "
                     "it.",
                 )
+        if self.sha256 and len(self.sha256) < TRUSTED_DIGITS and not self.git_blob:
+            logger.warning(
+                "of %s only %d digits of the sha256 are known, which another file can be made to "
+                "have; that of the file here is %s",
+                self.url,
+                len(self.sha256),
+                sha256,
+            )
 
 
 def git_blob_of(path: Path) -> str:

@@ -131,7 +131,7 @@ def _print(facts: dict[str, Any], body: str) -> None:
         output.result("         not on this machine yet: `hub pull` fetches and imports it")
     for parent in facts["parents"]:
         output.result(
-            f"parent   {parent['name']}@{parent['version']} sha256:{parent['digest'][:12]}"
+            f"parent   {parent['name']}@{parent['version']} sha256:{parent['digest'][:16]}"
             f"  {parent['relation']}".rstrip()
         )
     if "dataset" in facts["metadata"]:

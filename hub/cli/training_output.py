@@ -220,7 +220,7 @@ def _start(preparation: Preparation) -> str:
         return f"random weights ({text}, {config.avg_num_neighbors:.2f} neighbours on average)"
     if opened.version is None:
         return f"{opened.path} ({text}), stored predictions reproduced"
-    digest = opened.version.digest[:12]
+    digest = opened.version.digest[:16]
     return f"{opened.version.reference} sha256:{digest} ({text}), stored predictions reproduced"
 
 
