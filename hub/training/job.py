@@ -27,6 +27,7 @@ class SavedJob:
     """A job that is kept in its run folder, as ``run.json``."""
 
     command: ClassVar[str]  # of `hub`, that does such jobs
+    added_later: ClassVar[frozenset[str]] = frozenset()  # fields that older releases do not write
 
     def write(self, directory: Path) -> None:
         """Write as ``run.json``."""
@@ -55,7 +56,8 @@ class SavedJob:
                 f"{directory} is a run of `hub {command}`", hint=resume_command(directory)
             )
         known = {item.name for item in fields(cls)}
-        if content.pop("format", None) != FORMAT or set(content) != known:
+        written = set(content) - {"format"}
+        if content.pop("format", None) != FORMAT or not known - cls.added_later <= written <= known:
             raise TrainingError(f"{path} was not written by this release, or is damaged")
         return cls(
             **{
@@ -101,9 +103,12 @@ class Job(SavedJob):
         or length and energy scale, ``1.52,0.25``.
     element_map
         Which of the model's elements becomes which, such as ``C=Si``; found if empty.
+    allow
+        Codes of findings that do not stop the training though they are errors.
     """
 
     command: ClassVar[str] = "finetune"
+    added_later: ClassVar[frozenset[str]] = frozenset({"allow"})
 
     data: tuple[str, ...]
     model: str = "c-ace-pretrained"
@@ -122,6 +127,7 @@ class Job(SavedJob):
     forces_key: str | None = None
     alchemical: str = ""
     element_map: str = ""
+    allow: tuple[str, ...] = ()
 
     def with_seed(self, seed: int) -> Self:
         """Return the same job with this seed alone."""

@@ -16,7 +16,7 @@ from hub.structures.checks.energies import (
     check_mixed_references,
     residual_energies,
 )
-from hub.structures.checks.findings import Finding
+from hub.structures.checks.findings import Finding, blocking, require_error_codes
 from hub.structures.checks.geometry import (
     check_cells,
     check_distances,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from hub.structures.structure_set import StructureSet
 
-__all__ = ["Finding", "check_structures"]
+__all__ = ["Finding", "blocking", "check_structures", "require_error_codes"]
 
 
 def check_structures(
