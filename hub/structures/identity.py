@@ -65,12 +65,13 @@ class _Structure:
         self.periodic = structures.pbc[number]
         # Without periodicity a lattice vector is a box that somebody drew.
         self.cell: FloatArray = np.where(self.periodic[:, None], structures.cells[number], 0.0)
+        self.inverse: FloatArray = np.zeros((3, 3))
         kinds, counts = np.unique(self.numbers, return_counts=True)
         self.kind: object = (kinds.tobytes(), counts.tobytes(), self.periodic.tobytes())
         if not (np.isfinite(self.cell).all() and np.isfinite(self.positions).all()):
             self.kind = number  # what is broken is the same as nothing
             self.cell, self.positions = np.zeros((3, 3)), np.zeros((len(self.numbers), 3))
-        self.inverse: FloatArray = np.linalg.pinv(self.cell)
+        self.inverse = np.asarray(np.linalg.pinv(self.cell), np.float64)
 
     @cached_property
     def sieve(self) -> FloatArray:

@@ -31,6 +31,7 @@ from hub.structures.checks.labels import (
 )
 from hub.structures.checks.signs import check_opposite_forces, check_shifted_labels
 from hub.structures.checks.sizes import check_energies_per_atom
+from hub.structures.checks.sources import check_sources
 from hub.structures.checks.units import check_length_unit, check_units
 from hub.structures.checks.work import work_along_frames, work_between_neighbours
 from hub.structures.checks.zero_forces import check_zero_forces
@@ -94,6 +95,7 @@ def check_structures(
         *check_units(structures, sound, () if per_atom or absurd else (along, between)),
         *check_length_unit(structures, surveyed.shortest),
         *mixed,
+        *([] if mixed else check_sources(structures, residuals, surveyed.coordination)),
         *check_duplicates(structures),
         *check_distances(surveyed),
         *check_lonely_atoms(structures, surveyed, cutoff),
