@@ -91,8 +91,7 @@ def check_structures(
         *([] if opposite else check_shifted_labels(structures, along)),
         *absurd,
         *per_atom,
-        # Of energies that are wrong altogether, the unit says nothing more.
-        *check_units(structures, sound, () if per_atom or absurd else (along, between)),
+        *check_units(structures, sound, None if per_atom or absurd else (along, between)),
         *check_length_unit(structures, surveyed.shortest),
         *mixed,
         *([] if mixed else check_sources(structures, residuals, surveyed.coordination)),

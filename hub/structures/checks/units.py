@@ -49,7 +49,7 @@ _NOBLE_GASES = {"He", "Ne", "Ar", "Kr", "Xe", "Rn"}
 
 
 def check_units(
-    structures: StructureSet, sound: BoolArray, pairs: tuple[Work, ...]
+    structures: StructureSet, sound: BoolArray, pairs: tuple[Work, ...] | None
 ) -> list[Finding]:
     """Find forces and energies that look like other units.
 
@@ -60,15 +60,18 @@ def check_units(
     sound
         (S,) which of them have whole labels, usable cells and one energy reference.
     pairs
-        What forces say about differences of energy, the most telling first.
+        What forces say about differences of energy, the most telling first. None if the energies
+        are known to be wrong in another way: then only forces are judged.
     """
     sample = _sample(structures, sound)
     fitted = fit_pair_force(structures, sample)
-    factor = next((known for work in pairs if (known := _factor(work)) is not None), None)
+    factors = [_factor(work) for work in pairs or ()]
+    factor = next((known for known in factors if known is not None), None)
     force_scale = 1.0
     findings = []
     if fitted is not None and fitted.stiffness > _WEAKEST:
-        factor = factor or _factor_to_pair_energies(structures, sample, fitted)
+        if factor is None and pairs is not None:
+            factor = _factor_to_pair_energies(structures, sample, fitted)
         if not _STIFFNESS_RANGE[0] < fitted.stiffness < _STIFFNESS_RANGE[1]:
             force_scale = fitted.stiffness / _USUAL_STIFFNESS
             findings.append(_finding("forces", "eV/Å", force_scale))

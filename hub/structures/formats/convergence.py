@@ -54,6 +54,11 @@ def mark_unconverged(frames: Sequence[Atoms], lines: Iterable[str], file_format:
             atoms.info[CONVERGED] = False
 
 
+def count_unconverged(lines: Iterable[str], file_format: str) -> int:
+    """Return how many times electronic steps did not converge, by an output."""
+    return sum(not converged for converged in _flags(lines, file_format))
+
+
 def knows(file_format: str) -> bool:
     """Whether a format's output says whether electronic steps converged."""
     return file_format in _SAID or file_format in {"vasp-out", "vasp-xml"}

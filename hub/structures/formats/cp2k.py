@@ -6,6 +6,7 @@ Positions are in Å, energies in Hartree and forces in Hartree/Bohr, CP2K's unit
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -91,7 +92,7 @@ def _frames(file: Opened) -> Iterator[tuple[int, float, list[str], np.ndarray]]:
         for header in stream:
             n_atoms = int(header)
             comment = _COMMENT.match(next(stream, ""))
-            rows = [line.split() for line, _ in zip(stream, range(n_atoms), strict=False)]
+            rows = [line.split() for line in islice(stream, n_atoms)]
             if comment is None or len(rows) < n_atoms:
                 raise ValueError("the file is cut off")
             values = np.array([row[1:4] for row in rows], np.float64)

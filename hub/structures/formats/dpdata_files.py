@@ -6,8 +6,10 @@ import re
 import warnings
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from hub.errors import DataError
-from hub.structures.formats.convergence import mark_unconverged
+from hub.structures.formats.convergence import count_unconverged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, MutableMapping
@@ -16,9 +18,10 @@ if TYPE_CHECKING:
 
     from hub.structures.formats.opened import Opened
 
+_CP2K = "cp2k/output"
 # dpdata's name of a format by what such a file holds near its beginning, and what we call it.
 _FORMATS = {
-    re.compile(r"^\s*CP2K\| ", re.MULTILINE): ("cp2k/output", "output of CP2K"),
+    re.compile(r"^\s*CP2K\| ", re.MULTILINE): (_CP2K, "output of CP2K"),
     re.compile(r"SIESTA", re.IGNORECASE): ("siesta/output", "output of SIESTA"),
     re.compile(r"\A\s*\d+\s+atoms,?\s*Iteration"): ("pwmat/movement", "MOVEMENT of PWmat"),
 }
@@ -42,21 +45,36 @@ def read(file: Opened, notes: MutableMapping[str, None]) -> Iterator[Atoms]:
             f"is the {title}; the package dpdata, which reads it, is not installed",
             'Install it: pip install "mlip-hub[formats]"',
         ) from failure
-    # It prints and warns about what it passes over; what matters of it is said below.
+    # It warns of what it passes over.
     with file.plain() as path, warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         system: Any = dpdata.LabeledSystem(str(path), fmt=name)
-        frames = list(system.to("ase/structure"))
-        if name == "cp2k/output":
+        if name == _CP2K:
             with path.open(encoding="utf-8", errors="replace") as lines:
-                mark_unconverged(frames, lines, "cp2k-output")
+                left_out = count_unconverged(lines, "cp2k-output")
+            if left_out:
+                notes[f"{left_out} structures of {file.name} did not converge: left out"] = None
     notes.update(dict.fromkeys(f"dpdata: {warning.message}" for warning in warned))
-    if not frames:
+    if not len(np.shape(system.data["energies"])) or not len(system.data["energies"]):
         raise DataError(
             f"is the {title}, and holds no finished structure with energy and forces",
-            "Did the calculation converge, and were forces asked for?",
+            "Did its electronic steps converge, and were forces asked for?",
         )
-    yield from frames
+    yield from _structures(system.data)
+
+
+def _structures(data: dict[str, Any]) -> Iterator[Atoms]:
+    from ase import Atoms
+    from ase.calculators.singlepoint import SinglePointCalculator
+
+    # Kinds of atoms of one element are numbered: Fe1, Fe2.
+    names = [re.sub(r"[^A-Za-z].*", "", name).capitalize() for name in data["atom_names"]]
+    symbols = [names[kind] for kind in data["atom_types"]]
+    for index, positions in enumerate(data["coords"]):
+        atoms = Atoms(symbols, positions, cell=data["cells"][index], pbc=not data.get("nopbc"))
+        labels = {"energy": float(data["energies"][index]), "forces": data["forces"][index]}
+        atoms.calc = SinglePointCalculator(atoms, **labels)
+        yield atoms
 
 
 def _kind(file: Opened) -> tuple[str, str] | None:

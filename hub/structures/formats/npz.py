@@ -66,7 +66,7 @@ def read(file: Opened, notes: MutableMapping[str, None]) -> Iterator[Atoms]:
         atoms = Atoms(own[real], positions[index][real])
         if "cell" in columns:
             cells = columns["cell"]
-            atoms.set_cell(cells[index] if cells.shape[0] == count and cells.ndim > 1 else cells)
+            atoms.set_cell(cells if cells.shape in {(3,), (3, 3)} else cells[index])
             atoms.pbc = True
         if "pbc" in columns:
             pbc = columns["pbc"]
