@@ -19,6 +19,7 @@ _SIZES_APART = 1.4  # the largest over the smallest
 _SIZE_GROUPS = 8
 _CLEAR = 4.0  # times better explained as energies per atom
 _SPREAD = (0.1, 0.25)  # over the sizes, relative: what is too much, and what is little
+_HIGHEST = -0.5  # eV; energies per atom are lower, unless they are relative to something
 _FACTOR = (0.75, 1.35)
 _CORRELATION = 0.9
 
@@ -37,7 +38,9 @@ def check_energies_per_atom(
     pairs
         What forces say about differences of energy.
     """
-    sign = _do_not_grow(structures, isolated) or _too_small_by_size(pairs)
+    sign = _too_small_by_size(pairs)
+    if not sign and not _are_totals(pairs):
+        sign = _do_not_grow(structures, isolated)
     if not sign:
         return []
     return [
@@ -68,6 +71,8 @@ def _do_not_grow(structures: StructureSet, isolated: BoolArray) -> str:
     )
     if as_total < _SPREAD[0] or as_per_atom > _SPREAD[1] or as_total < _CLEAR * as_per_atom:
         return ""
+    if np.median(energies) > _HIGHEST:
+        return ""  # relative to a crystal, slabs of any thickness have the energy of their surfaces
     return (
         f"they do not grow with the number of atoms ({sizes.min()} to {sizes.max()}), but stay "
         f"near {np.median(energies):.4g} eV"
@@ -80,6 +85,15 @@ def _spread_over_groups(fractions: FloatArray, values: FloatArray, groups: IntAr
     medians = [float(np.median(residuals[groups == group])) for group in np.unique(groups)]
     size = float(np.median(np.abs(values)))
     return float(np.std(medians)) / size if size else np.inf
+
+
+def _are_totals(pairs: tuple[Work, ...]) -> bool:
+    """Whether differences of energy are as large as forces say."""
+    return any(
+        work.correlation > _CORRELATION
+        and 0.5 < float(work.said @ work.labelled) / float(work.said @ work.said) < 2.0
+        for work in pairs
+    )
 
 
 def _too_small_by_size(pairs: tuple[Work, ...]) -> str:
