@@ -66,12 +66,14 @@ class _Structure:
         # Without periodicity a lattice vector is a box that somebody drew.
         self.cell: FloatArray = np.where(self.periodic[:, None], structures.cells[number], 0.0)
         self.inverse: FloatArray = np.zeros((3, 3))
-        kinds, counts = np.unique(self.numbers, return_counts=True)
-        self.kind: object = (kinds.tobytes(), counts.tobytes(), self.periodic.tobytes())
-        if not (np.isfinite(self.cell).all() and np.isfinite(self.positions).all()):
-            self.kind = number  # what is broken is the same as nothing
+        self.kind: object = (np.sort(self.numbers).tobytes(), self.periodic.tobytes())
+        whole = np.isfinite(self.cell).all() and np.isfinite(self.positions).all()
+        if not (whole and len(self.numbers)):
+            self.kind = number  # what is broken or empty is the same as nothing
             self.cell, self.positions = np.zeros((3, 3)), np.zeros((len(self.numbers), 3))
-        self.inverse = np.asarray(np.linalg.pinv(self.cell), np.float64)
+        if self.periodic.any():
+            self.inverse = np.asarray(np.linalg.pinv(self.cell), np.float64)
+        self.weights: FloatArray = self.numbers / max(int(self.numbers.sum()), 1)
 
     @cached_property
     def sieve(self) -> FloatArray:
@@ -80,13 +82,12 @@ class _Structure:
         They are the same for every order of atoms, rigid shift, and choice of images: along each
         lattice vector the structure factor of its planes, else the spread about the centre.
         """
-        weights = self.numbers / self.numbers.sum()
-        spread = self._across - weights @ self._across
-        values = np.sqrt(weights @ spread**2)
+        across = self._across
+        spread = across - self.weights @ across
+        values: FloatArray = np.sqrt(self.weights @ spread**2)
         for axis in np.flatnonzero(self.periodic):
             values[axis] = self._structure_factors(np.eye(3)[[axis]])[0]
-        sieve: FloatArray = np.nan_to_num(values)
-        return sieve
+        return values
 
     @cached_property
     def finer_sieve(self) -> FloatArray:
@@ -105,8 +106,7 @@ class _Structure:
     def _structure_factors(self, planes: FloatArray) -> FloatArray:
         """Return (W,) structure factors of atomic numbers over the length of their waves, in Å."""
         waves = 2 * np.pi * planes @ self.inverse.T
-        weights = self.numbers / self.numbers.sum()
-        factors = np.abs(weights @ np.exp(1j * (self.positions @ waves.T)))
+        factors = np.abs(self.weights @ np.exp(1j * (self.positions @ waves.T)))
         lengths = np.linalg.norm(waves, axis=1)
         over: FloatArray = np.divide(factors, lengths, out=np.zeros(len(planes)), where=lengths > 0)
         return over

@@ -108,7 +108,8 @@ def read_files_or_dataset(
         return read_structures(places, energy_key, forces_key, progress)
     if len(places) > 1:
         raise DataError(
-            f"a dataset is used alone, and {len(places)} things are given: " + ", ".join(places),
+            f"a dataset is trained on alone, and {len(places)} things are given: "
+            + ", ".join(places),
             "Take one after the other, or join them: hub import --onto.",
         )
     return load_structures(places[0], labels or None, progress)

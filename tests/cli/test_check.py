@@ -180,4 +180,4 @@ def test_a_dataset_by_its_name(folder: Path) -> None:
         assert json.loads(done.stdout)["structures"] == 12
     done = hub("check", "copper@1", "good.xyz", folder=folder)
     assert done.returncode == 1
-    assert "a dataset is used alone" in done.stderr
+    assert "a dataset is trained on alone" in done.stderr

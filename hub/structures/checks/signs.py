@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from hub.structures.structure_set import StructureSet
 
 _OPPOSITE = -0.7  # correlation of energies and what forces say
+_AGREEING = 0.2  # of the pairs may have the same sign; a few wrong energies correlate by chance
 _RIGHT = 0.95  # correlation once the energies are moved back
 _GAIN = 0.1  # of what was unexplained before, at most as much is unexplained then
 _UNEXPLAINED = 0.02
@@ -21,7 +22,8 @@ _UNEXPLAINED = 0.02
 def check_opposite_forces(along: Work, between: Work) -> list[Finding]:
     """Find forces with the opposite sign: energies rise where they say that they fall."""
     for pairs, where in ((along, "along trajectories"), (between, "between similar structures")):
-        if pairs.correlation < _OPPOSITE:
+        same_sign = np.sign(pairs.said) == np.sign(pairs.labelled)
+        if pairs.correlation < _OPPOSITE and same_sign.mean() < _AGREEING:
             return [
                 Finding(
                     "error",
