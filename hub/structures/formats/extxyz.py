@@ -25,7 +25,7 @@ _PAIR = re.compile(
     r"""(?P<value>"(?:\\.|[^"\\])*"|'[^']*'|\{[^}]*\}|\[\s*\[.*?\]\s*\]|\[[^\]]*\]|[^\s"'{}\[]+)"""
 )
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][-+]?\d+)?")
-_CELLS = {"lattice", "cell", "unit_cell", "unitcell", "box"}
+_CELLS = {"lattice", "cell", "unit_cell", "unitcell"}
 _PERIODICITIES = {"pbc", "periodic", "periodicity"}
 _TRUE, _FALSE = {"t", "true", "1", "yes"}, {"f", "false", "0", "no"}
 # Columns by what they may be called: ASE's name, and the type that they must have.
