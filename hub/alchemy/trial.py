@@ -131,8 +131,8 @@ class Prediction:
         fractions = structures.composition / structures.n_atoms[:, None]
         labels = structures.energies / structures.n_atoms
         known = np.isfinite(labels) & np.isfinite(energies)
-        felt = np.isfinite(structures.forces) & np.isfinite(forces)
-        self.forces, self.force_labels = forces[felt], structures.forces[felt]
+        felt = np.isfinite(structures.force_labels) & np.isfinite(forces)
+        self.forces, self.force_labels = forces[felt], structures.force_labels[felt]
         self.energies, self.fractions = (energies / structures.n_atoms)[known], fractions[known]
         self.energy_labels = labels[known]
         rest = _least_absolute(self.fractions, self.energy_labels)

@@ -71,6 +71,12 @@ energy_key_option = click.option(
 forces_key_option = click.option(
     "--forces-key", metavar="KEY", help="Entry to take as forces (eV/Å)."
 )
+allow_option = click.option(
+    "--allow",
+    multiple=True,
+    metavar="CODE",
+    help="Go on despite findings of this code, such as mixed-references.",
+)
 device_option = click.option(
     "--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 ..."
 )

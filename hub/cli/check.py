@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hub.cli import output
-from hub.cli.arguments import energy_key_option, forces_key_option, json_option
+from hub.cli.arguments import (
+    allow_option,
+    energy_key_option,
+    forces_key_option,
+    json_option,
+)
 from hub.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -22,43 +27,50 @@ _DEFAULT_CUTOFF = 4.0  # Å
 @click.command(name="check", short_help="Check DFT files for what spoils training.")
 @click.argument("files", nargs=-1, required=True)
 @click.option("--model", "reference", metavar="NAME", help="Also check that this model fits.")
+@click.option("--labels", default="", metavar="NAME", help="Of a dataset, the label set.")
 @energy_key_option
 @forces_key_option
+@allow_option
 @json_option
 def command(
     files: tuple[str, ...],
     reference: str | None,
+    labels: str,
     energy_key: str | None,
     forces_key: str | None,
+    allow: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Check FILES of structures and labels, in any format that ASE reads.
+    """Check FILES of structures and labels, in any format that is known.
 
-    FILES may be patterns such as 'runs/*/OUTCAR'. Energies and forces are found by their names.
-    Each finding names the file and the position of the structure in it, from 0. The exit code is 1
-    if there are errors; warnings leave it 0.
+    FILES may be patterns such as 'runs/*/OUTCAR', a directory of DeePMD-kit, - for standard input,
+    or one dataset, such as NAME@1. Energies and forces are found by their names. Each finding names
+    the file and the position of the structure in it, from 0. The exit code is 1 if there are errors
+    that --allow does not name; warnings leave it 0.
     """
     from hub.errors import DataError
-    from hub.structures import read_structures
-    from hub.structures.checks import check_structures
+    from hub.structures.checks import blocking, check_structures, require_error_codes
     from hub.structures.reference_energies import fit_reference_energies
+    from hub.training.job_data import read_files_or_dataset
 
+    require_error_codes(allow)
     elements, cutoff = _model_limits(reference) if reference else (None, _DEFAULT_CUTOFF)
     with progress_bar("reading") as progress:
-        read = read_structures(files, energy_key, forces_key, progress)
+        read = read_files_or_dataset(files, labels, energy_key, forces_key, progress)
     with progress_bar("checking") as progress:
         findings = check_structures(read.structures, elements, cutoff, progress)
     references = fit_reference_energies(read.structures)
     if as_json:
-        output.result_json(_report(read, references, findings))
+        output.result_json(_report(read, references, findings, allow))
     else:
         _print_summary(read, references)
-        _print_findings(read.structures, findings)
-    errors = [finding.code for finding in findings if finding.severity == "error"]
+        _print_findings(read.structures, findings, allow)
+    errors = [finding.code for finding in blocking(findings, allow)]
     if errors:
         raise DataError(
             f"the files cannot be trained on: {', '.join(dict.fromkeys(errors))}",
-            "Mend them as advised above, or leave the structures named out.",
+            "Mend them as advised above, or leave the structures named out. If you know better: "
+            + " ".join(f"--allow {code}" for code in dict.fromkeys(errors)),
         )
 
 
@@ -72,7 +84,10 @@ def _model_limits(reference: str) -> tuple[tuple[str, ...], float]:
 
 
 def _report(
-    read: ReadResult, references: ReferenceEnergies, findings: list[Finding]
+    read: ReadResult,
+    references: ReferenceEnergies,
+    findings: list[Finding],
+    allow: tuple[str, ...],
 ) -> dict[str, Any]:
     structures = read.structures
     return {
@@ -82,6 +97,8 @@ def _report(
         "elements": list(structures.elements),
         "energy_key": read.energy_key,
         "forces_key": read.forces_key,
+        "stress_key": read.stress_key,
+        "virial_key": read.virial_key,
         "config_types": _config_types(structures),
         "digest": structures.digest(),
         "reference_energies": {
@@ -94,6 +111,7 @@ def _report(
             {
                 "severity": finding.severity,
                 "code": finding.code,
+                "allowed": finding.code in allow,
                 "message": finding.message,
                 "structures": [structures.where(index) for index in finding.structures],
                 "advice": finding.advice,
@@ -125,6 +143,9 @@ def _print_summary(read: ReadResult, references: ReferenceEnergies) -> None:
         ("forces", f"{read.forces_key} (eV/Å)"),
         ("reference energies", f"{energies} eV/atom ({references.method})"),
     ]
+    for name, key in (("stress", read.stress_key), ("virial", read.virial_key)):
+        if key:
+            rows.append((name, f"{key} (not used)"))
     if types:
         named = [f"{name} {count}" for name, count in types.items()]
         rows.insert(3, ("configuration types", _shortened(named)))
@@ -133,13 +154,16 @@ def _print_summary(read: ReadResult, references: ReferenceEnergies) -> None:
         output.result(f"{name + ':':<20} {text}")
 
 
-def _print_findings(structures: StructureSet, findings: list[Finding]) -> None:
+def _print_findings(
+    structures: StructureSet, findings: list[Finding], allow: tuple[str, ...]
+) -> None:
     output.result("")
     if not findings:
         output.result("No findings.")
         return
     for finding in findings:
-        output.result(f"{finding.severity}: {finding.code}: {finding.message}")
+        allowed = " (allowed)" if finding.code in allow else ""
+        output.result(f"{finding.severity}{allowed}: {finding.code}: {finding.message}")
         if finding.structures:
             where = [structures.where(index) for index in finding.structures]
             output.result(f"    {_shortened(where)}")

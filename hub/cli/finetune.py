@@ -9,6 +9,7 @@ import click
 
 from hub.cli import output
 from hub.cli.arguments import (
+    allow_option,
     batch_size_option,
     complete_names,
     device_option,
@@ -71,6 +72,7 @@ DEFAULT_MODEL = "c-ace-pretrained"
 @device_option
 @energy_key_option
 @forces_key_option
+@allow_option
 @click.option(
     "--resume", type=click.Path(path_type=Path), metavar="DIR", help="Go on with this run folder."
 )

@@ -21,7 +21,8 @@ from hub.datasets.recipes import recipe_of
 from hub.datasets.summary import summarise
 from hub.datasets.writer import DatasetWriter
 from hub.errors import DataError
-from hub.structures.files import iterate_extxyz, iterate_file
+from hub.structures.files import iterate_file
+from hub.structures.formats.extxyz import iterate_extxyz
 from hub.structures.structure_set import StructureSet
 
 if TYPE_CHECKING:

@@ -64,7 +64,7 @@ def measure_errors(
         S arrays (n, 3) of predicted forces, eV/Å.
     """
     energy_errors = 1000 * (np.asarray(energies) - structures.energies) / structures.n_atoms
-    force_errors = np.concatenate([np.asarray(item) for item in forces]) - structures.forces
+    force_errors = np.concatenate([np.asarray(item) for item in forces]) - structures.force_labels
     return Errors(
         len(structures),
         *_rmse_and_mae(energy_errors),

@@ -58,7 +58,7 @@ def parity_plot(path: Path, series: Mapping[str, Predictions], structures: Struc
             )
             _panel(
                 force_axes,
-                structures.forces.ravel(),
+                structures.force_labels.ravel(),
                 np.concatenate(predictions.forces).ravel(),
                 _title(label, f"force RMSE {errors.force_rmse:.3f} eV/Å"),
                 ("force component", "eV/Å"),

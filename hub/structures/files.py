@@ -2,107 +2,164 @@
 
 from __future__ import annotations
 
+import atexit
 import glob
-from io import StringIO
-from itertools import islice
+import os
+import shutil
+import sys
+import tempfile
+import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from hub.errors import DataError
+from hub.structures.formats import read_file
+from hub.structures.formats.deepmd import systems
+from hub.structures.units import honour_units
 from registry.paths import user_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from typing import IO, Any
+    from collections.abc import Iterable, Iterator, MutableMapping
 
     from ase import Atoms
 
-# Of an extxyz file, so that a damaged or hostile one is refused in little time and memory.
-LONGEST_LINE = 500_000  # characters; ASE needs seconds for a comment of that length
-MOST_COLUMNS = 10_000
-MOST_ATOMS = 10_000_000
-LARGEST_STRUCTURE = 1 << 28  # characters
-
-_DATABASES = {"db", "json"}
+_STANDARD_INPUT = "-"
 _LONGEST_REASON = 300
+# Copies of what can be read only once, by what was named: a pipe, or standard input.
+_copies: dict[str, Path] = {}
 
 
 def expand_patterns(files_or_globs: str | Path | Iterable[str | Path]) -> list[Path]:
     """Return the files that are named, each once, with glob patterns expanded in sorted order.
 
+    Standard input (``-``) and pipes are copied to a temporary file, which lives as long as the
+    process. A directory of DeePMD-kit stands for the systems in it.
+
     Raises
     ------
     DataError
-        If a name is a directory or does not exist, or a pattern matches nothing.
+        If a name is another directory or does not exist, or a pattern matches nothing.
     """
     files: dict[Path, Path] = {}
     if isinstance(files_or_globs, str | Path):
         files_or_globs = [files_or_globs]
     for name in map(str, files_or_globs):
-        path = user_path(name)
-        # A file may have brackets in its name, so the name itself goes before the pattern.
-        if path.exists() or not glob.has_magic(name):
-            matches = [path]
-        else:
-            # Path.glob takes no absolute patterns.
-            found = glob.glob(str(path), recursive=True)  # noqa: PTH207
-            matches = [Path(match) for match in sorted(found)]
-        if not matches:
-            raise DataError(f"no file matches {name!r}", "Check the pattern and the directory.")
-        for match in matches:
-            _require_file(match)
-            files.setdefault(match.resolve(), match)
+        for match in _matches(name):
+            for path in [match] if match.is_file() else _readable(match):
+                files.setdefault(path.resolve(), path)
     if not files:
         raise DataError("no data file is given", "Name at least one file of structures.")
     return list(files.values())
 
 
-def _require_file(path: Path) -> None:
+def _matches(name: str) -> list[Path]:
+    """Return what a name or a pattern stands for."""
+    path = user_path(name)
+    # A file may have brackets in its name, so the name itself goes before the pattern.
+    if name == _STANDARD_INPUT or path.exists() or not glob.has_magic(name):
+        return [path]
+    # Path.glob takes no absolute patterns.
+    found = glob.glob(str(path), recursive=True)  # noqa: PTH207
+    if not found:
+        raise DataError(f"no file matches {name!r}", "Check the pattern and the directory.")
+    return [Path(match) for match in sorted(found)]
+
+
+def _readable(path: Path) -> list[Path]:
+    """Return what can be read of something that is no regular file."""
+    if str(path) == _STANDARD_INPUT:
+        return [_copied(path, sys.stdin.buffer)]
     if path.is_dir():
-        raise DataError(
-            f"{path} is a directory, not a file of structures",
-            f"Name the files in it, for example '{path}/*.xyz'.",
-        )
+        found = systems(path)
+        if not found:
+            raise DataError(
+                f"{path} is a directory, not a file of structures",
+                f"Name the files in it, for example '{path}/*.xyz'.",
+            )
+        return found
     if not path.exists():
         raise DataError(f"there is no file {path}", "Check the name.")
-    if not path.is_file():
+    if not path.is_fifo() and path.resolve() != Path("/dev/stdin").resolve():
         raise DataError(
-            f"{path} is no regular file, but a pipe or a device",
-            "Write the structures to a file first.",
+            f"{path} is no file and no pipe, but a device", "Write the structures to a file first."
         )
+    # A pipe that nobody writes to is empty, rather than waited for.
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
+        os.set_blocking(stream.fileno(), True)
+        return [_copied(path, stream)]
 
 
-def iterate_file(path: Path) -> Iterator[Atoms]:
-    """Yield the structures of one file, of any format that ASE reads.
+def _copied(path: Path, stream: IO[bytes]) -> Path:
+    """Copy what can be read only once to where it can be read again."""
+    if str(path) not in _copies:
+        folder = Path(tempfile.mkdtemp(prefix="mlip-hub-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        name = "standard-input" if str(path) == _STANDARD_INPUT else path.name
+        with (folder / name).open("wb") as copy:
+            shutil.copyfileobj(stream, copy)
+        _copies[str(path)] = folder / name
+    return _copies[str(path)]
+
+
+def shown_name(path: Path) -> str:
+    """Return what a person calls a file: for a copy of standard input or a pipe, that."""
+    for name, copy in _copies.items():
+        if copy == path:
+            return "standard input" if name == _STANDARD_INPUT else name
+    return str(path)
+
+
+def iterate_file(path: Path, notes: MutableMapping[str, None] | None = None) -> Iterator[Atoms]:
+    """Yield the structures of one file, of any format that is known, with labels in eV and eV/Å.
+
+    Parameters
+    ----------
+    path
+        As `expand_patterns` returns it.
+    notes
+        What a person should know about how it was read is added to its keys.
 
     Raises
     ------
     DataError
         If the file cannot be read, naming the structure where it breaks.
     """
-    count = 0
+    notes = {} if notes is None else notes
+    name, count = shown_name(path), 0
+    frames = read_file(path, notes)
     try:
-        for atoms in _open_structures(path):
-            _require_atoms(atoms, f"{path}[{count}]")
+        while (atoms := _next_silently(frames)) is not None:
+            _require_atoms(atoms, f"{name}[{count}]")
+            honour_units(atoms, notes)
             yield atoms
             count += 1
-    except DataError:
-        raise
+    except DataError as failure:
+        where = f"{name}[{count}]" if count else name
+        raise DataError(
+            failure.message if name in failure.message else f"{where} {failure.message}",
+            failure.hint,
+        ) from failure
     except OSError as failure:
         raise DataError(
-            f"{path} cannot be read: {failure.strerror or failure}",
+            f"{name} cannot be read: {failure.strerror or failure}",
             "Check the file and its permissions.",
         ) from failure
-    except Exception as failure:  # ASE's parsers raise whatever their code runs into
-        reason = str(failure)[:_LONGEST_REASON] or type(failure).__name__
+    except Exception as failure:  # parsers raise whatever their code runs into
         raise DataError(
-            f"{path}[{count}] cannot be read: {reason}",
+            f"{name}[{count}] cannot be read: {_reason(failure)}",
             f"{count} structures before it are fine. Is the file cut off, or damaged there?"
             if count
-            else "Is this a file of structures that ASE reads (extxyz, OUTCAR, vasprun.xml, ...)?",
+            else "Is this a file of structures (extxyz, OUTCAR, vasprun.xml, ...), and complete?",
         ) from failure
     if count == 0:
-        raise DataError(f"{path} holds no structures", "Is it empty?")
+        raise DataError(f"{name} holds no structures", "Is it empty?")
+
+
+def _next_silently(frames: Iterator[Atoms]) -> Atoms | None:
+    """Read on without warnings of a reader's own code; the data are checked afterwards."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return next(frames, None)
 
 
 def _require_atoms(atoms: Atoms, where: str) -> None:
@@ -110,96 +167,10 @@ def _require_atoms(atoms: Atoms, where: str) -> None:
         raise DataError(f"{where} has no atoms", "Remove this structure.")
 
 
-def _open_structures(path: Path) -> Iterator[Atoms]:
-    from ase.io.formats import UnknownFileTypeError, filetype, iread, open_with_compression
-
-    if path.stat().st_size == 0:
-        raise DataError(f"{path} is empty", "Was it written to the end?")
-    try:
-        file_format = filetype(str(path))
-    except UnknownFileTypeError as failure:
-        raise DataError(
-            f"ASE does not know the format of {path}",
-            "Give it the usual name or ending of its format, such as .extxyz or vasprun.xml.",
-        ) from failure
-    if file_format == "extxyz":
-        with open_with_compression(str(path), "r") as stream:
-            yield from iterate_extxyz(stream)
-    elif file_format in _DATABASES:
-        yield from _iterate_database(path)
-    else:
-        yield from iread(str(path), ":", format=file_format, do_not_split_by_at_sign=True)
-
-
-def _iterate_database(path: Path) -> Iterator[Atoms]:
-    """Read an ASE database with its extra entries, which `ase.io` leaves out."""
-    from ase.db import connect
-
-    with connect(str(path), serial=True) as database:
-        for row in database.select():
-            yield row.toatoms(add_additional_information=True)
-
-
-def iterate_extxyz(stream: IO[str]) -> Iterator[Atoms]:
-    """Yield the structures of an extxyz stream: cut it into frames here, and let ASE read each.
-
-    ASE's own iteration scans the whole file first, takes a blank line for the end of the file, and
-    does not say which structure is broken. What exceeds the limits above is refused unparsed.
-    """
-    from ase.io.extxyz import read_xyz
-
-    lines = _numbered_lines(stream)
-    for number, header in lines:
-        if not header.strip():
-            continue
-        n_atoms = _number_of_atoms(header, number)
-        frame, size = [header], 0
-        for _, line in islice(lines, n_atoms + 1):
-            frame.append(line)
-            size += len(line)
-            if size > LARGEST_STRUCTURE:
-                raise ValueError(
-                    f"the structure that starts on line {number} has more than "
-                    f"{LARGEST_STRUCTURE:,} characters"
-                )
-        missing = n_atoms + 2 - len(frame)
-        if missing:
-            raise ValueError(
-                f"the file ends {missing} lines before the end of the structure of {n_atoms} atoms "
-                f"that starts on line {number}"
-            )
-        yield next(read_xyz(StringIO("".join(frame)), index=0, properties_parser=_parse_comment))
-
-
-def _numbered_lines(stream: IO[str]) -> Iterator[tuple[int, str]]:
-    """Yield the lines, from 1, and refuse one that is too long before it is in memory."""
-    number = 0
-    while line := stream.readline(LONGEST_LINE + 1):
-        number += 1
-        if len(line) > LONGEST_LINE:
-            raise ValueError(f"line {number} has more than {LONGEST_LINE:,} characters")
-        yield number, line
-
-
-def _number_of_atoms(header: str, number: int) -> int:
-    try:
-        n_atoms = int(header)
-    except ValueError:
-        n_atoms = -1
-    if n_atoms < 0:
-        shown = header.strip()[:40]
-        raise ValueError(f"line {number} should be a number of atoms, but is {shown!r}")
-    if n_atoms > MOST_ATOMS:
-        raise ValueError(f"line {number} announces more than {MOST_ATOMS:,} atoms")
-    return n_atoms
-
-
-def _parse_comment(comment: str) -> dict[str, Any]:
-    """Read a comment line as ASE does, which then makes an array of all columns it announces."""
-    from ase.io.extxyz import key_val_str_to_dict
-
-    content: dict[str, Any] = key_val_str_to_dict(comment)
-    announced = str(content.get("Properties", "")).split(":")[2::3]
-    if sum(map(int, announced)) > MOST_COLUMNS:
-        raise ValueError(f"its comment announces more than {MOST_COLUMNS:,} columns")
-    return content
+def _reason(failure: Exception) -> str:
+    """Say in words what a reader ran into."""
+    if isinstance(failure, KeyError):
+        return f"{failure} is missing or not known"
+    if isinstance(failure, AssertionError | StopIteration | IndexError) or not str(failure):
+        return f"its parts do not fit together ({type(failure).__name__})"
+    return str(failure)[:_LONGEST_REASON]

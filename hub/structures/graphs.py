@@ -113,7 +113,7 @@ def build_graphs(
                 type_names,
                 r_max,
                 energy=float(structures.energies[index]),
-                forces=structures.forces[start:stop],
+                forces=structures.force_labels[start:stop],
             )
         )
         if progress is not None:

@@ -1,17 +1,22 @@
 """Which entries of a file are its energies and forces.
 
-A label's name is a *tag* and a word: ``REF_energy`` is tag ``ref``, word ``energy``; a bare
-``energy`` has no tag. The rules, in order:
+A label's name is a *word* and a *tag* before or after it: ``REF_energy``, ``energy_ref`` and
+``ref-energies`` are the word energy with the tag ``ref``; a bare ``energy`` has no tag. ``E`` and
+``F`` are words too. The rules, in order:
 
-1. A key that the user names is taken.
-2. Energies and forces belong to the same tag.
-3. The tags that say reference calculation (``REF``, ``DFT``) go before all others, such as
-   ``energy``, which ASE moves into a calculator, or ``gap_energy``.
-4. Several keys that remain must agree in value. If they differ, that is an error that lists them.
+1. A key that the user names is taken, with the forces (or energy, stress, virial) of its tag.
+2. Energies and forces belong together if they have the same tag. An energy without forces of its
+   own may also go with forces that have no tag, or the other way round, unless those have a partner
+   of their own that says something else.
+3. The tag ``REF`` (or ``reference``) goes before all others: it is what training codes call the
+   label. No other tag does, not even ``DFT``: that too may be the label or something to compare
+   with.
+4. Several pairs that remain must agree in value. If they differ, that is an error that lists them.
 
-Energies of parts or differences (``kinetic_energy``, ``formation_energy``, ...) and energies of
-single atoms are not total energies and are only taken when named. Where a code gives both,
-``energy`` (for VASP: extrapolated to zero smearing) is taken and not ``free_energy``.
+Energies of parts or differences (``kinetic_energy``, ``formation_energy``, ...), per-atom energies
+and energies of single atoms are not total energies and are only taken when named. Where a code
+gives several of one calculation, ``energy`` (for VASP: extrapolated to zero smearing) is taken and
+not ``free_energy`` or ``energy_sigma0``.
 """
 
 from __future__ import annotations
@@ -19,35 +24,66 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from hub.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from hub.structures.arrays import FloatArray
 
-_WORDS = {
-    "energy": re.compile(
-        r"^(?:(?P<tag>.+?)[_-])??"
-        r"(?:(?P<free>free)[_-]?|tot(?:al)?[_-]?|potential[_-]?)?(?:energy|e_?tot|toten)$",
-        re.IGNORECASE,
-    ),
-    "forces": re.compile(r"^(?:(?P<tag>.+?)[_-])?(?P<free>$.)?forces?$", re.IGNORECASE),
-}
 _BLOCK = 100_000
-_REFERENCE_TAGS = {"ref", "reference", "dft"}
-_NOT_TOTALS = re.compile(
+_WORDS = {
+    "energy": {"energy", "energies", "etot", "toten", "epot", "E"},
+    "forces": {"force", "forces", "F"},
+    "stress": {"stress", "stresses"},
+    "virial": {"virial", "virials"},
+}
+_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+|[A-Z][a-z0-9]*|[0-9]+")
+_NEUTRAL = {"tot", "total", "potential", "pot"}
+_VARIANTS = {"free", "sigma0", "sigma", "smearing"}
+_REFERENCE_TAGS = {"ref", "reference"}
+_NOT_LABELS = re.compile(
+    r"kinetic|kin|formation|binding|cohesive|atomi[sz]ation|interaction|adsorption|surface|vdw|"
+    r"dispersion|hull|above|strain|zero|zpv?e|fermi|electrostatic|coulomb|repulsion|delta|"
+    r"diff|difference|mean|std|var|variance|err|error|uncertainty|weights?|atoms?|atomic|local|spin|"
+    r"per|units?|key|correction|shift|offset|cutoff|scale|barrier|band|excitation|ionization|"
+    r"reaction|activation|solvation|self|xc|exchange|correlation|hartree|max|min|rms|norm|id|index|"
+    r"initial|external|"
     # What a dataset calls entries that are not its labels; see `hub.datasets.names`.
-    r"^unused(?:$|[_-])|"
-    r"(?:^|[_-])(?:kinetic|formation|binding|cohesive|atomi[sz]ation|interaction|adsorption|surface|"
-    r"vdw|dispersion|hull|strain|zero_?point|fermi|electrostatic|coulomb|repulsion|delta|mean|std|var|"
-    r"error|weight|atom|atomic|local|spin)$",
-    re.IGNORECASE,
+    r"unused"
 )
+
+
+class _Name(NamedTuple):
+    """A name taken apart: its tag, and whether it is a variant such as a free energy."""
+
+    tag: str
+    is_variant: bool
+
+
+@cache
+def _parse(kind: str, name: str) -> _Name | None:
+    """Take the name of an entry apart; None if it is no label of this kind."""
+    parts = _PARTS.findall(name)
+    words = _WORDS[kind]
+    joined = "".join(parts[-2:]).lower()
+    if joined == "etot" and len(parts) > 1:  # E_tot
+        parts = [*parts[:-2], "etot"]
+    for place in (-1, 0):
+        word = parts[place] if parts else ""
+        if word in words or (len(word) > 1 and word.lower() in words):
+            others = [part.lower() for part in (parts[:-1] if place else parts[1:])]
+            break
+    else:
+        return None
+    if any(_NOT_LABELS.fullmatch(part) for part in others):
+        return None
+    tag = [part for part in others if part not in _NEUTRAL | _VARIANTS]
+    return _Name("_".join(tag), bool(_VARIANTS & set(others)))
 
 
 @dataclass(frozen=True)
@@ -56,6 +92,8 @@ class Candidate:
 
     Attributes
     ----------
+    kind
+        ``energy`` or ``forces``.
     name
         As in the file.
     values
@@ -68,20 +106,19 @@ class Candidate:
 
     @property
     def tag(self) -> str:
-        """What stands before the word, in lower case; empty for a bare ``energy`` or ``forces``."""
-        match = _WORDS[self.kind].match(self.name)
-        return (match["tag"] or "").lower() if match else self.name.lower()
+        """What stands before or after the word, in lower case; empty for a bare word."""
+        return tag_of(self.kind, self.name)
 
     @property
-    def is_free_energy(self) -> bool:
-        """Whether the name says free energy."""
-        match = _WORDS[self.kind].match(self.name)
-        return bool(match and match["free"])
+    def is_variant(self) -> bool:
+        """Whether the name says free energy, or another one of the same calculation."""
+        parsed = _parse(self.kind, self.name)
+        return bool(parsed and parsed.is_variant)
 
     @property
     def is_reference(self) -> bool:
-        """Whether the tag says that a reference calculation gave it."""
-        return self.tag in _REFERENCE_TAGS
+        """Whether the tag says that this is the label."""
+        return bool(set(self.tag.split("_")) & _REFERENCE_TAGS)
 
     def describe(self) -> str:
         """Write the name, how many values there are, and their range."""
@@ -92,89 +129,185 @@ class Candidate:
         return f"{self.name} ({len(finite)} {unit}, {finite.min():.6g} to {finite.max():.6g})"
 
 
-@cache
+class Pair(NamedTuple):
+    """An energy and the forces that go with it; None where there is none.
+
+    It is `borrowed` if one of the two has a partner of its own that says something else.
+    """
+
+    energy: Candidate | None
+    forces: Candidate | None
+    borrowed: bool = False
+
+    @property
+    def present(self) -> list[Candidate]:
+        """What is not None."""
+        return [each for each in (self.energy, self.forces) if each is not None]
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether a tag says that these are the labels."""
+        return not self.borrowed and any(each.is_reference for each in self.present)
+
+    @property
+    def is_of_one_tag(self) -> bool:
+        """Whether the names say that both come from one calculation."""
+        return len(self.present) == 2 and len({each.tag for each in self.present}) == 1
+
+    def describe(self) -> str:
+        """Write both names with their statistics."""
+        return " with ".join(each.describe() for each in self.present)
+
+
 def names_label(kind: str, name: str) -> bool:
-    """Whether an entry called `name` may be a total energy (`kind` energy) or forces."""
-    match = _WORDS[kind].match(name)
-    return bool(match) and not _NOT_TOTALS.search((match["tag"] if match else None) or "")
+    """Whether an entry called `name` may be a total energy (`kind` energy), forces, ..."""
+    return _parse(kind, name) is not None
 
 
-def choose(
-    candidates: Sequence[Candidate],
-    kind: str,
-    named: str | None,
-    partner: Candidate | None,
+def tag_of(kind: str, name: str) -> str:
+    """Return the tag of a label's name; the whole name if it has no known word."""
+    parsed = _parse(kind, name)
+    return parsed.tag if parsed else name.lower()
+
+
+def of_same_tag(kind: str, names: Iterable[str], energy: str) -> str:
+    """Return which of `names` is the stress or virial (`kind`) of an energy; empty if none is."""
+    tag = tag_of("energy", energy)
+    fitting = [name for name in names if names_label(kind, name) and tag_of(kind, name) == tag]
+    return fitting[0] if fitting else ""
+
+
+def choose_labels(
+    candidates: Mapping[str, Sequence[Candidate]],
+    named: Mapping[str, str | None],
     found_keys: str,
-) -> Candidate:
-    """Return the candidate that the module's rules choose.
+    *,
+    require: bool,
+) -> Pair:
+    """Return the energy and forces that the module's rules choose.
 
     Parameters
     ----------
     candidates
-        All of one kind.
-    kind
-        ``energy`` or ``forces``.
+        By kind: ``energy`` and ``forces``.
     named
-        The key that the user asks for, if any.
-    partner
-        The choice already made for the other kind, if any.
+        By kind, the key that the user asks for, if any.
     found_keys
         What the files hold, for messages.
+    require
+        Whether both must be there.
 
     Raises
     ------
     DataError
         If no candidate fits, or several do and differ.
     """
-    option = f"--{kind}-key"
-    if named is not None:
-        for candidate in candidates:
-            if candidate.name == named:
-                return candidate
-        raise DataError(
-            f"no structure has {kind} under the key {named!r}; found: {found_keys}",
-            f"Give one of these to {option}.",
-        )
-    if not candidates:
-        raise DataError(
-            f"no {kind} found in the files; found: {found_keys}",
-            f"Name the right entry with {option}, or add {kind} to the files.",
-        )
-    fitting = _without_free_energies(_fitting(candidates, partner))
-    if not fitting and partner:
-        raise DataError(
-            f"the labels {partner.name} have no {kind} that go with them; found: "
-            + "; ".join(candidate.describe() for candidate in candidates),
-            f"Name what belongs together with --energy-key and --forces-key ({option} is missing).",
-        )
-    best = max(fitting, key=lambda candidate: np.isfinite(candidate.values).sum())
-    if not all(_agrees(best, other) for other in fitting if other is not best):
-        raise DataError(
-            f"several entries could be the {kind}: "
-            + "; ".join(candidate.describe() for candidate in fitting),
-            f"Say which with {option}.",
-        )
+    left = {
+        kind: _named(candidates[kind], kind, named[kind], found_keys)
+        for kind in ("energy", "forces")
+    }
+    for kind, those in left.items():
+        if not those and require:
+            raise DataError(
+                f"no {kind} found in the files; found: {found_keys}",
+                f"Name the right entry with --{kind}-key, or add {kind} to the files.",
+            )
+    if all(named.values()):
+        return Pair(left["energy"][0], left["forces"][0])
+    pairs = _pairs(left["energy"], left["forces"], candidates)
+    if any(named.values()):
+        pairs = [pair for pair in pairs if not pair.borrowed]
+    if not pairs:
+        if any(left.values()):
+            raise _no_pair(left)
+        return Pair(None, None)
+    pairs = [pair for pair in pairs if pair.is_reference] or pairs
+    best = max(pairs, key=lambda pair: (_count(pair), pair.is_of_one_tag))
+    if not all(_agree(best, other) for other in pairs if other is not best):
+        raise _ambiguous(pairs)
     return best
 
 
-def _fitting(candidates: Sequence[Candidate], partner: Candidate | None) -> list[Candidate]:
-    """Keep the partner's tag if there is one, and reference tags before others."""
-    kept = list(candidates)
-    if partner is not None:
-        same = [candidate for candidate in kept if candidate.tag == partner.tag]
-        # `REF_energy` with a bare `forces` is common; with `gap_forces` it is a mixture.
-        kept = same or [c for c in kept if not c.tag or not partner.tag]
-    return [candidate for candidate in kept if candidate.is_reference] or kept
+def _named(
+    candidates: Sequence[Candidate], kind: str, name: str | None, found_keys: str
+) -> list[Candidate]:
+    """Return the candidate that the user names, or all but variants of others."""
+    if name is None:
+        plain = {candidate.tag for candidate in candidates if not candidate.is_variant}
+        return [c for c in candidates if not (c.is_variant and c.tag in plain)]
+    chosen = [candidate for candidate in candidates if candidate.name == name]
+    if not chosen:
+        raise DataError(
+            f"no structure has {kind} under the key {name!r}; found: {found_keys}",
+            f"Give one of these to --{kind}-key.",
+        )
+    return chosen
 
 
-def _without_free_energies(candidates: Iterable[Candidate]) -> list[Candidate]:
-    everything = list(candidates)
-    plain = {candidate.tag for candidate in everything if not candidate.is_free_energy}
-    return [c for c in everything if not (c.is_free_energy and c.tag in plain)]
+def _pairs(
+    energies: Sequence[Candidate],
+    forces: Sequence[Candidate],
+    everything: Mapping[str, Sequence[Candidate]],
+) -> list[Pair]:
+    """Return all pairs that the names allow."""
+    if not energies or not forces:
+        return [Pair(each, None) for each in energies] or [Pair(None, each) for each in forces]
+    tags = {kind: {each.tag for each in those} for kind, those in everything.items()}
+    pairs = []
+    for energy in energies:
+        for force in forces:
+            # `REF_energy` with a bare `forces` is common; with `gap_forces` it is a mixture.
+            lent = (not force.tag and energy.tag not in tags["forces"]) or (
+                not energy.tag and force.tag not in tags["energy"]
+            )
+            if energy.tag == force.tag or lent:
+                borrowed = energy.tag != force.tag and _has_another(energy, force, everything)
+                pairs.append(Pair(energy, force, borrowed))
+    return pairs
 
 
-def _agrees(best: Candidate, other: Candidate) -> bool:
+def _has_another(
+    energy: Candidate, force: Candidate, everything: Mapping[str, Sequence[Candidate]]
+) -> bool:
+    """Whether the one without a tag has a partner of its own, which says something else."""
+    asked = energy if energy.tag else force
+    partners = (each for each in everything[asked.kind] if not each.tag and not each.is_variant)
+    return any(not _same(partner, asked) for partner in partners)
+
+
+def _no_pair(left: Mapping[str, Sequence[Candidate]]) -> DataError:
+    one, other = ("energy", "forces") if len(left["energy"]) == 1 else ("forces", "energy")
+    names = ", ".join(each.name for each in left[one])
+    return DataError(
+        f"the labels {names} have no {other} that go with them; found: "
+        + "; ".join(each.describe() for each in left[other]),
+        f"Name what belongs together with --energy-key and --forces-key (--{other}-key is "
+        "missing).",
+    )
+
+
+def _ambiguous(pairs: Sequence[Pair]) -> DataError:
+    kind = "energy" if len({pair.energy.name for pair in pairs if pair.energy}) > 1 else "forces"
+    examples = [each.name for each in (getattr(pair, kind) for pair in pairs) if each]
+    return DataError(
+        "several entries could be the labels, and they differ: "
+        + "; or ".join(pair.describe() for pair in pairs),
+        f"Say which is the label with --{kind}-key, such as --{kind}-key {examples[0]}.",
+    )
+
+
+def _count(pair: Pair) -> int:
+    return sum(int(np.isfinite(each.values).sum()) for each in pair.present)
+
+
+def _agree(best: Pair, other: Pair) -> bool:
     """Whether `other` says nothing that `best` does not say."""
+    return all(
+        one is two or _same(one, two) for one, two in zip(best.present, other.present, strict=True)
+    )
+
+
+def _same(best: Candidate, other: Candidate) -> bool:
     # In blocks, so that comparing needs no second copy of all forces.
     for start in range(0, len(best.values), _BLOCK):
         block = slice(start, start + _BLOCK)

@@ -10,10 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hub.structures.annotations import (
+    config_type,
+    constrained_atoms,
+    electronic_state,
+    is_unconverged,
+    split_label,
+)
 from hub.structures.arrays import GrowingArray
-from hub.structures.files import expand_patterns, iterate_file
-from hub.structures.keys import Candidate, choose, names_label
-from hub.structures.structure_set import StructureSet, config_type, split_label
+from hub.structures.files import expand_patterns, iterate_file, shown_name
+from hub.structures.keys import Candidate, Pair, choose_labels, names_label, of_same_tag
+from hub.structures.structure_set import StructureSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -36,6 +43,8 @@ class ReadResult:
         All structures of all files, in order.
     energy_key, forces_key
         The entries taken as labels; empty if there are none.
+    stress_key, virial_key
+        The entries that go with them by their names; empty if there are none. They are not read.
     notes
         What a person should know about the choice and the labels.
     """
@@ -44,6 +53,8 @@ class ReadResult:
     energy_key: str
     forces_key: str
     notes: tuple[str, ...] = ()
+    stress_key: str = ""
+    virial_key: str = ""
 
 
 def read_structures(
@@ -77,10 +88,11 @@ def read_structures(
         If a file is missing, broken or empty, or the labels are absent or ambiguous.
     """
     paths = expand_patterns(files_or_globs)
+    notes: dict[str, None] = {}
     frames = (
         (atoms, source, frame)
         for source, path in enumerate(paths)
-        for frame, atoms in enumerate(iterate_file(path))
+        for frame, atoms in enumerate(iterate_file(path, notes))
     )
     collector = _Collector(energy_key, forces_key)
     for atoms, source, frame in islice(frames, limit):
@@ -89,7 +101,8 @@ def read_structures(
             progress(collector.n_structures, None)
     if progress:
         progress(collector.n_structures, collector.n_structures)
-    return collector.finish(tuple(str(path) for path in paths), require_labels=require_labels)
+    names = tuple(shown_name(path) for path in paths)
+    return collector.finish(names, tuple(notes), require_labels=require_labels)
 
 
 def gather_structures(
@@ -108,7 +121,7 @@ def gather_structures(
     collector = _Collector(energy_key, forces_key)
     for frame, atoms in enumerate(frames):
         collector.add(atoms, 0, frame)
-    return collector.finish((source,), require_labels=False)
+    return collector.finish((source,), (), require_labels=False)
 
 
 class _Collector:
@@ -129,6 +142,9 @@ class _Collector:
         self._config_types: list[str] = []
         self._split_labels: list[str] = []
         self._unknown_splits: dict[str, None] = {}
+        self._constrained = GrowingArray(np.bool_)
+        self._unconverged: list[bool] = []
+        self._electronic_states: list[str] = []
 
     @property
     def n_structures(self) -> int:
@@ -146,6 +162,9 @@ class _Collector:
         self._frame_index.append(np.array([frame]))
         self._config_types.append(config_type(atoms.info))
         self._split_labels.append(split_label(atoms.info))
+        self._constrained.append(constrained_atoms(atoms))
+        self._unconverged.append(is_unconverged(atoms.info))
+        self._electronic_states.append(electronic_state(atoms.info))
         if "split" in atoms.info and not self._split_labels[-1]:
             self._unknown_splits[str(atoms.info["split"])] = None
 
@@ -153,6 +172,9 @@ class _Collector:
         per_structure, per_atom = _entries(atoms)
         self._found.update(dict.fromkeys(per_structure), **dict.fromkeys(per_atom))
         for name, value in per_structure.items():
+            # ASE's `energies` of one atom is an array, of a structure called so it is a number.
+            if np.ndim(value) and name.lower().endswith("energies"):
+                continue
             if self._is_wanted("energy", name) and (energy := _scalar(value)) is not None:
                 self._put("energy", name, self.n_structures, np.array([energy]))
         for name, value in per_atom.items():
@@ -160,8 +182,8 @@ class _Collector:
                 self._put("forces", name, n_before, np.asarray(value, np.float64))
 
     def _is_wanted(self, kind: str, name: str) -> bool:
-        named = self._named[kind]
-        return name == named if named is not None else names_label(kind, name)
+        # Beside the one that is named, the others say what its forces are.
+        return name == self._named[kind] or names_label(kind, name)
 
     def _put(self, kind: str, name: str, start: int, values: FloatArray) -> None:
         shape = () if kind == "energy" else (3,)
@@ -169,8 +191,10 @@ class _Collector:
         buffer.pad_to(start)
         buffer.append(values)
 
-    def finish(self, sources: tuple[str, ...], *, require_labels: bool) -> ReadResult:
-        energy, forces = self._choose_labels(require_labels=require_labels)
+    def finish(
+        self, sources: tuple[str, ...], notes: tuple[str, ...], *, require_labels: bool
+    ) -> ReadResult:
+        energy, forces = chosen = self._choose_labels(require_labels=require_labels)[:2]
         n_structures, n_atoms = self.n_structures, len(self._numbers)
         structures = StructureSet(
             numbers=self._numbers.take(),
@@ -185,31 +209,29 @@ class _Collector:
             frame_index=self._frame_index.take(),
             config_types=np.array(self._config_types, np.str_),
             split_labels=np.array(self._split_labels, np.str_),
+            constrained=self._constrained.take(),
+            unconverged=np.array(self._unconverged, np.bool_),
+            electronic_states=np.array(self._electronic_states, np.str_),
         )
-        notes = [
+        energy_key, forces_key = (each.name if each else "" for each in chosen)
+        all_notes = [
+            *notes,
             *self._notes_on_keys(energy, forces),
             *_fill_forces_of_single_atoms(structures),
             *_notes_on_missing(structures, energy, forces),
         ]
         if self._unknown_splits:
-            notes.append(f"split labels not understood: {', '.join(self._unknown_splits)}")
-        return ReadResult(
-            structures, energy.name if energy else "", forces.name if forces else "", tuple(notes)
+            all_notes.append(f"split labels not understood: {', '.join(self._unknown_splits)}")
+        stress, virial = (
+            of_same_tag(kind, self._found, energy_key) if energy_key else ""
+            for kind in ("stress", "virial")
         )
+        return ReadResult(structures, energy_key, forces_key, tuple(all_notes), stress, virial)
 
-    def _choose_labels(self, *, require_labels: bool) -> tuple[Candidate | None, Candidate | None]:
+    def _choose_labels(self, *, require_labels: bool) -> Pair:
         candidates = {kind: self._candidates(kind) for kind in ("energy", "forces")}
-        # The kind that the user names goes first, for the other one must go with it.
-        order = ["forces", "energy"] if self._named["forces"] is not None else ["energy", "forces"]
-        chosen: dict[str, Candidate | None] = {"energy": None, "forces": None}
-        partner: Candidate | None = None
-        for kind in order:
-            if require_labels or candidates[kind] or self._named[kind] is not None:
-                partner = choose(
-                    candidates[kind], kind, self._named[kind], partner, ", ".join(self._found)
-                )
-                chosen[kind] = partner
-        return chosen["energy"], chosen["forces"]
+        found = ", ".join(self._found)
+        return choose_labels(candidates, self._named, found, require=require_labels)
 
     def _candidates(self, kind: str) -> list[Candidate]:
         length = self.n_structures if kind == "energy" else len(self._numbers)

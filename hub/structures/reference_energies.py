@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hub.errors import DataError
+from hub.structures.annotations import names_isolated_atoms
 
 if TYPE_CHECKING:
     from hub.structures.arrays import BoolArray, FloatArray
@@ -57,10 +58,14 @@ class ReferenceEnergies:
 
 
 def isolated_atoms(structures: StructureSet) -> BoolArray:
-    """Return (S,) whether each structure is one atom, without images within 8 Å."""
+    """Return (S,) whether each structure is one atom that is alone.
+
+    It is if it has no images within 8 Å, or if its configuration type says so, whatever the box.
+    """
     lengths = np.linalg.norm(structures.cells, axis=2)
     near_image = (structures.pbc & (lengths < _ISOLATION)).any(axis=1)
-    alone: BoolArray = (structures.n_atoms == 1) & ~near_image
+    named = names_isolated_atoms(structures.config_types)
+    alone: BoolArray = (structures.n_atoms == 1) & (named | ~near_image)
     return alone
 
 

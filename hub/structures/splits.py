@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hub.errors import DataError
-from hub.structures.fingerprints import fingerprints
+from hub.structures.identity import is_among, same_as_before
 from hub.structures.reference_energies import isolated_atoms
 from hub.structures.trajectories import trajectory_neighbours
 
@@ -61,8 +61,9 @@ def split_structures(
     - without, `validation_fraction` of the structures (of small sets up to a fifth, so as to have
       5) is for validation and the others for training.
 
-    Isolated atoms are always trained on, and not counted. Structures that are also in `test` are
-    used for nothing else.
+    Isolated atoms are always trained on, and not counted. Structures that are also in `test`, or
+    among those labelled for validation or test, are used for nothing else; of structures that occur
+    several times (see `hub.structures.identity`), the first is used.
 
     Raises
     ------
@@ -81,7 +82,9 @@ def split_structures(
         )
     if test is not None:
         free &= _not_among(structures, test, notes)
-    alone = isolated_atoms(structures) & free
+    single = isolated_atoms(structures)
+    free &= single | _not_held_out_nor_repeated(structures, free, notes)
+    alone = single & free
     order = np.random.default_rng(seed).permutation(len(structures))
     pool = order[(free & ~alone)[order]]
     train, validation, rest = _divide(pool, given["validation"], n_train, validation_fraction)
@@ -191,13 +194,31 @@ def _divide(
 
 def _not_among(structures: StructureSet, test: StructureSet, notes: list[str]) -> BoolArray:
     """Return (S,) whether each structure is absent from the test set."""
-    held_out = set(fingerprints(test))
-    absent = np.array([name not in held_out for name in fingerprints(structures)], np.bool_)
+    absent = ~is_among(structures, test)
     if not absent.all():
         notes.append(
             f"{int((~absent).sum())} structures are also in the test set and not trained on"
         )
     return absent
+
+
+def _not_held_out_nor_repeated(
+    structures: StructureSet, free: BoolArray, notes: list[str]
+) -> BoolArray:
+    """Return (S,) whether no structure that is held out, and none before, is the same."""
+    first = same_as_before(structures)
+    held_out = np.isin(first, first[np.isin(structures.split_labels, ["validation", "test"])])
+    places = np.flatnonzero(free)
+    once = np.zeros(len(structures), np.bool_)
+    once[places[np.unique(first[places], return_index=True)[1]]] = True
+    for concerned, why in (
+        (free & held_out, "are the same as some labelled for validation or test, and not used"),
+        (free & ~held_out & ~once, "are the same as others before them, and not used again"),
+    ):
+        count = int((concerned & ~isolated_atoms(structures)).sum())
+        if count:
+            notes.append(f"{count} structures {why}")
+    return ~held_out & once
 
 
 def _note_on_neighbours(structures: StructureSet, train: IntArray, held_out: IntArray) -> list[str]:

@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hub.structures.annotations import (
+    config_type,
+    constrained_atoms,
+    electronic_state,
+    is_unconverged,
+    split_label,
+)
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     import numpy.typing as npt
     from ase import Atoms
 
     from hub.structures.arrays import BoolArray, FloatArray, IntArray, StrArray
-
-_SPLIT_NAMES = {
-    "train": "train",
-    "training": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "test",
-    "testing": "test",
-}
-_CONFIG_TYPE_KEYS = ("config_type", "configtype", "config-type")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -59,6 +56,12 @@ class StructureSet:
         (S,) configuration type, empty where absent.
     split_labels
         (S,) ``train``, ``validation``, ``test``, or empty where absent.
+    constrained
+        (A,) whether an atom was held fixed; of none if not given.
+    unconverged
+        (S,) whether the file says that the electronic steps did not converge.
+    electronic_states
+        (S,) total charge and spin where the file states them, such as ``charge 1, spin 2``.
     """
 
     numbers: IntArray
@@ -73,9 +76,19 @@ class StructureSet:
     frame_index: IntArray
     config_types: StrArray
     split_labels: StrArray
+    constrained: BoolArray = field(default_factory=lambda: np.zeros(0, np.bool_))
+    unconverged: BoolArray = field(default_factory=lambda: np.zeros(0, np.bool_))
+    electronic_states: StrArray = field(default_factory=lambda: np.zeros(0, np.str_))
 
     def __post_init__(self) -> None:
         n_structures, n_atoms = len(self.pointers) - 1, len(self.numbers)
+        for name, length in (
+            ("constrained", n_atoms),
+            ("unconverged", n_structures),
+            ("electronic_states", n_structures),
+        ):
+            if not len(getattr(self, name)):
+                object.__setattr__(self, name, np.zeros(length, getattr(self, name).dtype))
         expected = {
             "positions": (n_atoms, 3),
             "cells": (n_structures, 3, 3),
@@ -86,6 +99,9 @@ class StructureSet:
             "frame_index": (n_structures,),
             "config_types": (n_structures,),
             "split_labels": (n_structures,),
+            "constrained": (n_atoms,),
+            "unconverged": (n_structures,),
+            "electronic_states": (n_structures,),
         }
         for name, shape in expected.items():
             if getattr(self, name).shape != shape:
@@ -110,6 +126,16 @@ class StructureSet:
     def structure_of_atom(self) -> IntArray:
         """(A,) index of the structure that each atom belongs to."""
         return np.repeat(np.arange(len(self)), self.n_atoms)
+
+    @cached_property
+    def force_labels(self) -> FloatArray:
+        """(A, 3) the forces to learn and to judge by, in eV/Å; NaN where there are none.
+
+        That a constrained atom feels exactly nothing is what the constraint made of its force.
+        """
+        if not self.constrained.any():
+            return self.forces
+        return np.where(self.constrained[:, None] & (self.forces == 0), np.nan, self.forces)
 
     @cached_property
     def atomic_numbers(self) -> IntArray:
@@ -183,6 +209,9 @@ class StructureSet:
             frame_index=self.frame_index[chosen],
             config_types=self.config_types[chosen],
             split_labels=self.split_labels[chosen],
+            constrained=self.constrained[atoms],
+            unconverged=self.unconverged[chosen],
+            electronic_states=self.electronic_states[chosen],
         )
 
     @staticmethod
@@ -232,6 +261,13 @@ class StructureSet:
             frame_index=np.arange(len(structures)),
             config_types=np.array([config_type(atoms.info) for atoms in structures], np.str_),
             split_labels=np.array([split_label(atoms.info) for atoms in structures], np.str_),
+            constrained=np.concatenate(
+                [np.zeros(0, np.bool_), *[constrained_atoms(atoms) for atoms in structures]]
+            ),
+            unconverged=np.array([is_unconverged(atoms.info) for atoms in structures], np.bool_),
+            electronic_states=np.array(
+                [electronic_state(atoms.info) for atoms in structures], np.str_
+            ),
         )
 
     def to_atoms(self, index: int) -> Atoms:
@@ -282,6 +318,8 @@ class StructureSet:
             own = self.atoms_of(index)
             words = f"{self.config_types[index]}\0{self.split_labels[index]}\0".encode()
             content = hashlib.sha256(words + self.pbc[index].tobytes())
+            if self.constrained[own].any():
+                content.update(self.constrained[own].tobytes())
             content.update(self.numbers[own].astype("<i8").tobytes())
             for values in (
                 self.cells[index],
@@ -293,16 +331,6 @@ class StructureSet:
                 canonical[np.isnan(canonical)] = np.nan
                 content.update(canonical.tobytes())
             yield content.digest()
-
-
-def config_type(info: Mapping[str, Any]) -> str:
-    """Return the configuration type that a structure's ``info`` names, or an empty string."""
-    return next((str(info[key]) for key in _CONFIG_TYPE_KEYS if key in info), "")
-
-
-def split_label(info: Mapping[str, Any]) -> str:
-    """Return ``train``, ``validation`` or ``test`` as ``info["split"]`` says, else nothing."""
-    return _SPLIT_NAMES.get(str(info.get("split", "")).lower(), "")
 
 
 def _pointers(lengths: IntArray) -> IntArray:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import hub
 from hub.devices import device_name
 from hub.evaluation.tables import ALL
+from hub.structures.checks import blocking
 from registry.cards import FILE_NAME, join_front_matter
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def lineage(preparation: Preparation, progress: Progress) -> dict[str, Any]:
             "n_validation": len(preparation.validation),
             "energy_key": preparation.data.read.energy_key,
             "forces_key": preparation.data.read.forces_key,
+            **_allowed(preparation),
             **preparation.origin,
         },
         **({"alchemical": preparation.search.chosen.to_json()} if preparation.search else {}),
@@ -60,6 +62,14 @@ def lineage(preparation: Preparation, progress: Progress) -> dict[str, Any]:
         "device": device_name(preparation.device),
         "versions": software_versions(),
     }
+
+
+def _allowed(preparation: Preparation) -> dict[str, Any]:
+    """Return the errors in the data that whoever trained has allowed."""
+    errors = blocking(preparation.data.findings)
+    return (
+        {"allowed_findings": [f"{each.code}: {each.message}" for each in errors]} if errors else {}
+    )
 
 
 def _front_matter(preparation: Preparation, results: dict[str, Any]) -> dict[str, Any]:
@@ -110,6 +120,10 @@ def _body(front_matter: dict[str, Any], results: dict[str, Any]) -> str:
         f"{errors['set']} set:\n\n{table}\n\n"
         f"Trained on {training['data']['n_train']} structures with the recipe "
         f"`{training['recipe']['name']}`, seed {training['seed']}; {_kept(training)}.\n"
+        + "".join(
+            f"\nThe data have a finding that was allowed: {finding}.\n"
+            for finding in training["data"].get("allowed_findings", ())
+        )
     )
 
 

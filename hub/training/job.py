@@ -33,6 +33,7 @@ class SavedJob:
     """A job that is kept in its run folder, as ``run.json``."""
 
     command: ClassVar[str]  # of `hub`, that does such jobs
+    added_later: ClassVar[frozenset[str]] = frozenset()  # fields that older releases do not write
 
     def write(self, directory: Path) -> None:
         """Write as ``run.json``."""
@@ -59,8 +60,10 @@ class SavedJob:
             raise TrainingError(
                 f"{directory} is a run of `hub {command}`", hint=resume_command(directory)
             )
+        by_default = {item.name: item.default for item in fields(cls)}
+        later = {name: by_default[name] for name in cls.added_later}
         with damage(path, TrainingError, "Put a copy of the file back, or start a new run."):
-            return fit_whole(content, cls)
+            return fit_whole({**later, **content}, cls)
 
 
 @dataclass(frozen=True)
@@ -99,9 +102,12 @@ class Job(SavedJob):
         or length and energy scale, ``1.52,0.25``.
     element_map
         Which of the model's elements becomes which, such as ``C=Si``; found if empty.
+    allow
+        Codes of findings that do not stop the training though they are errors.
     """
 
     command: ClassVar[str] = "finetune"
+    added_later: ClassVar[frozenset[str]] = frozenset({"allow"})
 
     data: tuple[str, ...]
     model: str = "c-ace-pretrained"
@@ -120,6 +126,7 @@ class Job(SavedJob):
     forces_key: str | None = None
     alchemical: str = ""
     element_map: str = ""
+    allow: tuple[str, ...] = ()
 
     def with_seed(self, seed: int) -> Self:
         """Return the same job with this seed alone."""

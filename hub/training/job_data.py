@@ -11,12 +11,14 @@ from hub.errors import DataError
 from hub.library import open_model
 from hub.models.config import read_config
 from hub.structures import read_structures
-from hub.structures.checks import check_structures
+from hub.structures.checks import blocking, check_structures, require_error_codes
 from hub.structures.splits import split_structures
 from hub.training.shipped_start import with_shipped_models
 from registry.errors import AccessError, OfflineError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from hub.models.config import ModelConfig
     from hub.structures import ReadResult, StructureSet
     from hub.structures.checks import Finding
@@ -35,7 +37,7 @@ class Data:
     read
         All structures of the data files, with the names of their labels.
     findings
-        Warnings; errors have stopped the job before.
+        Warnings, and errors that the job allows; others have stopped it before.
     test
         Held-out structures of another file; None if there is no such file.
     """
@@ -51,8 +53,9 @@ def read_data(job: Job, reporter: Reporter) -> Data:
     Raises
     ------
     DataError
-        If they cannot be read, or a check finds an error.
+        If they cannot be read, or a check finds an error that the job does not allow.
     """
+    require_error_codes(job.allow)
     try:
         config = architecture(job)
     except (OfflineError, AccessError) as problem:
@@ -71,27 +74,45 @@ def read_data(job: Job, reporter: Reporter) -> Data:
     elements = config.type_names if config is not None else None
     cutoff = config.r_max if config is not None else DEFAULT_CUTOFF
     findings = check_structures(read.structures, elements, cutoff, reporter.counting("checking"))
-    stop_on_errors(read.structures, findings)
+    stop_on_errors(read.structures, findings, job.allow)
     if test is not None:
         known = elements or read.structures.elements
-        stop_on_errors(test, check_structures(test, known, cutoff))
+        stop_on_errors(test, check_structures(test, known, cutoff), job.allow)
     return Data(read, tuple(findings), test)
 
 
 def _read(job: Job, reporter: Reporter) -> ReadResult:
-    """Read the files, or the label set of a dataset."""
     progress = reporter.counting("reading")
+    return read_files_or_dataset(job.data, job.labels, job.energy_key, job.forces_key, progress)
+
+
+def read_files_or_dataset(
+    places: Sequence[str],
+    labels: str = "",
+    energy_key: str | None = None,
+    forces_key: str | None = None,
+    progress: Callable[[int, int | None], None] | None = None,
+) -> ReadResult:
+    """Read files, or the label set of one dataset.
+
+    Raises
+    ------
+    DataError
+        If they cannot be read, or several things are given and one is a dataset.
+    RegistryError
+        If the dataset is not on this machine and cannot be pulled.
+    """
     from hub.datasets.loading import is_dataset_name, load_structures
 
-    if not job.labels and not any(map(is_dataset_name, job.data)):
-        return read_structures(job.data, job.energy_key, job.forces_key, progress)
-    if len(job.data) > 1:
+    if not labels and not any(map(is_dataset_name, places)):
+        return read_structures(places, energy_key, forces_key, progress)
+    if len(places) > 1:
         raise DataError(
-            f"a dataset is trained on alone, and {len(job.data)} things are given: "
-            + ", ".join(job.data),
-            "Train on one after the other, or join them: hub import --onto.",
+            f"a dataset is trained on alone, and {len(places)} things are given: "
+            + ", ".join(places),
+            "Take one after the other, or join them: hub import --onto.",
         )
-    return load_structures(job.data[0], job.labels or None, progress)
+    return load_structures(places[0], labels or None, progress)
 
 
 def architecture(job: Job) -> ModelConfig | None:
@@ -101,9 +122,11 @@ def architecture(job: Job) -> ModelConfig | None:
     return read_config(open_model(job.model).path)
 
 
-def stop_on_errors(structures: StructureSet, findings: list[Finding]) -> None:
-    """Raise `DataError` for the findings of :func:`check_structures` that are errors."""
-    errors = [finding for finding in findings if finding.severity == "error"]
+def stop_on_errors(
+    structures: StructureSet, findings: list[Finding], allowed: tuple[str, ...] = ()
+) -> None:
+    """Raise `DataError` for errors that :func:`check_structures` found and nobody allows."""
+    errors = blocking(findings, allowed)
     if not errors:
         return
     lines = []
@@ -112,7 +135,8 @@ def stop_on_errors(structures: StructureSet, findings: list[Finding]) -> None:
         lines.append(f"{finding.code}: {finding.message}" + (f" ({where})" if where else ""))
     raise DataError(
         f"{', '.join(structures.sources[:3])} cannot be trained on:\n  " + "\n  ".join(lines),
-        errors[0].advice + " `hub check` lists every structure concerned.",
+        f"{errors[0].advice} `hub check` lists every structure concerned. If you know better: "
+        + " ".join(f"--allow {code}" for code in dict.fromkeys(each.code for each in errors)),
     )
 
 

@@ -184,7 +184,7 @@ def require_labels(train: StructureSet, validation: StructureSet) -> None:
     for name, structures in (("training", train), ("validation", validation)):
         if not len(structures):
             raise TrainingError(f"the {name} set is empty", hint="Give more structures.")
-        if np.isnan(structures.forces).all():
+        if np.isnan(structures.force_labels).all():
             raise TrainingError(
                 f"no {name} structure has forces", hint="Name them with --forces-key."
             )
@@ -204,7 +204,7 @@ def random_model(
     """
     config = config.with_changes(avg_num_neighbors=average_neighbors(graphs))
     model = accelerate(build_model(config, seed=seed, dtype=_DTYPE))
-    set_energy_scales(model, float(np.sqrt(np.nanmean(train.forces**2))))
+    set_energy_scales(model, float(np.sqrt(np.nanmean(train.force_labels**2))))
     return model.to(device), config
 
 

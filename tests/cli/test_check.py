@@ -140,3 +140,44 @@ def test_help_imports_nothing_heavy(folder: Path) -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_an_error_can_be_allowed_by_its_code(folder: Path) -> None:
+    done = hub("check", "bad.xyz", folder=folder)
+    assert (done.returncode, "--allow missing-energy" in done.stderr) == (1, True)
+    done = hub("check", "bad.xyz", "--allow", "missing-energy", folder=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "error (allowed): missing-energy" in done.stdout
+    done = hub("check", "bad.xyz", "--allow", "units", folder=folder)
+    assert done.returncode == 1
+    done = hub("check", "bad.xyz", "--allow", "everything", folder=folder)
+    assert done.returncode == 1
+    assert "no finding that stops training is called everything" in done.stderr
+
+
+def test_standard_input_and_a_pipe(folder: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "HUB_HOME": str(folder / "home")}
+    for name in ("-", "/dev/stdin"):
+        with (folder / "good.xyz").open("rb") as stream:
+            piped = subprocess.Popen(["/bin/cat"], stdin=stream, stdout=subprocess.PIPE)
+            done = subprocess.run(
+                [sys.executable, "-m", "hub.cli.main", "check", name],
+                cwd=folder, env=environment, stdin=piped.stdout, capture_output=True, text=True,
+                check=False,
+            )  # fmt: skip
+            piped.wait()
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "structures:          12 of 32 to 32 atoms" in done.stdout
+        assert ("standard input" if name == "-" else name) in done.stdout
+
+
+def test_a_dataset_by_its_name(folder: Path) -> None:
+    done = hub("import", "good.xyz", "--name", "copper", "--labels", "emt", folder=folder)
+    assert done.returncode == 0
+    for place in ("copper@1", "copper"):
+        done = hub("check", place, "--json", folder=folder)
+        assert done.returncode == 0
+        assert json.loads(done.stdout)["structures"] == 12
+    done = hub("check", "copper@1", "good.xyz", folder=folder)
+    assert done.returncode == 1
+    assert "a dataset is trained on alone" in done.stderr

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import statistics
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from ase import Atoms
 from ase.calculators.lj import LennardJones
+from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import read
 
 import hub as library
@@ -18,6 +21,9 @@ from hub.models.loading import load_model
 from hub.structures import read_structures
 from hub.structures.fingerprints import fingerprints
 from tests.hub.training.conftest import alloy, argon, labelled, write_data
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_the_plan_is_on_stderr_and_the_table_on_stdout(finetune, crystals) -> None:
@@ -315,3 +321,72 @@ def test_a_dataset_with_one_label_set_needs_no_labels(hub, finetune, crystals, t
     assert (unknown.code, "local has 1.0.0" in unknown.err) == (3, True)
     missing = finetune("--data", "aragon", "--out", "none")
     assert (missing.code, "there is no file aragon" in missing.err) == (1, True)
+
+
+def doubled(path: Path, frames: list[Atoms]) -> Path:
+    """Write structures, and the first three again with another energy."""
+    again = [frame.copy() for frame in frames[:3]]
+    for frame, original in zip(again, frames, strict=False):
+        energy, forces = original.get_potential_energy() + 1, original.get_forces()
+        frame.calc = SinglePointCalculator(frame, energy=energy, forces=forces)
+    return write_data(path, [*frames, *again])
+
+
+def test_what_is_allowed_is_written_down(finetune, tmp_path) -> None:
+    data = doubled(tmp_path / "data.xyz", argon(12))
+    done = finetune("--data", data)
+    assert done.code == 1
+    assert "contradicting-duplicates" in done.err
+    assert "--allow contradicting-duplicates" in done.err
+    done = finetune("--data", data, "--allow", "contradicting-duplicates", "--out", "run")
+    assert done.code == 0
+    assert "allowed:           contradicting-duplicates: 3 structures" in done.err
+    assert "note:              3 structures are the same as others before them" in done.err
+    run = tmp_path / "run"
+    assert json.loads((run / "run.json").read_text())["allow"] == ["contradicting-duplicates"]
+    training = json.loads((run / "results.json").read_text())["training"]
+    assert training["data"]["allowed_findings"][0].startswith("contradicting-duplicates: ")
+    card = (run / "model" / "README.md").read_text()
+    assert "The data have a finding that was allowed: contradicting-duplicates" in card
+    done = finetune("--data", data, "--allow", "anything")
+    assert done.code == 1
+    assert "no finding that stops training is called anything" in done.err
+
+
+def test_a_run_of_a_release_without_allow_is_opened(hub, trained, tmp_path) -> None:
+    run = tmp_path / "old"
+    shutil.copytree(trained, run)
+    job = json.loads((run / "run.json").read_text())
+    del job["allow"]
+    (run / "run.json").write_text(json.dumps(job))
+    assert hub("finetune", "--resume", run).code == 0
+    del job["seed"]
+    (run / "run.json").write_text(json.dumps(job))
+    assert "was not written by this release" in hub("finetune", "--resume", run).err
+
+
+def test_a_wrapped_test_file_is_never_trained_on(finetune, tmp_path) -> None:
+    frames = argon(16)
+    data = write_data(tmp_path / "data.xyz", frames)
+    for frame in frames[:4]:
+        frame.positions += 1.7
+        frame.wrap()
+    test = write_data(tmp_path / "test.xyz", frames[:4])
+    done = finetune("--data", data, "--test", test, "--out", "run")
+    assert done.code == 0
+    assert "4 structures are also in the test set and not trained on" in done.err
+    data = json.loads((tmp_path / "run" / "results.json").read_text())["training"]["data"]
+    assert data["n_train"] + data["n_validation"] == 12
+
+
+def test_forces_that_a_constraint_made_zero_are_not_trained_on(finetune, tmp_path) -> None:
+    frames = argon(12)
+    for frame in frames:
+        frame.arrays["move_mask"] = np.array([False, True, True, True])
+        frame.arrays["REF_forces"] = frame.calc.results.pop("forces")
+        frame.arrays["REF_forces"][0] = 0
+        frame.info["REF_energy"] = frame.calc.results.pop("energy")
+        frame.calc = None
+    done = finetune("--data", write_data(tmp_path / "data.xyz", frames), "--out", "run")
+    assert done.code == 0
+    assert "constrained-atoms: 12 atoms in 12 structures were held fixed" in done.err

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hub.structures.checks.findings import Finding
-from hub.structures.fingerprints import fingerprints
+from hub.structures.identity import distance_between, same_as_before
 from hub.structures.trajectories import NEIGHBOUR_DISPLACEMENT, trajectory_neighbours
 
 if TYPE_CHECKING:
+    from hub.structures.arrays import FloatArray
     from hub.structures.structure_set import StructureSet
 
 _SAME_ENERGY = 1e-4  # eV/atom
 _SAME_FORCE = 1e-3  # eV/Å
+_STIFFEST = 300.0  # eV/Å², of a bond
 
 
 def check_duplicates(structures: StructureSet) -> list[Finding]:
@@ -70,21 +72,32 @@ def check_trajectory_neighbours(structures: StructureSet) -> list[Finding]:
 
 
 def _groups_of_equal(structures: StructureSet) -> list[list[int]]:
-    groups: defaultdict[bytes, list[int]] = defaultdict(list)
-    for index, fingerprint in enumerate(fingerprints(structures)):
-        groups[fingerprint].append(index)
+    groups: defaultdict[int, list[int]] = defaultdict(list)
+    for index, first in enumerate(same_as_before(structures).tolist()):
+        groups[first].append(index)
     return [group for group in groups.values() if len(group) > 1]
 
 
 def _same_labels(structures: StructureSet, one: int, other: int) -> bool:
-    energy_difference = structures.energies[one] - structures.energies[other]
-    forces = (structures.forces[structures.atoms_of(index)] for index in (one, other))
-    force_differences = np.subtract(*forces)
+    """Whether labels differ by no more than rounding, and the little that atoms moved, make up."""
+    own, theirs = (structures.atoms_of(index) for index in (one, other))
+    energy_difference = abs(structures.energies[one] - structures.energies[other])
+    moved = distance_between(structures, one, other)
+    forces = structures.forces[own]
+    if np.array_equal(structures.numbers[own], structures.numbers[theirs]):
+        force_difference = np.abs(forces - structures.forces[theirs])
+    else:  # in another order
+        force_difference = np.abs(_sizes(forces) - _sizes(structures.forces[theirs]))
     # Labels that are absent contradict nothing, and NaN compares false.
+    largest = float(np.nan_to_num(np.abs(forces)).max(initial=0.0))
     return not (
-        abs(energy_difference) > _SAME_ENERGY * structures.n_atoms[one]
-        or (np.abs(force_differences) > _SAME_FORCE).any()
+        energy_difference > (_SAME_ENERGY + 3 * largest * moved) * structures.n_atoms[one]
+        or (force_difference > _SAME_FORCE + _STIFFEST * moved).any()
     )
+
+
+def _sizes(forces: FloatArray) -> FloatArray:
+    return np.sort(np.linalg.norm(forces, axis=1))
 
 
 def _names(structures: StructureSet, group: list[int]) -> str:

@@ -66,8 +66,8 @@ def check_mixed_references(residuals: FloatArray, coordination: FloatArray) -> l
             f"the energies of {len(smaller)} structures are {gap:.2f} eV/atom apart from those of "
             f"the other {len(larger)}, with nothing in between",
             np.sort(smaller).tolist(),
-            "Do some files count energies from isolated atoms and others not, or come from another "
-            "functional? Bring all to one reference.",
+            "Do some count energies from isolated atoms and others not, or come from another "
+            "functional, code or unit? Bring all to one reference.",
         )
     ]
 

@@ -70,11 +70,16 @@ def check_labels(structures: StructureSet) -> list[Finding]:
 
 
 def check_net_forces(structures: StructureSet) -> list[Finding]:
-    """Find forces that do not sum to zero, as they must when only atoms push each other."""
+    """Find forces that do not sum to zero, as they must when only atoms push each other.
+
+    Those of structures with atoms held fixed need not.
+    """
     padded = np.concatenate([structures.forces, np.zeros((1, 3))])
     net = np.add.reduceat(padded, structures.pointers[:-1], axis=0)
     per_atom = np.linalg.norm(net, axis=1) / structures.n_atoms
-    concerned = np.flatnonzero(per_atom > _NET_FORCE)
+    free = np.ones(len(structures), np.bool_)
+    free[structures.structure_of_atom[np.isnan(structures.force_labels).any(axis=1)]] = False
+    concerned = np.flatnonzero(free & (per_atom > _NET_FORCE))
     if not len(concerned):
         return []
     worst = concerned[per_atom[concerned].argmax()]

@@ -15,7 +15,9 @@ _KNOT_DISTANCE = 0.1
 _KNOTS = np.arange(0.5, 2.0 + _KNOT_DISTANCE / 2, _KNOT_DISTANCE)  # in sums of covalent radii
 _BOND = 1.25
 _FEWEST_FORCES = 150
-_EXPLAINED = 0.3
+_EXPLAINED = 0.3  # of the forces of each half of the sample, by a fit to the other half
+_SMALLEST_FORCE = 0.004  # rms; below, forces are what a relaxation left over
+_ALIKE = 0.8  # correlation of the forces of one structure with the fit
 
 
 @dataclass(frozen=True)
@@ -28,10 +30,14 @@ class PairForce:
         -g'(x) at bond lengths, in eV Å if the forces are in eV/Å.
     energies
         (N,) its energy per atom for each structure of the sample, in the unit of force times Å.
+    scales
+        (N,) how many times larger the forces of each structure are than it says; NaN where the two
+        hardly go together.
     """
 
     stiffness: float
     energies: FloatArray
+    scales: FloatArray
 
 
 def fit_pair_force(structures: StructureSet, sample: IntArray) -> PairForce | None:
@@ -41,38 +47,64 @@ def fit_pair_force(structures: StructureSet, sample: IntArray) -> PairForce | No
     and g piecewise linear.
     """
     n_knots = len(_KNOTS)
-    normal, projected = np.zeros((n_knots, n_knots)), np.zeros(n_knots)
+    normal, projected, power = np.zeros((2, n_knots, n_knots)), np.zeros((2, n_knots)), np.zeros(2)
     energy_basis = np.zeros((len(sample), n_knots))
-    bonds = []
+    bonds: list[FloatArray] = []
+    designs: list[tuple[FloatArray, FloatArray]] = []
     for row, index in enumerate(sample):
-        design, energy_basis[row], distances = _pair_basis(structures, int(index))
+        design, energy_basis[row], distances = pair_basis(structures, int(index))
         forces = structures.forces[structures.atoms_of(int(index))].ravel()
-        normal += design.T @ design
-        projected += design.T @ forces
+        half = row % 2
+        normal[half] += design.T @ design
+        projected[half] += design.T @ forces
+        power[half] += forces @ forces
         bonds.append(distances[distances < _BOND])
+        designs.append((design, forces))
     bond_lengths = np.concatenate([np.empty(0), *bonds])
-    forces = np.concatenate(
-        [
-            np.empty((0, 3)),
-            *[structures.forces[structures.atoms_of(int(index))] for index in sample],
-        ]
-    )
-    power = float((forces**2).sum())
-    if forces.size < _FEWEST_FORCES or power == 0 or not len(bond_lengths):
+    n_forces = sum(len(forces) for _, forces in designs)
+    smallest = n_forces * _SMALLEST_FORCE**2
+    if n_forces < _FEWEST_FORCES or power.sum() < smallest or not len(bond_lengths):
         return None
     if np.ptp(bond_lengths) < 1e-3:
         return None  # a perfect crystal has no slope
-    ridge = 1e-4 * np.trace(normal) / n_knots * np.eye(n_knots)
-    coefficients = np.linalg.solve(normal + ridge, projected)
-    unexplained = power - 2 * coefficients @ projected + coefficients @ normal @ coefficients
+    coefficients = _solve(normal.sum(axis=0), projected.sum(axis=0))
     strengths = np.interp(bond_lengths, _KNOTS, coefficients)
     stiffness = -float(np.polyfit(bond_lengths, strengths, 1)[0])
-    if 1 - unexplained / power < _EXPLAINED or stiffness <= 0:
+    if _explained(normal, projected, power) < _EXPLAINED or stiffness <= 0:
         return None
-    return PairForce(stiffness, energy_basis @ coefficients)
+    scales = np.array([_scale(design @ coefficients, forces) for design, forces in designs])
+    return PairForce(stiffness, energy_basis @ coefficients, scales)
 
 
-def _pair_basis(structures: StructureSet, index: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _solve(normal: FloatArray, projected: FloatArray) -> FloatArray:
+    ridge = 1e-4 * np.trace(normal) / len(normal) * np.eye(len(normal))
+    solution: FloatArray = np.linalg.solve(normal + ridge, projected)
+    return solution
+
+
+def _explained(normal: FloatArray, projected: FloatArray, power: FloatArray) -> float:
+    """Return the share of the squared forces of each half that a fit to the other half explains.
+
+    A fit to all explains forces by chance where few distances occur, as in relaxed crystals.
+    """
+    others = (1, 0) if power.all() else (0, 1)  # of a single structure there is no other half
+    unexplained = float(power.sum())
+    for half, other in enumerate(others):
+        if power[half]:
+            fit = _solve(normal[other], projected[other])
+            unexplained += float(fit @ normal[half] @ fit - 2 * fit @ projected[half])
+    return 1 - unexplained / float(power.sum())
+
+
+def _scale(said: FloatArray, forces: FloatArray) -> float:
+    """Return how many times larger forces are than said; NaN if they do not go together."""
+    sizes = float(said @ said), float(forces @ forces)
+    if not all(sizes) or said @ forces < _ALIKE * np.sqrt(sizes[0] * sizes[1]):
+        return np.nan
+    return float(np.sqrt(sizes[1] / sizes[0]))
+
+
+def pair_basis(structures: StructureSet, index: int) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return what each knot's hat function contributes in one structure.
 
     Returns

@@ -11,8 +11,8 @@ trajectory, -F·dr; else, among structures of equal composition, the energy of t
 whose slope against the labels was measured between 0.3 and 2.4. Hartree makes it 27 times smaller,
 Rydberg 14 times, kcal/mol 23 times larger.
 
-Where the pair force explains little (relaxed structures, van der Waals solids), or the energies do
-not follow, nothing is said.
+Where the pair force explains little (relaxed structures, van der Waals solids), is weaker than any
+unit makes it, or the energies do not follow, nothing is said.
 """
 
 from __future__ import annotations
@@ -23,30 +23,34 @@ import numpy as np
 
 from hub.structures.checks.findings import Finding
 from hub.structures.checks.pair_force import fit_pair_force
-from hub.structures.trajectories import displacement, displacements
+from hub.structures.checks.work import FEWEST_PAIRS, correlation
 
 if TYPE_CHECKING:
     from hub.structures.arrays import BoolArray, FloatArray, IntArray
     from hub.structures.checks.pair_force import PairForce
+    from hub.structures.checks.work import Work
     from hub.structures.structure_set import StructureSet
 
 _USUAL_STIFFNESS = 40.0  # eV Å
 _STIFFNESS_RANGE = (3.0, 230.0)  # eV Å
+_WEAKEST = 0.1  # eV Å; Hartree/Bohr, of the softest bonds
 _FACTOR_RANGE = (0.2, 6.0)  # of energies to what forces say
 
 _SAMPLE_STRUCTURES = 200
 _SAMPLE_ATOMS = 20_000
 _CORRELATION = 0.5
 
-_MOVED = (1e-3, 0.3)  # Å rms between frames whose energies are compared
-_FEWEST_FRAMES = 10
-_FRAME_CORRELATION = 0.9
+_WORK_CORRELATION = 0.9
+_MIXED_SCALES = 8.0  # between the forces of structures in one unit and another
+_FEWEST_MIXED = 3
 
 _NEAREST_IN_BOHR = 1.35
 _NOBLE_GASES = {"He", "Ne", "Ar", "Kr", "Xe", "Rn"}
 
 
-def check_units(structures: StructureSet, sound: BoolArray) -> list[Finding]:
+def check_units(
+    structures: StructureSet, sound: BoolArray, pairs: tuple[Work, ...] | None
+) -> list[Finding]:
     """Find forces and energies that look like other units.
 
     Parameters
@@ -55,22 +59,50 @@ def check_units(structures: StructureSet, sound: BoolArray) -> list[Finding]:
         All structures.
     sound
         (S,) which of them have whole labels, usable cells and one energy reference.
+    pairs
+        What forces say about differences of energy, the most telling first. None if the energies
+        are known to be wrong in another way: then only forces are judged.
     """
     sample = _sample(structures, sound)
     fitted = fit_pair_force(structures, sample)
-    factor = _factor_along_frames(structures, sound)
+    factors = [_factor(work) for work in pairs or ()]
+    factor = next((known for known in factors if known is not None), None)
     force_scale = 1.0
     findings = []
-    if fitted is not None:
-        factor = factor or _factor_to_pair_energies(structures, sample, fitted)
+    if fitted is not None and fitted.stiffness > _WEAKEST:
+        if factor is None and pairs is not None:
+            factor = _factor_to_pair_energies(structures, sample, fitted)
         if not _STIFFNESS_RANGE[0] < fitted.stiffness < _STIFFNESS_RANGE[1]:
             force_scale = fitted.stiffness / _USUAL_STIFFNESS
             findings.append(_finding("forces", "eV/Å", force_scale))
+        findings += _mixed_forces(sample, fitted)
     if factor is not None:
         energy_scale = force_scale * factor
         if not _FACTOR_RANGE[0] < energy_scale < _FACTOR_RANGE[1]:
             findings.append(_finding("energies", "eV", energy_scale))
     return findings
+
+
+def _mixed_forces(sample: IntArray, fitted: PairForce) -> list[Finding]:
+    """Find structures whose forces follow the same law as the others' on another scale."""
+    known = np.isfinite(fitted.scales)
+    typical = float(np.median(fitted.scales[known])) if known.any() else 1.0
+    relative = np.where(known, fitted.scales, typical) / typical
+    other = (relative > _MIXED_SCALES) | (relative < 1 / _MIXED_SCALES)
+    if other.sum() < _FEWEST_MIXED:
+        return []
+    factor = float(np.median(relative[other]))
+    size = f"{factor:.0f} times larger" if factor > 1 else f"{1 / factor:.0f} times smaller"
+    return [
+        Finding(
+            "error",
+            "mixed-units",
+            f"the forces of some structures are {size} than those of the others where atoms are as "
+            f"near ({int(other.sum())} of {len(sample)} looked at)",
+            np.sort(sample[other]).tolist(),
+            "Are some in Hartree/Bohr, Rydberg/Bohr or kcal/mol/Å? Convert all to eV/Å.",
+        )
+    ]
 
 
 def check_length_unit(structures: StructureSet, shortest: FloatArray) -> list[Finding]:
@@ -133,33 +165,13 @@ def _factor_to_pair_energies(
     equal = group.reshape(-1)[one] == group.reshape(-1)[other]
     said = (fitted.energies[one] - fitted.energies[other])[equal]
     labelled = (per_atom[one] - per_atom[other])[equal]
-    if len(said) < _FEWEST_FRAMES or _correlation(said, labelled) < _CORRELATION:
+    if len(said) < FEWEST_PAIRS or correlation(said, labelled) < _CORRELATION:
         return None
     return float(np.median(labelled[said != 0] / said[said != 0]))
 
 
-def _factor_along_frames(structures: StructureSet, sound: BoolArray) -> float | None:
-    """Return how many times larger energy differences of neighbouring frames are than -F·dr."""
-    moved = displacements(structures)
-    usable = sound & np.roll(sound, 1) & (moved > _MOVED[0]) & (moved < _MOVED[1])
-    same_cell = np.abs(structures.cells - np.roll(structures.cells, 1, axis=0)) < 1e-6
-    frames = np.flatnonzero(usable & same_cell.all(axis=(1, 2)))
-    if len(frames) < _FEWEST_FRAMES:
+def _factor(work: Work) -> float | None:
+    """Return how many times larger energy differences are than forces say; None if unrelated."""
+    if work.correlation < _WORK_CORRELATION:
         return None
-    said = np.array([_work_since_frame_before(structures, int(index)) for index in frames])
-    labelled = structures.energies[frames] - structures.energies[frames - 1]
-    if _correlation(said, labelled) < _FRAME_CORRELATION:
-        return None
-    return float((said @ labelled) / (said @ said))
-
-
-def _work_since_frame_before(structures: StructureSet, index: int) -> float:
-    before, own = structures.atoms_of(index - 1), structures.atoms_of(index)
-    mean_forces = 0.5 * (structures.forces[before] + structures.forces[own])
-    return -float((mean_forces * displacement(structures, index)).sum())
-
-
-def _correlation(one: FloatArray, other: FloatArray) -> float:
-    if one.std() == 0 or other.std() == 0:
-        return 0.0
-    return float(np.corrcoef(one, other)[0, 1])
+    return float((work.said @ work.labelled) / (work.said @ work.said))

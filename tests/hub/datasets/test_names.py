@@ -24,6 +24,7 @@ from hub.datasets.layout import LabelSet
 from hub.datasets.names import UNUSED, property_of, unreserved
 from hub.datasets.writer import DatasetWriter
 from hub.structures.keys import names_label
+from registry.removal import mark
 from tests.hub.datasets.calculations import calculated, same_labels
 
 OLD = Path(__file__).parents[2] / "data" / "dataset-format-1"
@@ -145,6 +146,7 @@ def test_a_dataset_of_the_first_format_opens(tmp_path):
     shutil.copytree(OLD, tmp_path / "old")
     loaded = dataset.load("dft")
     labels = Labels(loaded.energies, loaded.forces)
+    mark(tmp_path)
     added = add_label_set(tmp_path / "old", tmp_path / "new", "third", LabelSet(), [labels])
     assert added.load("third").digest() == dataset.load("dft").digest()
     facts = json.loads((OLD / "dataset.zarr" / "zarr.json").read_text())

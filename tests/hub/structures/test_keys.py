@@ -67,7 +67,7 @@ def test_common_names_are_found(tmp_path: Path, energy: str, forces: str) -> Non
 
 @pytest.mark.parametrize(
     "name",
-    ["kinetic_energy", "formation_energy", "energy_per_atom", "config_energy_weight", "energies"],
+    ["kinetic_energy", "formation_energy", "energy_per_atom", "config_energy_weight", "unit"],
 )
 def test_what_is_no_total_energy_is_not_taken(name: str) -> None:
     assert not names_label("energy", name)
@@ -145,3 +145,77 @@ def test_energies_of_atoms_are_no_total_energy(shared: Path) -> None:
     result = read_structures(quenched, require_labels=False)
     assert (result.energy_key, result.forces_key) == ("", "gap17_forces")
     assert np.isnan(result.structures.energies).all()
+
+
+@pytest.mark.parametrize(
+    ("energy", "forces"),
+    [
+        ("energy_dft", "forces_dft"),
+        ("dft-energy", "dft-force"),
+        ("energies_pbe", "forces_pbe"),
+        ("E", "F"),
+        ("E_dft", "F_dft"),
+        ("REF_E", "REF_F"),
+        ("dftEnergy", "dftForces"),
+        ("energy_ref", "forces_ref"),
+        ("energy_sigma0", "forces"),
+    ],
+)
+def test_tags_after_the_word_and_short_words(tmp_path: Path, energy: str, forces: str) -> None:
+    result = read(tmp_path, {energy: -5.0}, {forces: FORCES})
+    assert (result.energy_key, result.forces_key) == (energy, forces)
+
+
+def two_pairs(folder: Path, **options: str) -> ReadResult:
+    return read(
+        folder,
+        {"energy": -1.0, "energy_dft": -5.0},
+        {"forces": -FORCES, "forces_dft": FORCES},
+        **options,
+    )
+
+
+def test_two_pairs_are_ambiguous_and_both_are_shown(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        two_pairs(tmp_path)
+    for text in (
+        "energy_dft (2 structures, -6 to -5) with forces_dft (12 components, 0 to 6)",
+        "energy (2 structures, -2 to -1) with forces (12 components, -5 to 1)",
+    ):
+        assert text in caught.value.message
+    assert "--energy-key energy_dft" in caught.value.hint
+
+
+@pytest.mark.parametrize("named", [{"energy_key": "energy_dft"}, {"forces_key": "forces_dft"}])
+def test_a_named_key_finds_its_own_partner(tmp_path: Path, named: dict[str, str]) -> None:
+    result = two_pairs(tmp_path, **named)
+    assert (result.energy_key, result.forces_key) == ("energy_dft", "forces_dft")
+    np.testing.assert_allclose(result.structures.forces[:2], FORCES)
+
+
+def test_forces_of_another_energy_are_not_borrowed(tmp_path: Path) -> None:
+    energies = {"energy": -1.0, "energy_dft": -5.0}
+    with pytest.raises(DataError, match="energy_dft have no forces that go with them"):
+        read(tmp_path, energies, {"forces": FORCES}, energy_key="energy_dft")
+    with pytest.raises(DataError, match="several entries could be the labels"):
+        read(tmp_path, {"energy": -1.0, "REF_energy": -5.0}, {"forces": FORCES})
+    # Where both energies are the same, the forces are those of both.
+    read(tmp_path, {"energy": -5.0, "REF_energy": -5.0}, {"forces": FORCES})
+
+
+def test_stress_and_virial_are_those_of_the_tag(tmp_path: Path) -> None:
+    rows = "C 0 0 0 0 0 0\nC 0 0 1.4 0 0 0\n"
+    (tmp_path / "data.xyz").write_text(
+        "2\nProperties=species:S:1:pos:R:3:REF_forces:R:3 REF_energy=-2 energy=-1 "
+        'stress="1 0 0 0 1 0 0 0 1" REF_stress="2 0 0 0 2 0 0 0 2" virial_ref="3 3 3"\n' + rows
+    )
+    result = read_structures(tmp_path / "data.xyz")
+    assert (result.stress_key, result.virial_key) == ("REF_stress", "virial_ref")
+
+
+def test_energies_of_one_atom_are_no_total_energy(tmp_path: Path) -> None:
+    atom = Atoms("C")
+    atom.calc = SinglePointCalculator(atom, energies=np.array([-3.0]), energy=-1.0)
+    write(tmp_path / "data.traj", atom)
+    result = read_structures(tmp_path / "data.traj", require_labels=False)
+    assert result.energy_key == "energy"

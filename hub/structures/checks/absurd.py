@@ -1,0 +1,48 @@
+"""Energies that no electrons and nuclei can have.
+
+The lower bound is that of the Thomas-Fermi atom, -0.7687 Z^(7/3) Hartree, which lies below the
+all-electron energy of every atom, relativistic ones included, by more than any binding energy.
+Source: E. H. Lieb, Rev. Mod. Phys. 53, 603 (1981).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hub.structures.checks.findings import Finding
+
+if TYPE_CHECKING:
+    from hub.structures.structure_set import StructureSet
+
+_THOMAS_FERMI = -0.7687 * 27.211386  # eV
+_MARGIN = 1.1
+_HIGHEST = 1000.0  # eV/atom; atoms on top of each other may have more, and nothing else
+
+
+def check_absurd_energies(structures: StructureSet) -> list[Finding]:
+    """Find energies below or above any that these elements can have, in eV."""
+    lowest = structures.composition @ (
+        _MARGIN * _THOMAS_FERMI * structures.atomic_numbers ** (7 / 3)
+    )
+    energies = structures.energies
+    findings = []
+    for concerned, what, limit in (
+        (energies < lowest, "below any total energy of their elements", lowest),
+        (energies > _HIGHEST * structures.n_atoms, "above any", _HIGHEST * structures.n_atoms),
+    ):
+        indices = np.flatnonzero(concerned & np.isfinite(energies))
+        if len(indices):
+            first = int(indices[0])
+            findings.append(
+                Finding(
+                    "error",
+                    "absurd-energies",
+                    f"{len(indices)} structures have energies {what}: {energies[first]:.6g} eV for "
+                    f"{structures.formula(first)}, where {limit[first]:.4g} eV is the limit",
+                    indices.tolist(),
+                    "Are they in another unit (kcal/mol, meV, ...), or placeholders?",
+                )
+            )
+    return findings

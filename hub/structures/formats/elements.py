@@ -1,0 +1,43 @@
+"""The elements of formats that only number them, from a small file beside the data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hub.errors import DataError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_SUFFIX = ".elements"
+
+
+def elements_beside(path: Path) -> list[str]:
+    """Return the chemical symbols in ``FILE.elements``, in the order of types; none without it.
+
+    Raises
+    ------
+    DataError
+        If it holds something else.
+    """
+    from ase.data import atomic_numbers
+
+    beside = path.with_name(path.name + _SUFFIX)
+    if not beside.exists():
+        return []
+    symbols = beside.read_text(encoding="utf-8").replace(",", " ").split()
+    unknown = [symbol for symbol in symbols if symbol not in atomic_numbers]
+    if unknown or not symbols:
+        raise DataError(
+            f"has a file {beside.name} that does not hold chemical symbols: {', '.join(unknown)}",
+            "Write them in the order of the types, separated by blanks: C H O",
+        )
+    return symbols
+
+
+def how_to_name_elements(path: Path) -> str:
+    """Say how a person gives the elements."""
+    return (
+        f"Write the chemical symbols, in the order of the types, into {path.name}{_SUFFIX} beside "
+        "it: C H O"
+    )

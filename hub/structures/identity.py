@@ -1,0 +1,198 @@
+"""Whether two structures are the same, whatever file they came through.
+
+Two structures are the same if they have the same elements and periodicity, the same lattice vectors
+to 0.001 Å, and if one rigid shift, and lattice vectors for each atom, take every atom of one to
+within 0.001 Å of an atom of the other, in whatever order the atoms stand. Labels are not looked at.
+Formats round positions to 1e-4 Å or less, and wrap them into the cell.
+
+A grid of invariants sorts out what cannot be the same. It misses nothing: no invariant changes by
+more than the farthest that an atom moved, and neighbouring boxes of the grid are looked into too.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from functools import cached_property
+from itertools import product
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hub.structures.arrays import BoolArray, FloatArray, IntArray
+    from hub.structures.structure_set import StructureSet
+
+TOLERANCE = 1e-3  # Å
+_BOX = 4 * TOLERANCE  # a rigid shift by the mean may cost twice the tolerance
+
+
+def same_as_before(structures: StructureSet) -> IntArray:
+    """Return (S,) the index of the first structure that each one is the same as; often its own."""
+    index = _Index()
+    first = np.arange(len(structures))
+    for number in range(len(structures)):
+        structure = _Structure(structures, number)
+        if (known := index.find(structure)) is None:
+            index.add(structure, number)
+        else:
+            first[number] = known
+    return first
+
+
+def is_among(structures: StructureSet, others: StructureSet) -> BoolArray:
+    """Return (S,) whether each structure is the same as one of `others`."""
+    index = _Index()
+    for number in range(len(others)):
+        index.add(_Structure(others, number), number)
+    found = [index.find(_Structure(structures, i)) is not None for i in range(len(structures))]
+    return np.array(found, np.bool_)
+
+
+def distance_between(structures: StructureSet, one: int, other: int) -> float:
+    """Return how far the farthest atom has moved between two structures that are the same, in Å."""
+    return _distance(_Structure(structures, one), _Structure(structures, other))
+
+
+class _Structure:
+    """One structure, with what it is sorted by."""
+
+    def __init__(self, structures: StructureSet, number: int) -> None:
+        own = structures.atoms_of(number)
+        self.numbers = structures.numbers[own]
+        self.positions: FloatArray = structures.positions[own]
+        self.periodic = structures.pbc[number]
+        # Without periodicity a lattice vector is a box that somebody drew.
+        self.cell: FloatArray = np.where(self.periodic[:, None], structures.cells[number], 0.0)
+        self.inverse: FloatArray = np.zeros((3, 3))
+        self.kind: object = (np.sort(self.numbers).tobytes(), self.periodic.tobytes())
+        whole = np.isfinite(self.cell).all() and np.isfinite(self.positions).all()
+        if not (whole and len(self.numbers)):
+            self.kind = number  # what is broken or empty is the same as nothing
+            self.cell, self.positions = np.zeros((3, 3)), np.zeros((len(self.numbers), 3))
+        if self.periodic.any():
+            self.inverse = np.asarray(np.linalg.pinv(self.cell), np.float64)
+        self.weights: FloatArray = self.numbers / max(int(self.numbers.sum()), 1)
+
+    @cached_property
+    def sieve(self) -> FloatArray:
+        """(3,) numbers in Å that change by no more than the farthest that an atom moved.
+
+        They are the same for every order of atoms, rigid shift, and choice of images: along each
+        lattice vector the structure factor of its planes, else the spread about the centre.
+        """
+        across = self._across
+        spread = across - self.weights @ across
+        values: FloatArray = np.sqrt(self.weights @ spread**2)
+        for axis in np.flatnonzero(self.periodic):
+            values[axis] = self._structure_factors(np.eye(3)[[axis]])[0]
+        return values
+
+    @cached_property
+    def finer_sieve(self) -> FloatArray:
+        """More such numbers: further structure factors, and the distances from the centre."""
+        planes = np.array([wave for wave in product((-1, 0, 1, 2), repeat=3) if any(wave)])
+        planes = planes[~(planes[:, ~self.periodic] != 0).any(axis=1)]
+        distances = np.linalg.norm(self._across - self._across.mean(axis=0), axis=1)
+        return np.concatenate([self._structure_factors(planes), np.sort(distances)])
+
+    @property
+    def _across(self) -> FloatArray:
+        """(n, 3) positions without what is along periodic directions."""
+        across: FloatArray = self.positions - self.positions @ self.inverse @ self.cell
+        return across
+
+    def _structure_factors(self, planes: FloatArray) -> FloatArray:
+        """Return (W,) structure factors of atomic numbers over the length of their waves, in Å."""
+        waves = 2 * np.pi * planes @ self.inverse.T
+        factors = np.abs(self.weights @ np.exp(1j * (self.positions @ waves.T)))
+        lengths = np.linalg.norm(waves, axis=1)
+        over: FloatArray = np.divide(factors, lengths, out=np.zeros(len(planes)), where=lengths > 0)
+        return over
+
+
+class _Index:
+    """Structures by their invariants."""
+
+    def __init__(self) -> None:
+        self._boxes: defaultdict[object, list[tuple[int, _Structure]]] = defaultdict(list)
+
+    def add(self, structure: _Structure, number: int) -> None:
+        box = tuple(np.floor(structure.sieve / _BOX).astype(np.int64).tolist())
+        self._boxes[structure.kind, box].append((number, structure))
+
+    def find(self, structure: _Structure) -> int | None:
+        """Return the number of a structure that is the same, if there is one."""
+        for number, candidate in self._candidates(structure):
+            if _distance(candidate, structure) <= TOLERANCE:
+                return number
+        return None
+
+    def _candidates(self, structure: _Structure) -> Iterator[tuple[int, _Structure]]:
+        scaled = structure.sieve / _BOX
+        # The box that it is in, and the one on the nearer side along each axis.
+        sides = [(int(np.floor(x)), int(np.floor(x)) + (1 if x % 1 > 0.5 else -1)) for x in scaled]
+        for box in product(*sides):
+            yield from self._boxes.get((structure.kind, box), ())
+
+
+def _distance(one: _Structure, other: _Structure) -> float:
+    """Return the farthest that an atom is from its like, after the best shift; often infinite."""
+    if np.abs(one.cell - other.cell).max() > TOLERANCE:
+        return np.inf
+    if not np.abs(one.finer_sieve - other.finer_sieve).max() <= _BOX:
+        return np.inf
+    if np.array_equal(one.numbers, other.numbers):
+        distance = _after_shift(one, other.positions - one.positions)
+        if distance <= TOLERANCE:
+            return distance
+    return _reordered(one, other)
+
+
+def _after_shift(one: _Structure, moved: FloatArray) -> float:
+    """Return the longest of (n, 3) displacements after the mean one is taken off.
+
+    Each is taken by its shortest image from the first atom's, for the shift itself may be long.
+    """
+    rest = _shortest(moved - moved[0], one)
+    rest -= rest.mean(axis=0)
+    return float(np.sqrt((rest**2).sum(axis=1).max()))
+
+
+def _shortest(vectors: FloatArray, structure: _Structure) -> FloatArray:
+    """Take off the lattice vectors that are nearest, which is exact for the short ones sought."""
+    turns = np.rint(vectors @ structure.inverse) * structure.periodic
+    shortest: FloatArray = vectors - turns @ structure.cell
+    return shortest
+
+
+def _reordered(one: _Structure, other: _Structure) -> float:
+    """Match atoms of each element, for every shift that takes the first of the rarest somewhere."""
+    kinds, counts = np.unique(one.numbers, return_counts=True)
+    rarest = kinds[counts.argmin()]
+    anchor = one.positions[one.numbers == rarest][0]
+    for target in other.positions[other.numbers == rarest]:
+        distance = _matched(one, other, target - anchor)
+        if distance <= TOLERANCE:
+            return distance
+    return np.inf
+
+
+def _matched(one: _Structure, other: _Structure, shift: FloatArray) -> float:
+    """Return the distance after a shift, with every atom given to the nearest of its element."""
+    moved = np.empty_like(one.positions)
+    for kind in np.unique(one.numbers):
+        mine, theirs = one.numbers == kind, other.numbers == kind
+        ways = _shortest(
+            other.positions[theirs][None, :] - (one.positions[mine] + shift)[:, None], one
+        )
+        lengths = (ways**2).sum(axis=2)
+        nearest = lengths.argmin(axis=1)
+        if (
+            len(np.unique(nearest)) < len(nearest)
+            or lengths.min(axis=1).max() > (3 * TOLERANCE) ** 2
+        ):
+            return np.inf
+        moved[mine] = ways[np.arange(len(nearest)), nearest]
+    return _after_shift(one, moved)
