@@ -66,7 +66,7 @@ def command(source: str, as_json: bool, **given: Any) -> None:
     a start for training: the scales that fit your data are found with --data, or by `hub finetune
     --alchemical auto`.
     """
-    from hub.datasets.dataset import is_dataset
+    from hub.datasets.layout import is_dataset
     from hub.library import open_version
 
     if not (given["elements"] or given["pairs"]):

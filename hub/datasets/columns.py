@@ -11,6 +11,7 @@ from msgspec import Struct
 from hub.datasets.layout import REPAIR, STRUCTURE_EXTRAS
 from hub.datasets.shards import ArraySpec
 from hub.errors import DataError
+from registry.documents import fit
 from registry.errors import IntegrityError
 
 if TYPE_CHECKING:
@@ -27,6 +28,12 @@ class ColumnFacts(Struct):
 
     categories: list[str] | None = None
     range: tuple[float, float] | None = None
+
+
+def column_facts(attributes: dict[str, Any]) -> dict[str, Any]:
+    """Return the attributes of an extra; raises `MalformedError` if one of ours is wrong."""
+    fit(attributes, ColumnFacts)
+    return attributes
 
 
 @dataclass

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from hub.datasets.blocks import Block, Labels
-from hub.datasets.columns import ColumnFacts, decode
+from hub.datasets.columns import column_facts, decode
 from hub.datasets.gathering import gather_atoms, touched_shards
 from hub.datasets.layout import (
     ATOM_EXTRAS,
     CONFIG_TYPE,
+    CONSTRAINED,
     GROUP,
     PROPERTY_GROUP,
     REPAIR,
@@ -28,17 +29,19 @@ from hub.datasets.names import PROPERTIES, renamed_notes, unreserved_names
 from hub.datasets.selection import Choice, recorded_choice, select
 from hub.datasets.shards import open_group, read_group, read_rows, shard_rows
 from hub.errors import DataError
-from registry.documents import damage, fit
+from registry.documents import damage
 from registry.errors import IntegrityError
 from registry.files import storage_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     import numpy.typing as npt
 
     from hub.structures.arrays import IntArray
+
+Facts = TypeVar("Facts")
 
 _BLOCK_ATOMS = 262_144
 
@@ -82,7 +85,10 @@ class Dataset:
         facts = read_attributes(read_group(self.path), str(directory))
         self.n_structures, self.n_atoms = facts.structures, facts.atoms
         self.elements, self.dtype = tuple(facts.elements), facts.dtype
-        self.label_sets = {name: self._label_set(f"labels/{name}") for name in facts.label_sets}
+        self.label_sets = {
+            name: self._facts(f"labels/{name}", LabelSet.from_attributes)
+            for name in facts.label_sets
+        }
 
     def __len__(self) -> int:
         return self.n_structures
@@ -104,7 +110,7 @@ class Dataset:
     def structure_extras(self) -> dict[str, dict[str, Any]]:
         """The attributes of every extra over structures, by name: its range or its categories."""
         places = self._extras[STRUCTURE_EXTRAS].items()
-        return {name: self._column_facts(place) for name, place in places}
+        return {name: self._facts(place, column_facts) for name, place in places}
 
     @cached_property
     def atom_extras(self) -> tuple[str, ...]:
@@ -251,6 +257,8 @@ class Dataset:
         np.cumsum(np.diff(self.pointers)[chosen], out=pointers[1:])
         absent = Labels.absent(n_structures, int(pointers[-1]))
         own = self._labels(labels, chosen) if labels else absent
+        by_atom = {n: self._atoms(path, chosen) for n, path in self._extras[ATOM_EXTRAS].items()}
+        constrained = by_atom.get(CONSTRAINED, np.zeros(int(pointers[-1])))
         return LoadedStructures(
             numbers=self._atoms("structures/numbers", chosen, np.int64),
             positions=self._atoms("structures/positions", chosen),
@@ -264,9 +272,10 @@ class Dataset:
             frame_index=chosen,
             config_types=extras.pop(CONFIG_TYPE, empty),
             split_labels=extras.pop(SPLIT, empty),
+            constrained=(constrained == 1).reshape(int(pointers[-1]), -1).any(axis=1),
             properties=own.properties,
             structure_extras=extras,
-            atom_extras={n: self._atoms(p, chosen) for n, p in self._extras[ATOM_EXTRAS].items()},
+            atom_extras=by_atom,
         )
 
     def _labels(self, name: str, chosen: IntArray) -> Labels:
@@ -307,15 +316,9 @@ class Dataset:
             found[group] = {name: f"{group}/{each}" for name, each in names.items()}
         return found
 
-    def _column_facts(self, path: str) -> dict[str, Any]:
-        attributes = read_group(self.path, path)
+    def _facts(self, path: str, read: Callable[[dict[str, Any]], Facts]) -> Facts:
         with damage(f"{path} of {self.path}", IntegrityError, REPAIR):
-            fit(attributes, ColumnFacts)
-        return attributes
-
-    def _label_set(self, path: str) -> LabelSet:
-        with damage(f"{path} of {self.path}", IntegrityError, REPAIR):
-            return LabelSet.from_attributes(read_group(self.path, path))
+            return read(read_group(self.path, path))
 
     def _node(self, path: str) -> Any:
         """Return an array, whose rows are structures or atoms."""
@@ -328,8 +331,3 @@ class Dataset:
                 f"{path} is missing from {self.path}, or its metadata is damaged", REPAIR
             ) from problem
         return array
-
-
-def is_dataset(directory: Path) -> bool:
-    """Whether a directory holds a dataset, or is one."""
-    return (directory / GROUP).is_dir() or (directory.name == GROUP and directory.is_dir())

@@ -10,7 +10,7 @@ import numpy as np
 
 from hub.datasets.blocks import Block, Labels
 from hub.datasets.label_values import as_property
-from hub.datasets.layout import check_label_name
+from hub.datasets.layout import CONSTRAINED, check_label_name
 from hub.datasets.names import (
     PROPERTIES,
     label_tag,
@@ -121,12 +121,11 @@ class Frames:
                 | self._take_properties([own for _, own in entries], lengths),
             )
         structures = StructureSet.from_atoms(frames)
-        return Block(
-            structures,
-            labels,
-            self._columns([self._renamed(e, per_atom=False) for e, _ in entries], None),
-            self._columns([self._renamed(own, per_atom=True) for _, own in entries], lengths),
-        )
+        by_structure = self._columns([self._renamed(e, per_atom=False) for e, _ in entries], None)
+        by_atom = self._columns([self._renamed(own, per_atom=True) for _, own in entries], lengths)
+        if structures.constrained.any():
+            by_atom[CONSTRAINED] = structures.constrained.astype(float)
+        return Block(structures, labels, by_structure, by_atom)
 
     def _take_properties(
         self, rows: list[dict[str, Any]], lengths: list[int] | None

@@ -15,6 +15,7 @@ from registry.errors import IncompatibleError, IntegrityError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 FORMAT = 1
 REPAIR = "`hub verify` finds the file and repairs it."
@@ -33,6 +34,7 @@ STRUCTURE_EXTRAS = "extras/structure"
 ATOM_EXTRAS = "extras/atom"
 CONFIG_TYPE = "config_type"
 SPLIT = "split"
+CONSTRAINED = "constrained"  # 1 where a constraint holds an atom: its force may mean nothing
 
 
 class LabelUnits(TypedDict, total=False):
@@ -96,6 +98,11 @@ class LabelSet:
             If one is not what it must be.
         """
         return fit(attributes, cls)
+
+
+def is_dataset(directory: Path) -> bool:
+    """Whether a directory holds a dataset, or is one."""
+    return (directory / GROUP).is_dir() or (directory.name == GROUP and directory.is_dir())
 
 
 def label_array(name: str, kind: str) -> str:

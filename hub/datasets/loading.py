@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hub.datasets.dataset import Dataset, is_dataset
-from hub.datasets.layout import label_array
+from hub.datasets.dataset import Dataset
+from hub.datasets.layout import is_dataset, label_array
 from hub.datasets.pulling import pull_dataset
 from hub.datasets.selection import Choice
 from hub.errors import DataError

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hub.datasets.dataset import Dataset, is_dataset
+from hub.datasets.dataset import Dataset
+from hub.datasets.layout import is_dataset
 from hub.errors import DataError
 from hub.library import MODEL_FOLDER, open_version
 from hub.structures.reading import read_structures

@@ -5,6 +5,7 @@ import pytest
 from ase import Atoms
 from ase.build import molecule
 from ase.calculators.singlepoint import SinglePointCalculator
+from ase.constraints import FixAtoms
 from ase.io import read, write
 
 import hub
@@ -76,6 +77,21 @@ def test_a_file_comes_back_with_everything(xyz):
     assert len(hub.load_dataset("mine", where="run == 'r1' and step < 10")) == 5
     # The work folder is gone.
     assert not list(catalogue().local.files.parts.glob("import-*"))
+
+
+def test_what_constraints_hold_is_kept_and_left_out_of_the_loss(tmp_path):
+    made = frames(4)
+    for atoms in made[1:3]:
+        atoms.set_constraint(FixAtoms([0]))
+        atoms.calc.results["forces"][0] = 0
+    write(tmp_path / "fixed.traj", made)
+    import_dataset(file_source(tmp_path / "fixed.traj"), "fixed", labels="emt")
+    loaded = hub.load_dataset("fixed", labels="emt")
+    first = loaded.pointers[1:3]
+    assert np.flatnonzero(loaded.constrained).tolist() == first.tolist()
+    assert np.isnan(loaded.force_labels[first]).all()
+    assert np.isfinite(loaded.forces).all()
+    assert loaded.select([2]).constrained.tolist() == [True, *[False] * 4][: loaded.n_atoms[2]]
 
 
 def test_a_version_is_not_imported_twice(xyz):
