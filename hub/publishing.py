@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hub.errors import PublishingError
 from hub.library import MODEL_FOLDER, catalogue
 from hub.models.checkpoint import FILES, read_model
-from hub.training import run_folder
+from hub.training import run_files
 from registry.cards import FILE_NAME as CARD_NAME
 from registry.cards import join_front_matter, read_text, split_front_matter
 from registry.errors import NotFoundError
@@ -109,10 +109,10 @@ def _model_directory(place: Path) -> Path:
         raise NotFoundError(
             f"there is no directory {place}", "Name a run folder, or a model directory."
         )
-    if (place / run_folder.JOB_NAME).exists() and run_folder.read_results(place) is None:
+    if (place / run_files.JOB_NAME).exists() and run_files.read_results(place) is None:
         raise PublishingError(
             f"the training in {place} has not finished",
-            f"Go on with it: {run_folder.resume_command(place)}",
+            f"Go on with it: {run_files.resume_command(place)}",
         )
     inner = place / MODEL_FOLDER
     return inner if inner.is_dir() else place

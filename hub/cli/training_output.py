@@ -48,7 +48,7 @@ class TrainingOutput(Reporter):
         if self.bar is not None:
             self.bar.stop()
         if kind is KeyboardInterrupt and self.folder is not None and self.folder.exists():
-            from hub.training.run_folder import resume_command
+            from hub.training.run_files import resume_command
 
             output.message(f"go on with: {resume_command(self.folder)}")
 

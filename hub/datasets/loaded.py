@@ -10,7 +10,8 @@ import numpy as np
 
 from hub.datasets.names import PROPERTIES
 from hub.datasets.rows import Row, row_of
-from hub.structures.structure_set import StructureSet, chosen_indices
+from hub.structures.arrays import chosen_indices
+from hub.structures.structure_set import StructureSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

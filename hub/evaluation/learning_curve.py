@@ -13,7 +13,7 @@ from hub.evaluation.predictions_file import ENERGY, FORCES, write_labelled
 from hub.structures.reference_energies import isolated_atoms
 from hub.structures.splits import split_structures
 from hub.teachers.workers import LocalWorkers, Lost
-from hub.training import run_folder
+from hub.training import run_files, run_folder
 from hub.training.finetune import resume_run, start_run
 from hub.training.job import Job
 from hub.training.job_data import read_data
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from hub.training.reporter import Reporter
 
 TEST_NAME = "test.extxyz"
-_BEGUN = f"*/*-structures/seed-*/{run_folder.JOB_NAME}"
+_BEGUN = f"*/*-structures/seed-*/{run_files.JOB_NAME}"
 _FEWEST_VALIDATION = 5
 
 
@@ -161,7 +161,7 @@ def _finished(trainings: Sequence[Training], data: str) -> dict[Training, Point]
     done = {}
     for training in trainings:
         folder = training.folder
-        if not (folder / run_folder.JOB_NAME).exists():
+        if not (folder / run_files.JOB_NAME).exists():
             continue
         begun = _settings(Job.read(folder), Recipe.read(folder))
         asked = _settings(training.job, training.job.resolved_recipe())
@@ -171,7 +171,7 @@ def _finished(trainings: Sequence[Training], data: str) -> dict[Training, Point]
                 f"the training in {folder} was begun with other settings: {', '.join(changed)}",
                 hint="Give the same as before, or name another --out.",
             )
-        results = run_folder.read_results(folder)
+        results = run_files.read_results(folder)
         if results is None:
             continue
         if results["training"]["data"]["sha256"] != data:
@@ -212,7 +212,7 @@ def _train_all(
 
 def _train(job: Job, folder: Path, reporter: Reporter | None = None) -> dict[str, Any]:
     """Do a job, or go on with it; whatever was there before the job itself is of no use."""
-    if (folder / run_folder.JOB_NAME).exists():
+    if (folder / run_files.JOB_NAME).exists():
         return resume_run(folder, reporter)
     run_folder.clear(folder)
     return start_run(job, folder, reporter)[1]

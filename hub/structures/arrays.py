@@ -61,3 +61,14 @@ class GrowingArray:
             capacity = max(length, len(self._data) * 5 // 4)
             # The buffer is never handed out before take(), so no view can be left dangling.
             self._data.resize((capacity, *self._data.shape[1:]), refcheck=False)
+
+
+def pointers_of(lengths: IntArray) -> IntArray:
+    """Return where parts of these lengths begin, and behind them the end of the last one."""
+    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+
+
+def chosen_indices(indices: npt.ArrayLike, length: int) -> IntArray:
+    """Return as integers what `StructureSet.select` is given, masks and empty lists included."""
+    dtype = np.bool_ if np.asarray(indices).dtype == np.bool_ else np.int64
+    return np.arange(length)[np.asarray(indices, dtype)]

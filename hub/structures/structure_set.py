@@ -16,6 +16,7 @@ from hub.structures.annotations import (
     is_unconverged,
     split_label,
 )
+from hub.structures.arrays import chosen_indices, pointers_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -194,7 +195,7 @@ class StructureSet:
         """Return the structures at `indices` (integers, or a boolean mask of S), in that order."""
         chosen = chosen_indices(indices, len(self))
         lengths = self.n_atoms[chosen]
-        pointers = _pointers(lengths)
+        pointers = pointers_of(lengths)
         atoms = np.arange(pointers[-1]) + np.repeat(self.pointers[chosen] - pointers[:-1], lengths)
         return StructureSet(
             numbers=self.numbers[atoms],
@@ -229,7 +230,7 @@ class StructureSet:
             if field.name not in {"sources", "source_index", "pointers"}
         }
         return StructureSet(
-            pointers=_pointers(np.concatenate([part.n_atoms for part in parts])),
+            pointers=pointers_of(np.concatenate([part.n_atoms for part in parts])),
             sources=sources,
             source_index=np.concatenate(renumbered),
             **joined,
@@ -253,7 +254,7 @@ class StructureSet:
             positions=np.concatenate([np.empty((0, 3)), *[a.positions for a in structures]]),
             cells=np.array([atoms.cell.array for atoms in structures]).reshape(-1, 3, 3),
             pbc=np.array([atoms.pbc for atoms in structures], np.bool_).reshape(-1, 3),
-            pointers=_pointers(np.array([len(atoms) for atoms in structures], np.int64)),
+            pointers=pointers_of(np.array([len(atoms) for atoms in structures], np.int64)),
             energies=np.array([result.get("energy", np.nan) for result in results], np.float64),
             forces=np.concatenate([np.empty((0, 3)), *forces]),
             sources=(source,),
@@ -331,13 +332,3 @@ class StructureSet:
                 canonical[np.isnan(canonical)] = np.nan
                 content.update(canonical.tobytes())
             yield content.digest()
-
-
-def _pointers(lengths: IntArray) -> IntArray:
-    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-
-
-def chosen_indices(indices: npt.ArrayLike, length: int) -> IntArray:
-    """Return as integers what `StructureSet.select` is given, masks and empty lists included."""
-    dtype = np.bool_ if np.asarray(indices).dtype == np.bool_ else np.int64
-    return np.arange(length)[np.asarray(indices, dtype)]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hub.alchemy.plot import plot_search
 from hub.alchemy.search import Request, Search, search_transmutation
 from hub.errors import AlchemyError
-from hub.training.run_folder import SEARCH_NAME, SEARCH_PLOT_NAME, read_json, write_json
+from hub.training.run_files import SEARCH_NAME, SEARCH_PLOT_NAME, read_json, write_json
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ from typing import Any
 
 from hub.evaluation.tables import ALL
 from hub.library import MODEL_FOLDER
-from hub.training import run_folder
+from hub.training import run_files, run_folder
 from hub.training.alchemy import requested
 from hub.training.job import Job
 from hub.training.job_data import hold_out_test, read_data
@@ -86,7 +86,7 @@ def resume_run(folder: Path, reporter: Reporter | None = None) -> dict[str, Any]
     reporter = reporter or Reporter()
     job = Job.read(folder)
     with run_folder.locked(folder):
-        finished = run_folder.read_results(folder)
+        finished = run_files.read_results(folder)
         if finished is not None:
             return finished
         reporter.opened(folder)
@@ -102,14 +102,14 @@ def _train(folder: Path, job: Job, recipe: Recipe, reporter: Reporter) -> dict[s
     for seed in range(job.seed, job.seed + job.seeds):
         inner = folder / f"seed-{seed}"
         inner.mkdir(exist_ok=True)
-        results[seed] = run_folder.read_results(inner) or train(
+        results[seed] = run_files.read_results(inner) or train(
             inner, prepare(job.with_seed(seed), recipe, data, inner, reporter), reporter
         )
     best = min(results, key=lambda seed: results[seed]["validation"]["force_rmse"])
-    for name in (MODEL_FOLDER, run_folder.PREDICTIONS_NAME, run_folder.PARITY_NAME):
+    for name in (MODEL_FOLDER, run_files.PREDICTIONS_NAME, run_files.PARITY_NAME):
         _copy(folder / f"seed-{best}" / name, folder / name)
     summary = results[best] | {"seeds": _summarise(results, best)}
-    run_folder.write_json(folder / run_folder.RESULTS_NAME, summary)
+    run_files.write_json(folder / run_files.RESULTS_NAME, summary)
     return summary
 
 

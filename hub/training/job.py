@@ -15,13 +15,7 @@ from hub.training.recipe import (
     Recipe,
     choose_recipe,
 )
-from hub.training.run_folder import (
-    JOB_FORMAT,
-    JOB_NAME,
-    read_job,
-    resume_command,
-    write_json,
-)
+from hub.training.run_files import JOB_FORMAT, JOB_NAME, read_job, resume_command, write_json
 from registry.documents import damage, fit_whole
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from hub.structures.graphs import collate
 from hub.training.ema import MovingAverage
 from hub.training.loss import count_labels, energy_and_force_loss
 from hub.training.process_group import ALONE
-from hub.training.run_folder import STATE_NAME
+from hub.training.run_files import STATE_NAME
 from hub.training.state import is_finite, load_state, save_state
 from registry.documents import fit_whole
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hub.models.config import ModelConfig, architecture_settings
 from hub.structures.graphs import build_graphs
 from hub.structures.reference_energies import fit_reference_energies
-from hub.training import run_folder
+from hub.training import run_files, run_folder
 from hub.training.job_data import DEFAULT_CUTOFF, stop_on_errors
 from hub.training.preparation import Preparation, random_model, require_labels, shift_energies
 from hub.training.pretrain_data import read_dataset
@@ -97,7 +97,7 @@ def resume_pretraining(
     """
     job, recipe = PretrainJob.read(folder), Recipe.read(folder)
     with run_folder.locked(folder) if group.is_first else nullcontext():
-        finished = run_folder.read_results(folder)
+        finished = run_files.read_results(folder)
         if finished is not None:
             return finished
         return _pretrain(folder, job, recipe, reporter or Reporter(), group)

@@ -9,8 +9,8 @@ from msgspec import Meta
 
 from hub.errors import TrainingError
 from hub.schemas import AtLeastOne, Count, NotNegative, Positive
-from hub.training.run_folder import RECIPE_NAME as FILE_NAME
-from hub.training.run_folder import read_json, write_json
+from hub.training.run_files import RECIPE_NAME as FILE_NAME
+from hub.training.run_files import read_json, write_json
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,7 +16,7 @@ from hub.models.checkpoint import write_model
 from hub.models.prediction import predict
 from hub.schemas import Sha256
 from hub.structures.graphs import build_graphs
-from hub.training import run_folder
+from hub.training import run_files, run_folder
 from hub.training.card import lineage, write_card
 from hub.training.energy_meter import EnergyMeter
 from hub.training.loop import Trainer
@@ -79,16 +79,16 @@ def train(
     }
     series = {"fine-tuned" if before else "trained from scratch": after}
     series = ({"before": before} if before else {}) | series
-    write_predictions(folder / run_folder.PREDICTIONS_NAME, test, after)
-    parity_plot(folder / run_folder.PARITY_NAME, series, test)
+    write_predictions(folder / run_files.PREDICTIONS_NAME, test, after)
+    parity_plot(folder / run_files.PARITY_NAME, series, test)
     _write_model_folder(folder, preparation, results)
-    run_folder.write_json(folder / run_folder.RESULTS_NAME, results)
+    run_files.write_json(folder / run_files.RESULTS_NAME, results)
     return results
 
 
 def _run(trainer: Trainer, reporter: Reporter) -> None:
     """Train to the end; the first process keeps the table of the epochs up to date."""
-    table = trainer.directory / run_folder.METRICS_NAME
+    table = trainer.directory / run_files.METRICS_NAME
     steps = trainer.steps_per_epoch
     reporter.started(trainer.progress.epoch * steps, trainer.last_epoch * steps)
 
@@ -105,12 +105,12 @@ def _run(trainer: Trainer, reporter: Reporter) -> None:
 
 def _require_same_inputs(folder: Path, preparation: Preparation) -> None:
     """Refuse to resume with other inputs: the state belongs to those it was started with."""
-    path = folder / run_folder.INPUTS_NAME
+    path = folder / run_files.INPUTS_NAME
     digests = preparation.input_digests()
     if not path.exists():
-        run_folder.write_json(path, digests)
+        run_files.write_json(path, digests)
         return
-    started_with = run_folder.read_json(path, dict[str, Sha256])
+    started_with = run_files.read_json(path, dict[str, Sha256])
     changed = [name for name, digest in digests.items() if started_with.get(name) != digest]
     if changed:
         raise TrainingError(

@@ -15,7 +15,7 @@ from zipfile import BadZipFile, ZipFile
 import torch
 
 from hub.errors import TrainingError
-from hub.training.run_folder import STATE_NAME
+from hub.training.run_files import STATE_NAME
 from registry.documents import digest_of
 from registry.files import replacing, storage_errors
 

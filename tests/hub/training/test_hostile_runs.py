@@ -20,7 +20,7 @@ from hub.schemas import Sha256
 from hub.training.job import Job
 from hub.training.pretrain_job import PretrainJob
 from hub.training.recipe import DEFAULT, Recipe
-from hub.training.run_folder import read_json, read_results, resume_command
+from hub.training.run_files import read_json, read_results, resume_command
 from tests.mutations import mutated_json, outcome
 
 SOON = settings(deadline=timedelta(seconds=5))
@@ -54,7 +54,9 @@ def test_any_job_is_read_or_refused(folder, data):
         job = outcome(lambda: kind.read(folder), TrainingError, folder)  # noqa: B023
         if job is not None:
             job.write(folder)
-            assert json.loads(path.read_bytes()) == {"command": "finetune"} | json.loads(data)
+            later = {name: [] for name in kind.added_later}
+            written = json.loads(path.read_bytes())
+            assert written == {"command": "finetune", **later} | json.loads(data)
             path.write_bytes(data)
     outcome(lambda: resume_command(folder), TrainingError, path)
 

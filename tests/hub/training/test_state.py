@@ -17,7 +17,7 @@ from hub.training.finetune import resume_run
 from hub.training.loop import Trainer
 from hub.training.pretrain import resume_pretraining
 from hub.training.recipe import DEFAULT
-from hub.training.run_folder import STATE_NAME, read_results
+from hub.training.run_files import STATE_NAME, read_results
 from hub.training.state import load_state, save_state
 from tests.hub.training.conftest import tiny_model
 
