@@ -1,0 +1,102 @@
+"""Every kind of fault at every place: the rows of the table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING
+
+from tests.faults.actions import CommandLineUsers, Users
+from tests.faults.faults import (
+    FILES,
+    FOLDERS,
+    NOT_IN_FORMAT_1,
+    ONLY_ONE,
+    PAGES,
+    damage_file,
+    damage_folder,
+)
+from tests.faults.file_faults import FILE_FAULTS
+from tests.faults.folder_faults import FOLDER_FAULTS
+from tests.faults.judge import Judge
+from tests.faults.verdict import Verdict
+from tests.faults.world import LAB
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.faults.world import World
+
+# One of so many faults is looked at from the command line.
+COMMAND_LINE = 20
+
+
+@dataclass(frozen=True)
+class Case:
+    """A kind of fault at a place.
+
+    Parameters
+    ----------
+    kind, place, fault
+        What it is called in the table.
+    world
+        The name of the world that it happens in.
+    play
+        Does it, and judges what comes of it.
+    """
+
+    kind: str
+    place: str
+    fault: str
+    world: str
+    play: Callable[[Case, World, Random, Verdict], None]
+
+    @property
+    def label(self) -> str:
+        return f"{self.kind}: {self.place}: {self.fault}"
+
+
+def play_on_disk(case: Case, world: World, random: Random, verdict: Verdict) -> None:
+    """Damage a file or a folder, let users do what they do, and judge."""
+    inject = damage_file if case.place in FILES else damage_folder
+    damage = inject(world, case.place, case.fault, random)
+    verdict.injected = damage is not None and bool(damage)
+    if not damage:
+        return
+    verdict.note(damage.text)
+    has_format_1 = case.world == "old" and damage.paths[0].endswith(".json")
+    users = Users(world, verdict, lists_lie=has_format_1)
+    judge = Judge(users, damage)
+    if damage.store == LAB:
+        judge.look_at_cache()
+    if random.randrange(COMMAND_LINE) == 0:
+        CommandLineUsers(world, verdict).do_everything(random)
+    else:
+        users.do_everything(random)
+    judge.decide()
+
+
+def on_disk(world: str) -> list[Case]:
+    """Return the faults to files and folders in a world of today's format, or of the first."""
+    files = [
+        Case(f"disk, {world}", place, fault, world, play_on_disk)
+        for place in FILES
+        for fault in FILE_FAULTS
+        if not (world == "old" and place in NOT_IN_FORMAT_1)
+        and not (fault == "exchange rows" and place not in PAGES)
+        and not (fault in ("swap", "duplicate") and place in ONLY_ONE)
+    ]
+    folders = [
+        Case(f"disk, {world}", place, fault, world, play_on_disk)
+        for place in FOLDERS
+        for fault in FOLDER_FAULTS
+        if not (world == "old" and place in NOT_IN_FORMAT_1)
+    ]
+    return files + folders
+
+
+def all_cases() -> list[Case]:
+    """Return every case, in the order in which numbers go through them."""
+    cases = [*on_disk("current"), *on_disk("old")]
+    Random(0).shuffle(cases)
+    return cases
