@@ -63,7 +63,7 @@ class Users:
             partial(self.publish_new, LOCAL),
             self.publish_again,
         ]
-        for action in random.sample(actions, len(actions) // 2):
+        for action in random.sample(actions, len(actions) // 3):
             action()
 
     def _some(self) -> list[Known]:
@@ -198,7 +198,7 @@ class CommandLineUsers(Users):
                     ["registry", "repair", LOCAL]]  # fmt: skip
         for known in self.world.versions.values():
             commands += [["pull", str(known.reference)], ["show", str(known.reference)]]
-        for command in random.sample(commands, len(commands) // 2):
+        for command in random.sample(commands, 3):
             self._run(command + (["--json"] if random.random() < 0.5 else []))
 
     def _run(self, command: list[str]) -> None:

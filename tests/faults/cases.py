@@ -18,9 +18,19 @@ from tests.faults.faults import (
 )
 from tests.faults.file_faults import FILE_FAULTS
 from tests.faults.folder_faults import FOLDER_FAULTS
+from tests.faults.interruptions import (
+    DISK_ERRORS,
+    DOINGS,
+    play_disk_error,
+    play_full_disk,
+    play_killed,
+    play_rivals,
+    play_together,
+)
 from tests.faults.judge import Judge
 from tests.faults.verdict import Verdict
 from tests.faults.world import LAB
+from tests.faults.worlds import SMALL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +38,7 @@ if TYPE_CHECKING:
     from tests.faults.world import World
 
 # One of so many faults is looked at from the command line.
-COMMAND_LINE = 20
+COMMAND_LINE = 50
 
 
 @dataclass(frozen=True)
@@ -95,8 +105,30 @@ def on_disk(world: str) -> list[Case]:
     return files + folders
 
 
+def interrupted() -> list[Case]:
+    """Return kills, failing and full disks, and two actors at once."""
+    worlds = ("current", "old")
+    return [
+        *(Case("kill", doing, "kill -9", w, play_killed) for doing in DOINGS for w in worlds),
+        *(
+            Case("disk error", doing, error, world, play_disk_error)
+            for doing in DOINGS
+            for error in DISK_ERRORS
+            for world in worlds
+        ),
+        *(Case("full disk", doing, "small tmpfs", SMALL, play_full_disk) for doing in DOINGS),
+        *(
+            Case("two at once", one, other, "current", play_together)
+            for one in DOINGS
+            for other in DOINGS
+        ),
+        Case("two at once", "publish", "rivals", "current", play_rivals),
+    ]
+
+
 def all_cases() -> list[Case]:
     """Return every case, in the order in which numbers go through them."""
-    cases = [*on_disk("current"), *on_disk("old")]
+    # A kill, a full disk and a race have many moments, where a file has few bytes.
+    cases = [*on_disk("current"), *on_disk("old"), *interrupted() * 2]
     Random(0).shuffle(cases)
     return cases

@@ -72,13 +72,19 @@ class Judge:
 
     def _after_mending(self) -> list[Known]:
         """Return what cannot be pulled even after verify and repair."""
-        self.users.verify()
-        missing = [known for known in self.world.versions.values() if not self._is_served(known)]
+        if self._damaged_place != LAB:
+            self.users.verify()
+        missing = [known for known in self._at_risk() if not self._is_served(known)]
         if missing:
             for place in (LAB, LOCAL):
                 if self._damaged_place in (place, ""):
                     self.users.repair(place)
         return [known for known in missing if not self._is_served(known)]
+
+    def _at_risk(self) -> list[Known]:
+        """What a machine has published does not depend on a registry of others."""
+        every = self.world.versions.values()
+        return [known for known in every if self._damaged_place != LAB or known.place == LAB]
 
     @property
     def _damaged_place(self) -> str:

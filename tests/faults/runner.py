@@ -16,7 +16,7 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
-from registry import transfer
+from registry import files, transfer
 from tests.faults.cases import Case, all_cases
 from tests.faults.verdict import HANGS, Verdict
 from tests.faults.worlds import Worlds
@@ -139,6 +139,7 @@ def _work(numbers: list[int], seed: int, root: Path, writing: int, longest: floa
         logging.disable(logging.CRITICAL)
         os.fsync = lambda _: None  # No power is cut here, and a busy disk would take seconds.
         transfer.Retries.pause = lambda *_: 0.001
+        files.LOCK_POLL = 0.02
         cases, worlds = all_cases(), Worlds(root)
         log = (root / "hang.txt").open("w")
         for place, number in enumerate(numbers):

@@ -4,7 +4,7 @@ Everything lies below one folder of the run's own::
 
     world/lab       the registry; world/cache, world/state, world/home: a machine that uses it
     world/fresh     a machine that has nothing yet
-    world/content   the files of each version, as their authors have them
+    content         the files of each version, as their authors have them
     precious        what lies elsewhere and must never change
 """
 
@@ -134,8 +134,7 @@ class World:
 
     def content(self, known: Known) -> Path:
         """Return a folder with the files of a version, as its author has them."""
-        name, version = known.key
-        folder = self.root / "content" / f"{name}-{version}"
+        folder = self.folder / "content" / known.digest[:16]
         if not folder.exists():
             _write(folder, known.files)
         return folder
@@ -222,8 +221,6 @@ def _prepare(world: World) -> None:
 
 def _finish(world: World, versions: list[Known]) -> None:
     world.versions = {known.key: known for known in versions}
-    for known in versions:
-        world.content(known)
     for name in ("author", "author-state"):
         shutil.rmtree(world.root / name, ignore_errors=True)
     world.template = Snapshot.of(world.root)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from typing import TYPE_CHECKING
 
-from tests.faults.world import LAB, World, current_world, old_world
+from tests.faults.snapshot import clear
+from tests.faults.world import World, current_world, old_world
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+SMALL = "small"  # the current world, on a small disk of its own
 
 
 class Worlds:
@@ -25,14 +30,26 @@ class Worlds:
         self._made: dict[str, World] = {}
 
     def begin(self, name: str) -> World:
-        if name not in self._made:
-            self._made[name] = self._make(name)
-        world = self._made[name]
+        self.unmount(self.folder)
+        base = "current" if name == SMALL else name
+        if base not in self._made:
+            self._made[base] = self._make(base)
+        world = self._made[base]
+        if name == SMALL:
+            self._mount()
         world.begin()
         return world
 
     def _make(self, name: str) -> World:
         return {"current": current_world, "old": old_world}[name](self.folder)
+
+    def _mount(self) -> None:
+        """Mount a small disk where the world will be, if this process may."""
+        place = self.folder / "world"
+        clear(place)
+        if os.getuid() == 0:
+            command = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(place)]
+            subprocess.run(command, check=False, capture_output=True)
 
     def close(self) -> None:
         self.unmount(self.folder)
