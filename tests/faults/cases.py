@@ -18,6 +18,8 @@ from tests.faults.faults import (
 )
 from tests.faults.file_faults import FILE_FAULTS
 from tests.faults.folder_faults import FOLDER_FAULTS
+from tests.faults.http_faults import DOCUMENTS, play_over_http
+from tests.faults.http_faults import FAULTS as HTTP_FAULTS
 from tests.faults.interruptions import (
     DISK_ERRORS,
     DOINGS,
@@ -28,9 +30,12 @@ from tests.faults.interruptions import (
     play_together,
 )
 from tests.faults.judge import Judge
+from tests.faults.malformed import DOCUMENTS as MALFORMED
+from tests.faults.malformed import FAULTS as MALFORMATIONS
+from tests.faults.malformed import play_malformed
 from tests.faults.verdict import Verdict
 from tests.faults.world import LAB
-from tests.faults.worlds import SMALL
+from tests.faults.worlds import NOTHING, SERVED, SMALL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -126,9 +131,25 @@ def interrupted() -> list[Case]:
     ]
 
 
+def over_http() -> list[Case]:
+    return [
+        Case("http", place, fault, SERVED, play_over_http)
+        for place in DOCUMENTS
+        for fault in HTTP_FAULTS
+    ]
+
+
+def malformed() -> list[Case]:
+    return [
+        Case("malformed", document, fault, NOTHING, play_malformed)
+        for document in MALFORMED
+        for fault in MALFORMATIONS
+    ]
+
+
 def all_cases() -> list[Case]:
     """Return every case, in the order in which numbers go through them."""
     # A kill, a full disk and a race have many moments, where a file has few bytes.
-    cases = [*on_disk("current"), *on_disk("old"), *interrupted() * 2]
+    cases = [*on_disk("current"), *on_disk("old"), *(interrupted() * 2), *over_http(), *(malformed() * 2)]
     Random(0).shuffle(cases)
     return cases

@@ -33,6 +33,7 @@ from registry.stores.directory import DirectoryStore
 from registry.stores.http import HttpStore
 from registry.trust import Seen
 from tests.faults.snapshot import Snapshot, clear, fingerprint
+from tests.registry.server import Server
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,6 +91,7 @@ class World:
         self.root = folder / "world"
         self.precious = folder / "precious"
         self.url = url
+        self.server = Server(self.root / LAB)  # running, if there is a URL
         self.patience = 5.0  # seconds that a client of the server waits
         self.older = Snapshot()
         self.template = Snapshot()

@@ -7,13 +7,16 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from tests.faults.snapshot import clear
-from tests.faults.world import World, current_world, old_world
+from tests.faults.world import LAB, World, current_world, old_world
+from tests.registry.server import Server
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 SMALL = "small"  # the current world, on a small disk of its own
+NOTHING = "nothing"  # an empty folder
+SERVED = "served"  # a world whose registry is behind a server
 
 
 class Worlds:
@@ -41,6 +44,13 @@ class Worlds:
         return world
 
     def _make(self, name: str) -> World:
+        if name == NOTHING:
+            return World(self.folder)
+        if name == SERVED:
+            server = Server(self.folder / "world" / LAB).__enter__()
+            world = current_world(self.folder, server.url)
+            world.server = server
+            return world
         return {"current": current_world, "old": old_world}[name](self.folder)
 
     def _mount(self) -> None:
