@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from registry.files import replacing
+from registry.outputs import file_beside, require_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,8 +35,9 @@ def picture(path: Path, size: tuple[float, float]) -> Iterator[Figure]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    require_file(path)
     figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
     yield figure
-    with replacing(path, path.parent) as temporary:
+    with file_beside(path) as temporary:
         figure.savefig(temporary, format="png", dpi=_DOTS_PER_INCH)

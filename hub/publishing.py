@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hub.errors import PublishingError
 from hub.library import MODEL_FOLDER, catalogue
-from hub.models import config as config_file
-from hub.models import probe as probe_file
-from hub.models.checkpoint import WEIGHTS_NAME, read_model
+from hub.models.checkpoint import FILES, read_model
 from hub.training import run_folder
 from registry.cards import FILE_NAME as CARD_NAME
 from registry.cards import join_front_matter, split_front_matter
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
     from registry.versions import LocalVersion
 
 _OPTIONS = ("license", "description")  # of `hub publish`, for hints
-_FILES = (WEIGHTS_NAME, config_file.FILE_NAME, probe_file.FILE_NAME)
 
 
 def publish(
@@ -86,7 +83,7 @@ def publish(
     names = catalogue()
     with scratch_directory(names.local.files.parts) as content:
         with storage_errors(directory):
-            for file in _FILES:
+            for file in FILES:
                 shutil.copyfile(directory / file, content / file)
             text = join_front_matter(front_matter, body)
             (content / CARD_NAME).write_text(text, encoding="utf-8")

@@ -121,13 +121,13 @@ def store_registries(registries: Mapping[str, str]) -> Path:
     StorageError
         If the file cannot be written.
     """
-    from registry.files import write_atomically
+    from registry.outputs import write_file
 
     file = _home(os.environ) / FILE_NAME
     for name in registries:
         _check_registry_name(name, str(file))
     content = {**_read(file), "registries": dict(registries)}
-    write_atomically(file, (json.dumps(content, indent=2) + "\n").encode())
+    write_file(file, (json.dumps(content, indent=2) + "\n").encode())
     return file
 
 

@@ -14,7 +14,8 @@ from registry.files import (
     settle,
     storage_errors,
 )
-from registry.removal import is_real_directory, remove, require_no_link
+from registry.outputs import require_real_way
+from registry.removal import is_real_directory, remove
 from registry.stores.base import blob_path
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Blobs:
     def drop(self, sha256: str) -> None:
         """Remove a blob; raises `StorageError` if it lies behind a link."""
         path = self.path(sha256)
-        require_no_link(path, self.root)
+        require_real_way(path.parent, self.root)
         remove(path)
 
     def check_out(self, files: Iterable[FileEntry], target: Path, *, link: bool) -> None:

@@ -19,7 +19,7 @@ from registry.errors import (
 from registry.files import is_intact, scratch_directory, write_atomically
 from registry.origins import BUILTIN, BUILTIN_ORIGIN
 from registry.registry import describe_directory, put_content
-from registry.removal import remove
+from registry.removal import discard, is_marked
 from registry.shipped import ShippedRegistry
 from registry.stores import open_store
 from registry.transfer import fetch
@@ -107,7 +107,8 @@ class Builtin:
         downloads = local.files.parts / f"sources-of-{card.name}"
         files = [self._fetch(card, source, local, downloads, progress) for source in card.sources]
         version = _import(card, importer, files, local)
-        remove(downloads)
+        if is_marked(downloads):
+            discard(downloads, downloads)
         return version
 
     def installed(self, card: Card, local: LocalStore) -> Version | None:

@@ -7,14 +7,19 @@ is known of it. It stays until the import that needs it is done.
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from registry.errors import IntegrityError, OfflineError
 from registry.files import CHUNK, storage_errors
+from registry.outputs import require_file
+from registry.removal import claim, discard
 from registry.stores.base import TransientError
-from registry.transfer import Retries, drop_unless_file, size_of
+from registry.transfer import Retries, size_of
+
+_OURS = re.compile(r"[0-9a-f]{16}-.+")
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,16 +63,17 @@ def download(
     key = hashlib.sha256(repr(sorted(source.facts().items())).encode()).hexdigest()[:16]
     whole = folder / f"{key}-{PurePosixPath(source.path).name}"
     part = whole.with_name(f"{whole.name}.part")
+    claim(folder, _OURS)
+    require_file(whole)
+    require_file(part)
     if not whole.exists():
-        with storage_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True)
         _insist(store, path, part, source.size, progress)
     with storage_errors(whole):
         received = whole if whole.exists() else part
         try:
             source.check(received)
         except Exception:
-            received.unlink()
+            discard(received, folder)
             raise
         received.replace(whole)
     return whole
@@ -77,7 +83,6 @@ def _insist(
     store: Store, path: str, part: Path, size: int | None, progress: Progress | None
 ) -> None:
     """Receive a file, again and again from where it broke off, until it is whole."""
-    drop_unless_file(part)
     retries, failures = Retries(), 0
     while True:
         before = size_of(part)

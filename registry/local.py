@@ -27,8 +27,9 @@ from registry.lock import alone, in_use
 from registry.manifest import parse_manifest
 from registry.mending import write_list
 from registry.origins import LOCAL
+from registry.outputs import require_real_way
 from registry.registry import INDEX_LOCK, damaged_files
-from registry.removal import entries, remove, require_marked, require_no_link
+from registry.removal import entries, remove, require_marked
 from registry.stores.base import manifest_path
 from registry.stores.directory import DirectoryStore
 
@@ -186,7 +187,7 @@ class LocalStore:
         directory = self.directory(version)
         needed = version.manifest.files if files is None else files
         if damaged_files(directory, needed):
-            require_no_link(directory, self.root)
+            require_real_way(directory, self.root)
             with self.files.locked(f"version-{version.digest}"):
                 # Another process may have made it while we waited.
                 if damaged_files(directory, needed):

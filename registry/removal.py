@@ -13,6 +13,7 @@ import stat
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from registry.errors import StorageError
 from registry.files import storage_errors
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 MARKER_NAME = ".mlip-hub"
 SCRATCH = "parts"  # in a store: what is on its way
+# What `registry.files` calls whatever it has not finished.
+TEMPORARY = re.compile(r"[0-9a-f]{32}\.tmp")
 
 _SCRATCH_NAMES = re.compile(
     r"[0-9a-f]{32}\.tmp|[0-9a-f]{64}\.part|sources-of-[a-z0-9._-]+"
@@ -82,18 +85,6 @@ def mark(folder: Path) -> None:
             file.write(_MARKER_TEXT)
 
 
-def require_no_link(path: Path, root: Path) -> None:
-    """Raise `StorageError` if `path`, or a folder between `root` and it, is a link."""
-    for each in (path, *path.parents):
-        if each == root:
-            return
-        if each.is_symlink():
-            raise StorageError(
-                f"{each} is a link, which mlip-hub did not make, so nothing is replaced there",
-                "Remove the link, or move what it points to into its place.",
-            )
-
-
 def require_marked(folder: Path) -> None:
     """Raise `StorageError` unless `folder` carries our marker."""
     if not is_marked(folder):
@@ -130,3 +121,111 @@ def sweep(root: Path, older_than: float) -> None:
         with storage_errors(path), suppress(FileNotFoundError):
             if age(path) >= older_than:
                 remove(path)
+
+
+def in_the_way(path: Path, what: str) -> StorageError:
+    """Return the error for something that was not made by us and stands where we would work."""
+    return StorageError(
+        f"{path} {what}: mlip-hub neither uses nor removes it",
+        "Move it elsewhere, or name another place.",
+    )
+
+
+def claim(folder: Path, ours: re.Pattern[str] | None = None) -> bool:
+    """Make a folder that carries our marker, or take one over; return whether it was made.
+
+    Parameters
+    ----------
+    folder
+        The folder; its parents are made too.
+    ours
+        As for `take_over`.
+
+    Raises
+    ------
+    StorageError
+        As `take_over` does, or if it cannot be made.
+    """
+    with storage_errors(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            take_over(folder, ours)
+            return False
+    mark(folder)
+    return True
+
+
+def take_over(folder: Path, ours: re.Pattern[str] | None = None) -> None:
+    """Let a folder carry our marker if it is empty, or an older release made it.
+
+    Nothing is done where there is no folder.
+
+    Parameters
+    ----------
+    folder
+        The folder.
+    ours
+        The names that an older release, which left no markers, gave to what it put there; without
+        them the folder has to be empty.
+
+    Raises
+    ------
+    StorageError
+        If it is a link, or has no marker and holds anything else.
+    """
+    if not os.path.lexists(folder) or is_marked(folder):
+        return
+    if not is_real_directory(folder):
+        raise in_the_way(folder, "is a link, or no folder")
+    with storage_errors(folder), os.scandir(folder) as found:
+        others = [
+            each.name
+            for each in found
+            if ours is None or each.is_symlink() or not ours.fullmatch(each.name)
+        ]
+    if others:
+        raise in_the_way(folder, f"was not made by mlip-hub (it holds {min(others)})")
+    mark(folder)
+
+
+def discard(path: Path, marked: Path) -> None:
+    """Remove a file or folder that we made, if it is there.
+
+    Parameters
+    ----------
+    path
+        What to remove.
+    marked
+        The folder whose marker says that we made it.
+
+    Raises
+    ------
+    StorageError
+        If that folder carries no marker, or `path` is neither a file nor a folder itself.
+    """
+    require_marked(marked)
+    if not os.path.lexists(path):
+        return
+    if not (is_real_directory(path) or is_real_file(path)):
+        raise in_the_way(path, "is a link, or neither file nor folder")
+    remove(path)
+
+
+def retire(folder: Path, scratch: Path) -> None:
+    """Remove a folder that carries our marker: first out of the way, so that none of it is used.
+
+    Parameters
+    ----------
+    folder
+        The folder.
+    scratch
+        Where it is swept away if this process is killed; on the same file system.
+    """
+    require_marked(folder)
+    trash = scratch / f"{uuid4().hex}.tmp"
+    with storage_errors(folder):
+        scratch.mkdir(parents=True, exist_ok=True)
+        folder.rename(trash)
+    remove(trash)

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Protocol
 from registry.documents import LARGEST_DOCUMENT
 from registry.errors import IntegrityError, OfflineError, StorageError
 from registry.files import CHUNK, storage_errors
-from registry.removal import is_real_file
+from registry.outputs import require_file
+from registry.removal import remove
 from registry.stores.base import TransientError
 
 if TYPE_CHECKING:
@@ -207,7 +208,7 @@ class _Batch:
     def _insist(self, path: str, entry: FileEntry) -> None:
         """Receive a file, again and again from where it broke off, until it is whole and right."""
         part = self.blobs.part(entry.sha256)
-        drop_unless_file(part)
+        require_file(part)
         failures = corrupt = 0
         while True:
             wait, before = 0.0, size_of(part)
@@ -220,8 +221,7 @@ class _Batch:
                     raise _unreachable(self.store, problem) from problem
             except IntegrityError:
                 # What is here cannot be built upon: start again from nothing.
-                with storage_errors(part):
-                    part.unlink(missing_ok=True)
+                remove(part)
                 corrupt += 1
                 if corrupt >= self.retries.corrupt:
                     raise
@@ -283,13 +283,6 @@ def _unreachable(store: Store, problem: TransientError) -> OfflineError:
         f"cannot get anything from {store.location}: {problem}",
         "Check the connection and try again: what has arrived is kept, and continued from.",
     )
-
-
-def drop_unless_file(part: Path) -> None:
-    """Remove what stands in the place of a part and is none: a link or pipe."""
-    with storage_errors(part):
-        if not is_real_file(part):
-            part.unlink(missing_ok=True)
 
 
 def size_of(path: Path) -> int:

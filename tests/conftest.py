@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.treasure import Treasure
+
 ROOT = Path(__file__).parents[1]
 
 # Started in the background by a shell, the tests would ignore Ctrl-C, and so would the programs
@@ -53,3 +55,11 @@ def random_directory(tmp_path_factory) -> Path:
     directory = tmp_path_factory.mktemp("random-model")
     write_model(directory, random_model(), SMALL)
     return directory
+
+
+@pytest.fixture
+def treasure(tmp_path):
+    """Files of a user's own; whatever a test does, they have to be the same afterwards."""
+    found = Treasure(tmp_path / "treasure")
+    yield found
+    found.assert_untouched()

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
 
     from hub.alchemy.search import Search
 
-FILE_NAME = "alchemical.png"
-
 
 def plot_search(path: Path, search: Search) -> None:
     """Plot what each length scale leaves unexplained, and the energy scales, as a PNG.

@@ -74,7 +74,10 @@ def command(
     )
     from hub.library import open_model
     from hub.models.loading import load_model
+    from registry.outputs import require_free
 
+    if out is not None:
+        require_free(out, _names())
     with progress_bar("reading") as progress:
         read = _read(files, energy_key, forces_key, progress)
     with progress_bar("pulling", in_bytes=True) as progress:
@@ -125,10 +128,19 @@ def _read(
 def _write(out: Path, structures: StructureSet, series: dict[str, Predictions]) -> None:
     """Write the predictions as the model makes them, and all series as plots."""
     from hub.evaluation import parity, parity_plot, predictions_file, write_predictions
+    from registry.outputs import claim_outputs
 
+    claim_outputs(out, _names())
     write_predictions(out / predictions_file.FILE_NAME, structures, series[_AS_IT_IS])
     plots = series if len(series) > 1 else {"": series[_AS_IT_IS]}
     parity_plot(out / parity.FILE_NAME, plots, structures)
+
+
+def _names() -> tuple[str, ...]:
+    """Return what the files in --out are called."""
+    from hub.evaluation import parity, predictions_file
+
+    return predictions_file.FILE_NAME, parity.FILE_NAME
 
 
 def _report(

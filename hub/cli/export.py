@@ -32,7 +32,7 @@ _ENDINGS = {"extxyz": ".extxyz", "lmdb": ".lmdb", "datasets": ""}
 @click.option("--where", metavar="CONDITION", help="Of a dataset, structures that fit.")
 @click.option("--sample", metavar="N", type=int, help="Of a dataset, N structures at random.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the sample.")
-@click.option("--force", is_flag=True, help="Replace what exists.")
+@click.option("--force", is_flag=True, help="Replace an export that exists.")
 def command(
     name: str,
     target: str,

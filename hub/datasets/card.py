@@ -9,7 +9,7 @@ import yaml
 
 from hub.datasets.layout import LabelSet
 from registry.cards import join_front_matter
-from registry.files import write_atomically
+from registry.outputs import write_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -97,7 +97,7 @@ def write_card(
         "",
         *_how_made(description.made),
     ]
-    write_atomically(path, join_front_matter(kept, "\n".join(body)).encode())
+    write_file(path, join_front_matter(kept, "\n".join(body)).encode())
 
 
 def made_of(version: LocalVersion | None) -> tuple[dict[str, Any], ...]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
+import os
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from hub.errors import DataError
 from registry.errors import ExistsError
 from registry.files import scratch_directory, settle, storage_errors
+from registry.outputs import require_file, require_folder, settle_folder
+from registry.removal import remove
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -17,6 +20,9 @@ if TYPE_CHECKING:
     from hub.datasets.loaded import LoadedStructures
 
 Progress = Callable[[int, int | None], None]
+
+# What `save_to_disk` writes.
+_DATASETS_FILES = re.compile(r"dataset_info\.json|state\.json|data-\d+-of-\d+\.arrow")
 
 
 def export_structures(
@@ -39,7 +45,7 @@ def export_structures(
         ``extxyz``: a file that ASE reads. ``lmdb``: a file for NequIP's ``NequIPLMDBDataset``, in
         its default precision. ``datasets``: a directory for Hugging Face's ``load_from_disk``.
     force
-        Replace what exists.
+        Replace what exists: a file, or a directory that holds nothing but such an export.
     progress
         Told of the structures written.
 
@@ -50,23 +56,30 @@ def export_structures(
     DataError
         If `to` is none of these.
     StorageError
-        If the disk is full or cannot be written.
+        If something else is at the target, or the disk is full or cannot be written.
     """
     if to not in WRITERS:
         raise DataError(f"there is no format {to!r}", f"There are {', '.join(WRITERS)}.")
-    if target.exists() and not force:
+    if os.path.lexists(target) and not force:
         raise ExistsError(f"{target} exists already", "Replace it with --force, or name another.")
+    _require_replaceable(target, to)
     with storage_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
     with scratch_directory(target.parent) as scratch, storage_errors(target):
         part = scratch / "part"
         WRITERS[to](_counted(pieces, progress), part)
-        if part.is_file():
+        if part.is_dir():
+            settle_folder(part, target, _DATASETS_FILES)
+        else:
+            _require_replaceable(target, to)
             settle(part, target, 0o666)
-            return
-        if target.exists():
-            target.replace(scratch / "old")
-        part.replace(target)
+
+
+def _require_replaceable(target: Path, to: str) -> None:
+    if to == "datasets":
+        require_folder(target, _DATASETS_FILES)
+    else:
+        require_file(target)
 
 
 def _counted(
@@ -102,7 +115,7 @@ def _write_datasets(pieces: Iterable[LoadedStructures], target: Path) -> None:
     tables = [datasets.load_from_disk(str(part)) for part in parts]
     datasets.concatenate_datasets(tables).save_to_disk(str(target))
     for part in parts:
-        shutil.rmtree(part)
+        remove(part)
 
 
 def _write_lmdb(pieces: Iterable[LoadedStructures], target: Path) -> None:

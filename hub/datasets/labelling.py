@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +21,7 @@ from hub.datasets.shards import ArraySpec, ShardWriter, write_group
 from hub.errors import DataError
 from registry.cards import FILE_NAME as CARD_NAME
 from registry.files import place, storage_errors
+from registry.removal import discard, remove
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,7 +43,8 @@ def add_label_set(
         The directory of a dataset's version; its files are linked to where that can be done, and
         its card is left out.
     target
-        The directory of the new one; what a predecessor left there is removed.
+        The directory of the new one, in a folder that carries our marker; what a predecessor left
+        there is removed.
     name, label_set
         The new label set, and what is known about it.
     labels
@@ -58,8 +59,8 @@ def add_label_set(
     """
     dataset = Dataset(source)
     refuse_existing(dataset, name)
+    discard(target, target.parent)
     with storage_errors(target):
-        shutil.rmtree(target, ignore_errors=True)
         for path in sorted(source.rglob("*")):
             inner = path.relative_to(source)
             if path.is_file() and inner.as_posix() not in _REWRITTEN:
@@ -83,8 +84,7 @@ def add_label_set(
     facts = read_attributes(attributes, str(source))
     facts["label_sets"] = sorted([*facts["label_sets"], name])
     write_group(group, attributes={**attributes, ATTRIBUTE: facts})
-    with storage_errors(target):
-        shutil.rmtree(target / WRITING)
+    remove(target / WRITING)
     return Dataset(target)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +14,11 @@ from hub.datasets.summary import summarise
 from hub.datasets.writer import DatasetWriter, is_whole
 from hub.library import catalogue
 from registry.cards import FILE_NAME as CARD_NAME
-from registry.files import storage_errors, write_atomically
+from registry.files import storage_errors
 from registry.origins import LOCAL
+from registry.outputs import write_file
 from registry.publishing import check_free, publish
+from registry.removal import TEMPORARY, claim, discard, retire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from registry.versions import LocalVersion
 
 _BEGUN, _CONTENT = "begun.json", "content"
+_OURS = re.compile(rf"{re.escape(_BEGUN)}|{_CONTENT}|{TEMPORARY.pattern}")
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,7 @@ def make_dataset(
     names = catalogue()
     check_free(names, name, version, to)
     place = names.local.files.parts / f"{work}-{name}-{version}"
+    claim(place, _OURS)
     if not _is_made(place, content.begun, resume=resume):
         writer = DatasetWriter(
             place / _CONTENT,
@@ -110,7 +114,7 @@ def make_dataset(
             source=content.begun,
         )
         with writer:
-            write_atomically(place / _BEGUN, json.dumps(content.begun).encode())
+            write_file(place / _BEGUN, json.dumps(content.begun).encode())
             for cursor, block in content.blocks(writer.cursor):
                 writer.append(block, cursor)
                 if progress:
@@ -131,8 +135,7 @@ def make_dataset(
         licence=about.licence,
         to=to,
     )
-    with storage_errors(place):
-        shutil.rmtree(place)
+    retire(place, names.local.files.parts)
     return published, facts
 
 
@@ -144,7 +147,7 @@ def _is_made(place: Path, begun: Any, *, resume: bool) -> bool:
     with storage_errors(place):
         if resume and (place / _BEGUN).read_bytes() == json.dumps(begun).encode():
             # It may have been killed before it had tidied up.
-            shutil.rmtree(content / WRITING, ignore_errors=True)
+            discard(content / WRITING, place)
             return True
-        shutil.rmtree(content)
+        discard(content, place)
     return False

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from hub.datasets.dataset import Dataset
 from hub.datasets.layout import GROUP, METADATA, STRUCTURE_EXTRAS
-from hub.datasets.selection import SELECTION, Choice, select
+from hub.datasets.selection import SELECTION, Choice, recorded_choice, select
 from hub.errors import DataError
 from hub.library import catalogue
 from registry.cards import Card
-from registry.files import write_atomically
+from registry.outputs import write_file
 from registry.references import Reference
 
 if TYPE_CHECKING:
@@ -90,6 +90,8 @@ def pull_dataset(
     RegistryError
         As `hub.pull` does.
     """
+    if to is not None and choice is not None:
+        recorded_choice(to)  # only such a record is replaced
     names = catalogue()
     parsed = Reference.parse(reference)
     found = names.resolve(parsed, update=update, accept=accept)
@@ -111,7 +113,7 @@ def pull_dataset(
     only = wants.metadata if metadata_only else wants.path
     version = names.pull(exact, to=to, only=only, progress=progress)
     if to is not None and choice is not None:
-        write_atomically(to / SELECTION, json.dumps(choice.to_json(), indent=2).encode())
+        write_file(to / SELECTION, json.dumps(choice.to_json(), indent=2).encode())
     moved, saved = _count(names, absent)
     return Pulled(version, moved, saved, None if chosen is None else len(chosen))
 

@@ -8,6 +8,7 @@ the caller finds the place in its input. A segment is there whole or not at all.
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -16,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from registry.errors import IntegrityError
-from registry.files import storage_errors, write_atomically
+from registry.files import storage_errors
+from registry.outputs import write_file
+from registry.removal import entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 _SUFFIX = ".npz"
+NAMES = re.compile(rf"\d{{6}}{re.escape(_SUFFIX)}")
 
 
 @dataclass
@@ -78,21 +82,22 @@ class Segments:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.count = len(self._paths())
+        self.count = len(self.paths())
 
     def add(self, segment: Segment) -> None:
         """Keep a segment, for good."""
         path = self.directory / f"{self.count:06d}{_SUFFIX}"
-        write_atomically(path, segment.to_bytes())
+        write_file(path, segment.to_bytes())
         self.count += 1
 
     def last(self) -> Segment | None:
         """Return the newest segment, if there is one."""
-        return Segment.from_file(self._paths()[-1]) if self.count else None
+        return Segment.from_file(self.paths()[-1]) if self.count else None
 
     def __iter__(self) -> Iterator[Segment]:
-        for path in self._paths():
+        for path in self.paths():
             yield Segment.from_file(path)
 
-    def _paths(self) -> list[Path]:
-        return sorted(self.directory.glob(f"*{_SUFFIX}"))
+    def paths(self) -> list[Path]:
+        """Return their files, in order."""
+        return list(entries(self.directory, NAMES))

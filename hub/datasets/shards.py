@@ -20,6 +20,7 @@ from hub.datasets import layout
 from hub.datasets.layout import METADATA, WRITING, shard_path
 from registry.errors import IntegrityError
 from registry.files import write_atomically
+from registry.outputs import require_file, require_real_way
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -165,7 +166,10 @@ def write_group(root: Path, path: str = "", attributes: dict[str, Any] | None = 
 def _put(group: Path, path: str, data: bytes) -> None:
     """Write a file of a dataset, whole or not at all."""
     # A writer that is killed leaves its temporary file where it does not become part of it.
-    write_atomically(group / path, data, group.parent / WRITING)
+    target = group / path
+    require_real_way(target.parent, group.parent)
+    require_file(target)
+    write_atomically(target, data, group.parent / WRITING)
 
 
 def open_group(directory: Path) -> zarr.Group:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
+import re
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Self
 
@@ -23,11 +23,14 @@ from hub.datasets.layout import (
     check_label_name,
     label_array,
 )
+from hub.datasets.segments import NAMES as SEGMENTS
 from hub.datasets.segments import Segment, Segments
 from hub.datasets.shards import ArraySpec, ShardWriter
 from hub.errors import DataError
 from registry.errors import ExistsError
-from registry.files import locked, storage_errors, write_atomically
+from registry.files import locked, storage_errors
+from registry.outputs import require_file, write_file
+from registry.removal import TEMPORARY, claim, discard, in_the_way, is_marked, is_real_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +41,8 @@ if TYPE_CHECKING:
     from hub.datasets.blocks import Block
     from hub.datasets.layout import LabelSet
 
-_SETTINGS = "settings.json"
+_LOCK, _SETTINGS = "lock", "settings.json"
+_OURS = re.compile(rf"{_LOCK}|{re.escape(_SETTINGS)}|{SEGMENTS.pattern}|{TEMPORARY.pattern}")
 _FLOATS = ("float64", "float32")
 
 
@@ -103,7 +107,11 @@ class DatasetWriter:
 
     def __enter__(self) -> Self:
         refusal = Refusal(f"the dataset in {self.directory}")
-        self._exits.enter_context(locked(self._writing / "lock", refusal))
+        self._require_own_place()
+        claim(self._writing, _OURS)
+        for name in (_LOCK, _SETTINGS):
+            require_file(self._writing / name)
+        self._exits.enter_context(locked(self._writing / _LOCK, refusal))
         try:
             self._begin()
         except BaseException:
@@ -166,18 +174,24 @@ class DatasetWriter:
         facts = {"structures": self.n_structures, "atoms": self.n_atoms, "dtype": self.dtype}
         write_groups(self.group, self.label_sets, {**facts, "elements": sorted(self._elements)})
         self._exits.close()
-        with storage_errors(self._writing):
-            shutil.rmtree(self._writing)
+        discard(self._writing, self._writing)
         return self.group
 
     @property
     def _writing(self) -> Path:
         return self.directory / WRITING
 
-    def _begin(self) -> None:
-        """Take up what a predecessor left, or make the place clean."""
+    def _require_own_place(self) -> None:
+        """Refuse a dataset that is whole, and anything in its place that no writer has begun."""
         if is_whole(self.directory):
             raise ExistsError(f"there is a dataset in {self.directory} already", "Name another.")
+        begun = is_marked(self._writing) or is_real_file(self._writing / _SETTINGS)
+        if os.path.lexists(self.group) and not begun:
+            raise in_the_way(self.group, "was not made by mlip-hub, or is not whole")
+
+    def _begin(self) -> None:
+        """Take up what a predecessor left, or make the place clean."""
+        self._require_own_place()
         settings = self._writing / _SETTINGS
         self._segments = Segments(self._writing)
         if self.resume and settings.exists():
@@ -188,12 +202,10 @@ class DatasetWriter:
                 )
             self._take_up(self._segments.last())
             return
-        with storage_errors(self.directory):
-            for path in [settings, *self._writing.glob("*.npz")]:
-                path.unlink(missing_ok=True)
-            shutil.rmtree(self.group, ignore_errors=True)
+        for path in [settings, *self._segments.paths(), self.group]:
+            discard(path, self._writing)
         self._segments = Segments(self._writing)
-        write_atomically(settings, json.dumps(self._settings).encode())
+        write_file(settings, json.dumps(self._settings).encode())
 
     def _take_up(self, segment: Segment | None) -> None:
         if segment is None:

@@ -8,7 +8,7 @@ from statistics import mean
 from typing import TYPE_CHECKING, Any
 
 from hub.evaluation.csv_file import write_csv
-from registry.files import write_atomically
+from registry.outputs import write_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -51,7 +51,7 @@ def write_tables(folder: Path, points: Sequence[Point]) -> None:
     StorageError
         If the disk is full or cannot be written.
     """
-    write_atomically(folder / "learning_curve.md", _markdown(points).encode())
+    write_file(folder / "learning_curve.md", _markdown(points).encode())
     write_csv(folder / "learning_curve.csv", [point_row(point) for point in points])
 
 

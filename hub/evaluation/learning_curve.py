@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from hub.training.finetune import resume_run, start_run
 from hub.training.job import Job
 from hub.training.job_data import read_data
 from hub.training.recipe import Recipe
+from registry.outputs import require_real_way
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from hub.training.reporter import Reporter
 
 TEST_NAME = "test.extxyz"
+_BEGUN = f"*/*-structures/seed-*/{run_folder.JOB_NAME}"
 _FEWEST_VALIDATION = 5
 
 
@@ -82,7 +83,7 @@ def learning_curve(
         If a model cannot be pulled.
     """
     reporter = reporter or CurveReporter()
-    run_folder.require_empty(out, resume=resume)
+    run_folder.require_empty(out, _BEGUN, resume=resume)
     beginnings = list(dict.fromkeys(Start.parse(text) for text in starts))
     structures, test = _read(job, beginnings, reporter)
     chosen = sorted(set(sizes))
@@ -96,7 +97,8 @@ def learning_curve(
         for folder in [out / _folder_name(start.name) / f"{size}-structures" / f"seed-{seed}"]
     ]
     _require_different_folders(trainings)
-    out.mkdir(parents=True, exist_ok=True)
+    for training in trainings:
+        require_real_way(training.folder, out)
     with run_folder.locked(out):
         done = _finished(trainings, structures.digest())
         if not job.test:
@@ -212,5 +214,5 @@ def _train(job: Job, folder: Path, reporter: Reporter | None = None) -> dict[str
     """Do a job, or go on with it; whatever was there before the job itself is of no use."""
     if (folder / run_folder.JOB_NAME).exists():
         return resume_run(folder, reporter)
-    shutil.rmtree(folder, ignore_errors=True)
+    run_folder.clear(folder)
     return start_run(job, folder, reporter)[1]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from registry.files import replacing
+from registry.outputs import file_beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -53,7 +53,7 @@ def write_labelled(
 def _write(path: Path, frames: Iterable[Atoms]) -> None:
     from ase.io import write
 
-    with replacing(path, path.parent) as temporary, temporary.open("w", encoding="utf-8") as file:
+    with file_beside(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         for atoms in frames:
             write(file, atoms, format="extxyz", write_results=False)
 

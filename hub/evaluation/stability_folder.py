@@ -19,7 +19,8 @@ from hub.models.ase_calculator import calculator
 from hub.models.checkpoint import WEIGHTS_NAME
 from hub.structures.structure_set import StructureSet
 from hub.training import run_folder
-from registry.files import sha256_of, storage_errors, write_atomically
+from registry.files import sha256_of
+from registry.outputs import write_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -45,9 +46,7 @@ def stability_folder(out: Path, *, resume: bool) -> Iterator[None]:
     StorageError
         If it cannot be made.
     """
-    run_folder.require_empty(out, resume=resume)
-    with storage_errors(out):
-        out.mkdir(parents=True, exist_ok=True)
+    run_folder.require_empty(out, "*.state.npz", resume=resume)
     with run_folder.locked(out):
         yield
 
@@ -124,7 +123,7 @@ def write_report(folder: Path, found: Sequence[tuple[str, Stability]]) -> None:
         write_csv(folder / file_name(number, place, "csv"), rows)
     lines = [HEADER, ("---",) * len(HEADER), *(row(*each) for each in found)]
     table = "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
-    write_atomically(folder / TABLE_NAME, table.encode())
+    write_file(folder / TABLE_NAME, table.encode())
     stability_plot(folder / PLOT_NAME, found)
 
 
@@ -153,7 +152,7 @@ def _write(path: Path, state: State, settings: dict[str, Any]) -> None:
             json.dumps([settings, state.steps, state.random, state.failure], sort_keys=True)
         ),
     )
-    write_atomically(path, content.getvalue())
+    write_file(path, content.getvalue())
 
 
 def _read(path: Path, settings: dict[str, Any]) -> State:

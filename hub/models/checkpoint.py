@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 WEIGHTS_NAME = "weights.safetensors"
+FILES = (WEIGHTS_NAME, config_file.FILE_NAME, probe_file.FILE_NAME)
 ENERGY_SCALE_SHIFT = "per_type_energy_scale_shift"
 
 

@@ -8,6 +8,7 @@ only, so the archive is written here, in the same layout.
 
 from __future__ import annotations
 
+import os
 import warnings
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,7 @@ from hub.models.probe import read_probe, verify_probe
 from hub.structures.graphs import build_graph, collate
 from registry.errors import ExistsError
 from registry.files import scratch_directory, settle, storage_errors
+from registry.outputs import require_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,8 +73,9 @@ def export_package(
     """
     if not target.name.endswith(SUFFIX):
         raise ModelError(f"{target} is no name for a NequIP package", f"End it in {SUFFIX}.")
-    if target.exists() and not force:
+    if os.path.lexists(target) and not force:
         raise ExistsError(f"{target} exists already", "Replace it with --force, or name another.")
+    require_file(target)
     model, config = read_model(directory, dtype=dtype, accelerated=False)
     probe = read_probe(directory / probe_file.FILE_NAME)
     with storage_errors(target):
@@ -87,6 +90,7 @@ def export_package(
             packaged = load_saved_model(part)
             packaged.eval()
             verify_probe(packaged, config, probe, str(target))
+        require_file(target)
         settle(part, target, 0o666)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 # A trajectory that blew up is run once more, with a time step so many times smaller.
 SMALLER = 4
+NAMES = re.compile(r"run-\d{6,}\.npz")
 
 
 class Campaign:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import shutil
+import re
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from hub.datasets.card import Description
 from hub.datasets.importing import import_dataset
@@ -15,6 +14,7 @@ from hub.datasets.layout import LabelSet, check_label_name
 from hub.datasets.writer import Refusal
 from hub.errors import SynthesisError
 from hub.library import catalogue
+from hub.synthesis.campaign import NAMES as TRAJECTORIES
 from hub.synthesis.campaign import Campaign
 from hub.synthesis.engine import DAMPING
 from hub.synthesis.frames import frames_source, next_run_id, open_base
@@ -23,9 +23,11 @@ from hub.synthesis.start import NEAREST_AT_START
 from hub.teachers.labelling import describe_teacher
 from hub.teachers.workers import LocalWorkers, call
 from registry.errors import ExistsError
-from registry.files import locked, storage_errors, write_atomically
+from registry.files import locked, storage_errors
 from registry.origins import LOCAL
+from registry.outputs import write_file
 from registry.publishing import check_free
+from registry.removal import TEMPORARY, claim, entries, retire, take_over
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from registry.versions import LocalVersion
 
 _BEGUN = "begun.json"
+_OURS = re.compile(rf"{re.escape(_BEGUN)}|{TRAJECTORIES.pattern}|{TEMPORARY.pattern}")
 
 
 @dataclass(frozen=True)
@@ -140,10 +143,7 @@ def synthesize(
             resume=True,
             description=_describe(description or Description(), recipe, begun, campaign),
         )
-        trash = names.local.files.parts / f"{uuid4().hex}.tmp"
-        with storage_errors(place):
-            place.rename(trash)
-            shutil.rmtree(trash)
+        retire(place, names.local.files.parts)
     return Synthesized(imported.version, imported.facts, failures)
 
 
@@ -180,13 +180,15 @@ def _begin(
         "provenance": described.provenance,
         "isolated_atoms": described.isolated_atoms,
     }
+    take_over(place, _OURS)
     path = place / _BEGUN
     with storage_errors(path):
         begun = json.loads(path.read_bytes()) if path.exists() else None
-        is_empty = not any(place.glob("*.npz"))
+    is_empty = not any(entries(place, TRAJECTORIES))
     if begun is None or is_empty:
         begun = {**now, "date": datetime.now(UTC).date().isoformat()}
-        write_atomically(path, json.dumps(begun).encode())
+        claim(place, _OURS)
+        write_file(path, json.dumps(begun).encode())
     elif not resume:
         raise ExistsError(
             f"the trajectories in {place} are not finished",

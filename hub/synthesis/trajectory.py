@@ -16,7 +16,7 @@ from hub.synthesis.start import random_start
 from hub.teachers.families import family_of
 from hub.teachers.teacher import open_teacher, options_of
 from registry.errors import IntegrityError
-from registry.files import write_atomically
+from registry.outputs import write_file
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -121,7 +121,7 @@ def write_trajectory(path: Path, trajectory: Trajectory) -> None:
         "failure": trajectory.failure,
     }
     arrays = {name: getattr(trajectory, name) for name in _ARRAYS}
-    write_atomically(path, Segment([arrays], facts=facts).to_bytes())
+    write_file(path, Segment([arrays], facts=facts).to_bytes())
 
 
 def read_trajectory(path: Path) -> Trajectory:

@@ -6,13 +6,16 @@ A segment is there whole or not at all, so whatever is killed, what is there is 
 from __future__ import annotations
 
 import json
+import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from hub.datasets.blocks import Labels
 from hub.datasets.segments import Segment
 from registry.errors import IntegrityError
-from registry.files import storage_errors, write_atomically
+from registry.files import storage_errors
+from registry.outputs import write_file
+from registry.removal import TEMPORARY, claim, entries, take_over
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +23,9 @@ if TYPE_CHECKING:
 
 _SETTINGS = "settings.json"
 _SUFFIX = ".npz"
+_NAMES = re.compile(rf"\d{{10}}-\d{{10}}{re.escape(_SUFFIX)}")
+CONTENT = "content"  # the dataset with the labels, beside the segments
+_OURS = re.compile(rf"{re.escape(_SETTINGS)}|{CONTENT}|{_NAMES.pattern}|{TEMPORARY.pattern}")
 
 
 class LabelSegments:
@@ -29,9 +35,15 @@ class LabelSegments:
     ----------
     directory
         Where they are, or will be.
+
+    Raises
+    ------
+    StorageError
+        If there is something that we did not make.
     """
 
     def __init__(self, directory: Path) -> None:
+        take_over(directory, _OURS)
         self.directory = directory
 
     @property
@@ -43,7 +55,8 @@ class LabelSegments:
 
     def begin(self, settings: dict[str, Any]) -> None:
         """Note by which settings the labels are made, as JSON."""
-        write_atomically(self.directory / _SETTINGS, json.dumps(settings).encode())
+        claim(self.directory, _OURS)
+        write_file(self.directory / _SETTINGS, json.dumps(settings).encode())
 
     def add(self, start: int, labels: Labels, failures: dict[int, str]) -> None:
         """Keep the labels of consecutive structures, for good.
@@ -60,11 +73,11 @@ class LabelSegments:
         rows = {"energies": labels.energies, "forces": labels.forces}
         segment = Segment([rows], facts={"failures": failures})
         stop = start + len(labels.energies)
-        write_atomically(self.directory / f"{start:010d}-{stop:010d}{_SUFFIX}", segment.to_bytes())
+        write_file(self.directory / f"{start:010d}-{stop:010d}{_SUFFIX}", segment.to_bytes())
 
     def done(self) -> list[tuple[int, int]]:
         """Return the runs that are done, as first structure and the one after the last, sorted."""
-        names = sorted(path.stem for path in self.directory.glob(f"*{_SUFFIX}"))
+        names = [path.stem for path in entries(self.directory, _NAMES)]
         return [(int(name[:10]), int(name[11:])) for name in names]
 
     def missing(self, n_structures: int) -> list[tuple[int, int]]:
@@ -87,7 +100,7 @@ class LabelSegments:
         }
 
     def _segments(self) -> Iterator[Segment]:
-        for path in sorted(self.directory.glob(f"*{_SUFFIX}")):
+        for path in entries(self.directory, _NAMES):
             try:
                 yield Segment.from_file(path)
             except IntegrityError as problem:

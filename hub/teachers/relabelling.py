@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from hub.datasets.card import Description, describe, made_of, write_card
 from hub.datasets.dataset import Dataset
@@ -18,7 +16,7 @@ from hub.datasets.writer import Refusal
 from hub.errors import DataError, TeacherError
 from hub.library import catalogue
 from hub.teachers.driver import Driver
-from hub.teachers.label_segments import LabelSegments
+from hub.teachers.label_segments import CONTENT, LabelSegments
 from hub.teachers.labelling import describe_teacher
 from hub.teachers.spec import TeacherSpec
 from hub.teachers.verifying import compare_again
@@ -26,11 +24,12 @@ from hub.teachers.workers import LocalWorkers, call
 from registry.cards import FILE_NAME as CARD_NAME
 from registry.cards import split_front_matter
 from registry.errors import ExistsError
-from registry.files import locked, storage_errors
+from registry.files import locked
 from registry.manifest import Parent
 from registry.origins import LOCAL
 from registry.publishing import check_free, publish
 from registry.references import Reference
+from registry.removal import discard, retire
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,8 +40,6 @@ if TYPE_CHECKING:
     from hub.teachers.workers import Workers
     from registry.catalogue import Catalogue
     from registry.versions import LocalVersion
-
-_CONTENT = "content"
 
 
 @dataclass(frozen=True)
@@ -140,7 +137,7 @@ def relabel(
     lock = names.local.root / "locks" / f"relabelling-{name}@{version}"
     with locked(lock, Refusal(f"the labels of {name}@{version}")):
         segments = LabelSegments(place)
-        content = place / _CONTENT
+        content = place / CONTENT
         with workers or LocalWorkers() as pool:
             about = _begin(segments, base, source, spec, labels, pool, resume=resume)
             isolated_atoms = about.subtracted_energies
@@ -150,7 +147,7 @@ def relabel(
             verification = compare_again(labelled, labels, spec, verify, pool) if verify else None
         facts = summarise(labelled)
         published = _publish(names, content, base, name, version, facts, to)
-        _discard(place, names.local.files.parts)
+        retire(place, names.local.files.parts)
     return Relabelled(published, facts, failures, verification)
 
 
@@ -234,7 +231,7 @@ def _failures(segments: LabelSegments, source: Dataset) -> dict[int, str]:
     failures = segments.failures()
     if len(failures) < len(source):
         return failures
-    shutil.rmtree(segments.directory)
+    discard(segments.directory, segments.directory)
     number, reason = next(iter(failures.items()))
     raise TeacherError(
         f"none of the {len(source)} structures could be labelled; {source.name}[{number}]: "
@@ -273,11 +270,3 @@ def _publish(
         licence=manifest.licence,
         to=to,
     )
-
-
-def _discard(place: Path, scratch: Path) -> None:
-    """Remove what was unfinished: first out of the way, so that none of it is taken up again."""
-    trash = scratch / f"{uuid4().hex}.tmp"
-    with storage_errors(place):
-        place.rename(trash)
-        shutil.rmtree(trash)

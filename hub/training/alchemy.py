@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hub.alchemy.plot import FILE_NAME as PLOT_NAME
 from hub.alchemy.plot import plot_search
 from hub.alchemy.search import Request, Search, search_transmutation
 from hub.errors import AlchemyError
-from hub.training.run_folder import read_json, write_json
+from hub.training.run_folder import SEARCH_NAME, SEARCH_PLOT_NAME, read_json, write_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from hub.structures.structure_set import StructureSet
     from hub.training.job import Job
     from hub.training.reporter import Reporter
-
-FILE_NAME = "alchemical.json"
 
 
 def requested(job: Job) -> Request | None:
@@ -66,12 +63,12 @@ def find_transmutation(
     request = requested(job)
     if request is None:
         return None
-    path = folder / FILE_NAME
+    path = folder / SEARCH_NAME
     if path.exists():
         return Search.from_json(read_json(path))
     progress = reporter.counting("scales")
     search = search_transmutation(model, config, train, request, progress)
     if len(search.trials) > 1:
-        plot_search(folder / PLOT_NAME, search)
+        plot_search(folder / SEARCH_PLOT_NAME, search)
     write_json(path, search.to_json())
     return search

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 from statistics import mean, stdev
@@ -18,6 +17,8 @@ from hub.training.preparation import prepare
 from hub.training.recipe import Recipe
 from hub.training.reporter import Reporter
 from hub.training.run import train
+from registry.files import scratch_directory
+from registry.outputs import file_beside, settle_folder
 
 
 def finetune(
@@ -114,14 +115,13 @@ def _train(folder: Path, job: Job, recipe: Recipe, reporter: Reporter) -> dict[s
 
 def _copy(source: Path, target: Path) -> None:
     """Copy a file or a folder so that the target appears all at once."""
-    part = target.with_name(target.name + ".part")
     if source.is_dir():
-        shutil.rmtree(part, ignore_errors=True)
-        shutil.copytree(source, part)
-        shutil.rmtree(target, ignore_errors=True)
+        with scratch_directory(target.parent) as part:
+            shutil.copytree(source, part, dirs_exist_ok=True)
+            settle_folder(part, target, run_folder.model_files())
     else:
-        shutil.copy2(source, part)
-    os.replace(part, target)  # noqa: PTH105 - also for folders
+        with file_beside(target) as part:
+            shutil.copy2(source, part)
 
 
 def _summarise(results: dict[int, dict[str, Any]], best: int) -> dict[str, Any]:

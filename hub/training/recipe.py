@@ -6,12 +6,11 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from hub.errors import TrainingError
+from hub.training.run_folder import RECIPE_NAME as FILE_NAME
 from hub.training.run_folder import read_json, write_json
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-FILE_NAME = "recipe.json"
 
 
 @dataclass(frozen=True)

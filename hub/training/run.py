@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import shutil
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,8 @@ from hub.training.card import lineage, write_card
 from hub.training.energy_meter import EnergyMeter
 from hub.training.loop import Trainer
 from hub.training.process_group import ALONE
-from registry.files import replacing
+from registry.files import scratch_directory
+from registry.outputs import file_beside, settle_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from hub.training.preparation import Preparation
     from hub.training.process_group import ProcessGroup
     from hub.training.reporter import Reporter
-
-_INPUTS_NAME = "inputs.json"
 
 
 def train(
@@ -106,7 +104,7 @@ def _run(trainer: Trainer, reporter: Reporter) -> None:
 
 def _require_same_inputs(folder: Path, preparation: Preparation) -> None:
     """Refuse to resume with other inputs: the state belongs to those it was started with."""
-    path = folder / _INPUTS_NAME
+    path = folder / run_folder.INPUTS_NAME
     digests = preparation.input_digests()
     if not path.exists():
         run_folder.write_json(path, digests)
@@ -152,7 +150,7 @@ def _errors(
 
 def _write_metrics(path: Path, history: list[dict[str, Any]]) -> None:
     with (
-        replacing(path, path.parent) as part,
+        file_beside(path) as part,
         part.open("w", newline="", encoding="utf-8") as stream,
     ):
         writer = csv.DictWriter(stream, fieldnames=list(history[0]))
@@ -162,10 +160,7 @@ def _write_metrics(path: Path, history: list[dict[str, Any]]) -> None:
 
 def _write_model_folder(folder: Path, preparation: Preparation, results: dict[str, Any]) -> None:
     """Write the model aside, checked, and put it in its place at once."""
-    part = folder / f"{MODEL_FOLDER}.part"
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir()
-    write_model(part, preparation.model, preparation.config)
-    write_card(part, preparation, results)
-    shutil.rmtree(folder / MODEL_FOLDER, ignore_errors=True)
-    part.replace(folder / MODEL_FOLDER)
+    with scratch_directory(folder) as part:
+        write_model(part, preparation.model, preparation.config)
+        write_card(part, preparation, results)
+        settle_folder(part, folder / MODEL_FOLDER, run_folder.model_files())

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
-import shutil
+import os
+import re
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,13 +13,34 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from hub.errors import TrainingError
-from registry.files import replacing
+from hub.library import MODEL_FOLDER
+from registry.cards import FILE_NAME as CARD_NAME
+from registry.errors import StorageError
+from registry.files import storage_errors
+from registry.outputs import require_file, require_folder, write_file
+from registry.removal import (
+    MARKER_NAME,
+    TEMPORARY,
+    claim,
+    discard,
+    entries,
+    is_marked,
+    is_real_directory,
+    is_real_file,
+    mark,
+    remove,
+    take_over,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DEFAULT_PARENT = "runs"
+RECIPE_NAME = "recipe.json"
 JOB_NAME = "run.json"
+INPUTS_NAME = "inputs.json"
+SEARCH_NAME = "alchemical.json"
+SEARCH_PLOT_NAME = "alchemical.png"
 RESULTS_NAME = "results.json"
 METRICS_NAME = "metrics.csv"
 STATE_NAME = "training-state.pt"
@@ -26,39 +48,120 @@ PREDICTIONS_NAME = "test-predictions.extxyz"
 PARITY_NAME = "parity.png"
 _LOCK_NAME = ".lock"
 
+_FILES = re.compile(
+    "|".join(
+        re.escape(name)
+        for name in (
+            RECIPE_NAME, JOB_NAME, INPUTS_NAME, SEARCH_NAME, SEARCH_PLOT_NAME, STATE_NAME,
+            METRICS_NAME, PREDICTIONS_NAME, PARITY_NAME, RESULTS_NAME, _LOCK_NAME, MARKER_NAME,
+        )
+    )
+)  # fmt: skip
+_SEEDS = re.compile(r"seed-\d+")  # the run folder of each seed, in that of all
+_OURS = re.compile(f"{_FILES.pattern}|{_SEEDS.pattern}|{TEMPORARY.pattern}|{MODEL_FOLDER}")
+# What is there of a run that was killed before its job was written.
+_NOT_BEGUN = re.compile(
+    "|".join([TEMPORARY.pattern, *map(re.escape, (_LOCK_NAME, MARKER_NAME, RECIPE_NAME))])
+)
+
 
 @contextmanager
 def new_run_folder(out: Path | None, data: tuple[str, ...]) -> Iterator[Path]:
-    """Make a run folder and hold it; take it away again if it fails before any training.
+    """Make a run folder and hold it; take away what is in it if it fails before any training.
 
     It is `out`, or ``runs/<name of the data>``, numbered if that exists.
 
     Raises
     ------
     TrainingError
-        If `out` is not empty, in use, or cannot be made.
+        If `out` is not empty, in use, a link, or cannot be made.
     """
     try:
-        folder = _first_free_folder(data) if out is None else _empty_folder(out)
+        folder, is_new = (_first_free_folder(data), True) if out is None else _empty_folder(out)
     except OSError as error:
         raise TrainingError(f"no run folder can be made: {error}", hint="Name an --out.") from error
+    except StorageError as error:
+        message = f"no run folder can be made: {error.message}"
+        raise TrainingError(message, hint=error.hint) from error
     with locked(folder):
         try:
             yield folder
         except BaseException:
-            if not any(folder.rglob(STATE_NAME)):
-                shutil.rmtree(folder, ignore_errors=True)
+            if not any((place / STATE_NAME).exists() for place in _run_folders(folder)):
+                _remove_files(folder)
+                if is_new:  # and nobody has put anything there
+                    with suppress(OSError):
+                        folder.rmdir()
             raise
 
 
-def _empty_folder(out: Path) -> Path:
-    out.mkdir(parents=True, exist_ok=True)
-    if any(path.name != _LOCK_NAME for path in out.iterdir()):
+def _empty_folder(out: Path) -> tuple[Path, bool]:
+    """Return a folder to begin in, and whether it was made here."""
+    if is_real_directory(out) and not _is_empty(out):
         raise TrainingError(
             f"{out} is not empty",
             hint=f"Go on with `{resume_command(out)}`, or name another --out.",
         )
-    return out
+    return out, claim(out)
+
+
+def _is_empty(folder: Path) -> bool:
+    """Whether a folder holds nothing, or only what we had not begun to use."""
+    names = [path.name for path in folder.iterdir()]
+    return not names or (is_marked(folder) and all(map(_NOT_BEGUN.fullmatch, names)))
+
+
+def clear(folder: Path) -> None:
+    """Remove from a run folder what cannot be gone on with: all that a training puts there.
+
+    Raises
+    ------
+    StorageError
+        If it is not ours, or something else has one of our names.
+    """
+    if is_real_directory(folder):
+        take_over(folder, _OURS)
+        _require_ours(folder)
+        for place in _run_folders(folder):
+            discard(place / MODEL_FOLDER, folder)
+        _remove_files(folder)
+
+
+def _remove_files(folder: Path) -> None:
+    """Remove the files that a training puts into its folder, the marker last."""
+    for place in reversed(_run_folders(folder)):
+        for path in (*entries(place, TEMPORARY), *filter(is_real_file, entries(place, _FILES))):
+            if path.name != MARKER_NAME:
+                discard(path, folder)
+        if place != folder:
+            with suppress(OSError):  # Something of the user's is in it.
+                place.rmdir()
+    discard(folder / MARKER_NAME, folder)
+
+
+def _run_folders(folder: Path) -> list[Path]:
+    """Return a run folder and those of its seeds."""
+    return [folder, *filter(is_real_directory, entries(folder, _SEEDS))]
+
+
+def _require_ours(folder: Path) -> None:
+    """Refuse links and others' folders under the names that a training uses."""
+    if not is_real_directory(folder):
+        raise TrainingError(f"{folder} is a link, or no folder", hint="Name the folder itself.")
+    for path in folder.iterdir():
+        if _FILES.fullmatch(path.name):
+            require_file(path)
+        elif path.name == MODEL_FOLDER:
+            require_folder(path, model_files())
+        elif _SEEDS.fullmatch(path.name):
+            _require_ours(path)
+
+
+def model_files() -> re.Pattern[str]:
+    """Return the names of the files in a run folder's model."""
+    from hub.models.checkpoint import FILES  # with torch, which is slow to import
+
+    return re.compile("|".join(map(re.escape, (*FILES, CARD_NAME))))
 
 
 def _first_free_folder(data: tuple[str, ...]) -> Path:
@@ -71,29 +174,50 @@ def _first_free_folder(data: tuple[str, ...]) -> Path:
     return folder
 
 
-def require_empty(out: Path, *, resume: bool) -> None:
-    """Refuse a folder that holds something, unless it is to be gone on with.
+def require_empty(out: Path, begun: str, *, resume: bool) -> None:
+    """Refuse a folder that holds something, unless it is ours and to be gone on with.
+
+    Parameters
+    ----------
+    out
+        The folder.
+    begun
+        A pattern that a file fits in one that an older release, which left no markers, has begun.
+    resume
+        Whether it is to be gone on with.
 
     Raises
     ------
     TrainingError
-        If it is not new or empty.
+        If it is not new or empty, nor ours; or a link.
     """
-    if not resume and out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise TrainingError(
-            f"{out} is not empty", hint="Go on in it with --resume, or name another --out."
-        )
+    if not os.path.lexists(out):
+        return
+    if not is_real_directory(out):
+        raise TrainingError(f"{out} is a link, or no folder", hint="Name the folder itself.")
+    if resume and (is_marked(out) or any(map(is_real_file, out.glob(begun)))):
+        return
+    if not _is_empty(out):
+        hint = "Name another --out." if resume else "Go on in it with --resume, or name another."
+        raise TrainingError(f"{out} is not empty" + ", and not ours" * resume, hint=hint)
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold a run folder for this process, free of what a killed one was writing.
+    """Hold a folder of ours for this process, free of what a killed one was writing.
+
+    It is made if need be. If an older release made it, it gets its marker now.
 
     Raises
     ------
     TrainingError
-        If another process is at work in it.
+        If another process is at work in it, or it is a link.
+    StorageError
+        If something else has one of our names in it, or it cannot be written.
     """
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    _require_ours(folder)
     lock = FileLock(folder / _LOCK_NAME)
     try:
         lock.acquire(timeout=0)
@@ -102,8 +226,10 @@ def locked(folder: Path) -> Iterator[None]:
             f"another process is at work in {folder}", hint="Wait for it, or name another --out."
         ) from None
     try:
-        for unfinished in folder.rglob("*.tmp"):
-            unfinished.unlink()
+        mark(folder)
+        for place in _run_folders(folder):
+            for unfinished in entries(place, TEMPORARY):
+                remove(unfinished)
         yield
     finally:
         lock.release()
@@ -112,8 +238,7 @@ def locked(folder: Path) -> Iterator[None]:
 def write_json(path: Path, content: Any) -> None:
     """Write JSON beside the file, then put it in its place."""
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    with replacing(path, path.parent) as part:
-        part.write_text(text, encoding="utf-8")
+    write_file(path, text.encode())
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -42,7 +42,7 @@ def test_the_plan_is_on_stderr_and_the_table_on_stdout(finetune, crystals) -> No
 
 
 def test_the_run_folder(trained, crystals) -> None:
-    names = {path.name for path in trained.iterdir()} - {".lock"}
+    names = {path.name for path in trained.iterdir()} - {".lock", ".mlip-hub"}
     assert names == {
         "inputs.json", "metrics.csv", "model", "parity.png", "recipe.json", "results.json",
         "run.json", "test-predictions.extxyz", "training-state.pt",

@@ -208,7 +208,7 @@ def test_exit_codes_of_what_goes_wrong_on_the_way(hub, lab):
         server.faults["/blobs/"] = [flip(0)] * 10
         assert "sha256" in hub("pull", "mine", code=4, **registries).stderr
         assert "switched off" in hub("pull", "mine", code=5, HUB_OFFLINE="1", **registries).stderr
-    (lab / "registry.json").write_text('{"format": 2, "name": "lab"}')
+    (lab / "registry.json").write_text('{"format": 3, "name": "lab"}')
     assert "Update" in hub("pull", "mine", code=6, HUB_REGISTRIES=f"lab={lab}").stderr
     done = hub("pull", "c-ace-pretrained", code=5, HUB_OFFLINE="1")
     assert "HUB_MIRROR" in done.stderr

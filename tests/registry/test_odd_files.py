@@ -78,14 +78,16 @@ def test_what_is_no_part_is_not_written_to(tmp_path):
     store, blobs = DirectoryStore(tmp_path / "served"), Blobs(tmp_path / "cache")
     entry = FileEntry("file", 3, sha256_of(tmp_path / "served" / "file"))
     blobs.parts.mkdir(parents=True)
+    part = blobs.part(entry.sha256)
     for make in (os.mkfifo, lambda part: part.symlink_to(tmp_path / "mine")):
-        blobs.path(entry.sha256).unlink(missing_ok=True)
-        make(blobs.part(entry.sha256))
-        fetch(store, [("file", entry)], blobs)
-        assert blobs.path(entry.sha256).read_bytes() == b"abc"
-        source = Source("a/b", "c", "file", "http://a.org/file", git_blob="0" * 40)
-        with pytest.raises(IntegrityError):
-            download(source, store, "file", blobs.parts)
+        make(part)
+        with pytest.raises(StorageError, match=str(part)):
+            fetch(store, [("file", entry)], blobs)
+        assert not part.is_file() or part.is_symlink()
+        part.unlink()
+    source = Source("a/b", "c", "file", "http://a.org/file", git_blob="0" * 40)
+    with pytest.raises(IntegrityError):
+        download(source, store, "file", tmp_path / "sources")
     assert (tmp_path / "mine").read_bytes() == b"precious"
 
 
