@@ -22,9 +22,7 @@ def main() -> None:
     if chosen.only is not None:
         numbers = [chosen.only]
     else:
-        numbers = [
-            n for n in range(chosen.count) if chosen.kind in case_of(n, cases).label
-        ]
+        numbers = [n for n in range(chosen.count) if chosen.kind in case_of(n, cases).label]
     outcomes = run(numbers, chosen.seed, tell=_tell)
     if chosen.only is not None:
         print("\n".join(outcomes[0].story) or "nothing failed")

@@ -7,15 +7,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from tests.faults.actions import CommandLineUsers, Users
-from tests.faults.faults import (
-    FILES,
-    FOLDERS,
-    NOT_IN_FORMAT_1,
-    ONLY_ONE,
-    PAGES,
-    damage_file,
-    damage_folder,
-)
+from tests.faults.faults import damage_file, damage_folder
 from tests.faults.file_faults import FILE_FAULTS
 from tests.faults.folder_faults import FOLDER_FAULTS
 from tests.faults.http_faults import DOCUMENTS, play_over_http
@@ -33,6 +25,7 @@ from tests.faults.judge import Judge
 from tests.faults.malformed import DOCUMENTS as MALFORMED
 from tests.faults.malformed import FAULTS as MALFORMATIONS
 from tests.faults.malformed import play_malformed
+from tests.faults.places import FILES, FOLDERS, NOT_IN_FORMAT_1, ONLY_ONE, PAGES
 from tests.faults.verdict import Verdict
 from tests.faults.world import LAB
 from tests.faults.worlds import NOTHING, SERVED, SMALL
@@ -150,6 +143,12 @@ def malformed() -> list[Case]:
 def all_cases() -> list[Case]:
     """Return every case, in the order in which numbers go through them."""
     # A kill, a full disk and a race have many moments, where a file has few bytes.
-    cases = [*on_disk("current"), *on_disk("old"), *(interrupted() * 2), *over_http(), *(malformed() * 2)]
+    cases = [
+        *on_disk("current"),
+        *on_disk("old"),
+        *(interrupted() * 2),
+        *over_http(),
+        *(malformed() * 2),
+    ]
     Random(0).shuffle(cases)
     return cases

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from registry.documents import digest_of
 from registry.index import page_bytes, parse_page
+from tests.faults.places import moved_place
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -141,7 +141,7 @@ def _as_link(world: World, path: Path, others: list[Path], random: Random) -> st
 
 def _moved_file(world: World, path: Path, others: list[Path], random: Random) -> str:
     """Its owner keeps it elsewhere and links to it."""
-    target = world.root / f"moved-{digest_of(str(path).encode())[:8]}"
+    target = moved_place(world, path)
     path.rename(target)
     path.symlink_to(target)
     return "away, with a link in its place"

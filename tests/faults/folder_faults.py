@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
+from tests.faults.places import moved_place
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -58,7 +60,7 @@ def _link_inside(world: World, path: Path, random: Random) -> str:
 
 def _moved_folder(world: World, path: Path, random: Random) -> str:
     """Its owner keeps it on another disk and links to it."""
-    target = world.root / f"moved-{path.name}"
+    target = moved_place(world, path)
     path.rename(target)
     path.symlink_to(target)
     return "away, with a link in its place"

@@ -216,4 +216,3 @@ def play_rivals(case: Case, world: World, random: Random, verdict: Verdict) -> N
     judge.users.do_everything(random)
     judge.decide()
     world.versions = {k: known for k, known in world.versions.items() if k != key}
-

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from typing import TYPE_CHECKING
 
 from registry.origins import LOCAL
+from tests.faults.places import moved_place
 from tests.faults.verdict import DELETED, LOST
 from tests.faults.world import LAB, Known
 
@@ -53,9 +55,9 @@ class Judge:
         if gone and not (self.is_rollback and all(path.startswith("cache/") for path in gone)):
             self.verdict.fail(LOST, f"deleted or changed by what users did: {', '.join(gone)}")
         missing = self._after_mending()
-        if missing and self.damage and self.damage.in_the_way:
+        if self.damage and self.damage.in_the_way:
             self._clear_the_way()
-            missing = self._after_mending()
+            missing = self._after_mending() if missing else []
         for known in missing:
             if self.world.is_intact(known, self.intact) and not gone:
                 self.verdict.fail(
@@ -118,18 +120,15 @@ class Judge:
         return (self.world.store(place) / "registry.json").is_file()
 
     def _clear_the_way(self) -> None:
-        """Do as the messages say: remove the link, folder or pipe that stands in the way."""
+        """Do as the messages say: move away what stands there, or to there what it points to."""
         for name in self.damage.paths if self.damage else ():
-            path = self.world.root / name
-            moved = self.world.root / f"moved-{path.name}"
-            if path.is_symlink() and moved.exists() and moved.is_dir():
+            path, moved = self.world.root / name, moved_place(self.world, self.world.root / name)
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif os.path.lexists(path):
                 path.unlink()
+            if moved.exists() and not path.exists():
                 moved.rename(path)
-            elif path.is_symlink() or path.exists():
-                if path.is_dir() and not path.is_symlink():
-                    shutil.rmtree(path)
-                else:
-                    path.unlink()
 
     def _of(self, place: str) -> Iterable[Known]:
         return (known for known in self.world.versions.values() if known.place == place)

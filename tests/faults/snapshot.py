@@ -52,7 +52,7 @@ class Snapshot:
             os.close(descriptor)
             os.utime(path, (then, then))
         for name, other in self.links.items():
-            os.link(f"{root}/{other}", f"{root}/{name}")  # noqa: PTH200
+            os.link(f"{root}/{other}", f"{root}/{name}")
         for folder in reversed(self.folders):
             os.utime(f"{root}/{folder}", (then, then))
 

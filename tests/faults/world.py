@@ -36,8 +36,6 @@ from tests.faults.snapshot import Snapshot, clear, fingerprint
 from tests.registry.server import Server
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from registry.versions import LocalVersion
 
 FORMAT_1 = Path(__file__).parents[1] / "registry" / "data" / "format-1"
@@ -299,5 +297,3 @@ def _make_precious(folder: Path) -> None:
             "lab-01234567/mine.json": b"{}",
         },
     )
-
-
