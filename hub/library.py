@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import asdict
@@ -17,6 +16,7 @@ from registry.errors import InvalidReferenceError, NotFoundError
 from registry.files import sha256_of
 from registry.local import LocalStore
 from registry.manifest import Parent
+from registry.paths import user_path
 from registry.references import Reference
 from registry.registry import Registry
 from registry.stores import open_store
@@ -24,6 +24,7 @@ from registry.trust import Seen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     from registry.builtin import Importer
     from registry.cards import Card
@@ -124,7 +125,7 @@ def pull(
     StorageError
         If the disk is full or cannot be written.
     """
-    target = Path(to).expanduser() if to is not None else None
+    target = user_path(to) if to is not None else None
     parsed = Reference.parse(reference)
     found = catalogue().pull(parsed, to=target, update=update, accept=accept, progress=progress)
     return found.path
@@ -142,7 +143,7 @@ def open_version(place: str | Path, progress: Progress | None = None) -> OpenedV
     RegistryError
         As `pull` does.
     """
-    directory = Path(place).expanduser()
+    directory = user_path(place)
     if directory.is_dir():
         return OpenedVersion(directory, None)
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hub.errors import PublishingError
@@ -11,15 +10,18 @@ from hub.library import MODEL_FOLDER, catalogue
 from hub.models.checkpoint import FILES, read_model
 from hub.training import run_folder
 from registry.cards import FILE_NAME as CARD_NAME
-from registry.cards import join_front_matter, split_front_matter
+from registry.cards import join_front_matter, read_text, split_front_matter
 from registry.errors import NotFoundError
 from registry.files import scratch_directory, storage_errors
 from registry.manifest import Parent
 from registry.origins import LOCAL
+from registry.paths import user_path
 from registry.publishing import publish as publish_version
 from registry.references import check_name, check_version
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from registry.versions import LocalVersion
 
 _OPTIONS = ("license", "description")  # of `hub publish`, for hints
@@ -73,7 +75,7 @@ def publish(
     """
     check_name(name)
     check_version(version)
-    directory = _model_directory(Path(place).expanduser())
+    directory = _model_directory(user_path(place))
     card = directory / CARD_NAME
     front_matter, body = _read_card(card)
     given = {"name": name, "version": version, "license": licence, "description": description}
@@ -117,14 +119,12 @@ def _model_directory(place: Path) -> Path:
 
 
 def _read_card(path: Path) -> tuple[dict[str, Any], str]:
-    with storage_errors(path):
-        if not path.exists():
-            raise PublishingError(
-                f"there is no card {path}",
-                "Write one that begins with the lines ---, license: ..., description: ... and ---.",
-            )
-        text = path.read_text(encoding="utf-8", errors="replace")
-    return split_front_matter(text, str(path))
+    if not path.exists():
+        raise PublishingError(
+            f"there is no card {path}",
+            "Write one that begins with the lines ---, license: ..., description: ... and ---.",
+        )
+    return split_front_matter(read_text(path), str(path))
 
 
 def _require_facts(front_matter: dict[str, Any], card: Path) -> None:

@@ -19,14 +19,20 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from msgspec import Struct, to_builtins
+from msgspec.structs import replace
+
+from registry.documents import WRONG, damage, fit, parse_json, read_bounded
 from registry.errors import InvalidReferenceError, SettingsError
+from registry.paths import user_path
 from registry.references import check_name
+from registry.stores.addresses import without_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 FILE_NAME = "settings.json"
 RESERVED_NAMES = ("local", "builtin")
@@ -68,6 +74,15 @@ class Settings:
         return self.home / FILE_NAME
 
 
+class _Stored(Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """What the settings file may hold."""
+
+    cache: str = ""
+    offline: bool = False
+    mirror: str = ""
+    registries: dict[str, str] = {}
+
+
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """Read the environment (this process's by default) and the settings file.
 
@@ -80,21 +95,22 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     home = _home(given)
     file = home / FILE_NAME
     stored = _read(file)
-    cache = given.get("HUB_CACHE") or _text(stored, "cache", file)
-    offline = stored.get("offline", False)
-    if not isinstance(offline, bool):
-        raise _wrong(file, "offline", "true or false")
+    cache = home / "cache"
+    if given.get("HUB_CACHE"):
+        cache = user_path(given["HUB_CACHE"], "HUB_CACHE").absolute()
+    elif stored.cache:
+        cache = user_path(stored.cache, f"{file}: 'cache'").absolute()
+    offline, registries = stored.offline, stored.registries
     if "HUB_OFFLINE" in given:
         offline = _switch(given["HUB_OFFLINE"])
-    registries = _stored_registries(stored, file)
     if "HUB_REGISTRIES" in given:
         registries = _listed_registries(given["HUB_REGISTRIES"])
     return Settings(
         home=home,
         state=state_home(given),
-        cache=Path(cache).expanduser().absolute() if cache else home / "cache",
+        cache=cache,
         offline=offline,
-        mirror=given.get("HUB_MIRROR", _text(stored, "mirror", file)),
+        mirror=given.get("HUB_MIRROR", stored.mirror),
         registries=registries,
     )
 
@@ -107,8 +123,8 @@ def is_debugging() -> bool:
 def state_home(environment: Mapping[str, str] | None = None) -> Path:
     """Return where what happened on this machine is kept, whatever the settings file holds."""
     given = os.environ if environment is None else environment
-    states = given.get("XDG_STATE_HOME") or "~/.local/state"
-    return Path(states).expanduser().absolute() / "mlip-hub"
+    states = user_path(given.get("XDG_STATE_HOME") or "~/.local/state", "XDG_STATE_HOME")
+    return states.absolute() / "mlip-hub"
 
 
 def store_registries(registries: Mapping[str, str]) -> Path:
@@ -126,41 +142,29 @@ def store_registries(registries: Mapping[str, str]) -> Path:
     file = _home(os.environ) / FILE_NAME
     for name in registries:
         _check_registry_name(name, str(file))
-    content = {**_read(file), "registries": dict(registries)}
+    content = to_builtins(replace(_read(file), registries=dict(registries)))
     write_file(file, (json.dumps(content, indent=2) + "\n").encode())
     return file
 
 
 def _home(given: Mapping[str, str]) -> Path:
     if given.get("HUB_HOME"):
-        return Path(given["HUB_HOME"]).expanduser().absolute()
+        return user_path(given["HUB_HOME"], "HUB_HOME").absolute()
     caches = given.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(caches).expanduser().absolute() / "mlip-hub"
+    return user_path(caches, "XDG_CACHE_HOME").absolute() / "mlip-hub"
 
 
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except (OSError, ValueError) as problem:
-        raise SettingsError(f"{file} cannot be read: {problem}") from problem
-    if not isinstance(content, dict):
-        raise SettingsError(f"{file} is not a JSON object")
-    unknown = set(content) - {"cache", "offline", "mirror", "registries"}
-    if unknown:
-        raise SettingsError(
-            f"{file}: there is no setting {', '.join(sorted(unknown))}",
-            "Settings are cache, offline, mirror and registries.",
-        )
-    return content
-
-
-def _text(stored: Mapping[str, Any], key: str, file: Path) -> str:
-    value = stored.get(key, "")
-    if not isinstance(value, str):
-        raise _wrong(file, key, "a text")
-    return value
+def _read(file: Path) -> _Stored:
+    hint = "Settings are cache, offline, mirror and registries; remove what is wrong."
+    with damage(file, SettingsError, hint, WRONG):
+        try:
+            data = read_bounded(file)
+        except (FileNotFoundError, NotADirectoryError):
+            return _Stored()
+        stored = fit(parse_json(data), _Stored)
+    for name in stored.registries:
+        _check_registry_name(name, str(file))
+    return stored
 
 
 def _switch(text: str) -> bool:
@@ -171,22 +175,13 @@ def _switch(text: str) -> bool:
     raise SettingsError(f"HUB_OFFLINE is {text!r}", "Set it to 1 or 0.")
 
 
-def _stored_registries(stored: Mapping[str, Any], file: Path) -> dict[str, str]:
-    registries = stored.get("registries", {})
-    if not isinstance(registries, dict) or not all(isinstance(v, str) for v in registries.values()):
-        raise _wrong(file, "registries", "an object of names and locations")
-    for name in registries:
-        _check_registry_name(name, str(file))
-    return registries
-
-
 def _listed_registries(text: str) -> dict[str, str]:
     registries = {}
     for item in filter(None, (part.strip() for part in text.split(","))):
         name, equals, location = (part.strip() for part in item.partition("="))
         if not equals or not location:
             raise SettingsError(
-                f"HUB_REGISTRIES: {item!r} is not name=location",
+                f"HUB_REGISTRIES: {without_credentials(item)!r} is not name=location",
                 "Write it as name=location,name=location.",
             )
         _check_registry_name(name, "HUB_REGISTRIES")
@@ -201,7 +196,3 @@ def _check_registry_name(name: str, place: str) -> None:
         check_name(name)
     except InvalidReferenceError as problem:
         raise SettingsError(f"{place}: {problem.message}", problem.hint) from problem
-
-
-def _wrong(file: Path, key: str, wanted: str) -> SettingsError:
-    return SettingsError(f"{file}: {key!r} must be {wanted}")

@@ -7,19 +7,21 @@ file is, how it is recognised, and which importer turns it into a version.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal
 
-from registry.errors import RegistryError, SettingsError
+from registry.documents import WRONG, MalformedError, check_plain, damage, fit, read_bounded
+from registry.errors import InvalidReferenceError, SettingsError
 from registry.manifest import KINDS
 from registry.references import check_name, check_version
-from registry.sources import FieldError, Source, parse_source, parse_sources
+from registry.sources import Published, Source, Text, sources_of
 
 if TYPE_CHECKING:
     from registry.manifest import Kind
 
 FILE_NAME = "README.md"
+LARGEST_CARD = 1 << 20
 _FENCE = "---"
 
 
@@ -31,50 +33,62 @@ class Card:
     front_matter: dict[str, Any] = field(repr=False)
     text: str = field(repr=False)
 
+    @cached_property
+    def stated(self) -> _Stated:
+        """What the registry needs of the front matter.
+
+        Raises
+        ------
+        SettingsError
+            If a field is missing or wrong.
+        """
+        hint = "Text that looks like a number stands in quotes."
+        try:
+            with damage(f"the front matter of {self.path}", SettingsError, hint, WRONG):
+                stated = fit(self.front_matter, _Stated)
+                if stated.license == "other" and not stated.license_name:
+                    raise MalformedError("a licence called `other` needs a `license_name`")
+            check_name(stated.name)
+            check_version(stated.version)
+        except InvalidReferenceError as problem:
+            raise SettingsError(f"{self.path}: {problem.message}", problem.hint) from problem
+        return stated
+
     @property
     def name(self) -> str:
         """The name it is pulled by."""
-        return check_name(self._string("name"))
+        return self.stated.name
 
     @property
     def version(self) -> str:
         """The version of what the importer makes."""
-        return check_version(self._string("version"))
+        return self.stated.version
 
     @property
     def kind(self) -> Kind:
         """What it is: a model or a dataset."""
-        kind = self._string("kind")
-        if kind not in KINDS:
-            raise self._wrong("kind", f"one of {', '.join(KINDS)}")
-        return cast("Kind", kind)
+        return self.stated.kind
 
     @property
     def description(self) -> str:
         """One line for people."""
-        return self._string("description")
+        return self.stated.description
 
     @property
     def licence(self) -> str:
         """The licence's identifier; where that is ``other``, its name."""
-        licence = self._string("license")
-        return self._string("license_name") if licence == "other" else licence
+        return self.stated.license_name if self.stated.license == "other" else self.stated.license
 
     @property
     def importer(self) -> str:
         """The name of what turns the source file into a version."""
-        return self._string("importer")
+        return self.stated.importer
 
     @cached_property
     def sources(self) -> tuple[Source, ...]:
         """The published files that the importer needs, in its order."""
-        content = self.front_matter
-        try:
-            if "sources" in content:
-                return parse_sources(content["sources"])
-            return (parse_source(content.get("source")),)
-        except FieldError as problem:
-            raise self._wrong(problem.name, problem.wanted) from problem
+        with damage(f"the front matter of {self.path}", SettingsError, verdict=WRONG):
+            return sources_of(self.stated)
 
     @property
     def source(self) -> Source:
@@ -87,24 +101,17 @@ class Card:
         """The bytes of the published files, as far as they are known."""
         return sum(source.size or 0 for source in self.sources)
 
-    def check(self) -> None:
-        """Read every field that the registry needs, and raise `SettingsError` for a wrong one."""
-        for name in ("name", "version", "kind", "description", "licence", "importer", "sources"):
-            try:
-                getattr(self, name)
-            except SettingsError:
-                raise
-            except RegistryError as problem:
-                raise SettingsError(f"{self.path}: {problem.message}", problem.hint) from problem
 
-    def _string(self, name: str) -> str:
-        value = self.front_matter.get(name)
-        if not isinstance(value, str) or not value:
-            raise self._wrong(name, "some text (in quotes, if it looks like a number)")
-        return value
+class _Stated(Published):
+    """The fields of a built-in card that the registry reads; others are the importer's."""
 
-    def _wrong(self, name: str, wanted: str) -> SettingsError:
-        return SettingsError(f"{self.path}: the front matter's {name!r} must be {wanted}")
+    name: str
+    version: str
+    kind: Literal["model", "dataset"]
+    description: Text
+    license: Text
+    importer: Text
+    license_name: str = ""
 
 
 def split_front_matter(text: str, place: str) -> tuple[dict[str, Any], str]:
@@ -122,21 +129,49 @@ def split_front_matter(text: str, place: str) -> tuple[dict[str, Any], str]:
     SettingsError
         If there is no front matter, or it is no YAML mapping.
     """
-    import yaml
-
     opening, *lines = text.splitlines(keepends=True) or [""]
     closing = next((n for n, line in enumerate(lines) if line.rstrip() == _FENCE), None)
     if opening.rstrip() != _FENCE or closing is None:
         raise SettingsError(f"{place}: a card begins with YAML between two lines of '{_FENCE}'")
-    # The C loader is ten times faster, and not in every build of the package.
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        content = yaml.load("".join(lines[:closing]), Loader=loader)  # noqa: S506 - both are safe
-    except (yaml.YAMLError, ValueError) as problem:
-        raise SettingsError(f"{place}: the front matter is not YAML: {problem}") from problem
+    with damage(f"the front matter of {place}", SettingsError, verdict=WRONG):
+        content = parse_yaml("".join(lines[:closing]))
     if not isinstance(content, dict):
         raise SettingsError(f"{place}: the front matter is not a YAML mapping")
     return content, "".join(lines[closing + 1 :]).lstrip("\n")
+
+
+def parse_yaml(text: str) -> Any:
+    """Read YAML that comes from outside. Dates stay text.
+
+    Raises
+    ------
+    MalformedError
+        If it is no YAML, holds what JSON cannot, or is too large, repeated parts included.
+    """
+    import yaml
+
+    if len(text) > LARGEST_CARD:
+        raise MalformedError(f"it has more than {LARGEST_CARD:,} characters")
+    try:
+        content = yaml.load(text, Loader=_loader())  # noqa: S506 - both are safe
+    except Exception as problem:  # constructors raise whatever they run into
+        raise MalformedError(f"not YAML: {problem}") from problem
+    check_plain(content)
+    return content
+
+
+@cache
+def _loader() -> Any:
+    """Return a safe loader of YAML that leaves dates alone."""
+    import yaml
+
+    # The C loader is ten times faster, and not in every build of the package.
+    safe = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    resolvers = {
+        first: [each for each in known if each[0] != "tag:yaml.org,2002:timestamp"]
+        for first, known in safe.yaml_implicit_resolvers.items()
+    }
+    return type("_Loader", (safe,), {"yaml_implicit_resolvers": resolvers})
 
 
 def join_front_matter(front_matter: dict[str, Any], body: str) -> str:
@@ -147,6 +182,21 @@ def join_front_matter(front_matter: dict[str, Any], body: str) -> str:
     return f"{_FENCE}\n{head}{_FENCE}\n\n{body}"
 
 
+def read_text(path: Path) -> str:
+    """Return the text of a card.
+
+    Raises
+    ------
+    SettingsError
+        If it cannot be read, is too large, or is not UTF-8.
+    """
+    with damage(path, SettingsError, verdict=WRONG):
+        try:
+            return read_bounded(path, LARGEST_CARD).decode()
+        except UnicodeDecodeError as problem:
+            raise MalformedError(f"not UTF-8: {problem}") from problem
+
+
 def read_card(path: Path) -> Card:
     """Read and check one built-in card.
 
@@ -155,10 +205,10 @@ def read_card(path: Path) -> Card:
     SettingsError
         If a field is missing or wrong; the message names file and field.
     """
-    text = path.read_text(encoding="utf-8")
+    text = read_text(path)
     front_matter, _ = split_front_matter(text, str(path))
     card = Card(path, front_matter, text)
-    card.check()
+    _ = card.sources  # all that the registry needs has been looked at then
     return card
 
 

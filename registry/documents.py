@@ -6,13 +6,22 @@ import hashlib
 import json
 import math
 import re
-from typing import Any, TypeVar
+import stat
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from registry.errors import IncompatibleError, IntegrityError
+from registry.errors import IncompatibleError, IntegrityError, RegistryError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from pathlib import Path
 
 LARGEST_DOCUMENT = 16 << 20
 DEEPEST_DOCUMENT = 50
 MOST_VALUES = 2_000_000
+LONGEST_NUMBER = 128  # bits, as random generators have them in their states
+WRONG = "is wrong"  # a verdict
 
 Schema = TypeVar("Schema")
 
@@ -71,6 +80,46 @@ def parse_json(data: bytes, *, largest: int = LARGEST_DOCUMENT) -> Any:
     return content
 
 
+def read_bounded(path: Path, largest: int = LARGEST_DOCUMENT) -> bytes:
+    """Return the bytes of a file that comes from outside.
+
+    Raises
+    ------
+    MalformedError
+        If it is too large, or a pipe, a device or a directory.
+    OSError
+        If it cannot be read.
+    """
+    try:
+        status = path.stat()
+    except ValueError as problem:  # a NUL
+        raise MalformedError(f"no file can have this name: {problem}") from problem
+    if not stat.S_ISREG(status.st_mode):
+        raise MalformedError("it is no regular file")
+    with path.open("rb") as file:
+        data = file.read(largest + 1)
+    if len(data) > largest:
+        raise MalformedError(f"it has more than {largest:,} bytes")
+    return data
+
+
+@contextmanager
+def damage(
+    what: object, error: type[RegistryError], hint: str = "", verdict: str = "is damaged"
+) -> Iterator[None]:
+    """Turn what is wrong with `what`, a file or a part of one, into an error for its user.
+
+    What people write has the `verdict` that it is wrong.
+    """
+    try:
+        yield
+    except OSError as problem:
+        reason = problem.strerror or str(problem)
+        raise error(f"{what} cannot be read: {reason}", hint) from problem
+    except MalformedError as problem:
+        raise error(f"{what} {verdict}: {problem}", hint) from problem
+
+
 def check_plain(content: Any) -> None:
     """Refuse what JSON cannot hold, and what is too deep or too much, repeated parts included.
 
@@ -79,20 +128,24 @@ def check_plain(content: Any) -> None:
     MalformedError
         Naming what was found.
     """
-    waiting, seen = [(content, 0)], 0
+    waiting: list[tuple[Collection[Any], int]] = [((content,), 0)]
+    seen = 0
     while waiting:
-        value, depth = waiting.pop()
-        seen += 1
+        values, depth = waiting.pop()
+        seen += len(values)
         if depth > DEEPEST_DOCUMENT:
             raise MalformedError(f"it is nested more than {DEEPEST_DOCUMENT} deep")
         if seen > MOST_VALUES:
             raise MalformedError(f"it holds more than {MOST_VALUES:,} values")
-        if isinstance(value, dict):
-            waiting.extend((each, depth + 1) for pair in value.items() for each in pair)
-        elif isinstance(value, list):
-            waiting.extend((each, depth + 1) for each in value)
-        else:
-            _check_scalar(value)
+        for value in values:
+            if type(value) is str and value.isascii():
+                continue  # the most common by far
+            if isinstance(value, dict):
+                waiting += [(value.keys(), depth + 1), (value.values(), depth + 1)]
+            elif isinstance(value, list):
+                waiting.append((value, depth + 1))
+            else:
+                _check_scalar(value)
 
 
 def fit(content: Any, schema: type[Schema]) -> Schema:
@@ -108,8 +161,42 @@ def fit(content: Any, schema: type[Schema]) -> Schema:
     try:
         return msgspec.convert(content, schema)
     except msgspec.ValidationError as problem:
-        # msgspec writes paths as `$.size`, which nobody else does.
-        raise MalformedError(str(problem).replace("`$.", "`")) from problem
+        # msgspec says `Expected ... - at `$.files[0].size``: the field comes first with us.
+        text, _, place = str(problem).partition(" - at `$")
+        raise _misfit(place.strip(".`"), text) from problem
+
+
+def fit_whole(content: Any, schema: type[Schema]) -> Schema:
+    """Return `content` as a dataclass all of whose fields were written, and nothing else.
+
+    Where a default would stand in for what is missing, the document would change its meaning.
+
+    Raises
+    ------
+    MalformedError
+        Naming the field that is missing, unknown or does not fit.
+    """
+    found = fit(content, schema)
+    _compare_keys(content, asdict(found) if is_dataclass(found) else found, "")  # type: ignore[arg-type]
+    return found
+
+
+def _misfit(place: str, text: str) -> MalformedError:
+    return MalformedError(f"{place!r}: {text[0].lower()}{text[1:]}" if place else text)
+
+
+def _compare_keys(given: Any, known: Any, where: str) -> None:
+    if isinstance(given, dict):
+        unknown, missing = given.keys() - known.keys(), known.keys() - given.keys()
+        if unknown:
+            raise _misfit(where, f"Object contains unknown field `{min(unknown)}`")
+        if missing:
+            raise _misfit(where, f"Object missing required field `{min(missing)}`")
+        for name, value in given.items():
+            _compare_keys(value, known[name], f"{where}.{name}".lstrip("."))
+    elif isinstance(given, list):
+        for index, value in enumerate(given):
+            _compare_keys(value, known[index], f"{where}[{index}]")
 
 
 def parse_document(data: bytes, what: str, newest: int) -> dict[str, Any]:
@@ -162,6 +249,8 @@ def _check_scalar(value: object) -> None:
             raise MalformedError("it holds half a surrogate pair, which is no text") from problem
     elif isinstance(value, float) and not math.isfinite(value):
         raise MalformedError(f"{value} is not a finite number")
+    elif isinstance(value, int) and value.bit_length() > LONGEST_NUMBER:
+        raise MalformedError("it holds a number that is too large")
     elif not isinstance(value, str | int | float | bool | None):
         raise MalformedError(f"a {type(value).__name__} cannot stand in it")
 

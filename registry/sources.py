@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
 
-from registry.documents import is_sha256
-from registry.errors import IntegrityError, RegistryError
+from msgspec import Meta, Struct
+from msgspec.structs import asdict as asdict_of
+
+from registry.documents import MalformedError, is_sha256
+from registry.errors import IntegrityError
 from registry.files import CHUNK, open_regular, sha256_of, storage_errors
 from registry.manifest import FileEntry, check_path
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_SHA256_BEGINNING = re.compile("[0-9a-f]{12,64}")
-_GIT_BLOB = re.compile("[0-9a-f]{40}")
+Text = Annotated[str, Meta(min_length=1)]
+Size = Annotated[int, Meta(ge=0, le=1 << 50)]
 
 
 @dataclass(frozen=True)
@@ -100,114 +102,72 @@ def git_blob_of(path: Path) -> str:
     return hashed.hexdigest()
 
 
-def parse_source(content: Any) -> Source:
-    """Read a card's ``source``: one file that is known exactly.
+class _Pinned(Struct, forbid_unknown_fields=True):
+    """A file of a place; the other fields are the place's own."""
+
+    path: Text
+    size: Size | None = None
+    sha256: Annotated[str, Meta(pattern="^([0-9a-f]{12,64})?$")] = ""
+    git_blob: Annotated[str, Meta(pattern="^([0-9a-f]{40})?$")] = ""
+
+
+class _Place(Struct, forbid_unknown_fields=True):
+    """What a card's ``sources`` lists."""
+
+    repository: Text
+    commit: Text
+    url: Text
+    files: Annotated[list[_Pinned], Meta(min_length=1)]
+
+
+class _Exact(Struct, forbid_unknown_fields=True):
+    """A card's ``source``."""
+
+    repository: Text
+    commit: Text
+    path: Text
+    url: Text
+    size: Size
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+
+
+class Published(Struct, kw_only=True):
+    """What a card says of published files: one that is known exactly, or places with files."""
+
+    source: _Exact | None = None
+    sources: Annotated[list[_Place], Meta(min_length=1)] | None = None
+
+
+def sources_of(published: Published) -> tuple[Source, ...]:
+    """Return a card's published files, in the order of the card.
 
     Raises
     ------
-    FieldError
-        If a field is missing or wrong.
+    MalformedError
+        If there are none, or a path leads out of its repository.
     """
-    fields = _mapping(content, "source")
-    source = Source(
-        **{key: _text(fields, key, "source") for key in ("repository", "commit", "path", "url")},
-        size=_size(fields, "source"),
-        sha256=_text(fields, "sha256", "source"),
-    )
-    if source.size is None:
-        raise FieldError("source.size", "a number of bytes")
-    if not is_sha256(source.sha256):
-        raise FieldError("source.sha256", "64 hexadecimal digits")
-    return _with_good_path(source, "source")
-
-
-def parse_sources(content: Any) -> tuple[Source, ...]:
-    """Read a card's ``sources``: places, each with its files, in the order of the card.
-
-    Raises
-    ------
-    FieldError
-        If a field is missing or wrong.
-    """
-    if not isinstance(content, list) or not content:
-        raise FieldError("sources", "a list of places with files")
+    if published.source is not None:
+        return (_checked(Source(**asdict_of(published.source)), "source"),)
+    if published.sources is None:
+        raise MalformedError("Object missing required field `source`, or `sources`")
     return tuple(
-        _file_of(_mapping(place, f"sources[{n}]"), _mapping(file, where), f"sources[{n}]", where)
-        for n, place in enumerate(content)
-        for file, where in _files(place, f"sources[{n}]")
+        _checked(
+            Source(
+                repository=place.repository,
+                commit=place.commit,
+                url=f"{place.url.rstrip('/')}/{quote(file.path)}",
+                **asdict_of(file),
+            ),
+            f"sources[{outer}].files[{inner}]",
+        )
+        for outer, place in enumerate(published.sources)
+        for inner, file in enumerate(place.files)
     )
 
 
-class FieldError(RegistryError):
-    """A card's field is not what it must be.
-
-    Parameters
-    ----------
-    name
-        Of the field.
-    wanted
-        What it must be.
-    """
-
-    def __init__(self, name: str, wanted: str) -> None:
-        super().__init__(f"the front matter's {name!r} must be {wanted}")
-        self.name = name
-        self.wanted = wanted
-
-
-def _files(place: Any, where: str) -> list[tuple[Any, str]]:
-    files = _mapping(place, where).get("files")
-    if not isinstance(files, list) or not files:
-        raise FieldError(f"{where}.files", "a list of files")
-    return [(file, f"{where}.files[{n}]") for n, file in enumerate(files)]
-
-
-def _file_of(place: dict[str, Any], file: dict[str, Any], outer: str, where: str) -> Source:
-    path = _text(file, "path", where)
-    source = Source(
-        repository=_text(place, "repository", outer),
-        commit=_text(place, "commit", outer),
-        path=path,
-        url=f"{_text(place, 'url', outer).rstrip('/')}/{quote(path)}",
-        size=_size(file, where),
-        sha256=_pin(file, "sha256", _SHA256_BEGINNING, "12 to 64 hexadecimal digits", where),
-        git_blob=_pin(file, "git_blob", _GIT_BLOB, "40 hexadecimal digits", where),
-    )
-    return _with_good_path(source, where)
-
-
-def _with_good_path(source: Source, where: str) -> Source:
+def _checked(source: Source, where: str) -> Source:
     try:
         check_path(source.path)
     except ValueError as problem:
-        raise FieldError(f"{where}.path", "a path inside the repository") from problem
+        raise MalformedError(f"'{where}.path': {problem}") from problem
     return source
-
-
-def _mapping(content: Any, where: str) -> dict[str, Any]:
-    if not isinstance(content, dict):
-        raise FieldError(where, "a mapping")
-    return content
-
-
-def _text(fields: dict[str, Any], name: str, where: str) -> str:
-    value = fields.get(name)
-    if not isinstance(value, str) or not value:
-        raise FieldError(f"{where}.{name}", "some text (in quotes, if it looks like a number)")
-    return value
-
-
-def _size(fields: dict[str, Any], where: str) -> int | None:
-    size = fields.get("size")
-    if size is not None and type(size) is not int:
-        raise FieldError(f"{where}.size", "a number of bytes")
-    return size
-
-
-def _pin(
-    fields: dict[str, Any], name: str, pattern: re.Pattern[str], wanted: str, where: str
-) -> str:
-    value = fields.get(name, "")
-    if value and not (isinstance(value, str) and pattern.fullmatch(value)):
-        raise FieldError(f"{where}.{name}", wanted)
-    return str(value)

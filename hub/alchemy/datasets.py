@@ -14,11 +14,12 @@ from registry.manifest import Parent
 from registry.origins import LOCAL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from hub.alchemy.transmutation import Transmutation
     from hub.datasets.layout import LabelSet
     from hub.library import OpenedVersion
+    from hub.structures.arrays import FloatArray
     from registry.versions import LocalVersion
 
 RELATION = "transmuted"
@@ -123,11 +124,29 @@ def transmute_dataset(
 
 def _transmuted(block: Block, transmutation: Transmutation, force_scale: float) -> Block:
     labels = {
-        name: Labels(each.energies * transmutation.energy_scale, each.forces * force_scale)
+        name: Labels(
+            each.energies * transmutation.energy_scale,
+            each.forces * force_scale,
+            _scaled(each.properties, transmutation),
+        )
         for name, each in block.labels.items()
     }
     structures = transmute_structures(block.structures, transmutation)
     return replace(block, structures=structures, labels=labels)
+
+
+def _scaled(
+    properties: Mapping[str, FloatArray], transmutation: Transmutation
+) -> dict[str, FloatArray]:
+    """Scale what is an energy; magnetic moments and the like mean nothing for other elements."""
+    scales = {
+        "free_energy": transmutation.energy_scale,
+        "virial": transmutation.energy_scale,
+        "energies": transmutation.energy_scale,
+        "stress": transmutation.stress_scale,
+        "stresses": transmutation.stress_scale,
+    }
+    return {name: values * scales[name] for name, values in properties.items() if name in scales}
 
 
 def _provenance(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hub.alchemy.models import transmute_model
 from hub.models.checkpoint import read_model, write_model
 from registry.cards import FILE_NAME as CARD_NAME
-from registry.cards import join_front_matter, split_front_matter
+from registry.cards import join_front_matter, read_text, split_front_matter
 from registry.errors import ExistsError
 from registry.files import scratch_directory, storage_errors
 
@@ -111,5 +111,5 @@ def _terms(card: Path) -> dict[str, Any]:
     """Return the licence of the model that it is made of, as its card has it."""
     if not card.exists():
         return {}
-    front_matter, _ = split_front_matter(card.read_text(encoding="utf-8"), str(card))
+    front_matter, _ = split_front_matter(read_text(card), str(card))
     return {key: front_matter[key] for key in _TERMS if key in front_matter}

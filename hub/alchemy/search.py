@@ -112,16 +112,6 @@ class Search:
             "warnings": list(self.warnings),
         }
 
-    @classmethod
-    def from_json(cls, content: dict[str, Any]) -> Self:
-        """Read what :meth:`to_json` returned."""
-        return cls(
-            Trial.from_json(content["chosen"]),
-            tuple(Trial.from_json(trial) for trial in content["trials"]),
-            content["neighbours"],
-            tuple(content["warnings"]),
-        )
-
 
 def search_transmutation(
     model: torch.nn.Module,

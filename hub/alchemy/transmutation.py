@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from hub.errors import AlchemyError
+from hub.schemas import Element, Positive
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from hub.structures.structure_set import StructureSet
 
-Pairs = tuple[tuple[str, str], ...]
+Pairs = tuple[tuple[Element, Element], ...]
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,8 @@ class Transmutation:
     """
 
     pairs: Pairs
-    scale: float
-    energy_scale: float = 1.0
+    scale: Positive
+    energy_scale: Positive = 1.0
 
     def __post_init__(self) -> None:
         for name, value in (("length", self.scale), ("energy", self.energy_scale)):
@@ -109,12 +110,6 @@ class Transmutation:
         """Return it as JSON."""
         pairs = [list(pair) for pair in self.pairs]
         return {"pairs": pairs, "scale": self.scale, "energy_scale": self.energy_scale}
-
-    @classmethod
-    def from_json(cls, content: dict[str, Any]) -> Self:
-        """Read what :meth:`to_json` returned."""
-        pairs = tuple((str(old), str(new)) for old, new in content["pairs"])
-        return cls(pairs, float(content["scale"]), float(content["energy_scale"]))
 
 
 def transmute_structures(structures: StructureSet, transmutation: Transmutation) -> StructureSet:

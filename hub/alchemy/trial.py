@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -57,12 +57,6 @@ class Trial:
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON."""
         return {**vars(self), "transmutation": self.transmutation.to_json()}
-
-    @classmethod
-    def from_json(cls, content: dict[str, Any]) -> Self:
-        """Read what :meth:`to_json` returned."""
-        transmutation = Transmutation.from_json(content["transmutation"])
-        return cls(**{**content, "transmutation": transmutation})
 
 
 def unscaled_graphs(

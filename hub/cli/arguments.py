@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
@@ -10,6 +9,7 @@ from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from hub.cli.output import one_line
+from registry.documents import parse_json
 from registry.errors import RegistryError
 
 
@@ -56,7 +56,7 @@ class JsonObject(click.ParamType):  # type: ignore[type-arg]  # in some versions
         if isinstance(value, dict):
             return value
         try:
-            content = json.loads(value)
+            content = parse_json(value.encode())
         except ValueError as problem:
             self.fail(f"{value!r} is no JSON: {problem}", param, ctx)
         if not isinstance(content, dict):

@@ -30,11 +30,12 @@ def print_facts(facts: Mapping[str, Any], files: Iterable[Mapping[str, Any]]) ->
             _range(each["energy_per_atom"]),
             each["teacher"] or "-",
             each["level_of_theory"] or "-",
+            ", ".join(each.get("properties", ())) or "-",  # releases before had none
             output.human_size(sizes.pop(f"labels/{name}", 0)),
         ]
         for name, each in facts["label_sets"].items()
     ]
-    header = ["LABELS", "STRUCTURES", "EV/ATOM", "TEACHER", "LEVEL OF THEORY", "SIZE"]
+    header = ["LABELS", "STRUCTURES", "EV/ATOM", "TEACHER", "LEVEL OF THEORY", "ALSO", "SIZE"]
     output.result_table(header, rows)
     if facts["columns"]:
         output.result("")

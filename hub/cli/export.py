@@ -87,6 +87,8 @@ def _export_dataset(
     wanted = choice if choice.is_any else None
     with progress_bar("pulling", in_bytes=True) as progress:
         dataset = open_dataset(name, labels, wanted, progress)
+    for note in dataset.notes:
+        output.message(f"note: {note}")
     with progress_bar("structures") as progress:
         pieces = dataset.pieces(labels, choice)
         export_structures(pieces, out, target, force=force, progress=progress)

@@ -73,8 +73,9 @@ def command(
 ) -> None:
     """Make FILES (names or patterns) the dataset NAME, and print its reference.
 
-    Structures stream through little memory. Energies and forces become the label set; all other
-    numbers and texts are kept as columns, for `--where`. A version never changes: with --onto a
+    Structures stream through little memory. Energies, forces and what else has their tag (stress,
+    virial, magnetic moments ...) become the label set; all other numbers and texts are kept as
+    columns, for `--where`. A version never changes: with --onto a
     new one is made of an old one, and shares with it whatever is the same.
     """
     from hub.datasets.card import Description

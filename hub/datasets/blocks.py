@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hub.datasets.layout import property_path
+from hub.datasets.names import PROPERTIES
 from hub.errors import DataError
 from hub.structures.fingerprints import fingerprints
 
@@ -33,10 +35,42 @@ class Labels:
         (S,) total energies in eV.
     forces
         (A, 3) in eV/Å.
+    properties
+        (S, ...) or (A, ...) what else the same calculations gave, by the names of
+        `hub.datasets.names.PROPERTIES`.
     """
 
     energies: FloatArray
     forces: FloatArray
+    properties: Mapping[str, FloatArray] = field(default_factory=dict)
+
+    @classmethod
+    def absent(cls, n_structures: int, n_atoms: int) -> Labels:
+        """Return labels that are NaN everywhere."""
+        return cls(np.full(n_structures, np.nan), np.full((n_atoms, 3), np.nan))
+
+    @property
+    def by_structure(self) -> dict[str, FloatArray]:
+        """The arrays whose rows are structures, by their paths in the label set's group."""
+        own = (name for name in self.properties if not PROPERTIES[name].per_atom)
+        return {"energies": self.energies, **{property_path(n): self.properties[n] for n in own}}
+
+    @property
+    def by_atom(self) -> dict[str, FloatArray]:
+        """The arrays whose rows are atoms, by their paths in the label set's group."""
+        own = (name for name in self.properties if PROPERTIES[name].per_atom)
+        return {"forces": self.forces, **{property_path(n): self.properties[n] for n in own}}
+
+    def select(self, structures: Any, atoms: Any) -> Labels:
+        """Return the labels of some structures: masks, indices or slices of both kinds of rows."""
+        return Labels(
+            self.energies[structures],
+            self.forces[atoms],
+            {
+                name: values[atoms if PROPERTIES[name].per_atom else structures]
+                for name, values in self.properties.items()
+            },
+        )
 
 
 @dataclass(frozen=True)
@@ -65,7 +99,7 @@ class Block:
         atoms = np.repeat(keep, self.structures.n_atoms)
         return Block(
             self.structures.select(keep),
-            {n: Labels(each.energies[keep], each.forces[atoms]) for n, each in self.labels.items()},
+            {name: each.select(keep, atoms) for name, each in self.labels.items()},
             {name: values[keep] for name, values in self.structure_extras.items()},
             {name: values[atoms] for name, values in self.atom_extras.items()},
         )
@@ -99,8 +133,8 @@ def check_block(block: Block, known_labels: Iterable[str]) -> None:
     if unknown:
         raise DataError(f"the dataset was begun without the label set {', '.join(sorted(unknown))}")
     for kind, length, arrays in (
-        ("structures", n_structures, {n: labels.energies for n, labels in block.labels.items()}),
-        ("atoms", n_atoms, {n: labels.forces for n, labels in block.labels.items()}),
+        *(("structures", n_structures, labels.by_structure) for labels in block.labels.values()),
+        *(("atoms", n_atoms, labels.by_atom) for labels in block.labels.values()),
         ("structures", n_structures, block.structure_extras),
         ("atoms", n_atoms, block.atom_extras),
     ):

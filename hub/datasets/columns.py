@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
 
-from hub.datasets.layout import STRUCTURE_EXTRAS
+from hub.datasets.layout import REPAIR, STRUCTURE_EXTRAS
 from hub.datasets.shards import ArraySpec
 from hub.errors import DataError
+from registry.errors import IntegrityError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -18,6 +20,13 @@ if TYPE_CHECKING:
 
 CATEGORIES = "categories"
 RANGE = "range"
+
+
+class ColumnFacts(Struct):
+    """What the attributes of an extra may say; others are left alone."""
+
+    categories: list[str] | None = None
+    range: tuple[float, float] | None = None
 
 
 @dataclass
@@ -109,5 +118,8 @@ def decode(values: npt.NDArray[Any], attributes: dict[str, Any]) -> npt.NDArray[
     categories = attributes.get(CATEGORIES)
     if categories is None:
         return values
-    texts: StrArray = np.array(categories or [""], np.str_)[values]
+    known = np.array(categories or [""], np.str_)
+    if values.size and not 0 <= values.min() <= values.max() < len(known):
+        raise IntegrityError("a column of texts points to texts that it does not have", REPAIR)
+    texts: StrArray = known[values]
     return texts

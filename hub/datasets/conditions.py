@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from hub.datasets.columns import CATEGORIES, RANGE
+from hub.datasets.names import unreserved
 from hub.errors import DataError
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
 N_ATOMS = "n_atoms"
 _LONGEST = 4000  # characters; beyond, the parser may run out of stack
 _SHOWN = 8
+_SHOWN_TEXT = 200
 
 
 class HasColumns(Protocol):
@@ -92,11 +94,17 @@ def describe_columns(dataset: HasColumns) -> str:
 
 
 def _parse(condition: str) -> ast.expr:
+    if len(condition) > _LONGEST:
+        raise DataError(
+            f"the condition {condition[:_SHOWN_TEXT]!r}... is {len(condition)} characters long, "
+            f"and {_LONGEST} is the most",
+            "Compare a column with a list (`in [...]`) or a range, or choose in several steps.",
+        )
     try:
-        return ast.parse(condition[:_LONGEST].strip(), mode="eval").body
+        return ast.parse(condition.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as problem:
         raise DataError(
-            f"the condition {condition[:200]!r} cannot be understood: {problem}",
+            f"the condition {condition[:_SHOWN_TEXT]!r} cannot be understood: {problem}",
             "Write it as in: density >= 2.0 and time >= 10",
         ) from problem
 
@@ -161,12 +169,15 @@ class _Evaluation:
     def _column(self, name: str) -> Any:
         if name == N_ATOMS:
             return np.diff(self.dataset.pointers)
-        if name not in self.dataset.structure_extras:
+        known = self.dataset.structure_extras
+        # A condition may have been written before the column was renamed.
+        called = name if name in known else unreserved(name, per_atom=False)
+        if called not in known:
             raise DataError(
                 f"{self.dataset.name} has no column {name!r}",
                 f"The columns are {describe_columns(self.dataset)}.",
             )
-        values = self.dataset.column(name)
+        values = self.dataset.column(called)
         if values.ndim > 1:
             raise DataError(f"the column {name!r} holds more than one number for each structure")
         return values

@@ -8,23 +8,29 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hub.datasets.blocks import Block, Labels
-from hub.datasets.columns import decode
+from hub.datasets.columns import ColumnFacts, decode
 from hub.datasets.gathering import gather_atoms, touched_shards
 from hub.datasets.layout import (
     ATOM_EXTRAS,
     CONFIG_TYPE,
     GROUP,
+    PROPERTY_GROUP,
+    REPAIR,
     SPLIT,
     STRUCTURE_EXTRAS,
     LabelSet,
     label_array,
+    property_path,
     read_attributes,
 )
 from hub.datasets.loaded import LoadedStructures
+from hub.datasets.names import PROPERTIES, renamed_notes, unreserved_names
 from hub.datasets.selection import Choice, recorded_choice, select
-from hub.datasets.shards import open_group, read_rows, shard_rows
+from hub.datasets.shards import open_group, read_group, read_rows, shard_rows
 from hub.errors import DataError
+from registry.documents import damage, fit
 from registry.errors import IntegrityError
+from registry.files import storage_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,19 +79,10 @@ class Dataset:
         self.digest = digest
         self.group = open_group(self.path)
         self._kept: dict[str, npt.NDArray[Any]] = {}
-        facts = read_attributes(dict(self.group.attrs), str(directory))
-        try:
-            self.n_structures = int(facts["structures"])
-            self.n_atoms = int(facts["atoms"])
-            self.elements = tuple(facts["elements"])
-            self.dtype = str(facts["dtype"])
-            names = list(facts["label_sets"])
-        except (KeyError, TypeError, ValueError) as problem:
-            raise IntegrityError(f"the attributes of {self.path} lack {problem}") from problem
-        self.label_sets = {
-            name: LabelSet.from_attributes(dict(self._node(f"labels/{name}").attrs))
-            for name in names
-        }
+        facts = read_attributes(read_group(self.path), str(directory))
+        self.n_structures, self.n_atoms = facts.structures, facts.atoms
+        self.elements, self.dtype = tuple(facts.elements), facts.dtype
+        self.label_sets = {name: self._label_set(f"labels/{name}") for name in facts.label_sets}
 
     def __len__(self) -> int:
         return self.n_structures
@@ -106,12 +103,25 @@ class Dataset:
     @cached_property
     def structure_extras(self) -> dict[str, dict[str, Any]]:
         """The attributes of every extra over structures, by name: its range or its categories."""
-        return self._extras(STRUCTURE_EXTRAS)
+        places = self._extras[STRUCTURE_EXTRAS].items()
+        return {name: self._column_facts(place) for name, place in places}
 
     @cached_property
-    def atom_extras(self) -> dict[str, dict[str, Any]]:
-        """The attributes of every extra over atoms, by name."""
-        return self._extras(ATOM_EXTRAS)
+    def atom_extras(self) -> tuple[str, ...]:
+        """The names of the extras over atoms."""
+        return tuple(self._extras[ATOM_EXTRAS])
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know about the names of extras."""
+        places = [each for extras in self._extras.values() for each in extras.items()]
+        renamed = {place.rpartition("/")[2]: name for name, place in places}
+        return renamed_notes(renamed)
+
+    def properties_of(self, labels: str) -> tuple[str, ...]:
+        """Return what a label set has besides energies and forces; see `hub.datasets.names`."""
+        group = self.path / label_array(labels, PROPERTY_GROUP)
+        return tuple(name for name in PROPERTIES if (group / name).is_dir())
 
     def column(self, name: str) -> npt.NDArray[Any]:
         """Return (S, ...) the values of an extra over structures; texts as texts.
@@ -125,7 +135,7 @@ class Dataset:
             raise DataError(
                 f"{self.name} has no column {name!r}; there are {', '.join(self.structure_extras)}"
             )
-        stored = self._read_once(f"{STRUCTURE_EXTRAS}/{name}")
+        stored = self._read_once(self._extras[STRUCTURE_EXTRAS][name])
         return decode(stored, self.structure_extras[name])
 
     def shards_of(self, chosen: IntArray) -> IntArray:
@@ -239,10 +249,8 @@ class Dataset:
         empty = np.full(n_structures, "", np.str_)
         pointers = np.zeros(n_structures + 1, np.int64)
         np.cumsum(np.diff(self.pointers)[chosen], out=pointers[1:])
-        if labels:
-            own = self._labels(labels, chosen)
-        else:
-            own = Labels(np.full(n_structures, np.nan), np.full((pointers[-1], 3), np.nan))
+        absent = Labels.absent(n_structures, int(pointers[-1]))
+        own = self._labels(labels, chosen) if labels else absent
         return LoadedStructures(
             numbers=self._atoms("structures/numbers", chosen, np.int64),
             positions=self._atoms("structures/positions", chosen),
@@ -256,15 +264,24 @@ class Dataset:
             frame_index=chosen,
             config_types=extras.pop(CONFIG_TYPE, empty),
             split_labels=extras.pop(SPLIT, empty),
+            properties=own.properties,
             structure_extras=extras,
-            atom_extras={
-                name: self._atoms(f"{ATOM_EXTRAS}/{name}", chosen) for name in self.atom_extras
-            },
+            atom_extras={n: self._atoms(p, chosen) for n, p in self._extras[ATOM_EXTRAS].items()},
         )
 
     def _labels(self, name: str, chosen: IntArray) -> Labels:
-        energies = self._read_once(label_array(name, "energies"))[chosen]
-        return Labels(energies, self._atoms(label_array(name, "forces"), chosen))
+        def rows(kind: str, *, per_atom: bool) -> npt.NDArray[Any]:
+            path = label_array(name, kind)
+            return self._atoms(path, chosen) if per_atom else self._read_once(path)[chosen]
+
+        return Labels(
+            rows("energies", per_atom=False),
+            rows("forces", per_atom=True),
+            {
+                each: rows(property_path(each), per_atom=PROPERTIES[each].per_atom)
+                for each in self.properties_of(name)
+            },
+        )
 
     def _read_once(self, name: str) -> npt.NDArray[Any]:
         """Read an array over structures, and keep it: it is small, and pieces ask again."""
@@ -277,20 +294,40 @@ class Dataset:
     ) -> npt.NDArray[Any]:
         return gather_atoms(self._node(name), self.path, self.pointers, chosen, np.dtype(dtype))
 
-    def _extras(self, path: str) -> dict[str, dict[str, Any]]:
-        group = self._node(path)
-        names = sorted(child.name for child in (self.path / path).iterdir() if child.is_dir())
-        return {name: dict(group[name].attrs) for name in names}
+    @cached_property
+    def _extras(self) -> dict[str, dict[str, str]]:
+        """The paths of extras, by their group and by what they are called."""
+        # An older release may have kept a stress among them; nobody knows whose it was.
+        found = {}
+        for group in (STRUCTURE_EXTRAS, ATOM_EXTRAS):
+            read_group(self.path, group)
+            with storage_errors(self.path / group):
+                stored = [child.name for child in (self.path / group).iterdir() if child.is_dir()]
+            names = unreserved_names(stored, per_atom=group == ATOM_EXTRAS)
+            found[group] = {name: f"{group}/{each}" for name, each in names.items()}
+        return found
+
+    def _column_facts(self, path: str) -> dict[str, Any]:
+        attributes = read_group(self.path, path)
+        with damage(f"{path} of {self.path}", IntegrityError, REPAIR):
+            fit(attributes, ColumnFacts)
+        return attributes
+
+    def _label_set(self, path: str) -> LabelSet:
+        with damage(f"{path} of {self.path}", IntegrityError, REPAIR):
+            return LabelSet.from_attributes(read_group(self.path, path))
 
     def _node(self, path: str) -> Any:
-        """Return an array or group."""
+        """Return an array, whose rows are structures or atoms."""
         try:
-            return self.group[path]
+            array: Any = self.group[path]
+            if array.shape[0] not in (self.n_structures, self.n_structures + 1, self.n_atoms):
+                raise ValueError(f"it has {array.shape[0]} rows")  # noqa: TRY301 - as the others
         except Exception as problem:  # zarr and json raise whatever they run into
             raise IntegrityError(
-                f"{path} is missing from {self.path}, or its metadata is damaged",
-                "`hub verify` finds the file and repairs it.",
+                f"{path} is missing from {self.path}, or its metadata is damaged", REPAIR
             ) from problem
+        return array
 
 
 def is_dataset(directory: Path) -> bool:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from hub.datasets.extxyz import write_structure
+from hub.datasets.loaded import VIRIAL
 from hub.errors import DataError
 from registry.errors import ExistsError
 from registry.files import scratch_directory, settle, storage_errors
@@ -17,9 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from ase import Atoms
+
     from hub.datasets.loaded import LoadedStructures
 
 Progress = Callable[[int, int | None], None]
+# NequIP takes a dipole for one of each atom.
+_NOT_IN_NEQUIP = ("dipole",)
 
 # What `save_to_disk` writes.
 _DATASETS_FILES = re.compile(r"dataset_info\.json|state\.json|data-\d+-of-\d+\.arrow")
@@ -42,8 +48,9 @@ def export_structures(
     target
         What to write, whole or not at all.
     to
-        ``extxyz``: a file that ASE reads. ``lmdb``: a file for NequIP's ``NequIPLMDBDataset``, in
-        its default precision. ``datasets``: a directory for Hugging Face's ``load_from_disk``.
+        ``extxyz``: a file that ASE reads. ``lmdb``: a file for NequIP's ``NequIPLMDBDataset``,
+        without extras and dipoles. ``datasets``: a directory for Hugging Face's
+        ``load_from_disk``. All numbers are in double precision.
     force
         Replace what exists: a file, or a directory that holds nothing but such an export.
     progress
@@ -94,11 +101,10 @@ def _counted(
 
 
 def _write_extxyz(pieces: Iterable[LoadedStructures], target: Path) -> None:
-    from ase.io.extxyz import write_extxyz
-
     with target.open("w", encoding="utf-8") as stream:
         for piece in pieces:
-            write_extxyz(stream, piece.to_ase())
+            for atoms in piece.to_ase():
+                write_structure(stream, atoms)
 
 
 def _write_datasets(pieces: Iterable[LoadedStructures], target: Path) -> None:
@@ -120,20 +126,34 @@ def _write_datasets(pieces: Iterable[LoadedStructures], target: Path) -> None:
 
 def _write_lmdb(pieces: Iterable[LoadedStructures], target: Path) -> None:
     import lmdb
-    from nequip.data import from_ase
     from nequip.data.dataset import NequIPLMDBDataset
 
-    labels = ("energy", "forces")
-    entries = (
-        from_ase(atoms, include_keys=[], exclude_keys=list(set(atoms.arrays) - set(labels)))
-        for piece in pieces
-        for atoms in piece.to_ase()
-    )
+    entries = (_nequip_entry(atoms) for piece in pieces for atoms in piece.to_ase())
     roomy = target.with_name("roomy.lmdb")
     NequIPLMDBDataset.save_from_iterator(str(roomy), entries)
     # NequIP's file is as long as it might ever become.
     with lmdb.open(str(roomy), subdir=False, readonly=True, lock=False) as database:
         database.copy(str(target), compact=True)
+
+
+def _nequip_entry(atoms: Atoms) -> dict[str, Any]:
+    """Return a structure as NequIP keeps it, with its labels alone, in double precision."""
+    import torch
+    from ase import Atoms
+    from ase.calculators.singlepoint import SinglePointCalculator
+    from nequip.data import from_ase
+    from nequip.utils import torch_default_dtype
+
+    results = dict(atoms.calc.results) if atoms.calc else {}
+    for name in _NOT_IN_NEQUIP:
+        results.pop(name, None)
+    bare = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+    bare.calc = SinglePointCalculator(bare, **results)
+    if VIRIAL in atoms.info:
+        bare.info[VIRIAL] = atoms.info[VIRIAL]
+    # NequIP keeps all numbers in torch's default precision.
+    with torch_default_dtype(torch.float64):
+        return dict(from_ase(bare, include_keys=[VIRIAL]))
 
 
 WRITERS = {"extxyz": _write_extxyz, "datasets": _write_datasets, "lmdb": _write_lmdb}

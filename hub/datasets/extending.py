@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hub.datasets.blocks import Labels, structure_ids
+from hub.datasets.names import PROPERTIES
 from hub.errors import DataError
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Extension:
         self.dataset = dataset
         self.labels = labels
         self._known = {each.tobytes() for each in dataset.ids}
-        self._found: dict[bytes, tuple[float, FloatArray]] = {}
+        self._found: dict[bytes, Labels] = {}  # of one structure each
 
     def gather(self, blocks: Iterable[Block]) -> None:
         """Take the labels of those structures that the dataset has; they are kept in memory.
@@ -49,8 +50,8 @@ class Extension:
                 continue
             for index, each in enumerate(self._ids(block)):
                 if each in self._known:
-                    forces = labels.forces[block.structures.atoms_of(index)]
-                    self._keep(each, float(labels.energies[index]), forces, block, index)
+                    atoms = block.structures.atoms_of(index)
+                    self._keep(each, labels.select(slice(index, index + 1), atoms), block, index)
 
     def blocks(self, done: int = 0) -> Iterator[tuple[int, Block]]:
         """Give the dataset with the labels that were gathered, without its first `done` blocks.
@@ -71,13 +72,8 @@ class Extension:
     def _ids(self, block: Block) -> list[bytes]:
         return [each.tobytes() for each in structure_ids(block.structures, self.dataset.dtype)]
 
-    def _keep(
-        self, each: bytes, energy: float, forces: FloatArray, block: Block, index: int
-    ) -> None:
-        before = self._found.setdefault(each, (energy, forces))
-        if not np.array_equal(before[0], energy, equal_nan=True) or not np.array_equal(
-            before[1], forces, equal_nan=True
-        ):
+    def _keep(self, each: bytes, labels: Labels, block: Block, index: int) -> None:
+        if not _are_same(self._found.setdefault(each, labels), labels):
             raise DataError(
                 f"{block.structures.where(index)} is a structure that came before, with other "
                 "labels",
@@ -87,17 +83,43 @@ class Extension:
     def _labelled(self, block: Block) -> Block:
         """Join the labels that were gathered to a block of the dataset."""
         structures = block.structures
-        own = block.labels.get(self.labels)
-        energies = own.energies.copy() if own else np.full(len(structures), np.nan)
-        forces = own.forces.copy() if own else np.full((len(structures.numbers), 3), np.nan)
-        for index, each in enumerate(self._ids(block)):
-            if each not in self._found:
-                continue
+        sizes = len(structures), len(structures.numbers)
+        labels = block.labels.get(self.labels, Labels.absent(*sizes))
+        places = {index: each for index, each in enumerate(self._ids(block)) if each in self._found}
+        joined = _widened(labels, [self._found[each] for each in places.values()], *sizes)
+        for index, each in places.items():
             atoms = structures.atoms_of(index)
-            if np.isfinite(energies[index]) or np.isfinite(forces[atoms]).any():
+            own = joined.select(slice(index, index + 1), atoms)
+            if any(np.isfinite(values).any() for values in _arrays(own).values()):
                 raise DataError(
                     f"{structures.where(index)} has {self.labels} labels already",
                     "Labels never change. Give the new ones another name with --labels.",
                 )
-            energies[index], forces[atoms] = self._found[each]
-        return replace(block, labels={**block.labels, self.labels: Labels(energies, forces)})
+            for name, values in _arrays(self._found[each]).items():
+                if _arrays(own)[name].shape != values.shape:
+                    raise DataError(f"{name} of {structures.where(index)} are of another shape")
+                _arrays(own)[name][:] = values
+        return replace(block, labels={**block.labels, self.labels: joined})
+
+
+def _arrays(labels: Labels) -> dict[str, FloatArray]:
+    return {**labels.by_structure, **labels.by_atom}
+
+
+def _are_same(one: Labels, other: Labels) -> bool:
+    """Whether labels of one structure are equal, absent ones included."""
+    first, second = _arrays(one), _arrays(other)
+    absent = {name: np.full_like(values, np.nan) for name, values in (first | second).items()}
+    return all(
+        np.array_equal(first.get(name, nothing), second.get(name, nothing), equal_nan=True)
+        for name, nothing in absent.items()
+    )
+
+
+def _widened(labels: Labels, others: list[Labels], n_structures: int, n_atoms: int) -> Labels:
+    """Return a copy of labels that has room for whatever others have."""
+    properties = {name: values.copy() for name, values in labels.properties.items()}
+    for name, values in ((n, v) for other in others for n, v in other.properties.items()):
+        rows = n_atoms if PROPERTIES[name].per_atom else n_structures
+        properties.setdefault(name, np.full((rows, *values.shape[1:]), np.nan))
+    return Labels(labels.energies.copy(), labels.forces.copy(), properties)

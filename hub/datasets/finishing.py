@@ -9,7 +9,7 @@ from ase.data import chemical_symbols
 
 from hub.datasets.blocks import ID_BYTES
 from hub.datasets.columns import Column
-from hub.datasets.layout import ATTRIBUTE, FORMAT, label_array
+from hub.datasets.layout import ATTRIBUTE, FORMAT, PROPERTY_GROUP, label_array
 from hub.datasets.shards import ArraySpec, ShardWriter, write_group
 
 if TYPE_CHECKING:
@@ -29,9 +29,10 @@ _POINTERS = ArraySpec("structures/pointers", np.dtype(np.int64))
 
 def write_structures(group: Path, segments: Segments, labels: Iterable[str]) -> None:
     """Write every array over structures from the segments, one segment in memory at a time."""
-    columns = _look_at_extras(segments)
+    columns, properties = _look_at(segments)
     energies = [ArraySpec(label_array(name, "energies"), _FLOAT) for name in labels]
-    plain = [ShardWriter(group, spec) for spec in (_CELLS, _PBC, _IDS, *energies)]
+    specs = (_CELLS, _PBC, _IDS, *energies, *properties)
+    plain = [ShardWriter(group, spec) for spec in specs]
     extras = [(column, ShardWriter(group, column.spec)) for column in columns]
     pointers = ShardWriter(group, _POINTERS)
     pointers.append(np.zeros(1))
@@ -61,18 +62,25 @@ def write_groups(group: Path, labels: Mapping[str, LabelSet], facts: dict[str, A
         write_group(group, path)
     for name, label_set in labels.items():
         write_group(group, f"labels/{name}", label_set.to_attributes())
+        properties = label_array(name, PROPERTY_GROUP)
+        if (group / properties).is_dir():
+            write_group(group, properties)
     write_group(group, attributes={ATTRIBUTE: root})
 
 
-def _look_at_extras(segments: Segments) -> list[Column]:
-    """Find the type of each extra, and which values it takes."""
+def _look_at(segments: Segments) -> tuple[list[Column], list[ArraySpec]]:
+    """Find the type of each extra and the values that it takes, and properties with the labels."""
     columns: dict[str, Column] = {}
+    properties: dict[str, ArraySpec] = {}
     for number, segment in enumerate(segments):
         for place, rows in enumerate(segment.blocks):
+            for name in rows:
+                if f"/{PROPERTY_GROUP}/" in name and not name.startswith(EXTRA):
+                    properties[name] = ArraySpec(name, _FLOAT, rows[name].shape[1:])
             names = [key.removeprefix(EXTRA) for key in rows if key.startswith(EXTRA)]
             for name in names:
                 if name not in columns:
                     columns[name] = Column(name, has_gaps=(number, place) != (0, 0))
             for name, column in columns.items():
                 column.note(rows.get(EXTRA + name))
-    return [columns[name] for name in sorted(columns)]
+    return [columns[name] for name in sorted(columns)], list(properties.values())

@@ -9,8 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hub.datasets.blocks import Block, Labels
+from hub.datasets.label_values import as_property
 from hub.datasets.layout import check_label_name
+from hub.datasets.names import (
+    PROPERTIES,
+    label_tag,
+    property_of,
+    renamed_notes,
+    unreserved_names,
+)
 from hub.errors import DataError
+from hub.structures.reading import take_nested
 from hub.structures.structure_set import StructureSet
 
 if TYPE_CHECKING:
@@ -23,7 +32,8 @@ BLOCK_ATOMS = 131_072
 # What the structure set has a place of its own for.
 _OWN = {"config_type", "configtype", "config-type", "split", "numbers", "positions"}
 # Results of ASE's calculators that have a row for each atom.
-_PER_ATOM = {"forces", "energies", "stresses", "charges", "magmoms"}
+_PER_ATOM = {"forces", *(name for name, each in PROPERTIES.items() if each.per_atom)}
+_PER_STRUCTURE = PROPERTIES.keys() - _PER_ATOM
 
 
 @dataclass
@@ -36,6 +46,12 @@ class Frames:
         The name of the label set.
     energy_key, forces_key
         The entries that are its labels; empty for none.
+    properties
+        Entries that belong to the label set besides, in order of appearance.
+    unfit
+        Entries that are called as such, but have another shape or are not symmetric.
+    renamed
+        What entries that are not its labels are called, where that is not their own name.
     dropped
         Names of entries that a dataset cannot keep, in order of appearance.
     """
@@ -43,6 +59,9 @@ class Frames:
     labels: str
     energy_key: str
     forces_key: str
+    properties: dict[str, None] = field(default_factory=dict)
+    unfit: dict[str, None] = field(default_factory=dict)
+    renamed: dict[str, str] = field(default_factory=dict)
     dropped: dict[str, None] = field(default_factory=dict)
 
     @property
@@ -51,11 +70,18 @@ class Frames:
         return bool(self.energy_key or self.forces_key)
 
     def notes(self) -> tuple[str, ...]:
-        """Say what a dataset cannot keep."""
-        if not self.dropped:
-            return ()
-        names = ", ".join(self.dropped)
-        return (f"left out, as neither numbers nor texts of one shape: {names}",)
+        """Say what belongs to the label set, what got another name, and what cannot be kept."""
+        notes = []
+        if self.properties:
+            notes.append(f"with the {self.labels} labels: {', '.join(self.properties)}")
+        if self.unfit:
+            names = ", ".join(self.unfit)
+            notes.append(f"no labels, by their shapes or as they are not symmetric: {names}")
+        notes += renamed_notes(self.renamed)
+        if self.dropped:
+            names = ", ".join(self.dropped)
+            notes.append(f"left out, as neither numbers nor texts of one shape: {names}")
+        return tuple(notes)
 
     def blocks(self, frames: Iterable[tuple[Any, Atoms]]) -> Iterator[tuple[Any, Block]]:
         """Give blocks, each with the place of its last structure.
@@ -82,6 +108,7 @@ class Frames:
         lengths = [len(atoms) for atoms in frames]
         labels = {}
         if self.has_labels:
+            # They are taken out of the entries, and what is left are extras.
             labels[self.labels] = Labels(
                 np.array([_energy(e.pop(self.energy_key, None)) for e, _ in entries]),
                 np.concatenate(
@@ -90,14 +117,47 @@ class Frames:
                         for (_, own), n in zip(entries, lengths, strict=True)
                     ]
                 ),
+                self._take_properties([e for e, _ in entries], None)
+                | self._take_properties([own for _, own in entries], lengths),
             )
         structures = StructureSet.from_atoms(frames)
         return Block(
             structures,
             labels,
-            self._columns([per_structure for per_structure, _ in entries], None),
-            self._columns([per_atom for _, per_atom in entries], lengths),
+            self._columns([self._renamed(e, per_atom=False) for e, _ in entries], None),
+            self._columns([self._renamed(own, per_atom=True) for _, own in entries], lengths),
         )
+
+    def _take_properties(
+        self, rows: list[dict[str, Any]], lengths: list[int] | None
+    ) -> dict[str, npt.NDArray[np.float64]]:
+        """Take what belongs to the label set out of the entries of structures, or of atoms."""
+        tag = label_tag(self.energy_key, self.forces_key)
+        taken: dict[str, list[Any]] = {}
+        for number, entries in enumerate(rows):
+            for name in list(entries):
+                key = property_of(name, tag, per_atom=lengths is not None)
+                if key is None:
+                    continue
+                value = as_property(entries[name], key, lengths[number] if lengths else None)
+                values = taken.setdefault(key, [None] * len(rows))
+                if value is None or values[number] is not None or not _fits(value, values, lengths):
+                    self.unfit[name] = None
+                    continue
+                values[number] = value
+                del entries[name]
+                self.properties[name] = None
+        return {
+            key: _per_atom(values, lengths) if lengths else _per_structure(values)
+            for key, values in taken.items()
+            if any(value is not None for value in values)
+        }
+
+    def _renamed(self, entries: dict[str, Any], *, per_atom: bool) -> dict[str, Any]:
+        """Give entries that are called like labels or parts of the structure other names."""
+        called = unreserved_names(entries, per_atom=per_atom)
+        self.renamed.update({old: new for new, old in called.items() if new != old})
+        return {new: entries[old] for new, old in called.items()}
 
     def _columns(
         self, rows: list[dict[str, Any]], lengths: list[int] | None
@@ -115,12 +175,9 @@ class Frames:
 
 
 def _entries(atoms: Atoms) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return what is stored for the structure, and what is stored for each atom.
-
-    An ASE database keeps its extra entries one level down, in ``key_value_pairs`` and ``data``.
-    """
+    """Return what is stored for the structure, and what is stored for each atom."""
     info = dict(atoms.info)
-    nested = {**info.pop("key_value_pairs", {}), **info.pop("data", {})}
+    nested = take_nested(info)
     results = dict(getattr(atoms.calc, "results", {}))
     per_atom = {name: values for name, values in atoms.arrays.items() if name not in _OWN}
     per_structure: dict[str, Any] = {}
@@ -128,9 +185,16 @@ def _entries(atoms: Atoms) -> tuple[dict[str, Any], dict[str, Any]]:
         if name in _OWN or isinstance(value, Mapping):
             continue
         # Databases do not say which entries have a row for each atom.
-        rows = np.shape(value)[:1] == (len(atoms),) and (name in _PER_ATOM or name in nested)
+        may_have_rows = name in _PER_ATOM or (name in nested and name not in _PER_STRUCTURE)
+        rows = np.shape(value)[:1] == (len(atoms),) and may_have_rows
         (per_atom if rows and np.ndim(value) else per_structure)[name] = value
     return per_structure, per_atom
+
+
+def _fits(value: Any, others: list[Any], lengths: list[int] | None) -> bool:
+    """Whether a value has rows of the same shape as the others that are there."""
+    first = 1 if lengths else 0
+    return all(other is None or other.shape[first:] == value.shape[first:] for other in others)
 
 
 def _energy(value: Any) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import chain, islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from hub.errors import DataError
 from hub.settings import load_settings
 from hub.structures.reading import gather_structures
 from registry.errors import OfflineError
+from registry.paths import user_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -46,19 +46,10 @@ def to_datasets(structures: LoadedStructures) -> datasets.Dataset:
     def ragged(values: npt.NDArray[Any]) -> pa.Array:
         return pa.ListArray.from_arrays(pa.array(pointers, pa.int32()), _rows(values))
 
-    columns = {
-        "numbers": ragged(structures.numbers),
-        "positions": ragged(structures.positions),
-        "cell": _rows(structures.cells),
-        "pbc": _rows(structures.pbc),
-        "energy": pa.array(structures.energies),
-        "forces": ragged(structures.forces),
-        "config_type": _texts(structures.config_types),
-        "split": _texts(structures.split_labels),
-    }
-    for name, values in structures.structure_extras.items():
+    by_structure, by_atom = structures.columns
+    columns = {name: ragged(values) for name, values in by_atom.items()}
+    for name, values in by_structure.items():
         columns[name] = _texts(values) if values.dtype.kind == "U" else _rows(values)
-    columns |= {name: ragged(values) for name, values in structures.atom_extras.items()}
     return datasets.Dataset(InMemoryTable(pa.table(columns)))
 
 
@@ -120,7 +111,7 @@ def _open(place: str) -> list[tuple[str, datasets.Dataset]]:
     """Return the tables of a place, each with its name."""
     import datasets
 
-    path = Path(place).expanduser()
+    path = user_path(place)
     try:
         if path.is_dir():
             opened = datasets.load_from_disk(str(path))
@@ -156,11 +147,14 @@ class _Table:
         columns = rows[:LOOKED_AT]
         numbers: list[Any] = next((columns[each] for each in _NUMBERS if each in columns), [])
         lengths = [len(each) for each in numbers]
+        known = next((rows.features[each] for each in _NUMBERS if each in columns), None)
         # One structure may have as many atoms as a vector has components; hardly all of them.
         self.per_atom = {
             key
             for key, values in columns.items()
-            if [len(v) if isinstance(v, list) else -1 for v in values if v is not None]
+            # A fixed length says that it is not the number of atoms, unless that is fixed too.
+            if (not _has_fixed_length(rows.features[key]) or _has_fixed_length(known))
+            and [len(v) if isinstance(v, list) else -1 for v in values if v is not None]
             == [n for n, v in zip(lengths, values, strict=False) if v is not None]
         }
 
@@ -194,6 +188,11 @@ class _Table:
             if value is not None and value != []:
                 atoms.info[key] = np.asarray(value) if isinstance(value, list) else value
         return atoms
+
+
+def _has_fixed_length(feature: Any) -> bool:
+    """Whether all values of a column are equally long by its type, as `to_datasets` makes it."""
+    return getattr(feature, "length", -1) > 0
 
 
 def _take(row: dict[str, Any], names: tuple[str, ...]) -> Any:

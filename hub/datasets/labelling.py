@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import to_builtins
 
 from hub.datasets.dataset import Dataset
 from hub.datasets.layout import (
@@ -17,7 +18,7 @@ from hub.datasets.layout import (
     label_array,
     read_attributes,
 )
-from hub.datasets.shards import ArraySpec, ShardWriter, write_group
+from hub.datasets.shards import ArraySpec, ShardWriter, read_group, write_group
 from hub.errors import DataError
 from registry.cards import FILE_NAME as CARD_NAME
 from registry.files import place, storage_errors
@@ -80,10 +81,10 @@ def add_label_set(
     energies.finish()
     forces.finish()
     write_group(group, f"labels/{name}", label_set.to_attributes())
-    attributes = dict(dataset.group.attrs)
+    attributes = read_group(dataset.path)
     facts = read_attributes(attributes, str(source))
-    facts["label_sets"] = sorted([*facts["label_sets"], name])
-    write_group(group, attributes={**attributes, ATTRIBUTE: facts})
+    facts.label_sets = sorted([*facts.label_sets, name])
+    write_group(group, attributes={**attributes, ATTRIBUTE: to_builtins(facts)})
     remove(target / WRITING)
     return Dataset(target)
 

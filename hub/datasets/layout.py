@@ -6,14 +6,18 @@ This module knows names and numbers only, and imports neither numpy nor zarr.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 
+from msgspec import Meta, Struct
+
+from registry.documents import damage, fit
 from registry.errors import IncompatibleError, IntegrityError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 FORMAT = 1
+REPAIR = "`hub verify` finds the file and repairs it."
 ATTRIBUTE = "mlip_hub_dataset"  # of the root group
 GROUP = "dataset.zarr"  # inside a version's directory
 WRITING = "writing"  # beside the group while it is unfinished
@@ -24,10 +28,19 @@ SHARD_ATOMS = 1_048_576
 CHUNK_STRUCTURES = 16_384
 SHARD_STRUCTURES = 262_144
 
+PROPERTY_GROUP = "properties"  # of a label set
 STRUCTURE_EXTRAS = "extras/structure"
 ATOM_EXTRAS = "extras/atom"
 CONFIG_TYPE = "config_type"
 SPLIT = "split"
+
+
+class LabelUnits(TypedDict, total=False):
+    """There are no others."""
+
+    energies: Literal["eV"]
+    forces: Literal["eV/Å"]
+    stresses: Literal["eV/Å^3"]
 
 
 @dataclass(frozen=True)
@@ -65,8 +78,8 @@ class LabelSet:
     subtracted_energies: dict[str, float] = field(default_factory=dict)
     date: str = ""
     source: str = ""
-    units: dict[str, str] = field(
-        default_factory=lambda: {"energies": "eV", "forces": "eV/Å", "stresses": "eV/Å^3"}
+    units: LabelUnits = field(
+        default_factory=lambda: LabelUnits(energies="eV", forces="eV/Å", stresses="eV/Å^3")
     )
 
     def to_attributes(self) -> dict[str, Any]:
@@ -75,14 +88,32 @@ class LabelSet:
 
     @classmethod
     def from_attributes(cls, attributes: dict[str, Any]) -> LabelSet:
-        """Read the attributes of a label set's group; others than ours are left alone."""
-        known = {key: attributes[key] for key in cls.__dataclass_fields__ if key in attributes}
-        return cls(**known)
+        """Read the attributes of a label set's group; others than ours are left alone.
+
+        Raises
+        ------
+        MalformedError
+            If one is not what it must be.
+        """
+        return fit(attributes, cls)
 
 
 def label_array(name: str, kind: str) -> str:
-    """Return the path of an array of a label set, `kind` being ``energies`` or ``forces``."""
+    """Return the path of an array of a label set.
+
+    Parameters
+    ----------
+    name
+        The label set.
+    kind
+        ``energies``, ``forces``, or what `property_path` returns.
+    """
     return f"labels/{name}/{kind}"
+
+
+def property_path(name: str) -> str:
+    """Return where one of `hub.datasets.names.PROPERTIES` is inside a label set's group."""
+    return f"{PROPERTY_GROUP}/{name}"
 
 
 def shard_path(array: str, shard: int, dimensions: int) -> str:
@@ -103,7 +134,18 @@ def check_label_name(name: str) -> str:
     return name
 
 
-def read_attributes(attributes: dict[str, Any], place: str) -> dict[str, Any]:
+class Facts(Struct, forbid_unknown_fields=True):
+    """What the root group says of a dataset."""
+
+    format: int
+    structures: Annotated[int, Meta(ge=1, le=1 << 40)]
+    atoms: Annotated[int, Meta(ge=0, le=1 << 48)]
+    dtype: Literal["float64", "float32"]
+    elements: list[Annotated[str, Meta(pattern="^[A-Z][a-z]?$")]]
+    label_sets: list[str]
+
+
+def read_attributes(attributes: dict[str, Any], place: str) -> Facts:
     """Return the root group's attributes in today's format.
 
     Parameters
@@ -116,13 +158,15 @@ def read_attributes(attributes: dict[str, Any], place: str) -> dict[str, Any]:
     Raises
     ------
     IntegrityError
-        If it is no dataset.
+        If it is no dataset, or an attribute is not what it must be.
+    DataError
+        If a label set has a name that none can have.
     IncompatibleError
         If a newer release wrote it.
     """
-    content = attributes.get(ATTRIBUTE)
+    content: Any = attributes.get(ATTRIBUTE)
     step = content.get("format") if isinstance(content, dict) else None
-    if not isinstance(content, dict) or type(step) is not int or step < 1:
+    if type(step) is not int or step < 1:
         raise IntegrityError(
             f"{place} is no dataset: its group has no attribute {ATTRIBUTE}",
             "Was it made by `hub import`?",
@@ -134,7 +178,11 @@ def read_attributes(attributes: dict[str, Any], place: str) -> dict[str, Any]:
         )
     for upgrade in (_UPGRADES[number] for number in range(step, FORMAT)):
         content = upgrade(content)
-    return dict(content)
+    with damage(f"the attribute {ATTRIBUTE} of {place}", IntegrityError, REPAIR):
+        facts = fit(content, Facts)
+        for name in facts.label_sets:
+            check_label_name(name)
+    return facts
 
 
 # One function per step: the key is the format that it reads, the next format is what it writes.

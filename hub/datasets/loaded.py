@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import numpy as np
 
+from hub.datasets.names import PROPERTIES
+from hub.datasets.rows import Row, row_of
 from hub.structures.structure_set import StructureSet, chosen_indices
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     import datasets
     import numpy.typing as npt
     from ase import Atoms
 
     from hub.structures.arrays import BoolArray, FloatArray, IntArray
+
+VIRIAL = "virial"
 
 
 class Batch(NamedTuple):
@@ -46,18 +51,62 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LoadedStructures(StructureSet):
-    """A structure set with the extras of a dataset.
+    """A structure set with all that a dataset has of one label set, and extras.
+
+    Indices give single structures (`Row`), slices and lists of indices give sets, so that it is a
+    map-style dataset for ``torch.utils.data.DataLoader``.
 
     Attributes
     ----------
+    properties
+        (S, ...) or (A, ...) what the calculations gave besides energies and forces, by the names
+        of `hub.datasets.names.PROPERTIES`; NaN where absent.
     structure_extras
         (S, ...) numbers, booleans or texts by name.
     atom_extras
         (A, ...) numbers by name.
     """
 
+    properties: Mapping[str, FloatArray] = field(default_factory=dict)
     structure_extras: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
     atom_extras: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+
+    @overload
+    def __getitem__(self, index: slice | Sequence[int] | npt.NDArray[Any]) -> LoadedStructures: ...
+
+    def __getitem__(self, index: Any) -> Row | LoadedStructures:
+        """Return one structure, or a set of those at a slice, a list of indices or a mask.
+
+        Raises
+        ------
+        IndexError
+            If there is no such structure.
+        """
+        if isinstance(index, int | np.integer):
+            number = range(len(self))[index]
+            return row_of(number, self.atoms_of(number), *self.columns)
+        return self.select(np.arange(len(self))[index])
+
+    @cached_property
+    def columns(self) -> tuple[dict[str, npt.NDArray[Any]], dict[str, npt.NDArray[Any]]]:
+        """Everything, by name: arrays of S rows, and arrays of A rows."""
+        own = {name: v for name, v in self.properties.items() if PROPERTIES[name].per_atom}
+        by_atom = {"numbers": self.numbers, "positions": self.positions, "forces": self.forces}
+        by_structure = {
+            "cell": self.cells,
+            "pbc": self.pbc,
+            "energy": self.energies,
+            **{name: v for name, v in self.properties.items() if name not in own},
+            "config_type": self.config_types,
+            "split": self.split_labels,
+            **self.structure_extras,
+        }
+        for name, values in {**own, **self.atom_extras}.items():
+            by_atom[f"{name}_of_atoms" if name in by_structure else name] = values
+        return by_structure, by_atom
 
     def select(self, indices: npt.ArrayLike) -> LoadedStructures:
         """Return the structures at `indices` (integers, or a boolean mask of S), in that order."""
@@ -67,16 +116,32 @@ class LoadedStructures(StructureSet):
         rows = np.concatenate([np.empty(0, np.int64), *atoms])
         return LoadedStructures(
             **{each.name: getattr(selected, each.name) for each in fields(StructureSet)},
+            properties={
+                name: v[rows if PROPERTIES[name].per_atom else chosen]
+                for name, v in self.properties.items()
+            },
             structure_extras={name: v[chosen] for name, v in self.structure_extras.items()},
             atom_extras={name: v[rows] for name, v in self.atom_extras.items()},
         )
 
     def to_ase(self) -> list[Atoms]:
-        """Return ASE structures: labels in calculators, extras in ``info`` and ``arrays``."""
+        """Return ASE structures, as `to_atoms` does."""
         return [self.to_atoms(index) for index in range(len(self))]
 
     def to_atoms(self, index: int) -> Atoms:
-        """Return structure `index` for ASE, with its labels and its extras."""
+        """Return structure `index` for ASE.
+
+        A calculator holds its labels, but for the virial, which ASE does not know: it is in
+        ``info``, as extras are, or in ``arrays``.
+
+        Raises
+        ------
+        IndexError
+            If there is no such structure.
+        """
+        index = range(len(self))[index]
+        from ase.calculators.singlepoint import SinglePointCalculator
+
         atoms = super().to_atoms(index)
         for name, values in self.structure_extras.items():
             value = values[index]
@@ -86,13 +151,24 @@ class LoadedStructures(StructureSet):
         for name, values in self.atom_extras.items():
             if not _is_absent(values[own]):
                 atoms.set_array(name, values[own])
+        results = dict(atoms.calc.results) if atoms.calc else {}
+        for name, values in self.properties.items():
+            value = values[own if PROPERTIES[name].per_atom else index]
+            if np.isfinite(value).all():
+                results[name] = value.item() if value.ndim == 0 else value.copy()
+        if VIRIAL in results:
+            atoms.info[VIRIAL] = results.pop(VIRIAL)
+        if results:
+            # Last: a calculator gives nothing for atoms that have changed since it was made, and
+            # initial magnetic moments are among the arrays.
+            atoms.calc = SinglePointCalculator(atoms, **results)
         return atoms
 
     def to_datasets(self) -> datasets.Dataset:
         """Return a Hugging Face dataset with a row for each structure.
 
-        Its columns are numbers, positions, cell, pbc, energy, forces and the extras, in the units
-        of this project; `hub import` reads it back.
+        Its columns are those of `columns`, in the units of this project and the names and signs of
+        ASE; `hub import` reads it back.
         """
         from hub.datasets.huggingface import to_datasets
 

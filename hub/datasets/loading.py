@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,9 +15,12 @@ from hub.library import catalogue
 from hub.structures.reading import ReadResult
 from registry.errors import InvalidReferenceError
 from registry.listing import listings
+from registry.paths import user_path
 from registry.references import Reference
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from hub.datasets.loaded import LoadedStructures
     from registry.transfer import Progress
 
@@ -29,7 +31,7 @@ def is_dataset_name(place: str) -> bool:
     That is a directory which holds one. What is no file means one if it names a version
     (``name@1``), or a dataset that is built in or on this machine.
     """
-    path = Path(place).expanduser()
+    path = user_path(place)
     if path.exists():
         return is_dataset(path)
     try:
@@ -66,7 +68,7 @@ def open_dataset(
     RegistryError
         As `hub.pull` does.
     """
-    directory = Path(place).expanduser()
+    directory = user_path(place)
     if directory.is_dir():
         return Dataset(directory)
     if labels is None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hub.datasets.dataset import Dataset
-from hub.datasets.layout import GROUP, METADATA, STRUCTURE_EXTRAS
+from hub.datasets.layout import GROUP, METADATA, PROPERTY_GROUP, STRUCTURE_EXTRAS
+from hub.datasets.names import PROPERTIES
 from hub.datasets.selection import SELECTION, Choice, recorded_choice, select
 from hub.errors import DataError
 from hub.library import catalogue
@@ -146,10 +147,17 @@ class _Wants:
         label_set = inner.split("/")[1] if inner.startswith("labels/") else None
         if label_set is not None and self.labels is not None and label_set not in self.labels:
             return False
-        is_atoms = inner.startswith(_ATOM_ARRAYS) or (label_set and inner.split("/")[2] == "forces")
+        is_atoms = inner.startswith(_ATOM_ARRAYS) or (label_set and _is_label_of_atoms(inner))
         if not is_atoms or self.shards is None:
             return True
         return int(inner.partition("/c/")[2].partition("/")[0]) in self.shards
+
+
+def _is_label_of_atoms(path: str) -> bool:
+    """Whether the rows of a label set's array are atoms."""
+    kind, name = path.split("/")[2:4]
+    per_atom = {name for name, each in PROPERTIES.items() if each.per_atom}
+    return kind == "forces" or (kind == PROPERTY_GROUP and name in per_atom)
 
 
 def _absent(names: Catalogue, version: Version) -> dict[str, FileEntry]:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from msgspec import Meta, Struct
 
 from hub.datasets.layout import LabelSet
+from registry.documents import WRONG, MalformedError, damage, fit
 from registry.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from registry.cards import Card
 
 
-@dataclass(frozen=True)
-class LabelRecipe:
+class LabelRecipe(Struct, forbid_unknown_fields=True, frozen=True):
     """Where the labels of one label set are.
 
     Attributes
@@ -34,15 +33,14 @@ class LabelRecipe:
     """
 
     about: LabelSet
-    energy_keys: Sequence[str] = ()
-    forces_keys: Sequence[str] = ()
+    energy_keys: tuple[str, ...] = ()
+    forces_keys: tuple[str, ...] = ()
     files: str = ""
     subset: str = ""
     proved_by: str = ""
 
 
-@dataclass(frozen=True)
-class Recipe:
+class Recipe(Struct, forbid_unknown_fields=True, frozen=True):
     """How the published files become one dataset.
 
     Attributes
@@ -64,11 +62,11 @@ class Recipe:
 
     structures: str
     members: str = ""
-    extras: dict[str, str] = field(default_factory=dict)
-    atom_extras: dict[str, str] = field(default_factory=dict)
-    isolated_beyond: float | None = None
-    subsets: dict[str, str] = field(default_factory=dict)
-    labels: dict[str, LabelRecipe] = field(default_factory=dict)
+    extras: dict[str, str] = {}
+    atom_extras: dict[str, str] = {}
+    isolated_beyond: Annotated[float, Meta(gt=0, le=1000)] | None = None
+    subsets: dict[str, str] = {}
+    labels: dict[str, LabelRecipe] = {}
 
     @property
     def own_labels(self) -> dict[str, LabelRecipe]:
@@ -89,24 +87,21 @@ def recipe_of(card: Card) -> Recipe:
     SettingsError
         If it lacks something, or has what is not understood.
     """
-    try:
-        content = dict(card.front_matter["dataset"])
-        labels = {name: _label_recipe(fields) for name, fields in content.pop("labels").items()}
-        recipe = Recipe(**content, labels=labels)
+    with damage(f"the dataset section of {card.path}", SettingsError, verdict=WRONG):
+        content = fit(card.front_matter.get("dataset"), dict[str, Any])
+        labels = fit(content.get("labels"), dict[str, dict[str, Any]])
+        recipes = {name: _label_recipe(fields) for name, fields in labels.items()}
+        recipe = fit({**content, "labels": recipes}, Recipe)
         for name, each in recipe.joined_labels.items():
             if each.proved_by not in recipe.own_labels or each.subset not in recipe.subsets:
-                raise SettingsError(
-                    f"{card.path}: the label set {name} needs a subset that the card defines, and "
+                raise MalformedError(
+                    f"the label set {name} needs a subset that the card defines, and "
                     "must be proved by labels that come with the structures"
                 )
-    except (KeyError, TypeError, ValueError, AttributeError) as problem:
-        raise SettingsError(f"{card.path}: the dataset section is wrong: {problem!r}") from problem
     return recipe
 
 
-def _label_recipe(fields: dict[str, Any]) -> LabelRecipe:
-    about = LabelSet.__dataclass_fields__
-    return LabelRecipe(
-        about=LabelSet(**{name: value for name, value in fields.items() if name in about}),
-        **{name: value for name, value in fields.items() if name not in about},
-    )
+def _label_recipe(fields: dict[str, Any]) -> dict[str, Any]:
+    """Set apart what the label set says of itself, which stands among the rest in a card."""
+    about = {name: fields[name] for name in LabelSet.__dataclass_fields__ if name in fields}
+    return {"about": about} | {name: fields[name] for name in fields if name not in about}

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 import re
-import zipfile
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from registry.documents import parse_json
 from registry.errors import IntegrityError
 from registry.files import storage_errors
 from registry.outputs import write_file
@@ -61,20 +61,23 @@ class Segment:
     @classmethod
     def from_file(cls, path: Path) -> Segment:
         """Read what `to_bytes` wrote."""
+        with storage_errors(path):
+            data = path.read_bytes()
+        parts: dict[str, dict[str, npt.NDArray[Any]]] = {"tail": {}}
         try:
-            with storage_errors(path), np.load(path, allow_pickle=False) as content:
+            with np.load(BytesIO(data), allow_pickle=False) as content:
                 arrays = {name: content[name] for name in content.files}
-                facts = json.loads(str(arrays.pop("facts")))
-        except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as problem:
+            facts = parse_json(str(arrays.pop("facts")).encode())
+            for key, values in arrays.items():
+                part, _, name = key.partition(":")
+                parts.setdefault(part, {})[name] = values
+            tails = parts.pop("tail")
+            blocks = [parts[part] for part in sorted(parts, key=int)]
+        except Exception as problem:  # whatever zip, numpy and json find wrong
             raise IntegrityError(
                 f"{path} is damaged: {problem}", "Import again from the start, without --resume."
             ) from problem
-        parts: dict[str, dict[str, npt.NDArray[Any]]] = {"tail": {}}
-        for key, values in arrays.items():
-            part, _, name = key.partition(":")
-            parts.setdefault(part, {})[name] = values
-        tails = parts.pop("tail")
-        return cls([parts[part] for part in sorted(parts, key=int)], tails, facts)
+        return cls(blocks, tails, facts)
 
 
 class Segments:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
+from msgspec import Meta
 
 from hub.datasets.conditions import evaluate
 from hub.errors import DataError
+from registry.documents import damage, fit_whole, parse_json, read_bounded
 from registry.errors import IntegrityError
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ class Choice:
     """
 
     where: str | None = None
-    sample: int | None = None
-    seed: int = 0
+    sample: Annotated[int, Meta(ge=1)] | None = None
+    seed: Annotated[int, Meta(ge=0)] = 0
 
     @property
     def is_any(self) -> bool:
@@ -63,12 +64,8 @@ def recorded_choice(directory: Path) -> Choice | None:
     path = directory / SELECTION
     if not path.is_file():
         return None
-    try:
-        return Choice(**json.loads(path.read_bytes()))
-    except (ValueError, TypeError) as problem:
-        raise IntegrityError(
-            f"{path} is damaged: {problem}", "Pull the dataset again."
-        ) from problem
+    with damage(path, IntegrityError, "Pull the dataset again."):
+        return fit_whole(parse_json(read_bounded(path)), Choice)
 
 
 def select(

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import zarr
+from msgspec import Struct
 from zarr.codecs import BloscCodec, Crc32cCodec
 from zarr.storage import LocalStore, MemoryStore
 
 from hub.datasets import layout
-from hub.datasets.layout import METADATA, WRITING, shard_path
+from hub.datasets.layout import METADATA, REPAIR, WRITING, shard_path
+from registry.documents import damage, fit, parse_json, read_bounded
 from registry.errors import IntegrityError
 from registry.files import write_atomically
 from registry.outputs import require_file, require_real_way
@@ -163,6 +165,25 @@ def write_group(root: Path, path: str = "", attributes: dict[str, Any] | None = 
     _put(root, f"{path}/{METADATA}".lstrip("/"), json.dumps(content, indent=2).encode())
 
 
+def read_group(root: Path, path: str = "") -> dict[str, Any]:
+    """Return the attributes of a group or array inside a dataset's, or of that itself.
+
+    Raises
+    ------
+    IntegrityError
+        If its metadata is missing or damaged.
+    """
+    file = root / path / METADATA
+    with damage(file, IntegrityError, REPAIR):
+        return fit(parse_json(read_bounded(file)), _Metadata).attributes
+
+
+class _Metadata(Struct):
+    """What we read of Zarr's metadata ourselves."""
+
+    attributes: dict[str, Any] = {}
+
+
 def _put(group: Path, path: str, data: bytes) -> None:
     """Write a file of a dataset, whole or not at all."""
     # A writer that is killed leaves its temporary file where it does not become part of it.
@@ -214,7 +235,7 @@ def read_rows(array: zarr.Array[Any], start: int, stop: int, group: Path) -> npt
         name = paths[0] if len(paths) == 1 else f"one of {', '.join(paths)}"
         raise IntegrityError(
             f"{name} in {group} is cut short or damaged ({problem or type(problem).__name__})",
-            "`hub verify` finds the file and repairs it.",
+            REPAIR,
         ) from problem
 
 

@@ -30,6 +30,7 @@ def summarise(dataset: Dataset) -> dict[str, Any]:
         finite = per_atom[np.isfinite(per_atom)]
         label_sets[name] = {
             **label_set.to_attributes(),
+            "properties": list(dataset.properties_of(name)),
             "structures": len(finite),
             "energy_per_atom": [float(finite.min()), float(finite.max())] if len(finite) else None,
         }

@@ -6,9 +6,10 @@ import json
 import os
 import re
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import numpy as np
+from msgspec import Meta, Struct
 
 from hub.datasets.blocks import check_block, structure_ids
 from hub.datasets.finishing import EXTRA, write_groups, write_structures
@@ -25,9 +26,10 @@ from hub.datasets.layout import (
 )
 from hub.datasets.segments import NAMES as SEGMENTS
 from hub.datasets.segments import Segment, Segments
-from hub.datasets.shards import ArraySpec, ShardWriter
+from hub.datasets.shards import ArraySpec, ShardWriter, read_group
 from hub.errors import DataError
-from registry.errors import ExistsError
+from registry.documents import damage, fit, parse_json, read_bounded
+from registry.errors import ExistsError, IntegrityError
 from registry.files import locked, storage_errors
 from registry.outputs import require_file, write_file
 from registry.removal import TEMPORARY, claim, discard, in_the_way, is_marked, is_real_file
@@ -43,7 +45,17 @@ if TYPE_CHECKING:
 
 _LOCK, _SETTINGS = "lock", "settings.json"
 _OURS = re.compile(rf"{_LOCK}|{re.escape(_SETTINGS)}|{SEGMENTS.pattern}|{TEMPORARY.pattern}")
+_AGAIN = "Start again without --resume."
 _FLOATS = ("float64", "float32")
+
+
+class _Done(Struct, forbid_unknown_fields=True):
+    """What the last segment says of all that is safe."""
+
+    cursor: Any
+    structures: int
+    atoms: int
+    elements: list[Annotated[int, Meta(ge=0, le=255)]]
 
 
 class DatasetWriter:
@@ -195,7 +207,9 @@ class DatasetWriter:
         settings = self._writing / _SETTINGS
         self._segments = Segments(self._writing)
         if self.resume and settings.exists():
-            if json.loads(settings.read_bytes()) != json.loads(json.dumps(self._settings)):
+            with damage(settings, DataError, _AGAIN):
+                begun = parse_json(read_bounded(settings))
+            if begun != json.loads(json.dumps(self._settings)):
                 raise DataError(
                     f"what is unfinished in {self.directory} was begun in another way",
                     "Give the same files and options as then, or start again without --resume.",
@@ -210,10 +224,11 @@ class DatasetWriter:
     def _take_up(self, segment: Segment | None) -> None:
         if segment is None:
             return
-        facts = segment.facts
-        self.cursor = self._given = facts["cursor"]
-        self.n_structures, self.n_atoms = facts["structures"], facts["atoms"]
-        self._elements = set(facts["elements"])
+        with damage(f"the last segment in {self._writing}", IntegrityError, _AGAIN):
+            facts = fit(segment.facts, _Done)
+        self.cursor = self._given = facts.cursor
+        self.n_structures, self.n_atoms = facts.structures, facts.atoms
+        self._elements = set(facts.elements)
         for name, tail in segment.tails.items():
             spec = ArraySpec(name, tail.dtype, tail.shape[1:], per_atom=True)
             self._atom_arrays[name] = ShardWriter(self.group, spec, self.n_atoms - len(tail))
@@ -228,7 +243,7 @@ class DatasetWriter:
             "structures/ids": structure_ids(structures, self.dtype),
         }
         for name, labels in block.labels.items():
-            rows[label_array(name, "energies")] = labels.energies
+            rows |= {label_array(name, kind): v for kind, v in labels.by_structure.items()}
         words = {CONFIG_TYPE: structures.config_types, SPLIT: structures.split_labels}
         words = {name: texts for name, texts in words.items() if (texts != "").any()}
         extras = {**block.structure_extras, **words}
@@ -241,7 +256,8 @@ class DatasetWriter:
             "structures/positions": structures.positions.astype(self.dtype),
         }
         for name, labels in block.labels.items():
-            rows[label_array(name, "forces")] = labels.forces.astype(self.dtype)
+            arrays = labels.by_atom.items()
+            rows |= {label_array(name, kind): v.astype(self.dtype) for kind, v in arrays}
         for name, values in block.atom_extras.items():
             kept = np.float64 if values.dtype.kind in "biu" else self.dtype
             rows[f"{ATOM_EXTRAS}/{check_label_name(name)}"] = values.astype(kept)
@@ -285,9 +301,8 @@ class DatasetWriter:
 
 def is_whole(directory: Path) -> bool:
     """Whether a writer has finished a dataset in a directory: the root's attributes come last."""
-    metadata = directory / GROUP / METADATA
-    with storage_errors(metadata):
-        return metadata.is_file() and ATTRIBUTE in json.loads(metadata.read_bytes())["attributes"]
+    group = directory / GROUP
+    return (group / METADATA).is_file() and ATTRIBUTE in read_group(group)
 
 
 class Refusal:

@@ -10,7 +10,7 @@ from hub.errors import DataError
 from hub.library import MODEL_FOLDER, open_version
 from hub.structures.reading import read_structures
 from registry.cards import FILE_NAME as CARD_NAME
-from registry.cards import split_front_matter
+from registry.cards import read_text, split_front_matter
 from registry.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -60,12 +60,13 @@ def _trained_on(directory: Path, place: str) -> str:
     card = (inner if inner.is_dir() else directory) / CARD_NAME
     content: dict[str, Any] = {}
     if card.exists():
-        content, _ = split_front_matter(card.read_text(encoding="utf-8"), str(card))
+        content, _ = split_front_matter(read_text(card), str(card))
     training = content.get("training")
     data = training.get("data") if isinstance(training, dict) else None
     name = data.get("dataset") if isinstance(data, dict) else None
     if not name:
-        said = ", ".join(content.get("datasets") or ())
+        listed = content.get("datasets")
+        said = ", ".join(map(str, listed)) if isinstance(listed, list) else ""
         raise DataError(
             f"the card of {place} names no dataset that could be opened here"
             + (f"; it was trained on {said}" if said else ""),

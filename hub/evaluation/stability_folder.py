@@ -17,8 +17,10 @@ from hub.evaluation.stability import Conditions, Sample, Stability, State, run_d
 from hub.evaluation.stability_plot import stability_plot
 from hub.models.ase_calculator import calculator
 from hub.models.checkpoint import WEIGHTS_NAME
+from hub.schemas import Count
 from hub.structures.structure_set import StructureSet
 from hub.training import run_folder
+from registry.documents import MalformedError, fit, parse_json
 from registry.files import sha256_of
 from registry.outputs import write_file
 
@@ -158,9 +160,15 @@ def _write(path: Path, state: State, settings: dict[str, Any]) -> None:
 def _read(path: Path, settings: dict[str, Any]) -> State:
     try:
         with np.load(path, allow_pickle=False) as content:
-            begun, steps, random, failure = json.loads(str(content["facts"]))
+            facts = parse_json(str(content["facts"]).encode())
+            begun, steps, random, failure = fit(
+                facts, tuple[dict[str, Any], Count, dict[str, Any], str]
+            )
+            np.random.default_rng(0).bit_generator.state = random
             samples = tuple(Sample(*map(float, each)) for each in content["samples"])
             positions, momenta = content["positions"], content["momenta"]
+        if not positions.shape == momenta.shape == (len(positions), 3):
+            raise MalformedError("it has not one momentum for each position")  # noqa: TRY301
     except Exception as problem:  # whatever zip, numpy and json find wrong
         raise DataError(
             f"{path} is damaged: {problem}", "Remove it; this model's dynamics then begin again."

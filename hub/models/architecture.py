@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from e3nn import o3
+from lightning.pytorch.utilities.seed import isolate_rng
 from nequip.data import AtomicDataDict
 from nequip.model.utils import model_builder
 from nequip.nn import (
@@ -33,6 +34,7 @@ from nequip.nn.embedding import (
     SphericalHarmonicEdgeAttrs,
 )
 from nequip.nn.mlp import ScalarMLPFunction
+from nequip.utils import torch_default_dtype
 from nequip.utils.global_state import set_global_state
 
 if TYPE_CHECKING:
@@ -64,7 +66,9 @@ def build_model(
     A NequIP ``GraphModel`` that maps a batch of graphs to energies (eV), forces (eV/Å) and
     stresses (eV/Å^3), with unit scales and zero shifts.
     """
-    set_global_state()
+    # NequIP sets torch's default precision and seeds all random numbers: they are the user's.
+    with torch_default_dtype(dtype), isolate_rng():
+        set_global_state()
     with warnings.catch_warnings():
         # TorchScript is deprecated, yet e3nn still goes through it; users cannot act on that.
         warnings.simplefilter("ignore", DeprecationWarning)

@@ -8,7 +8,8 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 from nequip.data import AtomicDataDict
 
-from hub.models.loading import load_model
+from hub.errors import DataError
+from hub.models.loading import load_model, with_gradients
 from hub.structures.graphs import build_graph, collate
 
 if TYPE_CHECKING:
@@ -45,15 +46,18 @@ class ModelCalculator(Calculator):
         ------
         IncompatibleModelError
             If a structure holds an element that the model does not know.
+        DataError
+            If a structure has no atoms, or coordinates or a cell that mean nothing.
         """
         super().calculate(atoms, properties, system_changes)
         copied = cast("Atoms", self.atoms)
         config = self.model.config
-        graph = build_graph(copied, config.type_names, config.r_max)
-        output = {
-            name: value.detach().cpu().double().numpy()
-            for name, value in self.model.network(collate([graph.to(self.model.device)])).items()
-        }
+        if not len(copied):
+            raise DataError("there are no atoms to compute", "Is the structure empty by mistake?")
+        with with_gradients():
+            graph = build_graph(copied, config.type_names, config.r_max)
+            predicted = self.model.network(collate([graph.to(self.model.device)]))
+        output = {name: value.detach().cpu().double().numpy() for name, value in predicted.items()}
         energy = output[AtomicDataDict.TOTAL_ENERGY_KEY].item()
         self.results = {
             "energy": energy,

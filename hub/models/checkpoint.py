@@ -24,6 +24,7 @@ from hub.models.probe import (
 from hub.models.tensor_product import accelerate
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 WEIGHTS_NAME = "weights.safetensors"
@@ -52,8 +53,9 @@ def set_weights(model: torch.nn.Module, tensors: dict[str, torch.Tensor], source
     Raises
     ------
     ModelError
-        If names or shapes differ from what the architecture needs.
+        If names or shapes differ from what the architecture needs, or a number is not finite.
     """
+    require_finite(tensors, source)
     expected = weights_of(model)
     missing, unknown = set(expected) - set(tensors), set(tensors) - set(expected)
     if missing or unknown:
@@ -88,6 +90,16 @@ def set_energy_scales(model: torch.nn.Module, scale: float) -> None:
     """Set the factor on the atomic energies of every type, before their shifts."""
     with torch.no_grad():
         _scale_shift(model).scales.fill_(scale)
+
+
+def require_finite(tensors: Mapping[str, torch.Tensor], source: str) -> None:
+    """Raise `ModelError` if a tensor holds a number that is not finite."""
+    for name, value in tensors.items():
+        if not value.double().isfinite().all():  # not all types know
+            raise ModelError(
+                f"{source} holds numbers that are not finite: {name}",
+                "It is damaged, or comes from a training that diverged: pull or train it again.",
+            )
 
 
 def energy_shifts(model: torch.nn.Module, config: ModelConfig) -> dict[str, float]:
@@ -180,7 +192,7 @@ def _read_unverified(directory: Path, dtype: torch.dtype) -> tuple[torch.nn.Modu
         tensors = load_file(path)
     except FileNotFoundError:
         raise ModelError(f"{path} is missing", hint="Pull or train the model again.") from None
-    except SafetensorError as error:
+    except (SafetensorError, OSError) as error:
         raise ModelError(f"{path} is damaged: {error}", hint="Pull it again.") from error
     model = build_model(config, dtype=dtype)
     set_weights(model, tensors, str(path))

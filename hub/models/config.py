@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import json
-import math
-from dataclasses import asdict, dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypedDict
+
+from msgspec import Meta
 
 from hub.errors import IncompatibleModelError, ModelError, TrainingError
+from hub.schemas import Elements
+from registry.documents import (
+    WRONG,
+    MalformedError,
+    check_plain,
+    damage,
+    fit,
+    fit_whole,
+    parse_json,
+    read_bounded,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,24 +27,24 @@ if TYPE_CHECKING:
 FILE_NAME = "config.json"
 FORMAT = 1
 ARCHITECTURE = "nequip-onehot"
-UNITS = {"energy": "eV", "length": "Å", "forces": "eV/Å", "stress": "eV/Å^3"}
+MOST_WEIGHTS = 100_000_000
+_AGAIN = "Pull or train it again."
 
 
-# What a person may choose: its type, and its smallest value.
-_SETTINGS: dict[str, tuple[type, float]] = {
-    "r_max": (float, 1.0),
-    "num_layers": (int, 1),
-    "num_features": (int, 1),
-    "l_max": (int, 0),
-    "parity": (bool, False),
-    "num_bessels": (int, 1),
-    "polynomial_cutoff_p": (int, 2),
-    "radial_mlp_depth": (int, 0),
-    "radial_mlp_width": (int, 1),
-    "readout_width": (int, 1),
-}
-_SETTINGS_HINT = f"An architecture has {', '.join(_SETTINGS)}; the rest follows from the data."
-_KINDS = {float: "number", int: "whole number", bool: "truth value"}
+class Units(TypedDict):
+    """What a model computes in; there are no others."""
+
+    energy: Literal["eV"]
+    length: Literal["Å"]
+    forces: Literal["eV/Å"]
+    stress: Literal["eV/Å^3"]
+
+
+UNITS: Units = {"energy": "eV", "length": "Å", "forces": "eV/Å", "stress": "eV/Å^3"}
+Cutoff = Annotated[float, Meta(ge=0.1, le=20)]
+Neighbours = Annotated[float, Meta(gt=0, le=1e6)]
+Layers = Annotated[int, Meta(ge=1, le=12)]
+Width = Annotated[int, Meta(ge=1, le=1024)]
 
 
 @dataclass(frozen=True)
@@ -56,23 +68,27 @@ class ModelConfig:
         Radial basis size and exponent of the envelope.
     radial_mlp_depth, radial_mlp_width, readout_width
         Sizes of the radial and read-out networks.
+
+    Notes
+    -----
+    The limits hold for files and for what people choose; a model within them can be built.
     """
 
-    type_names: tuple[str, ...]
-    r_max: float
-    avg_num_neighbors: float
+    type_names: Elements
+    r_max: Cutoff
+    avg_num_neighbors: Neighbours
     energy_reference: str
-    num_layers: int = 4
-    num_features: int = 32
-    l_max: int = 1
+    num_layers: Layers = 4
+    num_features: Width = 32
+    l_max: Annotated[int, Meta(ge=0, le=6)] = 1
     parity: bool = True
-    num_bessels: int = 8
-    polynomial_cutoff_p: int = 6
-    radial_mlp_depth: int = 1
-    radial_mlp_width: int = 8
-    readout_width: int = 16
+    num_bessels: Annotated[int, Meta(ge=1, le=128)] = 8
+    polynomial_cutoff_p: Annotated[int, Meta(ge=2, le=100)] = 6
+    radial_mlp_depth: Annotated[int, Meta(ge=0, le=10)] = 1
+    radial_mlp_width: Width = 8
+    readout_width: Width = 16
     architecture: str = ARCHITECTURE
-    units: dict[str, str] = field(default_factory=lambda: dict(UNITS))
+    units: Units = field(default_factory=UNITS.copy)
     format: int = FORMAT
 
     def with_changes(self, **changes: Any) -> Self:
@@ -84,7 +100,7 @@ class ModelConfig:
         return {
             "elements": list(self.type_names),
             "cutoff": self.r_max,
-            "units": dict(UNITS),
+            "units": UNITS.copy(),
             "avg_num_neighbors": self.avg_num_neighbors,
             "energy_reference": self.energy_reference,
         }
@@ -102,6 +118,14 @@ class ModelConfig:
         return json.dumps(asdict(self), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
+# What a person may choose; the rest follows from the data.
+SETTINGS = (
+    "r_max", "num_layers", "num_features", "l_max", "parity", "num_bessels", "polynomial_cutoff_p",
+    "radial_mlp_depth", "radial_mlp_width", "readout_width",
+)  # fmt: skip
+_SETTINGS_HINT = f"An architecture has {', '.join(SETTINGS)}; the rest follows from the data."
+
+
 def read_architecture(path: Path) -> dict[str, Any]:
     """Read the settings of an architecture that a person wrote as JSON.
 
@@ -110,10 +134,8 @@ def read_architecture(path: Path) -> dict[str, Any]:
     TrainingError
         If it is no JSON, or as :func:`architecture_settings` does.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise TrainingError(f"{path} is no JSON: {error}", hint=_SETTINGS_HINT) from error
+    with damage(path, TrainingError, _SETTINGS_HINT, WRONG):
+        content = parse_json(read_bounded(path))
     return architecture_settings(content, str(path))
 
 
@@ -125,24 +147,31 @@ def architecture_settings(content: Any, where: str) -> dict[str, Any]:
     TrainingError
         If one is unknown, follows from the data, or has a value that it cannot have.
     """
-    if not isinstance(content, dict):
-        raise TrainingError(f"{where} does not hold names and values", hint=_SETTINGS_HINT)
-    for name, value in content.items():
-        if name not in _SETTINGS:
-            raise TrainingError(f"{where} names {name!r}", hint=_SETTINGS_HINT)
-        kind, smallest = _SETTINGS[name]
-        number: Any = float(value) if kind is float and type(value) is int else value
-        of_kind = type(number) is kind
-        if not (of_kind and smallest <= number < math.inf):
-            raise TrainingError(
-                f"{where} gives {name} the value {value!r}",
-                hint=f"It is a {_KINDS[kind]}" + ("" if kind is bool else f", {smallest} or more"),
-            )
-    return content
+    with damage(where, TrainingError, _SETTINGS_HINT, WRONG):
+        check_plain(content)
+        chosen = fit(content, dict[str, Any])
+        unknown = [name for name in chosen if name not in SETTINGS]
+        if unknown:
+            raise MalformedError(f"there is no setting {unknown[0]!r}")
+        like_published = ModelConfig(("C",), 4.0, 1.0, "")
+        config = fit({**asdict(like_published), **chosen}, ModelConfig)
+        _refuse_huge(config)
+    return {name: getattr(config, name) for name in chosen}
 
 
-def refuse_newer(found: int, known: int, path: Path) -> None:
-    """Raise `IncompatibleModelError` for a file whose format is newer than this release knows."""
+def refuse_newer(content: Any, known: int, path: Path) -> None:
+    """Refuse a file that has no format number, or one that this release does not know.
+
+    Raises
+    ------
+    MalformedError
+        If it has none.
+    IncompatibleModelError
+        If a newer release wrote it.
+    """
+    found = content.get("format") if isinstance(content, dict) else None
+    if type(found) is not int or found < 1:
+        raise MalformedError("it has no format number")
     if found > known:
         raise IncompatibleModelError(
             f"{path} has format {found}; this release reads up to {known}",
@@ -161,37 +190,31 @@ def read_config(directory: Path) -> ModelConfig:
         If a newer release of this package wrote it.
     """
     path = directory / FILE_NAME
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ModelError(
-            f"{directory} holds no model: {FILE_NAME} is missing",
-            hint="Name a model of `hub list`, or a run folder whose training has finished.",
-        ) from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ModelError(f"{path} is damaged: {error}", hint="Pull or train it again.") from error
-    return _from_dict(content, path)
+    with damage(path, ModelError, _AGAIN):
+        try:
+            content = parse_json(read_bounded(path))
+        except FileNotFoundError:
+            raise ModelError(
+                f"{directory} holds no model: {FILE_NAME} is missing",
+                hint="Name a model of `hub list`, or a run folder whose training has finished.",
+            ) from None
+        refuse_newer(content, FORMAT, path)
+        if content.get("architecture") != ARCHITECTURE:
+            raise IncompatibleModelError(
+                f"{path} describes the architecture {str(content.get('architecture'))[:50]!r}; "
+                f"this release builds {ARCHITECTURE!r}",
+                hint="Update it: pip install --upgrade mlip-hub",
+            )
+        config = fit_whole(content, ModelConfig)
+        _refuse_huge(config)
+    return config
 
 
-def _from_dict(content: Any, path: Path) -> ModelConfig:
-    """Check the fields one by one, so that a wrong one is named."""
-    if not isinstance(content, dict) or not isinstance(content.get("format"), int):
-        raise ModelError(f"{path} is damaged: it has no format version")
-    refuse_newer(content["format"], FORMAT, path)
-    if content.get("architecture") != ARCHITECTURE:
-        raise IncompatibleModelError(
-            f"{path} describes the architecture {content.get('architecture')!r}; "
-            f"this release builds {ARCHITECTURE!r}",
-            hint="Update it: pip install --upgrade mlip-hub",
-        )
-    known = {item.name for item in fields(ModelConfig)}
-    unknown, missing = set(content) - known, known - set(content)
-    if unknown or missing:
-        wrong = [f"unknown {name}" for name in sorted(unknown)]
-        wrong += [f"missing {name}" for name in sorted(missing)]
-        raise ModelError(f"{path} is damaged: {', '.join(wrong)}")
-    cutoff = content["r_max"]
-    if not isinstance(cutoff, int | float) or not cutoff > 0:
-        raise ModelError(f"{path} is damaged: the cutoff r_max is {cutoff!r}, not a length in Å")
-    content["type_names"] = tuple(content["type_names"])
-    return ModelConfig(**content)
+def _refuse_huge(config: ModelConfig) -> None:
+    """Refuse what is within all limits, and beyond any memory when taken together."""
+    n_types, n_irreps = len(config.type_names), 2 * (config.l_max + 1)
+    weights = config.num_layers * n_irreps * n_types * config.num_features**2
+    if weights > MOST_WEIGHTS:
+        raise MalformedError(f"it would have some {weights:,} weights, more than {MOST_WEIGHTS:,}")
+    if len(set(config.type_names)) < n_types:
+        raise MalformedError("'type_names': an element stands in it twice")

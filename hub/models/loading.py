@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from hub.library import open_model
 from hub.models.checkpoint import read_model
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from hub.models.config import ModelConfig
@@ -78,5 +80,13 @@ def load_model(
         raise IncompatibleModelError(f"models compute in {' or '.join(_DTYPES)}, not in {dtype!r}")
     computed_on = choose_device(device)
     directory = open_model(place, progress).path
-    network, config = read_model(directory, dtype=_DTYPES[dtype], device=computed_on)
+    with with_gradients():
+        network, config = read_model(directory, dtype=_DTYPES[dtype], device=computed_on)
     return Model(network, config, directory)
+
+
+@contextmanager
+def with_gradients() -> Iterator[None]:
+    """Let models compute forces, which are gradients, whatever the caller switched off."""
+    with torch.inference_mode(mode=False), torch.enable_grad():
+        yield

@@ -9,17 +9,20 @@ from __future__ import annotations
 import itertools
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import torch
 from ase import Atoms
 from ase.data import atomic_numbers, covalent_radii
+from msgspec import Meta, Struct
 from nequip.data import AtomicDataDict
 
 from hub.errors import ModelError
 from hub.models.config import refuse_newer
+from hub.schemas import Element
 from hub.structures.graphs import build_graph, collate
+from registry.documents import MalformedError, damage, fit, parse_json, read_bounded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,6 +44,34 @@ class Probe:
     structures: tuple[Atoms, ...]
     energies: tuple[float, ...]
     forces: tuple[np.ndarray, ...]
+
+
+Length = Annotated[float, Meta(ge=-1e4, le=1e4)]  # Å
+Vector = tuple[Length, Length, Length]
+
+
+class _Units(Struct, forbid_unknown_fields=True):
+    energy: Literal["eV"]
+    forces: Literal["eV/Å"]
+
+
+class _Entry(Struct, forbid_unknown_fields=True):
+    """A structure and what the model predicts for it."""
+
+    symbols: Annotated[list[Element], Meta(min_length=1, max_length=100)]
+    positions: list[Vector]
+    cell: tuple[Vector, Vector, Vector]
+    pbc: tuple[bool, bool, bool]
+    energy: float
+    forces: list[tuple[float, float, float]]
+
+
+class _Content(Struct, forbid_unknown_fields=True):
+    """The file; a model of all elements has some 7,000 dimers in it."""
+
+    format: int
+    units: _Units
+    entries: Annotated[list[_Entry], Meta(min_length=1, max_length=10_000)]
 
 
 def probe_structures(type_names: Sequence[str], seed: int = 0) -> tuple[Atoms, ...]:
@@ -147,31 +178,24 @@ def read_probe(path: Path) -> Probe:
     IncompatibleModelError
         If a newer release of this package wrote it.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        refuse_newer(content["format"], FORMAT, path)
-        return _probe(content["entries"])
-    except FileNotFoundError:
-        raise ModelError(
-            f"{path} is missing, so the model cannot be checked", hint="Pull it again."
-        ) from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{path} is damaged: {error!r}", hint="Pull it again.") from error
-
-
-def _probe(entries: list[dict[str, Any]]) -> Probe:
-    if not entries:
-        raise ValueError("it holds no structures")
-    structures = tuple(_probe_atoms(entry) for entry in entries)
+    with damage(path, ModelError, "Pull it again."):
+        try:
+            content = parse_json(read_bounded(path))
+        except FileNotFoundError:
+            raise ModelError(
+                f"{path} is missing, so the model cannot be checked", hint="Pull it again."
+            ) from None
+        refuse_newer(content, FORMAT, path)
+        entries = fit(content, _Content).entries
+        for number, entry in enumerate(entries):
+            if not len(entry.symbols) == len(entry.positions) == len(entry.forces):
+                raise MalformedError(f"'entries[{number}]': not so many symbols as positions")
+        structures = tuple(
+            Atoms(entry.symbols, entry.positions, cell=entry.cell, pbc=entry.pbc)
+            for entry in entries
+        )
     return Probe(
         structures=structures,
-        energies=tuple(float(entry["energy"]) for entry in entries),
-        forces=tuple(
-            np.array(entry["forces"], dtype=float).reshape(len(atoms), 3)
-            for entry, atoms in zip(entries, structures, strict=True)
-        ),
+        energies=tuple(entry.energy for entry in entries),
+        forces=tuple(np.array(entry.forces) for entry in entries),
     )
-
-
-def _probe_atoms(entry: dict[str, Any]) -> Atoms:
-    return Atoms(entry["symbols"], entry["positions"], cell=entry["cell"], pbc=entry["pbc"])

@@ -8,20 +8,22 @@ Source: https://github.com/jla-gardner/nnp-pre-training
 from __future__ import annotations
 
 import math
-import pickle
 from typing import TYPE_CHECKING, Any
 
 import torch
 from e3nn import o3
 from e3nn.math import normalize2mom
+from msgspec import Struct
 from nequip.nn.convnetlayer import ConvNetLayer
 from nequip.nn.nonlinearities import shifted_softplus
 
 from hub.errors import ModelError
 from hub.models.architecture import build_model, hidden_irreps
-from hub.models.checkpoint import network, write_model
-from hub.models.config import ModelConfig
+from hub.models.checkpoint import network, require_finite, write_model
+from hub.models.config import Cutoff, ModelConfig, Neighbours
 from hub.models.probe import read_probe
+from hub.schemas import Elements
+from registry.documents import WRONG, damage, fit
 from registry.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -31,6 +33,15 @@ if TYPE_CHECKING:
     from registry.cards import Card
 
 _SCALAR = o3.Irrep("0e")
+
+
+class _Facts(Struct):
+    """What a card's ``model`` section says of the configuration."""
+
+    elements: Elements
+    cutoff: Cutoff
+    avg_num_neighbors: Neighbours
+    energy_reference: str
 
 
 def import_checkpoint(card: Card, sources: Sequence[Path], directory: Path) -> dict[str, Any]:
@@ -69,18 +80,13 @@ def config_of(card: Card) -> ModelConfig:
     Raises
     ------
     SettingsError
-        If the card's ``model`` section lacks something.
+        If the card's ``model`` section lacks something, or has what no model can have.
     """
-    try:
-        facts = card.front_matter["model"]
-        return ModelConfig(
-            type_names=tuple(facts["elements"]),
-            r_max=float(facts["cutoff"]),
-            avg_num_neighbors=float(facts["avg_num_neighbors"]),
-            energy_reference=str(facts["energy_reference"]),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise SettingsError(f"{card.path}: the model section is incomplete: {error!r}") from error
+    with damage(f"the model section of {card.path}", SettingsError, verdict=WRONG):
+        facts = fit(card.front_matter.get("model"), _Facts)
+    return ModelConfig(
+        facts.elements, facts.cutoff, facts.avg_num_neighbors, facts.energy_reference
+    )
 
 
 def read_state(path: Path) -> dict[str, torch.Tensor]:
@@ -89,14 +95,15 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
     Raises
     ------
     ModelError
-        If it is not a state dict, or holds anything but tensors.
+        If it is not a state dict, holds anything but tensors, or numbers that are not finite.
     """
     try:
         state = torch.load(path, weights_only=True, map_location="cpu")
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+    except Exception as error:  # torch, zip and pickle raise whatever they run into
         raise ModelError(f"{path} is not a checkpoint of plain tensors: {error}") from error
     if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
         raise ModelError(f"{path} is not a state dict")
+    require_finite(state, str(path))
     return {name.removeprefix("model.func."): value.double() for name, value in state.items()}
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hub.errors import DataError
+from registry.paths import user_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -38,7 +39,7 @@ def expand_patterns(files_or_globs: str | Path | Iterable[str | Path]) -> list[P
     if isinstance(files_or_globs, str | Path):
         files_or_globs = [files_or_globs]
     for name in map(str, files_or_globs):
-        path = Path(name).expanduser()
+        path = user_path(name)
         # A file may have brackets in its name, so the name itself goes before the pattern.
         if path.exists() or not glob.has_magic(name):
             matches = [path]

@@ -41,6 +41,8 @@ _WORDS = {
 _BLOCK = 100_000
 _REFERENCE_TAGS = {"ref", "reference", "dft"}
 _NOT_TOTALS = re.compile(
+    # What a dataset calls entries that are not its labels; see `hub.datasets.names`.
+    r"^unused(?:$|[_-])|"
     r"(?:^|[_-])(?:kinetic|formation|binding|cohesive|atomi[sz]ation|interaction|adsorption|surface|"
     r"vdw|dispersion|hull|strain|zero_?point|fermi|electrostatic|coulomb|repulsion|delta|mean|std|var|"
     r"error|weight|atom|atomic|local|spin)$",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 from numbers import Real
@@ -15,7 +16,7 @@ from hub.structures.keys import Candidate, choose, names_label
 from hub.structures.structure_set import StructureSet, config_type, split_label
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from ase import Atoms
@@ -230,18 +231,24 @@ class _Collector:
 
 
 def _entries(atoms: Atoms) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """Return what is stored for the structure, and what is stored for each atom.
-
-    An ASE database keeps its extra entries one level down, in ``key_value_pairs`` and ``data``.
-    """
+    """Return what is stored for the structure, and what is stored for each atom."""
     results = dict(getattr(atoms.calc, "results", {}))
     info = dict(atoms.info)
-    nested = {**info.pop("key_value_pairs", {}), **info.pop("data", {})}
+    nested = take_nested(info)
     own = {name: a for name, a in atoms.arrays.items() if name not in {"numbers", "positions"}}
     everything = {**nested, **info, **results}
     per_structure = {name: value for name, value in everything.items() if np.size(value) == 1}
     per_atom = {name: value for name, value in everything.items() if name not in per_structure}
     return per_structure, {**per_atom, **own}
+
+
+def take_nested(info: dict[str, Any]) -> dict[str, Any]:
+    """Take out the entries that an ASE database keeps one level down."""
+    nested: dict[str, Any] = {}
+    for place in ("key_value_pairs", "data"):
+        if isinstance(info.get(place), Mapping):
+            nested |= info.pop(place)
+    return nested
 
 
 def _scalar(value: Any) -> float | None:

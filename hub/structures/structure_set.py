@@ -142,7 +142,14 @@ class StructureSet:
         return table
 
     def atoms_of(self, index: int) -> slice:
-        """Return the slice of the flat arrays that holds structure `index`."""
+        """Return the slice of the flat arrays that holds structure `index`.
+
+        Raises
+        ------
+        IndexError
+            If there is no such structure.
+        """
+        index = range(len(self))[index]
         return slice(int(self.pointers[index]), int(self.pointers[index + 1]))
 
     def where(self, index: int) -> str:
@@ -228,7 +235,13 @@ class StructureSet:
         )
 
     def to_atoms(self, index: int) -> Atoms:
-        """Return structure `index` for ASE; a calculator holds the labels that are present."""
+        """Return structure `index` for ASE; a calculator holds the labels that are present.
+
+        Raises
+        ------
+        IndexError
+            If there is no such structure.
+        """
         from ase import Atoms
         from ase.calculators.singlepoint import SinglePointCalculator
 

@@ -9,6 +9,7 @@ import numpy as np
 from ase.data import atomic_numbers
 
 from hub.errors import SynthesisError
+from hub.schemas import AtLeastOne, Count, Positive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -194,10 +195,10 @@ class Plan:
         In K.
     """
 
-    run_id: int
-    n_atoms: int
-    density: float
-    anneal_temperature: float
+    run_id: Count
+    n_atoms: AtLeastOne
+    density: Positive
+    anneal_temperature: Positive
 
 
 def spread(recipe: Recipe, first: int = 0) -> list[Plan]:

@@ -22,6 +22,7 @@ from hub.synthesis.schedule import spread
 from hub.synthesis.start import NEAREST_AT_START
 from hub.teachers.labelling import describe_teacher
 from hub.teachers.workers import LocalWorkers, call
+from registry.documents import damage, fit, parse_json, read_bounded
 from registry.errors import ExistsError
 from registry.files import locked, storage_errors
 from registry.origins import LOCAL
@@ -183,8 +184,9 @@ def _begin(
     take_over(place, _OURS)
     path = place / _BEGUN
     with storage_errors(path):
-        begun = json.loads(path.read_bytes()) if path.exists() else None
-    is_empty = not any(entries(place, TRAJECTORIES))
+        is_empty = not any(entries(place, TRAJECTORIES))
+    with damage(path, SynthesisError, "Remove its folder, and start again."):
+        begun = fit(parse_json(read_bounded(path)), dict[str, Any]) if path.exists() else None
     if begun is None or is_empty:
         begun = {**now, "date": datetime.now(UTC).date().isoformat()}
         claim(place, _OURS)
@@ -194,7 +196,9 @@ def _begin(
             f"the trajectories in {place} are not finished",
             "Go on with --resume, or remove that folder.",
         )
-    elif {**begun, "date": ""} != {**json.loads(json.dumps(now)), "date": ""}:
+    elif not isinstance(begun.get("date"), str) or (
+        {**begun, "date": ""} != {**json.loads(json.dumps(now)), "date": ""}
+    ):
         raise SynthesisError(
             f"the trajectories in {place} were begun with other settings or another teacher",
             "Repeat the command as it was, or remove that folder.",

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hub.datasets.segments import Segment
+from hub.schemas import Positive
 from hub.synthesis.engine import BlownUpError, check
 from hub.synthesis.schedule import Plan, stretches
 from hub.synthesis.start import random_start
 from hub.teachers.families import family_of
 from hub.teachers.teacher import open_teacher, options_of
+from registry.documents import MalformedError, fit_whole
 from registry.errors import IntegrityError
 from registry.outputs import write_file
 
@@ -134,13 +136,30 @@ def read_trajectory(path: Path) -> Trajectory:
     """
     try:
         segment = Segment.from_file(path)
-        facts: dict[str, Any] = {**segment.facts, "plan": Plan(**segment.facts["plan"])}
-        return Trajectory(**{**facts, **segment.blocks[0]})
-    except (IntegrityError, TypeError, KeyError, IndexError) as problem:
+        facts: dict[str, Any] = vars(fit_whole(segment.facts, _Facts))
+        return _checked(Trajectory(**facts | segment.blocks[0]))
+    except (IntegrityError, MalformedError, TypeError, IndexError) as problem:
         raise IntegrityError(
             f"the trajectory {path} is damaged",
             "Remove it and go on with --resume: it is run again.",
         ) from problem
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What a file says besides its arrays."""
+
+    plan: Plan
+    timestep: Positive
+    failure: str
+
+
+def _checked(trajectory: Trajectory) -> Trajectory:
+    n_frames, rows = len(trajectory.times), (len(trajectory.times), trajectory.plan.n_atoms, 3)
+    shapes = ((3, 3), (n_frames,), (n_frames,), rows, (n_frames,), rows)
+    if any(getattr(trajectory, n).shape != shape for n, shape in zip(_ARRAYS, shapes, strict=True)):
+        raise MalformedError("its arrays do not have the same frames")
+    return trajectory
 
 
 def lost_trajectory(plan: Plan, timestep: float, reason: str) -> Trajectory:

@@ -8,12 +8,16 @@ from __future__ import annotations
 import json
 import re
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from msgspec import Meta, Struct, to_builtins
 
 from hub.datasets.blocks import Labels
+from hub.datasets.layout import LabelSet
 from hub.datasets.segments import Segment
+from hub.errors import DataError
+from registry.documents import damage, fit, parse_json, read_bounded
 from registry.errors import IntegrityError
-from registry.files import storage_errors
 from registry.outputs import write_file
 from registry.removal import TEMPORARY, claim, entries, take_over
 
@@ -26,6 +30,28 @@ _SUFFIX = ".npz"
 _NAMES = re.compile(rf"\d{{10}}-\d{{10}}{re.escape(_SUFFIX)}")
 CONTENT = "content"  # the dataset with the labels, beside the segments
 _OURS = re.compile(rf"{re.escape(_SETTINGS)}|{CONTENT}|{_NAMES.pattern}|{TEMPORARY.pattern}")
+_REMOVE = "Remove it and go on with --resume: it is labelled again."
+
+
+class _Facts(Struct, forbid_unknown_fields=True):
+    """Why structures have no labels, by their number in the dataset."""
+
+    failures: dict[Annotated[str, Meta(pattern="^[0-9]{1,15}$")], str]
+
+
+class Settings(Struct, forbid_unknown_fields=True, frozen=True):
+    """By which settings labels are made.
+
+    Attributes
+    ----------
+    who
+        The dataset, the label set, and all that the labels depend on.
+    about
+        What is known about the label set.
+    """
+
+    who: dict[str, Any]
+    about: LabelSet
 
 
 class LabelSegments:
@@ -47,16 +73,24 @@ class LabelSegments:
         self.directory = directory
 
     @property
-    def settings(self) -> dict[str, Any] | None:
-        """What `begin` was given; None if nothing has begun."""
-        path = self.directory / _SETTINGS
-        with storage_errors(path):
-            return json.loads(path.read_bytes()) if path.exists() else None
+    def settings(self) -> Settings | None:
+        """What `begin` was given; None if nothing has begun.
 
-    def begin(self, settings: dict[str, Any]) -> None:
+        Raises
+        ------
+        DataError
+            If the file is damaged.
+        """
+        path = self.directory / _SETTINGS
+        if not path.exists():
+            return None
+        with damage(path, DataError, f"Remove {self.directory}, and start again."):
+            return fit(parse_json(read_bounded(path)), Settings)
+
+    def begin(self, settings: Settings) -> None:
         """Note by which settings the labels are made, as JSON."""
         claim(self.directory, _OURS)
-        write_file(self.directory / _SETTINGS, json.dumps(settings).encode())
+        write_file(self.directory / _SETTINGS, json.dumps(to_builtins(settings)).encode())
 
     def add(self, start: int, labels: Labels, failures: dict[int, str]) -> None:
         """Keep the labels of consecutive structures, for good.
@@ -77,8 +111,7 @@ class LabelSegments:
 
     def done(self) -> list[tuple[int, int]]:
         """Return the runs that are done, as first structure and the one after the last, sorted."""
-        names = [path.stem for path in entries(self.directory, _NAMES)]
-        return [(int(name[:10]), int(name[11:])) for name in names]
+        return [(int(path.stem[:10]), int(path.stem[11:])) for path in self._paths()]
 
     def missing(self, n_structures: int) -> list[tuple[int, int]]:
         """Return the runs of a dataset that are not done, sorted."""
@@ -93,17 +126,19 @@ class LabelSegments:
 
     def failures(self) -> dict[int, str]:
         """Return why structures have no labels, by their number in the dataset."""
-        return {
-            int(number): reason
-            for segment in self._segments()
-            for number, reason in segment.facts["failures"].items()
-        }
+        failures: dict[int, str] = {}
+        for path, segment in zip(self._paths(), self._segments(), strict=True):
+            with damage(path, IntegrityError, _REMOVE):
+                facts = fit(segment.facts, _Facts)
+            failures |= {int(number): reason for number, reason in facts.failures.items()}
+        return failures
+
+    def _paths(self) -> list[Path]:
+        return list(entries(self.directory, _NAMES))
 
     def _segments(self) -> Iterator[Segment]:
-        for path in entries(self.directory, _NAMES):
+        for path in self._paths():
             try:
                 yield Segment.from_file(path)
             except IntegrityError as problem:
-                raise IntegrityError(
-                    problem.message, "Remove it and go on with --resume: it is labelled again."
-                ) from problem
+                raise IntegrityError(problem.message, _REMOVE) from problem

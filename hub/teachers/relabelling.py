@@ -16,7 +16,7 @@ from hub.datasets.writer import Refusal
 from hub.errors import DataError, TeacherError
 from hub.library import catalogue
 from hub.teachers.driver import Driver
-from hub.teachers.label_segments import CONTENT, LabelSegments
+from hub.teachers.label_segments import CONTENT, LabelSegments, Settings
 from hub.teachers.labelling import describe_teacher
 from hub.teachers.spec import TeacherSpec
 from hub.teachers.verifying import compare_again
@@ -197,18 +197,17 @@ def _begin(
     }
     if begun is None:
         about = _describe_labels(described)
-        segments.begin({"who": who, "about": about.to_attributes()})
+        segments.begin(Settings(who, about))
         return about
-    differ = [
-        key for key, value in begun["who"].items() if value != json.loads(json.dumps(who[key]))
-    ]
+    now = json.loads(json.dumps(who))
+    differ = [key for key in now if begun.who.get(key) != now[key]]
     if differ:
         raise DataError(
             f"the unfinished labels in {segments.directory} were begun with another "
             f"{' and '.join(differ)}",
             "Give what was given then, with the same versions installed, or remove that directory.",
         )
-    return LabelSet.from_attributes(begun["about"])
+    return begun.about
 
 
 def _describe_labels(described: Described) -> LabelSet:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hub.errors import TeacherError
 from hub.teachers.families import check_options, family_of
+from registry.paths import user_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def parse_teacher(
         raise TeacherError(f"teacher {text} takes no parameter file", "Leave --params out.")
     if family.parameters == "required" and not parameters:
         raise TeacherError(f"teacher {text} needs its parameter file", "Give --params FILE.")
-    path = Path(parameters).expanduser().absolute() if parameters else None
+    path = user_path(parameters).absolute() if parameters else None
     if path and not path.is_file():
         raise TeacherError(f"there is no parameter file {path}", "Check the path of --params.")
     return TeacherSpec(text, str(path or ""), dict(options or {}))

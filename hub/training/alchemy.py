@@ -65,7 +65,7 @@ def find_transmutation(
         return None
     path = folder / SEARCH_NAME
     if path.exists():
-        return Search.from_json(read_json(path))
+        return read_json(path, Search)
     progress = reporter.counting("scales")
     search = search_transmutation(model, config, train, request, progress)
     if len(search.trials) > 1:

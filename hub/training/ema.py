@@ -52,7 +52,9 @@ class MovingAverage:
         return {"averages": [value.clone() for value in self.averages], "steps": self.steps}
 
     def load_state(self, state: dict[str, object]) -> None:
-        """Go on from a state."""
+        """Go on from a state; raise ValueError if it is that of another model."""
         self.steps = int(state["steps"])  # type: ignore[call-overload]
         for average, value in zip(self.averages, state["averages"], strict=True):  # type: ignore[call-overload]
+            if average.shape != value.shape:
+                raise ValueError(f"an average has the shape {tuple(value.shape)}")
             average.copy_(value)

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from hub.errors import TrainingError
+from hub.schemas import AtLeastOne, Positive
 from hub.training.recipe import (
     DEFAULT,
     DEFAULT_ALCHEMICAL,
@@ -14,12 +15,17 @@ from hub.training.recipe import (
     Recipe,
     choose_recipe,
 )
-from hub.training.run_folder import JOB_NAME, read_json, resume_command, write_json
+from hub.training.run_folder import (
+    JOB_FORMAT,
+    JOB_NAME,
+    read_job,
+    resume_command,
+    write_json,
+)
+from registry.documents import damage, fit_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -30,7 +36,7 @@ class SavedJob:
 
     def write(self, directory: Path) -> None:
         """Write as ``run.json``."""
-        content = {"format": FORMAT, "command": self.command, **asdict(self)}
+        content = {"format": JOB_FORMAT, "command": self.command, **asdict(self)}
         write_json(directory / JOB_NAME, content)
 
     @classmethod
@@ -48,21 +54,13 @@ class SavedJob:
                 f"{directory} is no run folder: {JOB_NAME} is missing",
                 hint=f"Name the folder that `hub {cls.command}` printed when it started.",
             )
-        content = read_json(path)
-        command = content.pop("command", "finetune")
+        command, content = read_job(path)
         if command != cls.command:
             raise TrainingError(
                 f"{directory} is a run of `hub {command}`", hint=resume_command(directory)
             )
-        known = {item.name for item in fields(cls)}
-        if content.pop("format", None) != FORMAT or set(content) != known:
-            raise TrainingError(f"{path} was not written by this release, or is damaged")
-        return cls(
-            **{
-                name: tuple(value) if isinstance(value, list) else value
-                for name, value in content.items()
-            }
-        )
+        with damage(path, TrainingError, "Put a copy of the file back, or start a new run."):
+            return fit_whole(content, cls)
 
 
 @dataclass(frozen=True)
@@ -108,15 +106,15 @@ class Job(SavedJob):
     data: tuple[str, ...]
     model: str = "c-ace-pretrained"
     test: tuple[str, ...] = ()
-    n_train: int | None = None
+    n_train: AtLeastOne | None = None
     recipe: str = "default"
-    max_epochs: int | None = None
-    learning_rate: float | None = None
-    batch_size: int | None = None
+    max_epochs: AtLeastOne | None = None
+    learning_rate: Positive | None = None
+    batch_size: AtLeastOne | None = None
     from_scratch: bool = False
     device: str = "auto"
     seed: int = 0
-    seeds: int = 1
+    seeds: AtLeastOne = 1
     labels: str = ""
     energy_key: str | None = None
     forces_key: str | None = None

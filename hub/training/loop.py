@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from hub.errors import TrainingError
+from hub.errors import ModelError, TrainingError
 from hub.models.checkpoint import set_weights, weights_of
 from hub.models.prediction import predict
 from hub.structures.graphs import collate
 from hub.training.ema import MovingAverage
 from hub.training.loss import count_labels, energy_and_force_loss
 from hub.training.process_group import ALONE
-from hub.training.state import load_state, save_state
+from hub.training.run_folder import STATE_NAME
+from hub.training.state import is_finite, load_state, save_state
+from registry.documents import fit_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,6 +31,10 @@ if TYPE_CHECKING:
 
 _MAX_STEPS_BACK = 5
 _LAST_RATE = 0.01
+_DIVERGED = (
+    "One absurd label is enough for this: look at the data with `hub check`. If they are right, "
+    "start again with a lower --learning-rate. What was trained before this epoch is kept."
+)
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,7 @@ class Progress:
     epochs_without_gain: int = 0
     steps_back: int = 0
     rate_factor: float = 1.0
-    history: list[dict[str, Any]] = field(default_factory=list)
+    history: list[dict[str, float]] = field(default_factory=list)
 
 
 class Trainer:
@@ -99,7 +105,7 @@ class Trainer:
         self.best = weights_of(model)
         state = load_state(directory)
         if state is not None:
-            self._restore(state)
+            self._resume(state)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -141,8 +147,8 @@ class Trainer:
         Raises
         ------
         TrainingError
-            If the loss keeps being infinite or undefined however small the steps, or the validation
-            errors do in every epoch.
+            If loss or weights keep being infinite or undefined however small the steps, or the
+            last validation errors are. The state of the last good epoch is kept.
         """
         while not self.is_finished:
             started = time.perf_counter()
@@ -152,10 +158,11 @@ class Trainer:
                 save_state(self.directory, self._state())
             if on_epoch is not None:
                 on_epoch(metrics)
-        if not self.progress.best_epoch:
+        if not math.isfinite(self.progress.history[-1]["force_rmse"]):
+            when = f"epoch {self.progress.epoch}" if self.progress.best_epoch else "any epoch"
             raise TrainingError(
-                "the validation errors are not finite in any epoch",
-                hint="One absurd label is enough for this: look at the data with `hub check`.",
+                f"the validation errors are not finite in {when}",
+                hint=_DIVERGED,
             )
         set_weights(self.model, self.best, "the best epoch")
         self.model.eval()
@@ -170,9 +177,9 @@ class Trainer:
             steps_back = self.progress.steps_back + 1
             if steps_back > _MAX_STEPS_BACK:
                 raise TrainingError(
-                    f"the loss is not finite in epoch {self.progress.epoch + 1}, even after "
-                    f"halving the learning rate {_MAX_STEPS_BACK} times",
-                    hint="One absurd label is enough for this: look at the data with `hub check`.",
+                    f"the loss or the weights are not finite in epoch {self.progress.epoch + 1}, "
+                    f"even after halving the learning rate {_MAX_STEPS_BACK} times",
+                    hint=_DIVERGED,
                 )
             rate_factor = self.progress.rate_factor / 2
             self._restore(before)
@@ -195,7 +202,8 @@ class Trainer:
             total += loss
             if on_step is not None:
                 on_step()
-        return total / self.steps_per_epoch
+        # A step may leave what is not finite in the weights or the optimiser, and a finite loss.
+        return total / self.steps_per_epoch if is_finite(self._state()) else math.nan
 
     def _step(self, graphs: Sequence[Graph]) -> float:
         """Take one step; return the loss, or NaN if the step was not taken."""
@@ -287,6 +295,20 @@ class Trainer:
             "average": self.average.state(),
             "progress": asdict(self.progress),
         }
+
+    def _resume(self, state: dict[str, Any]) -> None:
+        """Go on from a saved state, which may be that of anything."""
+        try:
+            progress = fit_whole(state["progress"], Progress)
+            if not 0 <= progress.best_epoch <= progress.epoch == len(progress.history):
+                raise ValueError("it does not say what each epoch did")  # noqa: TRY301
+            set_weights(self.model, state["best"], "its best epoch")
+            self._restore(state)
+        except (ModelError, KeyError, TypeError, ValueError, RuntimeError) as problem:
+            raise TrainingError(
+                f"{self.directory / STATE_NAME} is not the state of this training: {problem}",
+                hint="Delete it to train from the start, or put the right one back.",
+            ) from problem
 
     def _restore(self, state: dict[str, Any]) -> None:
         set_weights(self.model, state["weights"], "the saved state")

@@ -120,7 +120,8 @@ def prepare_pretraining(
     DataError, TrainingError
         As :func:`pretrain` does.
     """
-    cutoff = float(job.architecture.get("r_max", DEFAULT_CUTOFF))
+    chosen_architecture = architecture_settings(job.architecture, "the architecture")
+    cutoff = chosen_architecture.pop("r_max", DEFAULT_CUTOFF)
     chosen = read_dataset(job, cutoff, reporter)
     structures, split = chosen.data.read.structures, chosen.split
     stop_on_errors(structures, list(chosen.data.findings))
@@ -130,9 +131,7 @@ def prepare_pretraining(
     elements = structures.elements
     graphs = build_graphs(train, elements, cutoff, reporter.counting("building graphs"))
     references = fit_reference_energies(train)
-    config = ModelConfig(elements, cutoff, 1.0, "").with_changes(
-        **{name: value for name, value in job.architecture.items() if name != "r_max"}
-    )
+    config = ModelConfig(elements, cutoff, 1.0, "").with_changes(**chosen_architecture)
     model, config = random_model(config, job.seed, train, graphs, device)
     config = shift_energies(model, config, references, train)
     return Preparation(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from hub.schemas import AtLeastOne, Positive
 from hub.training.job import SavedJob
 from hub.training.recipe import PRETRAIN, Recipe, choose_recipe
 
@@ -44,16 +45,16 @@ class PretrainJob(SavedJob):
 
     data: str
     labels: str = ""
-    n: int | None = None
+    n: AtLeastOne | None = None
     where: str | None = None
-    held_out: int = 200
-    max_force: float = 50.0
+    held_out: AtLeastOne = 200
+    max_force: Positive = 50.0
     architecture: dict[str, Any] = field(default_factory=dict)
     recipe: str = "default"
-    max_epochs: int | None = None
-    max_hours: float | None = None
-    learning_rate: float | None = None
-    batch_size: int | None = None
+    max_epochs: AtLeastOne | None = None
+    max_hours: Positive | None = None
+    learning_rate: Positive | None = None
+    batch_size: AtLeastOne | None = None
     device: str = "auto"
     seed: int = 0
 

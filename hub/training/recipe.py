@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Literal, Self
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+from msgspec import Meta
 
 from hub.errors import TrainingError
+from hub.schemas import AtLeastOne, Count, NotNegative, Positive
 from hub.training.run_folder import RECIPE_NAME as FILE_NAME
 from hub.training.run_folder import read_json, write_json
 
@@ -48,16 +51,16 @@ class Recipe:
     """
 
     name: str
-    learning_rate: float
+    learning_rate: Positive
     schedule: Literal["constant", "cosine"]
-    batch_size: int
-    max_epochs: int
-    patience: int
-    min_delta: float
-    energy_weight: float
-    ema_decay: float
-    max_gradient_norm: float
-    max_hours: float = 0.0
+    batch_size: AtLeastOne
+    max_epochs: AtLeastOne
+    patience: Count
+    min_delta: NotNegative
+    energy_weight: NotNegative
+    ema_decay: Annotated[float, Meta(ge=0, lt=1)]
+    max_gradient_norm: NotNegative
+    max_hours: NotNegative = 0.0
 
     def with_changes(self, **changes: Any) -> Self:
         """Return a copy with those changes that are not None."""
@@ -78,11 +81,7 @@ class Recipe:
         TrainingError
             If it is missing or damaged.
         """
-        path = directory / FILE_NAME
-        content = read_json(path)
-        if set(content) != {item.name for item in fields(cls)}:
-            raise TrainingError(f"{path} was not written by this release, or is damaged")
-        return cls(**content)
+        return read_json(directory / FILE_NAME, cls)
 
 
 # The published settings: Gardner, Baker, Deringer 2023, src/defaults.yaml of their repository and

@@ -14,6 +14,7 @@ from hub.evaluation.tables import errors_by_group
 from hub.library import MODEL_FOLDER
 from hub.models.checkpoint import write_model
 from hub.models.prediction import predict
+from hub.schemas import Sha256
 from hub.structures.graphs import build_graphs
 from hub.training import run_folder
 from hub.training.card import lineage, write_card
@@ -109,7 +110,7 @@ def _require_same_inputs(folder: Path, preparation: Preparation) -> None:
     if not path.exists():
         run_folder.write_json(path, digests)
         return
-    started_with = run_folder.read_json(path)
+    started_with = run_folder.read_json(path, dict[str, Sha256])
     changed = [name for name, digest in digests.items() if started_with.get(name) != digest]
     if changed:
         raise TrainingError(

@@ -8,13 +8,16 @@ import os
 import re
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from filelock import FileLock, Timeout
+from msgspec import Struct
 
 from hub.errors import TrainingError
 from hub.library import MODEL_FOLDER
+from hub.schemas import Count, Sha256
 from registry.cards import FILE_NAME as CARD_NAME
+from registry.documents import MalformedError, damage, fit, fit_whole, parse_json, read_bounded
 from registry.errors import StorageError
 from registry.files import storage_errors
 from registry.outputs import require_file, require_folder, write_file
@@ -35,6 +38,8 @@ from registry.removal import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+Schema = TypeVar("Schema")
+
 DEFAULT_PARENT = "runs"
 RECIPE_NAME = "recipe.json"
 JOB_NAME = "run.json"
@@ -46,7 +51,9 @@ METRICS_NAME = "metrics.csv"
 STATE_NAME = "training-state.pt"
 PREDICTIONS_NAME = "test-predictions.extxyz"
 PARITY_NAME = "parity.png"
+JOB_FORMAT = 1
 _LOCK_NAME = ".lock"
+_REPLACE = "Put a copy of the file back, or start a new run."
 
 _FILES = re.compile(
     "|".join(
@@ -241,27 +248,97 @@ def write_json(path: Path, content: Any) -> None:
     write_file(path, text.encode())
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Read what :func:`write_json` wrote.
+def read_json(path: Path, schema: type[Schema]) -> Schema:
+    """Read what :func:`write_json` wrote, as `schema`: all of its fields and no other.
 
     Raises
     ------
     TrainingError
-        If the file is damaged.
+        If the file is damaged, or another release wrote it.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise TrainingError(f"{path} cannot be read: {error}") from error
-    if not isinstance(content, dict):
-        raise TrainingError(f"{path} is damaged: it does not hold names and values")
-    return content
+    with damage(path, TrainingError, _REPLACE):
+        return fit_whole(parse_json(read_bounded(path)), schema)
+
+
+class _Judged(Struct):
+    """What ``results.json`` says of the errors, by the name of the structures."""
+
+    set: str
+    n_structures: Count
+    before: dict[str, dict[str, float | None]] | None
+    after: dict[str, dict[str, float | None]]
+
+
+class _Validation(Struct):
+    force_rmse: float
+
+
+class _Data(Struct):
+    sha256: Sha256
+
+
+class _Training(Struct):
+    data: _Data
+    recipe: dict[str, Any]
+    epochs: Count
+    best_epoch: Count
+    seconds: float
+    device: str
+
+
+class _Seeds(Struct):
+    seeds: list[int]
+    best: int
+
+
+class _Results(Struct):
+    """What is read of ``results.json`` later on; there is more in it for people."""
+
+    errors: _Judged
+    validation: _Validation
+    training: _Training
+    seeds: _Seeds | None = None
 
 
 def read_results(folder: Path) -> dict[str, Any] | None:
-    """Read the results of a finished training, or None if it has not finished."""
+    """Read the results of a finished training, or None if it has not finished.
+
+    Raises
+    ------
+    TrainingError
+        If they are damaged.
+    """
     path = folder / RESULTS_NAME
-    return read_json(path) if path.exists() else None
+    if not path.exists():
+        return None
+    hint = "Delete it and resume the run: what was trained is kept."
+    with damage(path, TrainingError, hint):
+        content: dict[str, Any] = parse_json(read_bounded(path))
+        fit(content, _Results)
+    return content
+
+
+class _Job(Struct):
+    """What all jobs have in common."""
+
+    format: int
+    command: Literal["finetune", "pretrain"] = "finetune"
+
+
+def read_job(path: Path) -> tuple[str, dict[str, Any]]:
+    """Return the command that wrote ``run.json``, and what it was asked for.
+
+    Raises
+    ------
+    TrainingError
+        If the file is damaged, or another release wrote it.
+    """
+    with damage(path, TrainingError, _REPLACE):
+        content: dict[str, Any] = parse_json(read_bounded(path))
+        job = fit(content, _Job)
+        if job.format != JOB_FORMAT:
+            raise MalformedError(f"its format is {job.format}, and this release reads {JOB_FORMAT}")
+    return job.command, {key: content[key] for key in content if key not in _Job.__struct_fields__}
 
 
 def resume_command(folder: Path) -> str:
@@ -273,5 +350,5 @@ def resume_command(folder: Path) -> str:
         If the job in it is damaged.
     """
     path = folder / JOB_NAME
-    command = read_json(path).get("command", "finetune") if path.exists() else "finetune"
+    command = read_job(path)[0] if path.exists() else "finetune"
     return f"hub {command} --resume {folder}"

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from registry.errors import SettingsError
+from registry.paths import user_path
+from registry.stores.addresses import without_credentials
 from registry.stores.directory import DirectoryStore
 
 if TYPE_CHECKING:
     from registry.stores.http import HttpStore
+
+_KNOWN = "Give a directory, or an address that begins with file://, http:// or https://."
 
 
 def open_store(location: str, *, offline: bool = False) -> DirectoryStore | HttpStore:
@@ -25,14 +28,18 @@ def open_store(location: str, *, offline: bool = False) -> DirectoryStore | Http
         If the location is of no kind that is known.
     """
     if "://" not in location:
-        return DirectoryStore(Path(location).expanduser().absolute())
-    url = urlsplit(location)
+        return DirectoryStore(user_path(location).absolute())
+    try:
+        url = urlsplit(location)
+    except ValueError as problem:
+        shown = without_credentials(location)
+        raise SettingsError(f"{shown!r} is no address: {problem}", _KNOWN) from problem
     if url.scheme == "file" and url.netloc in ("", "localhost"):
-        return DirectoryStore(Path(url2pathname(url.path)))
+        return DirectoryStore(user_path(url2pathname(url.path)))
     if url.scheme not in ("http", "https") or not url.hostname:
         raise SettingsError(
             f"{url.scheme}://{url.hostname or ''} is no place that a registry can be kept",
-            "Give a directory, or an address that begins with file://, http:// or https://.",
+            _KNOWN,
         )
     if "@" in url.netloc:
         raise SettingsError(

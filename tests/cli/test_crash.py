@@ -11,7 +11,7 @@ import pytest
 
 from hub.cli.main import main
 
-ADDRESS = "https://me:pw@a.org/x?token=secret"
+ADDRESS = "https://me:hunter2@a.org/x?token=secret"
 
 
 def fail_with(monkeypatch, problem):
@@ -61,7 +61,7 @@ def test_the_unexpected_is_one_line_and_a_report(hub, monkeypatch, problem, said
     ):
         assert expected in text
     assert type(problem).__name__ in text
-    assert not re.search("secret|pw", done.err + text)
+    assert not re.search("secret|hunter2", done.err + text)
 
 
 def test_a_report_that_cannot_be_kept_lies_in_the_temporary_folder(hub, monkeypatch, tmp_path):

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pytest
 
@@ -49,10 +49,10 @@ def _die_half_way_through_a_state(number: int) -> None:
 
     save, calls = torch.save, iter(range(number))
 
-    def replacement(state: Any, path: Path) -> None:
-        save(state, path)
+    def replacement(state: Any, file: BinaryIO) -> None:
+        save(state, file)
         if next(calls, None) is None:
-            path.write_bytes(path.read_bytes()[:5000])
+            file.truncate(5000)
             _die()
 
     torch.save = replacement

@@ -74,13 +74,18 @@ def test_a_wrong_variable_is_named(environment):
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ("{", "cannot be read"),
-        ("[]", "not a JSON object"),
-        ('{"cahce": "/a"}', "no setting cahce"),
+        ("{", "is wrong: not JSON"),
+        ("[]", "Expected `object`"),
+        ('{"cahce": "/a"}', "unknown field `cahce`"),
         ('{"offline": 1}', "'offline'"),
         ('{"cache": 1}', "'cache'"),
         ('{"registries": []}', "'registries'"),
         ('{"registries": {"builtin": "/a"}}', "builtin"),
+        ('{"registries": {"lab": ["/a"]}}', "'registries[...]'"),
+        ('{"cache": "/a", "cache": "/b"}', "the key 'cache' stands twice"),
+        ('{"cache": "~nobody-of-that-name/a"}', "nobody-of-that-name"),
+        ('{"cache": "a\\u0000b"}', "NUL"),
+        ('{"mirror": "\\ud800"}', "surrogate"),
     ],
 )
 def test_a_wrong_file_is_named(home, text, what):

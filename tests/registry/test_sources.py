@@ -138,7 +138,7 @@ def test_git_blob(tmp_path):
         ("size: 120", "size: many", "sources[0].files[2].size"),
         ('path: "a.zip"', 'path: "../a.zip"', "sources[0].files[0].path"),
         ("commit: abc", "commit: 1", "sources[0].commit"),
-        ("  files:", "  fils:", "sources[0].files"),
+        ("  files:", "  fils:", "'sources[0]': object contains unknown field `fils`"),
     ],
 )
 def test_wrong_fields_are_named(toys, old, new, field):

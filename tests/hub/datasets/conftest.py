@@ -61,7 +61,7 @@ def random_block(lengths: list[int], seed: int = 0, labels: tuple[str, ...] = ("
             for name in labels
         },
         {"density": rng.random(n_structures) * 3, "time": np.arange(n_structures)},
-        {"charge": rng.normal(size=n_atoms)},
+        {"site": rng.normal(size=n_atoms)},
     )
 
 

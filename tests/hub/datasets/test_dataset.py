@@ -53,8 +53,8 @@ def test_everything_comes_back(tmp_path_factory, sizes, dtype):
         for extra in ("density", "time"):
             given_ = np.concatenate([block.structure_extras[extra] for block in blocks])
             np.testing.assert_array_equal(loaded.structure_extras[extra], given_)
-        charges = np.concatenate([block.atom_extras["charge"] for block in blocks])
-        np.testing.assert_array_equal(loaded.atom_extras["charge"], charges.astype(dtype))
+        charges = np.concatenate([block.atom_extras["site"] for block in blocks])
+        np.testing.assert_array_equal(loaded.atom_extras["site"], charges.astype(dtype))
     assert dataset.ids.tobytes() == structure_ids(whole, dtype).tobytes()
 
 
@@ -93,7 +93,7 @@ def test_labels_and_extras_that_come_late_or_never_are_absent(tmp_path):
     assert np.isnan(loaded.energies).tolist() == [True, True, False]
     assert np.isnan(loaded.forces).all(axis=1).tolist() == [True] * 79 + [False] * 80
     assert np.isnan(loaded.structure_extras["time"]).tolist() == [True, True, False]
-    assert np.isnan(loaded.atom_extras["charge"]).tolist() == [True] * 79 + [False] * 80
+    assert np.isnan(loaded.atom_extras["site"]).tolist() == [True] * 79 + [False] * 80
     only = Dataset(directory).load("lcbop", labelled_only=True)
     assert only.frame_index.tolist() == [2]
 
@@ -106,7 +106,7 @@ def test_a_choice_loads_what_the_whole_has_there(directory):
         chosen = whole.select(loaded.frame_index)
         assert 0 < len(loaded) < len(whole)
         assert loaded.digest() == chosen.digest()
-        np.testing.assert_array_equal(loaded.atom_extras["charge"], chosen.atom_extras["charge"])
+        np.testing.assert_array_equal(loaded.atom_extras["site"], chosen.atom_extras["site"])
     assert (dataset.load("ace", where="density > 2").structure_extras["density"] > 2).all()
     draws = [dataset.load("ace", sample=7, seed=seed).frame_index.tolist() for seed in (3, 3, 4)]
     assert draws[0] == draws[1] != draws[2]
@@ -135,7 +135,7 @@ def test_ase_structures_have_labels_and_extras(directory):
     assert atoms.get_potential_energy() == loaded.energies[5]
     np.testing.assert_array_equal(atoms.get_forces(), loaded.forces[own])
     assert atoms.info["density"] == loaded.structure_extras["density"][5]
-    np.testing.assert_array_equal(atoms.arrays["charge"], loaded.atom_extras["charge"][own])
+    np.testing.assert_array_equal(atoms.arrays["site"], loaded.atom_extras["site"][own])
 
 
 def test_label_sets_are_named_when_there_are_several(directory):

@@ -133,6 +133,7 @@ def test_verify_knows_what_was_never_pulled(lab):
         ("config_type == 'gas'", "no structure of .* fits"),
         ("1", "not understood"),
         ("(" * 3000, "cannot be understood"),
+        ("time > 0" + " and time > 0" * 400, "5208 characters long"),
     ],
 )
 def test_conditions_are_refused_with_a_reason(directory, condition, message):

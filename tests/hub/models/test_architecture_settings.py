@@ -37,16 +37,21 @@ def test_all_settings_are_known_and_build_a_model(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ([], "does not hold names and values"),
-        ({"layers": 3}, "names 'layers'"),
-        ({"type_names": ["C"]}, "names 'type_names'"),
-        ({"num_layers": 0}, "gives num_layers the value 0"),
-        ({"num_layers": True}, "gives num_layers the value True"),
-        ({"num_features": 8.0}, r"gives num_features the value 8\.0"),
-        ({"parity": 1}, "gives parity the value 1"),
-        ({"r_max": "4"}, "gives r_max the value '4'"),
-        ({"r_max": float("nan")}, "gives r_max the value nan"),
-        ({"r_max": float("inf")}, "gives r_max the value inf"),
+        ([], "Expected `object`"),
+        ({"layers": 3}, "no setting 'layers'"),
+        ({"type_names": ["C"]}, "no setting 'type_names'"),
+        ({"num_layers": 0}, "'num_layers': expected `int` >= 1"),
+        ({"num_layers": True}, "'num_layers': expected `int`, got `bool`"),
+        ({"num_layers": 1000}, "'num_layers': expected `int` <= 12"),
+        ({"radial_mlp_depth": 10_000_000}, "'radial_mlp_depth': expected `int` <= 10"),
+        ({"num_features": 1024, "num_layers": 12, "l_max": 6}, "some 176,160,768 weights"),
+        ({"num_features": 8.5}, "'num_features': expected `int`, got `float`"),
+        ({"parity": 1}, "'parity': expected `bool`, got `int`"),
+        ({"r_max": "4"}, "'r_max': expected `float`, got `str`"),
+        ({"r_max": 1000}, r"'r_max': expected `float` <= 20\.0"),
+        ({"r_max": 0}, r"'r_max': expected `float` >= 0\.1"),
+        ({"r_max": float("nan")}, "nan is not a finite number"),
+        ({"r_max": float("inf")}, "inf is not a finite number"),
     ],
 )
 def test_others_are_refused(content, message) -> None:
@@ -54,6 +59,11 @@ def test_others_are_refused(content, message) -> None:
         architecture_settings(content, "m.json")
     assert refusal.value.message.startswith("m.json ")
     assert refusal.value.hint
+
+
+def test_numbers_are_of_their_kind() -> None:
+    settings = architecture_settings({"r_max": 4, "num_layers": 3.0}, "m.json")
+    assert [type(value) for value in settings.values()] == [float, int]
 
 
 @given(st.binary() | st.text().map(lambda text: text.encode()))

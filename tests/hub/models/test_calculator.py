@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from ase import Atoms
 from ase.build import bulk, graphene, nanotube
 from ase.calculators.calculator import PropertyNotImplementedError
@@ -193,6 +194,55 @@ def test_it_relaxes_a_structure(carbon_calculator):
     before = atoms.get_potential_energy()
     assert BFGS(atoms, logfile=None).run(fmax=0.05, steps=60)
     assert atoms.get_potential_energy() < before - 0.1
+
+
+def test_no_atoms_are_refused(random_calculator):
+    with pytest.raises(DataError, match="no atoms"):
+        Atoms(calculator=random_calculator).get_potential_energy()
+
+
+@pytest.mark.parametrize("off", [torch.no_grad, torch.inference_mode])
+def test_it_computes_where_gradients_are_switched_off(random_directory, random_calculator, off):
+    atoms = hydrocarbon()
+    atoms.calc = random_calculator
+    forces = atoms.get_forces()
+    with off():
+        for each in (random_calculator, calculator(random_directory, device="cpu")):
+            each.reset()
+            atoms.calc = each
+            np.testing.assert_array_equal(atoms.get_forces(), forces)
+        assert not torch.is_grad_enabled()
+
+
+def test_torch_is_left_as_it_was(random_directory):
+    """In a process of its own, for NequIP sets things when a model is first built."""
+    program = """
+import random, sys
+import numpy as np, torch
+import hub
+from tests.hub.models.small import hydrocarbon
+
+torch.manual_seed(1), np.random.seed(1), random.seed(1)
+state = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()
+for dtype in ("float64", "float32"):
+    atoms = hydrocarbon()
+    atoms.calc = hub.calculator(sys.argv[1], device="cpu", dtype=dtype)
+    atoms.get_stress()
+    print(atoms.get_potential_energy())
+assert torch.get_default_dtype() == torch.float32
+assert torch.equal(state[0], torch.get_rng_state())
+assert (state[1] == np.random.get_state()[1]).all()
+assert state[2] == random.getstate()
+torch.nn.Linear(2, 2)(torch.ones(2, dtype=torch.float32))
+"""
+    command = [sys.executable, "-c", program, str(random_directory)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    atoms = hydrocarbon()
+    atoms.calc = calculator(random_directory, device="cpu")
+    double, single = map(float, done.stdout.split())
+    assert double == pytest.approx(atoms.get_potential_energy(), abs=1e-10)
+    assert single == pytest.approx(double, abs=1e-3)
 
 
 def test_importing_the_package_imports_no_torch():

@@ -94,7 +94,7 @@ def test_a_condition_chooses(dataset) -> None:
         ({"where": "density > 1"}, DataError, "density"),
         ({"where": "run_id < 2"}, DataError, "of 2 trajectories none can be held out"),
         ({"recipe": "best"}, TrainingError, "no recipe 'best'"),
-        ({"architecture": {"l": 1}}, TrainingError, "names 'l'"),
+        ({"architecture": {"l": 1}}, TrainingError, "no setting 'l'"),
     ],
 )
 def test_what_cannot_be_done_leaves_no_folder(dataset, tmp_path, settings, kind, message) -> None:

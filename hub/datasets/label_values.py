@@ -1,0 +1,76 @@
+"""What files give as stress, dipole and the like, in the one shape that a label set keeps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hub.datasets.names import PROPERTIES
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+_VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))  # as ASE orders them
+_ASYMMETRY = 1e-3  # of the largest component: what programs leave by rounding
+
+
+def as_property(value: Any, name: str, length: int | None) -> npt.NDArray[np.float64] | None:
+    """Return an entry of a file as one of `PROPERTIES`.
+
+    Parameters
+    ----------
+    value
+        Of one structure. Tensors may be 3 by 3, flat, or in Voigt's notation.
+    name
+        The property.
+    length
+        How many atoms there are, if it has a row for each atom.
+
+    Returns
+    -------
+    Numbers in a shape that the property may have; None if the entry cannot be this property.
+    """
+    try:
+        array = np.asarray(value, np.float64)
+    except (TypeError, ValueError):
+        return None
+    lead = () if length is None else (length,)
+    if array.shape[: len(lead)] != lead:
+        return None
+    row, shapes = array.shape[len(lead) :], PROPERTIES[name].row_shapes
+    if row in shapes:
+        return array
+    if () in shapes:
+        return array.reshape(lead) if row == (1,) else None
+    return _as_tensor(array, row, shapes[0])
+
+
+def _as_tensor(
+    array: npt.NDArray[np.float64], row: tuple[int, ...], wanted: tuple[int, ...]
+) -> npt.NDArray[np.float64] | None:
+    """Turn one way to write a tensor into another; None if it cannot be done."""
+    square = (*array.shape[: array.ndim - len(row)], 3, 3)
+    if wanted == (6,) and row in ((9,), (3, 3)):
+        return _to_voigt(array.reshape(square))
+    if wanted == (3, 3) and row == (9,):
+        return array.reshape(square)
+    return _from_voigt(array) if wanted == (3, 3) and row == (6,) else None
+
+
+def _to_voigt(tensors: npt.NDArray[np.float64]) -> npt.NDArray[np.float64] | None:
+    """Turn (..., 3, 3) into (..., 6); None unless they are symmetric."""
+    transposed = tensors.swapaxes(-1, -2)
+    difference = np.nan_to_num(np.abs(tensors - transposed)).max(initial=0.0)
+    if difference > _ASYMMETRY * np.nan_to_num(np.abs(tensors)).max(initial=0.0):
+        return None
+    symmetric = (tensors + transposed) / 2
+    return np.stack([symmetric[..., i, j] for i, j in _VOIGT], axis=-1)
+
+
+def _from_voigt(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Turn (..., 6) into (..., 3, 3)."""
+    tensors = np.empty((*values.shape[:-1], 3, 3))
+    for place, (i, j) in enumerate(_VOIGT):
+        tensors[..., i, j] = tensors[..., j, i] = values[..., place]
+    return tensors

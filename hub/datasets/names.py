@@ -1,0 +1,132 @@
+"""Names of entries: what belongs to a label set, and what no other entry may be called.
+
+A calculation gives more than energy and forces. What it gives besides (`PROPERTIES`) belongs to the
+label set of its energies if it has the same tag: ``REF_stress`` to ``REF_energy``, ``stress`` to
+``energy``, ``stress_dft`` to ``energy_dft``. Any other entry that is called like a label, or like a
+part of the structure, would be taken for one by whoever reads it next: it gets another name.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from hub.structures.keys import names_label
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+UNUSED = "unused_"  # `hub.structures.keys` takes no label from an entry that begins with it
+
+
+@dataclass(frozen=True)
+class Property:
+    """What a calculation may give besides energy and forces.
+
+    Attributes
+    ----------
+    words
+        How it is spelt: a pattern for lower case with underscores.
+    row_shapes
+        Shapes that a row may have.
+    per_atom
+        Whether its rows are atoms; they are structures otherwise.
+    """
+
+    words: str
+    row_shapes: tuple[tuple[int, ...], ...] = ((),)
+    per_atom: bool = False
+
+
+# By ASE's names, in ASE's units and signs. ASE has no virial: it is in eV, with the file's sign.
+PROPERTIES = {
+    "free_energy": Property(r"free_?energ(?:y|ies)"),
+    "stress": Property(r"stress(?:es)?(?:_tensor)?", ((6,),)),
+    "virial": Property(r"virials?(?:_tensor)?", ((3, 3),)),
+    "dipole": Property(r"dipoles?(?:_moment)?", ((3,),)),
+    "magmom": Property(r"magmoms?|magnetic_moments?"),
+    "polarization": Property(r"polari[sz]ation", ((3,),)),
+    "dielectric_tensor": Property(r"dielectric_tensor", ((3, 3),)),
+    "energies": Property(r"energies", per_atom=True),
+    "stresses": Property(r"stress(?:es)?", ((6,),), per_atom=True),
+    "charges": Property(r"charges", per_atom=True),
+    "magmoms": Property(r"magmoms?|magnetic_moments?", ((), (3,)), per_atom=True),
+    "born_effective_charges": Property(r"born_effective_charges", ((3, 3),), per_atom=True),
+}
+_LABEL_WORDS = (
+    r"(?:free_?|tot(?:al)?_?|potential_?)?energ(?:y|ies)|e_?tot|toten|e|(?:atomic_)?forces?|f"
+)
+# Parts of a structure or of its labels in ASE, extended xyz, Hugging Face and NequIP datasets, or
+# `--where`. Lower case, with underscores.
+_RESERVED = {
+    "energy", "energies", "e", "force", "forces", "f", "atomic_forces",
+    "cell", "cells", "lattice", "pbc", "properties", "move_mask", "n_atoms", "pointers",
+    "numbers", "atomic_numbers", "z", "species", "symbol", "symbols",
+    "position", "positions", "pos", "coords", "coordinates",
+    "data", "key_value_pairs",
+}  # fmt: skip
+# ASE writes the charges of a calculation into the column ``charge``.
+_RESERVED_OF_ATOMS = {"charge"}
+
+
+def label_tag(energy_key: str, forces_key: str) -> str | None:
+    """Return the tag of the entries that are labels; None if they are not called like labels."""
+    return _tag(energy_key or forces_key, _LABEL_WORDS)
+
+
+@cache
+def property_of(name: str, tag: str | None, *, per_atom: bool) -> str | None:
+    """Return which of `PROPERTIES` an entry is, if it belongs to the labels with a tag."""
+    if tag is None:
+        return None
+    of_kind = (key for key, each in PROPERTIES.items() if each.per_atom == per_atom)
+    return next((key for key in of_kind if _tag(name, PROPERTIES[key].words) == tag), None)
+
+
+@cache
+def unreserved(name: str, *, per_atom: bool) -> str:
+    """Return what an entry that is no label is called in datasets and whatever is made of them."""
+    plain = _plain(name)
+    if plain.startswith(UNUSED):
+        return name
+    is_reserved = (
+        plain in _RESERVED
+        or (per_atom and plain in _RESERVED_OF_ATOMS)
+        or names_label("energy", name)
+        or names_label("forces", name)
+        or any(_tag(name, each.words) == "" for each in PROPERTIES.values())
+    )
+    return UNUSED + name if is_reserved else name
+
+
+def unreserved_names(names: Iterable[str], *, per_atom: bool) -> dict[str, str]:
+    """Return the names of entries, all different, by what they are to be called."""
+    given = list(names)
+    called: dict[str, str] = {}
+    # Entries that keep their names go first.
+    for name in sorted(given, key=lambda name: unreserved(name, per_atom=per_atom) != name):
+        new = unreserved(name, per_atom=per_atom)
+        while new in called:
+            new = UNUSED + new
+        called[new] = name
+    return dict(sorted(called.items()))
+
+
+def renamed_notes(called: Mapping[str, str]) -> tuple[str, ...]:
+    """Say which entries, by their own names, are called otherwise."""
+    pairs = [f"{old} is {new}" for old, new in called.items() if old != new]
+    return (f"renamed, as they are not the labels: {', '.join(pairs)}",) if pairs else ()
+
+
+def _tag(name: str, words: str) -> str | None:
+    """Return what stands before or after a word, or nothing; None if it is another word."""
+    match = re.fullmatch(rf"(?:(?P<before>.+?)_)??(?:{words})(?:_(?P<after>.+))?", _plain(name))
+    if not match or (match["before"] and match["after"]):
+        return None
+    return match["before"] or match["after"] or ""
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("-", "_")
