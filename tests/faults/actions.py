@@ -63,7 +63,7 @@ class Users:
             partial(self.publish_new, LOCAL),
             self.publish_again,
         ]
-        for action in random.sample(actions, len(actions) // 3):
+        for action in random.sample(actions, len(actions) // 4):
             action()
 
     def _some(self) -> list[Known]:

@@ -26,13 +26,13 @@ from tests.faults.malformed import DOCUMENTS as MALFORMED
 from tests.faults.malformed import FAULTS as MALFORMATIONS
 from tests.faults.malformed import play_malformed
 from tests.faults.places import FILES, FOLDERS, NOT_IN_FORMAT_1, ONLY_ONE, PAGES
-from tests.faults.verdict import Verdict
 from tests.faults.world import LAB
 from tests.faults.worlds import NOTHING, SERVED, SMALL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.faults.verdict import Verdict
     from tests.faults.world import World
 
 # One of so many faults is looked at from the command line.
@@ -142,13 +142,8 @@ def malformed() -> list[Case]:
 
 def all_cases() -> list[Case]:
     """Return every case, in the order in which numbers go through them."""
-    # A kill, a full disk and a race have many moments, where a file has few bytes.
-    cases = [
-        *on_disk("current"),
-        *on_disk("old"),
-        *(interrupted() * 2),
-        *over_http(),
-        *(malformed() * 2),
-    ]
+    # A kill, a full disk and a race have many moments, and documents many ways to be wrong.
+    often = [*interrupted(), *malformed()]
+    cases = [*on_disk("current"), *on_disk("old"), *over_http(), *often, *often]
     Random(0).shuffle(cases)
     return cases

@@ -44,9 +44,9 @@ class Judge:
             index = next(each for each in store.indexes() if each.name == LAB)
             entry = index.entry(known.manifest.name)
             is_here = entry and known.manifest.version in entry.versions
-            if is_here and not store.is_partial(known.digest):
-                if not self.users.pull(known, plain=True):
-                    self.verdict.fail(LOST, f"{known.reference} is in the cache, and not served")
+            is_whole = is_here and not store.is_partial(known.digest)
+            if is_whole and not self.users.pull(known, plain=True):
+                self.verdict.fail(LOST, f"{known.reference} is in the cache, and not served")
 
     def decide(self) -> None:
         """Apply the remedies one after another, and see what is missing for good."""
@@ -54,6 +54,8 @@ class Judge:
         # An older index that is whole says that a version was never published here.
         if gone and not (self.is_rollback and all(path.startswith("cache/") for path in gone)):
             self.verdict.fail(LOST, f"deleted or changed by what users did: {', '.join(gone)}")
+        if self.damage is None:
+            self._look_at_cache_again()
         missing = self._after_mending()
         if self.damage and self.damage.in_the_way:
             self._clear_the_way()
@@ -71,6 +73,15 @@ class Judge:
         self._look_at_new_versions()
         if self.world.has_changed_elsewhere():
             self.verdict.fail(DELETED, "the folder elsewhere is not what it was")
+
+    def _look_at_cache_again(self) -> None:
+        """A machine of long standing gets a version, as those that have nothing do."""
+        known = next(known for known in self._of(LAB))
+        if not self.users.pull(known):
+            self.users.verify()
+            self.users.repair(LAB)
+            if not self.users.pull(known):
+                self.verdict.fail(LOST, f"{known.reference} cannot be had")
 
     def _after_mending(self) -> list[Known]:
         """Return what cannot be pulled even after verify and repair."""
@@ -96,11 +107,10 @@ class Judge:
         return LAB if self.damage.store == LAB else LOCAL
 
     def _is_served(self, known: Known) -> bool:
-        """Whether a version can be had, by those machines that the damage may matter to."""
-        machines = {LAB: ["fresh"], LOCAL: ["cache"]}.get(self._damaged_place, ["cache", "fresh"])
-        if known.place == LOCAL:
-            machines = ["cache"]
-        return all(self.users.pull(known, machine) for machine in machines)
+        """Whether a version can be had, by a machine that the damage may matter to."""
+        if known.place == LOCAL or self._damaged_place == LOCAL:
+            return self.users.pull(known)
+        return self.users.pull(known, "fresh")
 
     def _look_at_new_versions(self) -> None:
         """What is listed must be served, whether its publish has come to its end or not."""

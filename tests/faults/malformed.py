@@ -1,4 +1,4 @@
-"""Documents and texts from outside that are not what they must be: refused in our own words, soon."""
+"""Documents and texts from outside that are malformed: refused in our own words, and soon."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ HOSTILE_YAML = (
     "!!timestamp foo", "!!python/object:os.system x", "&a [*a]", "*nothing", "[1, 2", "{a: b",
     "2020-13-45", "!!int x", "!!binary %%%", "? x", "\t", "- - - -", "0x", "1e400", ".nan", "~",
     "!!float x", "&a {x: *a}", "[" * 500, "'" * 3, "\x00", "\x85", "{a: 1, a: 2}", "<<: x", "12:99",
-    "&a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b]\n"
-    "d: &d [*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d]\nf: [*e,*e,*e,*e,*e,*e,*e]",
+    ("&a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b]\n"
+    "d: &d [*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d]\nf: [*e,*e,*e,*e,*e,*e,*e]"),
 )  # fmt: skip
 CARD = """---
 name: toy
@@ -61,7 +61,7 @@ source:
   path: models/toy.bin
   url: https://example.org/toy.bin
   size: 12
-  sha256: "{0}"
+  sha256: "{}"
 importer: toy
 ---
 

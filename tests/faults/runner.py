@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import faulthandler
+import gc
 import json
 import logging
 import os
 import select
 import shutil
 import signal
+import sys
 import tempfile
 import time
+import traceback
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -45,6 +49,7 @@ def run(
     *,
     tell: Callable[[Outcome], None] = lambda _: None,
     longest: float = LONGEST,
+    bug: Callable[[], None] | None = None,
 ) -> list[Outcome]:
     """Do the faults of these numbers, and return what came of each.
 
@@ -60,12 +65,15 @@ def run(
         Called with each outcome as it is known.
     longest
         Seconds after which one counts as a hang.
+    bug
+        Called in the process that does the faults, once its worlds are made: the harness is tested
+        by what it notices then.
     """
     outcomes: list[Outcome] = []
     waiting = list(numbers)
     with _folder(folder) as root:
         while waiting:
-            for outcome in _watched(waiting, seed, root, longest):
+            for outcome in _watched(waiting, seed, root, longest, bug):
                 outcomes.append(outcome)
                 tell(outcome)
             done = {outcome.number for outcome in outcomes}
@@ -84,7 +92,9 @@ class _folder:
         self.path = given
 
     def __enter__(self) -> Path:
-        if self.path is None:
+        if self.path is not None:
+            self.path.mkdir(parents=True, exist_ok=True)
+        else:
             memory = Path("/dev/shm")
             place = memory if os.access(memory, os.W_OK) else None
             self.path = Path(tempfile.mkdtemp(prefix="mlip-hub-faults-", dir=place))
@@ -95,12 +105,18 @@ class _folder:
         shutil.rmtree(self.path, ignore_errors=True)
 
 
-def _watched(numbers: list[int], seed: int, root: Path, longest: float) -> Iterator[Outcome]:
+def _watched(
+    numbers: list[int],
+    seed: int,
+    root: Path,
+    longest: float,
+    bug: Callable[[], None] | None,
+) -> Iterator[Outcome]:
     """Give the outcomes of a child process, until it is done or hangs."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
-        _work(numbers, seed, root, writing, longest)
+        _work(numbers, seed, root, writing, longest, bug)
     os.close(writing)
     current, buffer, began = numbers[0], b"", time.monotonic()
     try:
@@ -112,6 +128,9 @@ def _watched(numbers: list[int], seed: int, root: Path, longest: float) -> Itera
                 return
             data = os.read(reading, 1 << 16)
             if not data:
+                if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]):
+                    raise RuntimeError(f"the harness failed at or after fault {current}")
+                child = 0
                 return
             *lines, buffer = (buffer + data).split(b"\n")
             for line in lines:
@@ -120,8 +139,10 @@ def _watched(numbers: list[int], seed: int, root: Path, longest: float) -> Itera
                 if "outcome" in content:
                     yield Outcome(**content["outcome"])
     finally:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+        if child:
+            with suppress(ProcessLookupError, ChildProcessError):
+                os.kill(child, signal.SIGKILL)
+                os.waitpid(child, 0)
         os.close(reading)
         Worlds.unmount(root)
 
@@ -133,15 +154,27 @@ def _hang(number: int, root: Path) -> Outcome:
     return Outcome(number, label, True, [(HANGS, text or "killed, nobody knows where it was")])
 
 
-def _work(numbers: list[int], seed: int, root: Path, writing: int, longest: float) -> None:
+def _work(
+    numbers: list[int],
+    seed: int,
+    root: Path,
+    writing: int,
+    longest: float,
+    bug: Callable[[], None] | None,
+) -> None:
     """Do faults until the end of this process."""
     try:
+        gc.freeze()  # Nobody looks for garbage in what the parent has imported.
         logging.disable(logging.CRITICAL)
         os.fsync = lambda _: None  # No power is cut here, and a busy disk would take seconds.
         transfer.Retries.pause = lambda *_: 0.001
         files.LOCK_POLL = 0.02
         cases, worlds = all_cases(), Worlds(root)
         log = (root / "hang.txt").open("w")
+        if bug:
+            for name in {case_of(number, cases).world for number in numbers}:
+                worlds.begin(name)
+            bug()
         for place, number in enumerate(numbers):
             faulthandler.dump_traceback_later(longest, file=log)
             case = case_of(number, cases)
@@ -150,12 +183,12 @@ def _work(numbers: list[int], seed: int, root: Path, writing: int, longest: floa
             line = json.dumps({"next": following, "outcome": outcome.__dict__})
             os.write(writing, line.encode() + b"\n")
         worlds.close()
-    except BaseException:
-        import traceback
-
+        sys.stdout.flush()
+        os._exit(0)
+    finally:
+        # Whatever is wrong with the harness itself, this process returns to nobody.
         traceback.print_exc()
         os._exit(1)
-    os._exit(0)
 
 
 def play(case: Case, number: int, seed: int, worlds: Worlds) -> Outcome:
