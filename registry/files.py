@@ -8,6 +8,7 @@ import os
 import shutil
 import stat
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -16,7 +17,6 @@ from registry.errors import StorageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from io import BufferedReader
-    from pathlib import Path
 
     from registry.manifest import FileEntry
 
@@ -201,7 +201,19 @@ def locked(path: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[N
         lock.release()
 
 
-def tree_size(path: Path) -> int:
-    """Return the bytes in a file, or in all files below a directory."""
-    files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
-    return sum(file.stat().st_size for file in files)
+def files_below(folder: Path) -> Iterator[Path]:
+    """Give the files below a folder, links to files among them; links to folders are not followed.
+
+    Raises
+    ------
+    StorageError
+        If a folder cannot be listed. One that is removed meanwhile is passed over.
+    """
+
+    def refuse(problem: OSError) -> None:
+        if not isinstance(problem, FileNotFoundError):
+            raise problem
+
+    with storage_errors(folder):
+        for where, _, names in os.walk(folder, onerror=refuse):
+            yield from (Path(where, name) for name in names)

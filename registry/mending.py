@@ -20,6 +20,7 @@ from registry.index import (
     parse_page,
 )
 from registry.manifest import Manifest, parse_manifest
+from registry.outputs import require_file, require_real_way
 from registry.pages import swap_until_done
 from registry.references import LATEST, check_name, version_order
 from registry.removal import is_real_file
@@ -120,9 +121,17 @@ def entry_of(versions: Iterable[tuple[str, Manifest]]) -> Entry:
 
 
 def set_aside(store: DirectoryStore, path: str, *, keep: bool = False) -> Path:
-    """Move a document to where it is in nobody's way, or copy it there; return the place."""
+    """Move a document to where it is in nobody's way, or copy it there; return the place.
+
+    Raises
+    ------
+    StorageError
+        If it lies behind a link, or the disk refuses.
+    """
     source = store.path(path)
-    data = source.read_bytes() if is_real_file(source) else b""
+    require_file(source)
+    require_real_way(source.parent, store.root)
+    data = _bytes(store, path) or b""
     name = f"{path.replace('/', '-')}.{digest_of(data)[:12]}"
     target = store.path(f"{SET_ASIDE}/{name}")
     store.put_bytes(f"{SET_ASIDE}/{name}", data)

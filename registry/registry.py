@@ -13,7 +13,7 @@ from registry.errors import (
     NotFoundError,
     OfflineError,
 )
-from registry.files import is_intact, sha256_of, storage_errors
+from registry.files import files_below, is_intact, sha256_of, storage_errors
 from registry.index import with_version
 from registry.manifest import FileEntry, Manifest, Parent
 from registry.pages import Pages, swap_until_done
@@ -57,7 +57,7 @@ def describe_directory(
 ) -> Manifest:
     """Return the manifest of the files in a directory, as they are now."""
     with storage_errors(directory):
-        paths = sorted(path for path in directory.rglob("*") if path.is_file())
+        paths = sorted(path for path in files_below(directory) if path.is_file())
         files = tuple(
             FileEntry(path.relative_to(directory).as_posix(), path.stat().st_size, sha256_of(path))
             for path in paths

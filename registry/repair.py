@@ -121,7 +121,7 @@ class _Mender:
                 chosen = [each for each in whole if _label(each[1]) in named]
             self.done.unlisted += [_label(each[1]) for each in whole if each not in chosen]
             if chosen:
-                entries[name] = _joined(entries.get(name), chosen)
+                entries[name] = self._joined(entries.get(name), chosen)
                 self.done.restored += [_label(manifest) for _, manifest in chosen]
         self._require_found(named)
         self._write(entries)
@@ -166,6 +166,17 @@ class _Mender:
                 found.setdefault(manifest.name, []).append((digest, manifest))
         return found
 
+    def _joined(self, entry: Entry | None, versions: list[tuple[str, Manifest]]) -> Entry:
+        """Return an entry with more versions; ``latest`` means the newest of them all."""
+        if entry is None:
+            return entry_of(versions)
+        for digest, manifest in versions:
+            row = entry.versions.get(manifest.version)
+            # A row whose manifest is lost gives way to what is whole, and was named.
+            is_lost = row is not None and row.digest not in self.manifests
+            entry = with_version(entry, manifest, digest, replace=is_lost)
+        return entry.with_aliases({LATEST: entry.newest})
+
     def _whole(self, versions: list[tuple[str, Manifest]]) -> list[tuple[str, Manifest]]:
         """Return the versions all of whose files are here."""
         whole = [each for each in versions if self._is_whole(each[1])]
@@ -194,15 +205,6 @@ class _Mender:
         if not self.has_good_marker and self.store.path(MARKER).exists():
             self.done.set_aside.append(set_aside(self.store, MARKER))
         self.registry.write_marker(self.store)
-
-
-def _joined(entry: Entry | None, versions: list[tuple[str, Manifest]]) -> Entry:
-    """Return an entry with more versions; ``latest`` means the newest of them all."""
-    if entry is None:
-        return entry_of(versions)
-    for digest, manifest in versions:
-        entry = with_version(entry, manifest, digest)
-    return entry.with_aliases({LATEST: entry.newest})
 
 
 def _label(manifest: Manifest) -> str:

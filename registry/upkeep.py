@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import logging
 import re
+import stat
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from registry.errors import IntegrityError, NotFoundError, RegistryError
-from registry.files import STALE_AFTER, is_intact, storage_errors, tree_size
+from registry.files import STALE_AFTER, files_below, is_intact, storage_errors
 from registry.origins import LOCAL
 from registry.references import DIGEST_PREFIX, Reference, covers
 from registry.registry import damaged_files
-from registry.removal import age, entries, is_real_file, remove, sweep
+from registry.removal import age, entries, remove, sweep
 from registry.versions import Version
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def verify(
 def usage(local: LocalStore) -> Usage:
     """Measure a local store; what several names on the disk share counts once."""
     versions = sum(1 for _ in _kept(local))
-    return Usage(versions, _occupied(local.root), tree_size(local.files.parts))
+    return Usage(versions, _occupied(local.root), _occupied(local.files.parts))
 
 
 def prune(local: LocalStore, *, everything: bool = False) -> int:
@@ -251,5 +252,10 @@ def _repair(catalogue: Catalogue, finding: Finding) -> Finding:
 
 def _occupied(root: Path) -> int:
     """Return the bytes of all files below a directory, each file once however often linked."""
-    found = [path.lstat() for path in root.rglob("*") if is_real_file(path)]
-    return sum({status.st_ino: status.st_size for status in found}.values())
+    sizes = {}
+    for path in files_below(root):
+        with storage_errors(path), suppress(FileNotFoundError):
+            status = path.lstat()
+            if stat.S_ISREG(status.st_mode):
+                sizes[status.st_ino] = status.st_size
+    return sum(sizes.values())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from registry.documents import digest_of, parse_document
@@ -13,6 +12,7 @@ from registry.errors import IncompatibleError, IntegrityError, NotFoundError
 from registry.files import (
     READ_ONLY,
     STALE_AFTER,
+    files_below,
     is_intact,
     open_regular,
     replacing,
@@ -20,11 +20,13 @@ from registry.files import (
     write_atomically,
 )
 from registry.lock import alone
+from registry.outputs import require_file, require_real_way
 from registry.removal import MARKER_NAME, is_real_directory, is_real_file, mark, sweep
 from registry.stores.base import INDEX, MARKER, Stream
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from registry.manifest import FileEntry
 
@@ -107,6 +109,8 @@ class DirectoryStore:
         A directory cannot do so by itself: a lock of its own keeps out whoever swaps there too.
         """
         target = self.path(path)
+        require_file(target)
+        require_real_way(target.parent, self.root)
         with self.locked(f"swap-{digest_of(path.encode())[:16]}"):
             if self._bytes(target) != expected:
                 return False
@@ -124,8 +128,7 @@ class DirectoryStore:
         folder = self.path(prefix)
         if not is_real_directory(folder):
             return []
-        found = (Path(where, name) for where, _, names in os.walk(folder) for name in names)
-        return sorted(path.relative_to(self.root).as_posix() for path in found)
+        return sorted(path.relative_to(self.root).as_posix() for path in files_below(folder))
 
     def claim(self) -> None:
         """Let our marker stand here, if the directory is new, empty, a registry or a cache."""

@@ -14,9 +14,12 @@ from registry.errors import IntegrityError, NotFoundError, StorageError
 from registry.files import is_intact, open_regular, place, sha256_of, storage_errors
 from registry.manifest import FileEntry
 from registry.registry import describe_directory
+from registry.repair import repair
 from registry.sources import Source, git_blob_of
 from registry.stores.directory import DirectoryStore
 from registry.transfer import fetch, read
+from registry.upkeep import prune, usage
+from tests.registry.conftest import ref
 
 ENTRY = FileEntry("file", 3, "0" * 64)
 
@@ -140,3 +143,41 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr("registry.files.open_regular", broken)
     with pytest.raises(StorageError, match="weights"):
         describe_directory(tmp_path, "a", "1.0.0", kind="model", metadata={})
+
+
+@pytest.fixture
+def failing(monkeypatch):
+    """Let the system refuse to list the folders of this name."""
+    refused = []
+    really_scan = os.scandir
+
+    def scandir(path="."):
+        if Path(os.fspath(path)).name in refused:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), os.fspath(path))
+        return really_scan(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    return refused.append
+
+
+@pytest.mark.parametrize("folder", ["cache", "versions", "parts"])
+def test_a_folder_that_cannot_be_listed_is_named(
+    make_catalogue, published, lab, local, failing, folder
+):
+    make_catalogue(lab).pull(ref("mine"))
+    failing(folder)
+    with pytest.raises(StorageError, match=folder):
+        usage(local)
+    with pytest.raises(StorageError, match=folder):
+        prune(local)
+
+
+@pytest.mark.parametrize("folder", ["index", "manifests"])
+def test_a_folder_that_cannot_be_listed_is_not_empty(published, lab, failing, folder):
+    """A list of names that is rebuilt from no pages would be empty."""
+    root = lab.store.root
+    before = {path: path.read_bytes() for path in root.glob("index*/**/*.json")}
+    failing(folder)
+    with pytest.raises(StorageError, match=folder):
+        repair(lab)
+    assert {path: path.read_bytes() for path in before} == before

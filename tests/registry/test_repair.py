@@ -15,7 +15,7 @@ from registry.errors import (
     NotFoundError,
     StorageError,
 )
-from registry.index import names_bytes, page_bytes
+from registry.index import Entry, Row, names_bytes, page_bytes
 from registry.listing import listings
 from registry.local import LocalStore
 from registry.registry import Registry, put_content
@@ -154,6 +154,25 @@ def test_a_row_of_another_manifest_is_refused_and_withdrawn(make_catalogue, lab,
     assert done.withdrawn == ["mine@1.0.0"]
     assert done.unlisted == ["mine@1.0.0"]
     assert listed(lab)["mine"] == ["1.1.0"]
+
+
+def test_a_row_of_a_lost_manifest_gives_way_to_what_is_named(lab, shared):
+    before = lab.entry("mine")
+    rows = {**before.versions, "1.0.0": Row("0" * 64, 3)}
+    entry = Entry(before.kind, before.description, rows, before.aliases)
+    (shared / "index" / "mine.json").write_bytes(page_bytes("mine", entry))
+    assert repair(lab).unlisted == ["mine@1.0.0"]
+    assert lab.entry("mine") == entry
+    assert repair(lab, ["mine@1.0.0"]).restored == ["mine@1.0.0"]
+    assert lab.entry("mine") == before
+
+
+def test_a_row_whose_manifest_is_there_gives_way_to_nothing(lab, shared, content):
+    before = lab.entry("mine")
+    put_content(lab.store, content, _described(content, "mine", "1.0.0"))
+    with pytest.raises(ExistsError, match="other content"):
+        repair(lab, ["mine@1.0.0"])
+    assert lab.entry("mine") == before
 
 
 def test_what_cannot_be_repaired(make_catalogue, remote, tmp_path, lab, shared):
