@@ -16,7 +16,7 @@ from registry.builtin import Builtin
 from registry.cards import builtin_cards
 from registry.catalogue import Catalogue
 from registry.errors import RegistryError
-from registry.files import scratch_directory, tree_size
+from registry.files import files_below, scratch_directory
 from registry.local import LocalStore
 from registry.origins import BUILTIN
 from registry.references import Reference
@@ -61,7 +61,7 @@ def ship(names: list[str], sources: list[Path], folder: Path = FOLDER) -> int:
             new.publish(version.path, version.manifest)
         for leftover in ("locks", "parts", MARKER_NAME):
             remove(scratch / "new" / leftover)
-        size = tree_size(scratch / "new")
+        size = sum(path.stat().st_size for path in files_below(scratch / "new"))
         if size > LARGEST:
             sys.exit(f"{size / 1e6:.1f} MB are too much to ship: at most {LARGEST / 1e6:.0f} MB")
         if folder.exists():
