@@ -17,6 +17,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of everything random")
     parser.add_argument("--kind", default="", help="only faults whose row holds this text")
     parser.add_argument("--only", type=int, metavar="ID", help="one fault, with all that happened")
+    parser.add_argument("--full", action="store_true", help="a row for each place")
     chosen = parser.parse_args()
     cases, began = all_cases(), time.monotonic()
     if chosen.only is not None:
@@ -26,7 +27,7 @@ def main() -> None:
     outcomes = run(numbers, chosen.seed, tell=_tell)
     if chosen.only is not None:
         print("\n".join(outcomes[0].story) or "nothing failed")
-    print(table(outcomes))
+    print(table(outcomes, every_place=chosen.full))
     print(f"{len(outcomes)} in {time.monotonic() - began:.0f} s")
     print(failures_text(outcomes, chosen.seed))
     sys.exit(any(outcome.failures for outcome in outcomes))

@@ -46,7 +46,7 @@ class Users:
         self.verdict = verdict
         self.lists_lie = lists_lie
 
-    def do_everything(self, random: Random) -> None:
+    def act(self, random: Random, count: int) -> None:
         """Do some of what users do, in some order."""
         self.random = random
         actions = [
@@ -63,7 +63,7 @@ class Users:
             partial(self.publish_new, LOCAL),
             self.publish_again,
         ]
-        for action in random.sample(actions, len(actions) // 4):
+        for action in random.sample(actions, count):
             action()
 
     def _some(self) -> list[Known]:
@@ -191,14 +191,14 @@ class Users:
 class CommandLineUsers(Users):
     """The same people at the command line: a sample of what they type."""
 
-    def do_everything(self, random: Random) -> None:
+    def act(self, random: Random, count: int) -> None:
         commands = [["list"], ["list", "--remote"], ["verify"], ["verify", "--no-repair"],
                     ["cache", "size"], ["cache", "prune"], ["cache", "prune", "--all"],
                     ["registry", "list"], ["registry", "repair", LAB],
                     ["registry", "repair", LOCAL]]  # fmt: skip
         for known in self.world.versions.values():
             commands += [["pull", str(known.reference)], ["show", str(known.reference)]]
-        for command in random.sample(commands, 3):
+        for command in random.sample(commands, count):
             self._run(command + (["--json"] if random.random() < 0.5 else []))
 
     def _run(self, command: list[str]) -> None:

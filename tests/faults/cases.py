@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 # One of so many faults is looked at from the command line.
 COMMAND_LINE = 50
+WORLDS = ("current", "old")
 
 
 @dataclass(frozen=True)
@@ -78,9 +79,9 @@ def play_on_disk(case: Case, world: World, random: Random, verdict: Verdict) -> 
     if damage.store == LAB:
         judge.look_at_cache()
     if random.randrange(COMMAND_LINE) == 0:
-        CommandLineUsers(world, verdict).do_everything(random)
+        CommandLineUsers(world, verdict).act(random, 3)
     else:
-        users.do_everything(random)
+        users.act(random, 2)
     judge.decide()
 
 
@@ -103,16 +104,20 @@ def on_disk(world: str) -> list[Case]:
     return files + folders
 
 
-def interrupted() -> list[Case]:
-    """Return kills, failing and full disks, and two actors at once."""
-    worlds = ("current", "old")
+def killed() -> list[Case]:
     return [
-        *(Case("kill", doing, "kill -9", w, play_killed) for doing in DOINGS for w in worlds),
+        Case("kill", doing, "kill -9", world, play_killed) for doing in DOINGS for world in WORLDS
+    ]
+
+
+def interrupted() -> list[Case]:
+    """Return failing and full disks, and two actors at once."""
+    return [
         *(
             Case("disk error", doing, error, world, play_disk_error)
             for doing in DOINGS
             for error in DISK_ERRORS
-            for world in worlds
+            for world in WORLDS
         ),
         *(Case("full disk", doing, "small tmpfs", SMALL, play_full_disk) for doing in DOINGS),
         *(
@@ -142,8 +147,8 @@ def malformed() -> list[Case]:
 
 def all_cases() -> list[Case]:
     """Return every case, in the order in which numbers go through them."""
-    # A kill, a full disk and a race have many moments, and documents many ways to be wrong.
-    often = [*interrupted(), *malformed()]
-    cases = [*on_disk("current"), *on_disk("old"), *over_http(), *often, *often]
+    # A kill has many moments, and a document has many ways to be wrong.
+    on_disks = [*on_disk("current"), *on_disk("old")]
+    cases = [*on_disks, *over_http(), *interrupted(), *(killed() * 3), *(malformed() * 3)]
     Random(0).shuffle(cases)
     return cases

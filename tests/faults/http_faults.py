@@ -140,7 +140,7 @@ def play_over_http(case: Case, world: World, random: Random, verdict: Verdict) -
     lab = [known for known in world.versions.values() if known.place == LAB]
     for known in random.sample(lab, 2):
         users.pull(known, "fresh")
-    users.do_everything(random)
+    users.act(random, 2)
     server.faults, server.requests, world.patience = {}, [], 5.0
     for known in lab:
         for machine in ("fresh", "cache"):

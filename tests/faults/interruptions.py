@@ -96,7 +96,7 @@ def play_killed(case: Case, world: World, random: Random, verdict: Verdict) -> N
     _announce(case.place, world)
     if not killed(world.root, number, lambda: DOINGS[case.place](world), LONGEST):
         verdict.fail(HANGS, DOINGS_NOTE)
-    judge.users.do_everything(random)
+    judge.users.act(random, 1)
     judge.decide()
 
 
@@ -112,7 +112,7 @@ def play_disk_error(case: Case, world: World, random: Random, verdict: Verdict) 
     once = case.fault in ("EIO", "EMFILE")
     with disturbed(world.root, number, refuse, reads=once, once=once):
         verdict.attempt(f"{case.place} ({number})", lambda: DOINGS[case.place](world))
-    judge.users.do_everything(random)
+    judge.users.act(random, 1)
     judge.decide()
 
 
@@ -127,7 +127,7 @@ def play_full_disk(case: Case, world: World, random: Random, verdict: Verdict) -
     filler.write_bytes(bytes(max(0, free - blocks) * BLOCK))
     verdict.note(f"{blocks} blocks are left")
     verdict.attempt(case.place, lambda: DOINGS[case.place](world))
-    judge.users.do_everything(random)
+    judge.users.act(random, 1)
     filler.unlink()
     judge.decide()
 
@@ -174,7 +174,7 @@ def play_together(case: Case, world: World, random: Random, verdict: Verdict) ->
         is_gone_by_right = "prune all" in (case.place, case.fault)
         if path and not is_gone_by_right and damaged_files(path, found.manifest.files):
             verdict.fail(LOST, f"{found.reference} was given, and is damaged after all")
-    judge.users.do_everything(random)
+    judge.users.act(random, 1)
     judge.decide()
 
 
@@ -213,6 +213,6 @@ def play_rivals(case: Case, world: World, random: Random, verdict: Verdict) -> N
         verdict.fail(WRONG if won else LOST, f"{len(won)} of two rivals have published {key}")
     for known in won[:1]:
         world.versions = {**world.versions, key: known}
-    judge.users.do_everything(random)
+    judge.users.act(random, 1)
     judge.decide()
     world.versions = {k: known for k, known in world.versions.items() if k != key}

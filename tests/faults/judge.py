@@ -114,6 +114,8 @@ class Judge:
 
     def _look_at_new_versions(self) -> None:
         """What is listed must be served, whether its publish has come to its end or not."""
+        if not self.world.possible:
+            return
         for place, registry in (
             (LAB, self.world.lab_directory()),
             (LOCAL, self.world.machine().local.own),

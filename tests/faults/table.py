@@ -13,14 +13,16 @@ if TYPE_CHECKING:
     from tests.faults.runner import Outcome
 
 
-def table(outcomes: Sequence[Outcome]) -> str:
-    """Return a row for each kind of fault at each place, and one for all."""
+def table(outcomes: Sequence[Outcome], *, every_place: bool = False) -> str:
+    """Return a row for each kind of fault, at all places together or at each, and one for all."""
     injected: Counter[str] = Counter()
     failed: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for outcome in outcomes:
-        injected[outcome.label] += outcome.injected
+        kind, place, fault = outcome.label.split(": ")
+        row = f"{kind}: {place}: {fault}" if every_place else f"{kind}: {fault}"
+        injected[row] += outcome.injected
         # One fault counts once in a column, however often it shows.
-        failed[outcome.label].update({column for column, _ in outcome.failures})
+        failed[row].update({column for column, _ in outcome.failures})
     rows = [
         [label, str(injected[label]), *(str(failed[label][column]) for column in COLUMNS)]
         for label in sorted(injected)
