@@ -148,7 +148,7 @@ class Trainer:
         ------
         TrainingError
             If loss or weights keep being infinite or undefined however small the steps, or the
-            last validation errors are. The state of the last good epoch is kept.
+            validation errors are in every epoch. The state of the last good epoch is kept.
         """
         while not self.is_finished:
             started = time.perf_counter()
@@ -158,12 +158,8 @@ class Trainer:
                 save_state(self.directory, self._state())
             if on_epoch is not None:
                 on_epoch(metrics)
-        if not math.isfinite(self.progress.history[-1]["force_rmse"]):
-            when = f"epoch {self.progress.epoch}" if self.progress.best_epoch else "any epoch"
-            raise TrainingError(
-                f"the validation errors are not finite in {when}",
-                hint=_DIVERGED,
-            )
+        if not self.progress.best_epoch:
+            raise TrainingError("the validation errors are not finite in any epoch", hint=_DIVERGED)
         set_weights(self.model, self.best, "the best epoch")
         self.model.eval()
 

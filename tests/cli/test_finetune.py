@@ -362,7 +362,7 @@ def test_a_run_of_a_release_without_allow_is_opened(hub, trained, tmp_path) -> N
     assert hub("finetune", "--resume", run).code == 0
     del job["seed"]
     (run / "run.json").write_text(json.dumps(job))
-    assert "was not written by this release" in hub("finetune", "--resume", run).err
+    assert "run.json is damaged" in hub("finetune", "--resume", run).err
 
 
 def test_a_wrapped_test_file_is_never_trained_on(finetune, tmp_path) -> None:

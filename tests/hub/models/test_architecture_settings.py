@@ -45,7 +45,7 @@ def test_all_settings_are_known_and_build_a_model(tmp_path) -> None:
         ({"num_layers": 1000}, "'num_layers': expected `int` <= 12"),
         ({"radial_mlp_depth": 10_000_000}, "'radial_mlp_depth': expected `int` <= 10"),
         ({"num_features": 1024, "num_layers": 12, "l_max": 6}, "some 176,160,768 weights"),
-        ({"num_features": 8.5}, "'num_features': expected `int`, got `float`"),
+        ({"num_features": 8.0}, "'num_features': expected `int`, got `float`"),
         ({"parity": 1}, "'parity': expected `bool`, got `int`"),
         ({"r_max": "4"}, "'r_max': expected `float`, got `str`"),
         ({"r_max": 1000}, r"'r_max': expected `float` <= 20\.0"),
@@ -62,7 +62,7 @@ def test_others_are_refused(content, message) -> None:
 
 
 def test_numbers_are_of_their_kind() -> None:
-    settings = architecture_settings({"r_max": 4, "num_layers": 3.0}, "m.json")
+    settings = architecture_settings({"r_max": 4, "num_layers": 3}, "m.json")
     assert [type(value) for value in settings.values()] == [float, int]
 
 

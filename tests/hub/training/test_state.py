@@ -129,14 +129,21 @@ def test_weights_that_are_not_finite_are_taken_back(tmp_path, graphs, monkeypatc
     assert all(value.isfinite().all() for value in training.best.values())
 
 
-def test_a_training_that_diverges_ends_with_an_error_and_its_best_weights(tmp_path, graphs):
+def test_a_training_that_diverges_keeps_the_best_weights_that_are_finite(tmp_path, graphs):
     training = trainer(tmp_path, graphs)
     training.run()
     training.recipe = training.recipe.with_changes(max_epochs=2, learning_rate=1e38)
-    with pytest.raises(TrainingError, match="not finite in epoch 2") as failure:
+    training.run()
+    assert load_state(tmp_path)["progress"]["best_epoch"] == training.progress.best_epoch == 1
+    assert all(value.isfinite().all() for value in training.model.parameters())
+
+
+def test_a_training_that_diverges_at_once_ends_with_an_error(tmp_path, graphs):
+    training = trainer(tmp_path, graphs)
+    training.recipe = training.recipe.with_changes(max_epochs=1, learning_rate=1e30)
+    with pytest.raises(TrainingError, match="not finite in any epoch") as failure:
         training.run()
     assert "--learning-rate" in failure.value.hint
-    assert load_state(tmp_path)["progress"]["best_epoch"] == 1
 
 
 @pytest.mark.parametrize("name", ["unfinished", "pretraining"])
