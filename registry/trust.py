@@ -45,13 +45,14 @@ class Seen:
             return ""
         try:
             content = open_sealed(path.read_bytes(), str(path), FORMAT)
-            digest = str(content["digest"])
-            if content != _record(location, name, version, digest):
-                raise IntegrityError("it is of another version")
-            return digest
-        except (IntegrityError, KeyError, OSError) as problem:
+        except (IntegrityError, OSError) as problem:
             logger.warning("%s cannot be read, and says nothing any more: %s", path, problem)
             return ""
+        digest = str(content.get("digest", ""))
+        if content != _record(location, name, version, digest):
+            logger.warning("%s is of another version, and says nothing any more", path)
+            return ""
+        return digest
 
     def require_same(self, version: Version, location: str) -> None:
         """Refuse a version that has another digest than was seen at its location.
