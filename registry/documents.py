@@ -233,12 +233,24 @@ def sealed(content: dict[str, Any]) -> bytes:
 
 
 def open_sealed(data: bytes, what: str, newest: int) -> dict[str, Any]:
-    """Read what `sealed` wrote; raises as `parse_document`, and for any byte that has changed."""
-    content = parse_document(data, what, newest)
+    """Read what `sealed` wrote; raises as `parse_document`, and for any byte that has changed.
+
+    Newer releases seal what they write, too: a number of a newer format without is damage.
+    """
+    try:
+        content = parse_document(data, what, newest)
+    except IncompatibleError:
+        _require_seal(parse_json(data), data, what)
+        raise
+    _require_seal(content, data, what)
+    return content
+
+
+def _require_seal(content: dict[str, Any], data: bytes, what: str) -> None:
+    """Take the checksum out of a document; raise `IntegrityError` unless it is that of `data`."""
     checksum = content.pop("checksum", None)
     if checksum != digest_of(canonical_json(content)) or sealed(content) != data:
         raise IntegrityError(f"the {what} is damaged: its checksum is another")
-    return content
 
 
 def _check_scalar(value: object) -> None:

@@ -17,7 +17,7 @@ from registry.documents import (
     parse_document,
     sealed,
 )
-from registry.errors import ExistsError, IntegrityError, InvalidReferenceError
+from registry.errors import ExistsError, IncompatibleError, IntegrityError, InvalidReferenceError
 from registry.manifest import Kind, Manifest, Sha256, Size
 from registry.references import (
     DIGEST_PREFIX,
@@ -167,7 +167,12 @@ def parse_index_1(data: bytes, place: str) -> dict[str, Entry]:
 
 def is_index_1(data: bytes, place: str) -> bool:
     """Whether these bytes, a list of names or an index, are an index of format 1."""
-    return bool(parse_document(data, f"list of names {place}", FORMAT)["format"] == 1)
+    what = f"list of names {place}"
+    try:
+        return bool(parse_document(data, what, FORMAT)["format"] == 1)
+    except IncompatibleError:
+        open_sealed(data, what, FORMAT)  # tells damage from a newer format
+        raise
 
 
 def _entry(content: Any, what: str) -> Entry:

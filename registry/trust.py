@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from registry.documents import digest_of, open_sealed, sealed
 from registry.errors import IntegrityError, StorageError, SubstitutedError
@@ -44,10 +44,15 @@ class Seen:
         if not is_real_file(path):
             return ""
         try:
-            return str(open_sealed(path.read_bytes(), str(path), FORMAT)["digest"])
-        except (IntegrityError, KeyError, OSError) as problem:
+            content = open_sealed(path.read_bytes(), str(path), FORMAT)
+        except (IntegrityError, OSError) as problem:
             logger.warning("%s cannot be read, and says nothing any more: %s", path, problem)
             return ""
+        digest = str(content.get("digest", ""))
+        if content != _record(location, name, version, digest):
+            logger.warning("%s is of another version, and says nothing any more", path)
+            return ""
+        return digest
 
     def require_same(self, version: Version, location: str) -> None:
         """Refuse a version that has another digest than was seen at its location.
@@ -70,13 +75,7 @@ class Seen:
     def note(self, version: Version, location: str) -> None:
         """Remember a version's digest, in the place of any other."""
         manifest = version.manifest
-        content = {
-            "format": FORMAT,
-            "location": location,
-            "name": manifest.name,
-            "version": manifest.version,
-            "digest": version.digest,
-        }
+        content = _record(location, manifest.name, manifest.version, version.digest)
         path = self._path(location, manifest.name, manifest.version)
         data = sealed(content)
         try:
@@ -97,3 +96,14 @@ class Seen:
 
     def _path(self, location: str, name: str, version: str) -> Path:
         return self._folder(location) / f"{name}@{version}.json"
+
+
+def _record(location: str, name: str, version: str, digest: str) -> dict[str, Any]:
+    """Return what is kept of one version."""
+    return {
+        "format": FORMAT,
+        "location": location,
+        "name": name,
+        "version": version,
+        "digest": digest,
+    }

@@ -80,36 +80,38 @@ def _prepared(case: Case, world: World, random: Random, verdict: Verdict) -> Jud
 
 
 def _moment(case: Case, world: World, random: Random, *, reads: bool = False) -> int:
-    """Return a touch of the disk at which something is to happen."""
+    """Return a touch of the disk at which something is to happen, while nothing is damaged yet."""
     key = (case.world, case.place, reads)
     if key not in _counted:
         _counted[key] = touches(world.root, lambda: DOINGS[case.place](world), reads=reads)
-    return random.randint(1, _counted[key] + 3)
+    # Who has something to mend touches more.
+    return random.randint(1, _counted[key] * (2 if case.place in _MENDERS else 1) + 3)
 
 
 def play_killed(case: Case, world: World, random: Random, verdict: Verdict) -> None:
     """Kill a process at any of its writes."""
-    judge = _prepared(case, world, random, verdict)
     number = _moment(case, world, random)
-    DOINGS_NOTE = f"{case.place}: killed at write {number}"
-    verdict.note(DOINGS_NOTE)
+    judge = _prepared(case, world, random, verdict)
+    what = f"{case.place}: killed at write {number}"
+    verdict.note(what)
     _announce(case.place, world)
     if not killed(world.root, number, lambda: DOINGS[case.place](world), LONGEST):
-        verdict.fail(HANGS, DOINGS_NOTE)
+        verdict.fail(HANGS, what)
     judge.users.act(random, 1)
     judge.decide()
 
 
 def play_disk_error(case: Case, world: World, random: Random, verdict: Verdict) -> None:
     """Let the disk refuse one thing, or everything from some moment on."""
+    # A full disk stays full, and refuses writes only.
+    once = case.fault in ("EIO", "EMFILE")
+    number = _moment(case, world, random, reads=once)
     judge = _prepared(case, world, random, verdict)
-    number = _moment(case, world, random, reads=case.fault in ("EIO", "EMFILE"))
     code = getattr(errno, case.fault)
 
     def refuse() -> None:
         raise OSError(code, os.strerror(code))
 
-    once = case.fault in ("EIO", "EMFILE")
     with disturbed(world.root, number, refuse, reads=once, once=once):
         verdict.attempt(f"{case.place} ({number})", lambda: DOINGS[case.place](world))
     judge.users.act(random, 1)
@@ -146,8 +148,8 @@ def _announce(place: str, world: World) -> None:
 
 def play_together(case: Case, world: World, random: Random, verdict: Verdict) -> None:
     """Stop one user at any touch of the disk until another has done something, or waits."""
-    judge = _prepared(case, world, random, verdict)
     number = _moment(case, world, random, reads=True)
+    judge = _prepared(case, world, random, verdict)
     start, done = threading.Event(), threading.Event()
     results: dict[str, object] = {}
 

@@ -6,7 +6,11 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
+from registry.documents import parse_document
+from registry.errors import IncompatibleError, IntegrityError
 from registry.origins import LOCAL
+from registry.registry import FORMAT
+from registry.stores.base import MARKER
 from tests.faults.places import moved_place
 from tests.faults.verdict import DELETED, LOST
 from tests.faults.world import LAB, Known
@@ -54,6 +58,25 @@ class Judge:
         # An older index that is whole says that a version was never published here.
         if gone and not (self.is_rollback and all(path.startswith("cache/") for path in gone)):
             self.verdict.fail(LOST, f"deleted or changed by what users did: {', '.join(gone)}")
+        # The remedy is then an update: nothing else is touched.
+        if not self._claims_to_be_newer():
+            self._apply_remedies(has_lost=bool(gone))
+        if self.world.has_changed_elsewhere():
+            self.verdict.fail(DELETED, "the folder elsewhere is not what it was")
+
+    def _claims_to_be_newer(self) -> bool:
+        """Whether a marker, which has no checksum, now says that a newer release wrote it."""
+        for marker in (self.world.root / store / MARKER for store in (LAB, "cache")):
+            try:
+                if marker.is_file():
+                    parse_document(marker.read_bytes(), MARKER, FORMAT)
+            except IncompatibleError:
+                return True
+            except IntegrityError:
+                continue
+        return False
+
+    def _apply_remedies(self, *, has_lost: bool) -> None:
         if self.damage is None:
             self._look_at_cache_again()
         missing = self._after_mending()
@@ -61,7 +84,7 @@ class Judge:
             self._clear_the_way()
             missing = self._after_mending() if missing else []
         for known in missing:
-            if self.world.is_intact(known, self.intact) and not gone:
+            if self.world.is_intact(known, self.intact) and not has_lost:
                 self.verdict.fail(
                     LOST, f"{known.reference}: its bytes are there, and repair does not find them"
                 )
@@ -71,8 +94,6 @@ class Judge:
             if not self._is_served(known):
                 self.verdict.fail(LOST, f"{known.reference} cannot even be published again")
         self._look_at_new_versions()
-        if self.world.has_changed_elsewhere():
-            self.verdict.fail(DELETED, "the folder elsewhere is not what it was")
 
     def _look_at_cache_again(self) -> None:
         """A machine of long standing gets a version, as those that have nothing do."""

@@ -14,7 +14,7 @@ from registry.index import names_bytes, page_bytes, parse_index_1, parse_names, 
 from registry.manifest import parse_manifest
 from registry.references import Reference
 from registry.stores import open_store
-from registry.trust import Seen
+from registry.trust import Seen, _record
 from tests.faults.verdict import HANGS, WRONG
 from tests.faults.world import FORMAT_1, LAB, new_version
 
@@ -126,7 +126,7 @@ DOCUMENTS = {
         lambda data, _: parse_index_1(data, "index"),
     ),
     "marker": Document(b'{"format":2,"name":"lab"}', lambda d, _: parse_document(d, "marker", 2)),
-    "seen record": Document(sealed({"format": 1, "digest": "0" * 64}), _read_seen),
+    "seen record": Document(sealed(_record("/lab", "mine", "1.0.0", "0" * 64)), _read_seen),
     "settings": Document(
         b'{"cache": "/x", "offline": false, "mirror": "/m", "registries": {"lab": "/lab"}}',
         _read_settings,

@@ -21,6 +21,7 @@ from tests.faults.verdict import DELETED, HANGS, LOST, TRACEBACKS, WRONG
 SAMPLE, SEED = 1000, 0
 
 
+@pytest.mark.slow
 def test_a_sample_of_faults_leads_to_nothing_bad():
     outcomes = run(range(SAMPLE), SEED)
     assert len(outcomes) == SAMPLE

@@ -92,8 +92,19 @@ def test_an_alias_that_looks_like_a_version_is_refused():
 
 def test_a_newer_format_is_refused():
     with pytest.raises(IncompatibleError, match="reads up to 2") as refused:
-        parse_names(b'{"format": 3, "names": []}', "index.json")
+        parse_names(sealed({"format": 3, "names": []}), "index.json")
     assert "Update" in refused.value.hint
+    with pytest.raises(IncompatibleError, match="reads up to 2"):
+        parse_page(sealed({"format": 3}), "m", "m.json")
+
+
+def test_a_format_number_that_has_changed_is_damage():
+    """Whatever writes a newer format seals it, too."""
+    page, names = page_bytes("m", filled()), names_bytes({"m"})
+    with pytest.raises(IntegrityError, match="checksum"):
+        parse_page(page.replace(b'"format":2', b'"format":3'), "m", "m.json")
+    with pytest.raises(IntegrityError, match="checksum"):
+        parse_names(names.replace(b'"format":2', b'"format":3'), "index.json")
 
 
 row = st.fixed_dictionaries(

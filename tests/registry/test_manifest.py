@@ -8,10 +8,13 @@ from hypothesis import strategies as st
 from registry.documents import digest_of
 from registry.errors import IncompatibleError, IntegrityError
 from registry.manifest import FileEntry, Manifest, Parent, parse_manifest
+from registry.references import is_reserved_name
 
 DATA = Path(__file__).parent / "data"
 SHA = "a" * 64
-segments = st.from_regex(r"[a-zA-Z0-9_-][a-zA-Z0-9._ -]{0,8}[a-z]", fullmatch=True)
+segments = st.from_regex(r"[a-zA-Z0-9_-][a-zA-Z0-9._ -]{0,8}[a-z]", fullmatch=True).filter(
+    lambda name: not is_reserved_name(name)
+)
 sha256s = st.text("0123456789abcdef", min_size=64, max_size=64)
 json_values = st.recursive(
     st.none()
@@ -41,7 +44,7 @@ def manifest(**changes):
         st.tuples(segments, st.integers(0, 2**60), sha256s),
         min_size=1,
         max_size=5,
-        unique_by=lambda file: file[0],
+        unique_by=lambda file: file[0].casefold(),
     ),
     st.dictionaries(st.text("abcdef"), json_values, max_size=4),
     st.text(st.characters(exclude_categories=["Cs"])),

@@ -84,6 +84,18 @@ def test_a_damaged_memory_says_nothing(make_catalogue, published, lab, tmp_path,
     assert "cannot be read" in caplog.text
 
 
+def test_a_memory_of_another_version_says_nothing(make_catalogue, published, lab, tmp_path, caplog):
+    seen = Seen(tmp_path / "state")
+    catalogue = make_catalogue(lab, seen=seen)
+    for number in ("1.0.0", "1.1.0"):
+        catalogue.pull(ref(f"mine@{number}"))
+    first, second = sorted((tmp_path / "state").glob("*/*"))
+    shutil.copyfile(first, second)
+    assert seen.digest(lab.location, "mine", "1.1.0") == ""
+    assert "another version" in caplog.text
+    assert catalogue.pull(ref("mine@1.1.0"), update=True).digest == published[1].digest
+
+
 def test_a_registry_does_not_stand_in_for_a_built_in_name(
     make_catalogue, toy_card, lab, content, tmp_path
 ):
