@@ -96,7 +96,9 @@ max_epochs_option = click.option(
     metavar="N",
     help="At most so many passes over the data.",
 )
-learning_rate_option = click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True))
+learning_rate_option = click.option(
+    "--learning-rate", type=click.FloatRange(min=0, max=100, min_open=True)
+)
 batch_size_option = click.option(
     "--batch-size", type=click.IntRange(min=1), help="Structures in one step."
 )
