@@ -117,7 +117,7 @@ def test_folders_are_numbered(finetune, crystals, tmp_path) -> None:
         (("--data", "a.xyz", "--recipe", "best"), "'best' is not one of 'default', 'paper'"),
         (("--data", "a.xyz", "--epochs", "0"), "0 is not in the range x>=1"),
         (("--data", "a.xyz", "--seed", "-1"), "-1 is not in the range"),
-        (("--data", "a.xyz", "--learning-rate", "0"), "0.0 is not in the range x>0"),
+        (("--data", "a.xyz", "--learning-rate", "0"), "0.0 is not in the range 0<x<=100"),
         (("--data", "a.xyz", "--n-train", "many"), "'many' is not a valid integer"),
         (("--resume", "run", "--data", "a.xyz"), "leave out --data"),
         (("--resume", "run", "--epochs", "9"), "leave out --epochs"),
