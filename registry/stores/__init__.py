@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from registry.errors import SettingsError
 from registry.paths import user_path
@@ -35,6 +34,8 @@ def open_store(location: str, *, offline: bool = False) -> DirectoryStore | Http
         shown = without_credentials(location)
         raise SettingsError(f"{shown!r} is no address: {problem}", _KNOWN) from problem
     if url.scheme == "file" and url.netloc in ("", "localhost"):
+        from urllib.request import url2pathname  # with all of HTTP, which is slow to import
+
         return DirectoryStore(user_path(url2pathname(url.path)))
     if url.scheme not in ("http", "https") or not url.hostname:
         raise SettingsError(

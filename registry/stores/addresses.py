@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import re
 from functools import cache
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)([^/?#\s]*@)?([^?#\s]*)([?#]\S*)?")
@@ -56,6 +55,8 @@ def _mention(asked: str, other: str) -> None:
 
 
 def _is_loopback(host: str) -> bool:
+    from ipaddress import ip_address  # slow to import, and needed for web addresses only
+
     try:
         return ip_address(host).is_loopback
     except ValueError:
