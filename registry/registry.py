@@ -111,7 +111,7 @@ class Registry:
                 f"there is no registry at {self.location}",
                 "Check the address, and whether the disk is mounted.",
             )
-        step: int = self._mend(
+        step: int = self._checked(
             lambda: parse_document(marker, f"{self.location}/{MARKER}", FORMAT)["format"]
         )
         return step
@@ -119,17 +119,17 @@ class Registry:
     def names(self) -> set[str]:
         """Return all names; raises as `format`."""
         self.format()
-        return self._mend(self.pages.names)
+        return self._checked(self.pages.names)
 
     def entry(self, name: str, retries: Retries | None = None) -> Entry | None:
         """Return what there is of a name; raises as `format`."""
         self.format(retries)
-        return self._mend(lambda: self.pages.entry(name))
+        return self._checked(lambda: self.pages.entry(name))
 
     def entries(self, names: Iterable[str] | None = None) -> dict[str, Entry]:
         """Return what there is of these names, or of all; raises as `format`."""
         self.format()
-        return self._mend(lambda: self.pages.entries(names))
+        return self._checked(lambda: self.pages.entries(names))
 
     def version(self, name: str, entry: Entry, number: str) -> Version:
         """Return a version that the index lists, its manifest hashed and compared with the index.
@@ -277,7 +277,7 @@ class Registry:
             f"A version never changes. Publish as one above {entry.newest if entry else version}.",
         )
 
-    def _mend(self, look: Callable[[], Found]) -> Found:
+    def _checked(self, look: Callable[[], Found]) -> Found:
         """Look into the index; if that is damaged, say how it is mended."""
         try:
             return look()
@@ -292,7 +292,7 @@ class Registry:
 
     def _holds_content(self) -> bool:
         """Whether there is more than what a process leaves that dies while it begins a registry."""
-        if not self._mend(self.pages.is_empty):
+        if not self._checked(self.pages.is_empty):
             return True
         store = self.store
         folders = (INDEX, "manifests", "blobs")

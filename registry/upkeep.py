@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from registry.catalogue import Catalogue
     from registry.local import LocalStore
-    from registry.local_index import LocalIndex
 
 MANIFEST = "(manifest)"
 
@@ -91,7 +90,7 @@ def verify(
     """
     local = catalogue.local
     with local.in_use():
-        kept = [(r, digest) for _, r, digest in _kept(local) if _fits(r, digest, reference)]
+        kept = [(r, digest) for r, digest in _kept(local) if _fits(r, digest, reference)]
         if reference and not kept:
             raise NotFoundError(
                 f"there is no '{reference}' on this machine", "`hub list` shows what there is."
@@ -133,9 +132,9 @@ def prune(local: LocalStore, *, everything: bool = False) -> int:
         needed = _needed(local, everything=everything)
         if everything:
             local.forget_cached()
-        age = 0.0 if everything else STALE_AFTER
-        sweep(local.root.resolve(), age)
-        _remove_unneeded(local, needed, age)
+        least_age = 0.0 if everything else STALE_AFTER
+        sweep(local.root.resolve(), least_age)
+        _remove_unneeded(local, needed, least_age)
         return before - _occupied(local.root)
 
 
@@ -192,12 +191,12 @@ def _remove(path: Path, least_age: float, *, needed: bool) -> None:
             remove(path)
 
 
-def _kept(local: LocalStore) -> Iterator[tuple[LocalIndex, Reference, str]]:
-    """Give every version on this machine, with its index and its digest."""
+def _kept(local: LocalStore) -> Iterator[tuple[Reference, str]]:
+    """Give every version on this machine, with its digest."""
     for index in local.indexes():
         for name, entry in index.entries().items():
             for version, row in entry.versions.items():
-                yield index, Reference(name, version, index.name), row.digest
+                yield Reference(name, version, index.name), row.digest
 
 
 def _fits(kept: Reference, digest: str, asked: Reference | None) -> bool:
