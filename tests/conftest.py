@@ -9,9 +9,12 @@ from hypothesis import settings
 
 from tests.treasure import Treasure
 
-# A busy machine is no failure: tests of hanging state deadlines of their own.
-settings.register_profile("patient", deadline=None)
-settings.load_profile("patient")
+# A busy machine is no failure: tests of hanging state deadlines of their own. By default the same
+# examples are tried every time, so that a failure is the change's own; to look for new ones:
+# pytest --hypothesis-profile=explore.
+settings.register_profile("repeatable", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None)
+settings.load_profile("repeatable")
 
 ROOT = Path(__file__).parents[1]
 

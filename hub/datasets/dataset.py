@@ -25,7 +25,7 @@ from hub.datasets.layout import (
     read_attributes,
 )
 from hub.datasets.loaded import LoadedStructures
-from hub.datasets.names import PROPERTIES, renamed_notes, unreserved_names
+from hub.datasets.names import PROPERTIES, renamed_notes, row_shapes, unreserved_names
 from hub.datasets.selection import Choice, recorded_choice, select
 from hub.datasets.shards import open_group, read_group, read_rows, shard_rows
 from hub.errors import DataError
@@ -326,6 +326,9 @@ class Dataset:
             array: Any = self.group[path]
             if array.shape[0] not in (self.n_structures, self.n_structures + 1, self.n_atoms):
                 raise ValueError(f"it has {array.shape[0]} rows")  # noqa: TRY301 - as the others
+            shapes = row_shapes(path)
+            if shapes is not None and array.shape[1:] not in shapes:
+                raise ValueError(f"its shape is {array.shape}")  # noqa: TRY301 - as the others
         except Exception as problem:  # zarr and json raise whatever they run into
             raise IntegrityError(
                 f"{path} is missing from {self.path}, or its metadata is damaged", REPAIR

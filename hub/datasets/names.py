@@ -55,6 +55,14 @@ PROPERTIES = {
     "magmoms": Property(r"magmoms?|magnetic_moments?", ((), (3,)), per_atom=True),
     "born_effective_charges": Property(r"born_effective_charges", ((3, 3),), per_atom=True),
 }
+_ROWS: dict[str, tuple[int, ...]] = {
+    "structures/numbers": (),
+    "structures/positions": (3,),
+    "structures/cells": (3, 3),
+    "structures/pbc": (3,),
+    "structures/pointers": (),
+}
+_LABEL_ROWS: dict[str, tuple[int, ...]] = {"energies": (), "forces": (3,)}
 _LABEL_WORDS = (
     r"(?:free_?|tot(?:al)?_?|potential_?)?energ(?:y|ies)|e_?tot|toten|e|(?:atomic_)?forces?|f"
 )
@@ -69,6 +77,18 @@ _RESERVED = {
 }  # fmt: skip
 # ASE writes the charges of a calculation into the column ``charge``.
 _RESERVED_OF_ATOMS = {"charge"}
+
+
+def row_shapes(path: str) -> tuple[tuple[int, ...], ...] | None:
+    """Return the shapes that a row of an array of a dataset may have; None if it may have any."""
+    if path in _ROWS:
+        return (_ROWS[path],)
+    match path.split("/"):
+        case ["labels", _, kind]:
+            return (_LABEL_ROWS[kind],)
+        case ["labels", _, _, name]:
+            return PROPERTIES[name].row_shapes
+    return None
 
 
 def label_tag(energy_key: str, forces_key: str) -> str | None:

@@ -79,6 +79,27 @@ def test_what_no_dataset_can_have_is_named(folder, name, attribute, change, what
     assert what in refusal.value.message
 
 
+@pytest.mark.parametrize(
+    ("name", "row"),
+    [
+        ("structures/pbc", [0]),
+        ("structures/cells", [3]),
+        ("structures/positions", []),
+        ("structures/numbers", [1]),
+        ("structures/pointers", [2]),
+        ("labels/lj/energies", [1]),
+        ("labels/lj/forces", [4]),
+    ],
+)
+def test_rows_of_another_shape_are_damage(folder, name, row):
+    path = folder / GROUP / name / "zarr.json"
+    content = json.loads(path.read_bytes())
+    content["shape"] = [content["shape"][0], *row]
+    path.write_text(json.dumps(content))
+    with pytest.raises(IntegrityError, match=f"{name} is missing from .* or its metadata"):
+        Dataset(folder).load("lj")
+
+
 @pytest.mark.parametrize("change", [{"range": "wide"}, {"categories": [1]}, {"categories": ["a"]}])
 def test_what_no_column_can_have_is_named(folder, change):
     path = folder / GROUP / COLUMN / "zarr.json"
