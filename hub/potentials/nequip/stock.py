@@ -146,9 +146,7 @@ class Stock(Architecture):
     )  # fmt: skip
     packages = ("nequip", "e3nn", "torch")
     exports = {  # noqa: RUF012
-        "nequip-package": Export(
-            ".nequip.zip", "hub.potentials.nequip.export:export_package"
-        )
+        "nequip-package": Export(".nequip.zip", "hub.potentials.nequip.export:export_package")
     }
     file_types = {  # noqa: RUF012
         ".nequip.zip": "hub.potentials.nequip.importing:import_package"
@@ -235,8 +233,6 @@ def _count_layer(
     return _pairs(given, given) + radial + _pairs(paths, wanted) + products
 
 
-def _pairs(
-    first: Sequence[tuple[int, int, int]], second: Sequence[tuple[int, int, int]]
-) -> int:
+def _pairs(first: Sequence[tuple[int, int, int]], second: Sequence[tuple[int, int, int]]) -> int:
     """Count the weights of a linear map between irreps."""
     return sum(one * two for one, *irrep in first for two, *other in second if irrep == other)
