@@ -267,7 +267,9 @@ def _energies(network: Described) -> dict[str, Any]:
         raise IncompatibleModelError(f"its model has the pair potential {pair.kind}", HINT)
     if float(tensor(pair, "_qqr2exesquare")) != _COULOMB:
         raise IncompatibleModelError("its model does not compute in eV and Å", HINT)
-    return {**found, "zbl_polynomial_cutoff_p": value(part(pair, "cutoff"), "p", float)}
+    # Before NequIP 0.17 it took the envelope of the radial basis.
+    owner = pair if "cutoff" in pair.children else part(network, "bessel_encode")
+    return {**found, "zbl_polynomial_cutoff_p": value(part(owner, "cutoff"), "p", float)}
 
 
 def _shortest(found: float, function: Callable[[float], float], power: int) -> float:

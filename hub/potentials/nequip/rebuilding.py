@@ -24,13 +24,17 @@ if TYPE_CHECKING:
     from hub.potentials.nequip.potential import NequIPPotential
 
 _NETWORK = "model.func"
-_NORM = "avg_num_neighbors_norm"
 # What any torch module has, what nequip keeps for itself, and code made from the other attributes.
 _BOOKKEEPING = {*vars(torch.nn.Module()), "__codegen__", "irreps_in", "irreps_out"}
-# Other ways to write the same scales and shifts; NequIP before 0.15 had no module for norms.
+# Other ways to say the same: scales and shifts that are one for all types, or none; and what
+# releases of NequIP since 0.12 have moved from an attribute into a part, or from one to another.
 _EQUIVALENT = {
-    "has_scales", "has_shifts", "scales_shortcut", "shifts_shortcut", "scatter_norm_factor"
+    "has_scales", "has_shifts", "scales_shortcut", "shifts_shortcut", "scatter_norm_factor",
+    "num_features",
 }  # fmt: skip
+_SINCE = (
+    ".avg_num_neighbors_norm", ".categorical_graph_field_embed_modules", "pair_potential.cutoff"
+)  # fmt: skip
 
 
 def rebuild(model: Described, energy_reference: str) -> NequIPPotential:
@@ -101,7 +105,7 @@ def _differences(theirs: Described, ours: Described) -> Iterator[str]:
             yield f"{path} is a {module.kind}, not a {other.kind if other else 'part of it'}"
             return
         yield from (f"{path}.{name} differs" for name in _different(module, other))
-    yield from (f"it has no {path}" for path in others if path.rpartition(".")[2] != _NORM)
+    yield from (f"it has no {path}" for path in others if not path.endswith(_SINCE))
 
 
 def _different(theirs: Described, ours: Described) -> Iterator[str]:
