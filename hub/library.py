@@ -36,7 +36,7 @@ MODEL_FOLDER = "model"
 
 # What turns a published file into a version: imported when one is pulled for the first time.
 _IMPORTERS = {
-    "nnp-pre-training": ("hub.models.published", "import_checkpoint"),
+    "nnp-pre-training": ("hub.importers.nnp_pre_training", "import_checkpoint"),
     "published-dataset": ("hub.datasets.published", "import_published"),
 }
 
@@ -68,7 +68,7 @@ class OpenedVersion:
             manifest, digest = self.version.manifest, self.version.digest
             parent = Parent(manifest.name, manifest.version, digest, relation)
             return asdict(parent)
-        from hub.models.checkpoint import WEIGHTS_NAME  # with torch, which is slow to import
+        from hub.potentials.directory import WEIGHTS_NAME  # with torch, which is slow to import
 
         # The path is of no use to others; the weights say which model it was.
         path = self.path.resolve()

@@ -9,7 +9,7 @@ import numpy as np
 
 from hub.errors import DataError
 from hub.library import open_model
-from hub.models.config import read_config
+from hub.potentials.architectures import DEFAULT_CUTOFF, read_config
 from hub.structures import read_structures
 from hub.structures.checks import blocking, check_structures, require_error_codes
 from hub.structures.splits import split_structures
@@ -19,13 +19,11 @@ from registry.errors import AccessError, OfflineError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from hub.models.config import ModelConfig
+    from hub.potentials.config import PotentialConfig
     from hub.structures import ReadResult, StructureSet
     from hub.structures.checks import Finding
     from hub.training.job import Job
     from hub.training.reporter import Reporter
-
-DEFAULT_CUTOFF = 4.0  # Å, that of the published checkpoints
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ def read_data(job: Job, reporter: Reporter) -> Data:
     """
     require_error_codes(job.allow)
     try:
-        config = architecture(job)
+        config = starting_config(job)
     except (OfflineError, AccessError) as problem:
         raise with_shipped_models(
             problem, job, _read(job, reporter).structures.elements
@@ -115,7 +113,7 @@ def read_files_or_dataset(
     return load_structures(places[0], labels or None, progress)
 
 
-def architecture(job: Job) -> ModelConfig | None:
+def starting_config(job: Job) -> PotentialConfig | None:
     """Return the configuration of the model to start from; None for the default architecture."""
     if job.from_scratch and not job.model:
         return None
