@@ -12,8 +12,9 @@ from hub.library import open_model
 from hub.potentials.architectures import DEFAULT_CUTOFF, read_config
 from hub.structures import read_structures
 from hub.structures.checks import blocking, check_structures, require_error_codes
+from hub.structures.checks.labels import UNKNOWN_ELEMENTS
 from hub.structures.splits import split_structures
-from hub.training.shipped_start import with_shipped_models
+from hub.training.other_models import with_models_that_know, with_shipped_models
 from registry.errors import AccessError, OfflineError
 
 if TYPE_CHECKING:
@@ -72,10 +73,10 @@ def read_data(job: Job, reporter: Reporter) -> Data:
     elements = config.type_names if config is not None else None
     cutoff = config.r_max if config is not None else DEFAULT_CUTOFF
     findings = check_structures(read.structures, elements, cutoff, reporter.counting("checking"))
-    stop_on_errors(read.structures, findings, job.allow)
+    _stop_on_errors(read.structures, findings, job)
     if test is not None:
         known = elements or read.structures.elements
-        stop_on_errors(test, check_structures(test, known, cutoff), job.allow)
+        _stop_on_errors(test, check_structures(test, known, cutoff), job)
     return Data(read, tuple(findings), test)
 
 
@@ -118,6 +119,16 @@ def starting_config(job: Job) -> PotentialConfig | None:
     if job.from_scratch and not job.model:
         return None
     return read_config(open_model(job.model).path)
+
+
+def _stop_on_errors(structures: StructureSet, findings: list[Finding], job: Job) -> None:
+    """Do as :func:`stop_on_errors`; where the model lacks elements, name those that know them."""
+    try:
+        stop_on_errors(structures, findings, job.allow)
+    except DataError as problem:
+        if any(each.code == UNKNOWN_ELEMENTS for each in blocking(findings, job.allow)):
+            raise with_models_that_know(problem, job, tuple(structures.elements)) from problem
+        raise
 
 
 def stop_on_errors(
