@@ -79,8 +79,8 @@ def command(
 ) -> None:
     """Import FILES (names or patterns) as the dataset NAME, or one file of a model as the model.
 
-    A model comes from a NequIP package (.nequip.zip), of nequip.net or `nequip-package build`. It is
-    built from NequIP's own modules; nothing in the package is executed, unless --allow-code.
+    A model comes from a NequIP package (.nequip.zip), from nequip.net or `nequip-package build`. It
+    is built from NequIP's own modules; nothing in the package is executed, unless --allow-code.
 
     Structures stream through little memory. Energies, forces and what else has their tag (stress,
     virial, magnetic moments ...) become the label set; all other numbers and texts are kept as

@@ -80,7 +80,7 @@ def architecture_of(config: PotentialConfig) -> Architecture:
 
 def model_file_types() -> dict[str, str]:
     """Return ``module:function`` by the ending of files that models can be imported from."""
-    found = {}
+    found: dict[str, str] = {}
     for name in known_architectures():
         found.update(architecture(name).file_types)
     return found
