@@ -64,7 +64,8 @@ def test_it_is_trained_published_and_used(run, tmp_path):
     listed = run(*hub, "list", "--architecture", "springs").stdout
     assert listed.splitlines()[1].split()[:4] == ["argon-springs", "1.0.0", "model", "springs"]
     assert "springs, Ar" in run(*hub, "show", "argon-springs").stdout
-    run(*hub, "evaluate", "argon-springs", "--data", "argon.xyz")
+    evaluate = ("evaluate", "argon-springs", "--data", "argon.xyz")
+    run(*hub, *evaluate)
     refused = run(*hub, "export", "argon-springs", "--to", "nequip-package", code=4).stderr
     assert "architecture springs cannot be written as nequip-package" in refused
 
