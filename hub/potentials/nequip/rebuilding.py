@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from hub.errors import IncompatibleModelError
-from hub.potentials.architectures import architecture_of
+from hub.potentials.building import build_potential
 from hub.potentials.nequip.inference import infer_config, infer_dtype
 from hub.potentials.nequip.package import Described, describe
 from hub.potentials.nequip.parts import HINT, part, tensor
@@ -61,7 +61,7 @@ def rebuild(model: Described, energy_reference: str) -> NequIPPotential:
         If parts are missing or damaged.
     """
     config = infer_config(model, energy_reference)
-    potential: Any = architecture_of(config).build(config, dtype=infer_dtype(model))
+    potential: Any = build_potential(config, dtype=infer_dtype(model))
     network = part(model, _NETWORK)
     weights = {name: tensor(network, name) for name in potential.tensors()}
     n_types = len(config.type_names)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 
 from msgspec import Meta
 
-from hub.potentials.architecture import Architecture, Export
+from hub.potentials.architecture import Architecture
 from hub.potentials.config import Cutoff, Layers, Neighbours, PotentialConfig, Width
+from hub.potentials.nequip.onehot import EXPORTS, refuse_huge
 from registry.documents import MalformedError
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from hub.potentials.nequip.stock_potential import StockPotential
 
-MOST_WEIGHTS = 100_000_000
 _IRREP = re.compile(r"(\d+)x(\d+)([eo])")
 
 Depth = Annotated[int, Meta(ge=0, le=10)]
@@ -145,9 +145,7 @@ class Stock(Architecture):
         "energy_scales_trainable", "energy_shifts_trainable",
     )  # fmt: skip
     packages = ("nequip", "e3nn", "torch")
-    exports = {  # noqa: RUF012
-        "nequip-package": Export(".nequip.zip", "hub.potentials.nequip.export:export_package")
-    }
+    exports = EXPORTS
     file_types = {  # noqa: RUF012
         ".nequip.zip": "hub.potentials.nequip.importing:import_package"
     }
@@ -168,11 +166,7 @@ class Stock(Architecture):
             raise MalformedError("'learnable_shift': it needs self_connections or residual_updates")
         if parse_irreps(config.layer_irreps[-1])[0][1:] != (0, 1) or "+" in config.layer_irreps[-1]:
             raise MalformedError("'irreps': the last layer has to give even scalars alone")
-        weights = _count_weights(config)
-        if weights > MOST_WEIGHTS:
-            raise MalformedError(
-                f"it would have some {weights:,} weights, more than {MOST_WEIGHTS:,}"
-            )
+        refuse_huge(_count_weights(config))
 
     def build(self, config: StockConfig, *, dtype: torch.dtype, seed: int = 0) -> StockPotential:
         """Build a potential with random weights; see `Architecture.build`."""

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
-from lightning.pytorch.utilities.seed import isolate_rng
 from nequip.model import FullNequIPGNNModel
-from nequip.utils import torch_default_dtype
-from nequip.utils.global_state import set_global_state
 
 from hub.errors import AlchemyError, ModelError
-from hub.potentials.nequip.potential import ENERGY_SCALE_SHIFT, NequIPPotential
+from hub.potentials.building import build_potential
+from hub.potentials.nequip.potential import NequIPPotential
+from hub.potentials.nequip.state import ready_to_build
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,8 +17,6 @@ if TYPE_CHECKING:
     import torch
 
     from hub.potentials.nequip.stock import StockConfig
-
-_EMBEDDING = "type_embed.embed_module.weight"
 
 
 class StockPotential(NequIPPotential):
@@ -33,9 +29,7 @@ class StockPotential(NequIPPotential):
     ) -> StockPotential:
         """Return the same function for other elements; see `Potential.transmuted`.
 
-        Lengths enter as fractions of cutoffs and as directions. One constant behind the radial
-        basis, 2 pi / r_max^2, changes with the cutoff; the first weights of the radial networks
-        take it back. Cutoffs and numbers of neighbours by type follow from this potential.
+        Cutoffs and numbers of neighbours by type follow from this potential.
 
         Raises
         ------
@@ -52,16 +46,11 @@ class StockPotential(NequIPPotential):
             cutoffs=rows and tuple(tuple(scale * rows[i][j] for j in sources) for i in sources),
             neighbors_per_type=neighbors and tuple(neighbors[i] for i in sources),
         )
-        made = StockPotential(config, build_network(config, dtype=self.dtype))
-        weights = self.weights()
-        weights[_EMBEDDING] = weights[_EMBEDDING][list(sources)]
-        for name in weights:
-            if name.endswith(".conv.edge_mlp.mlp.0.weight"):
-                weights[name] = weights[name] * scale**2
-        for name in (f"{ENERGY_SCALE_SHIFT}.scales", f"{ENERGY_SCALE_SHIFT}.shifts"):
-            weights[name] = weights[name][list(sources)] * energy_scale
+        made: Any = build_potential(config, dtype=self.dtype)
+        weights = self.scaled_weights(sources, scale, energy_scale)
         made.set_weights(weights, "the transmuted model")
-        return made.accelerate().to(self.device).eval()
+        found: StockPotential = made.accelerate().to(self.device).eval()
+        return found
 
 
 def build_network(config: StockConfig, *, dtype: torch.dtype, seed: int = 0) -> torch.nn.Module:
@@ -82,12 +71,7 @@ def build_network(config: StockConfig, *, dtype: torch.dtype, seed: int = 0) -> 
     ModelError
         If NequIP has no such model.
     """
-    # NequIP sets torch's default precision and seeds all random numbers: they are the user's.
-    with torch_default_dtype(dtype), isolate_rng():
-        set_global_state()
-    with warnings.catch_warnings():
-        # TorchScript is deprecated, yet e3nn still goes through it; users cannot act on that.
-        warnings.simplefilter("ignore", DeprecationWarning)
+    with ready_to_build(dtype):
         try:
             network: torch.nn.Module = FullNequIPGNNModel(
                 seed=seed, model_dtype=str(dtype).removeprefix("torch."), **_arguments(config)
