@@ -93,6 +93,7 @@ def infer_config(model: Described, energy_reference: str) -> PotentialConfig:
     if "onehot" in network.children:
         known = {each.name for each in fields(OneHotConfig)}
         content = {name: found for name, found in content.items() if name in known}
+        content["polynomial_cutoff_p"] = int(content["polynomial_cutoff_p"])
         return _limited(OneHot(), content)
     content |= {**_updates(layers), **_nonlinearities(layers), **_energies(network)}
     return _limited(Stock(), content)
