@@ -70,7 +70,7 @@ class Archive:
         if entry.file_size > largest:
             raise MalformedError(f"{name} has {entry.file_size:,} bytes, more than {largest:,}")
         with _sound(), self._archive.open(entry) as file:
-            content = file.read()  # never more than the size that was looked at
+            content = file.read(entry.file_size)  # all at once may unpack to more than that
         if len(content) != entry.file_size:
             raise MalformedError(f"{name} ends early")
         return content

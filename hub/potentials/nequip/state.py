@@ -6,8 +6,7 @@ import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from nequip.utils import torch_default_dtype
-from nequip.utils.global_state import set_global_state
+from nequip.utils import global_state, torch_default_dtype
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,9 +17,15 @@ if TYPE_CHECKING:
 @contextmanager
 def ready_to_build(dtype: torch.dtype) -> Iterator[None]:
     """Call NequIP's builders of models inside, for a network of that precision."""
+    was_set = global_state.global_state_initialized()
     with torch_default_dtype(dtype):
-        set_global_state()
-    with warnings.catch_warnings():
-        # TorchScript is deprecated, yet e3nn still goes through it; users cannot act on that.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        yield
+        global_state.set_global_state()
+    try:
+        with warnings.catch_warnings():
+            # TorchScript is deprecated, yet e3nn still goes through it; users cannot act on that.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            yield
+    finally:
+        # The default precision is given back. NequIP's calculator of compiled models predicts
+        # NaN without its own, and sets it only if it has not yet been set.
+        global_state._GLOBAL_STATE_INITIALIZED = was_set  # noqa: SLF001

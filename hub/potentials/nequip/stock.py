@@ -202,7 +202,8 @@ def _count_weights(config: StockConfig) -> int:
         total += _count_layer(given, [*wanted, gates], config, depth, width)
         given = wanted
     scalars = sum(count for count, _, _ in given)
-    return total + config.readout_depth * max(config.readout_width or scalars, scalars) ** 2
+    widest = max(config.readout_width or scalars, scalars)
+    return total + widest * (config.readout_depth * widest + 1)
 
 
 def _count_layer(

@@ -82,7 +82,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     },
     "norms instead of gates": {
         "num_layers": 3, "num_features": 4, "parity": False,
-        "convnet_nonlinearity_type": "norm", "convnet_nonlinearity_scalars": {"e": "tanh", "o": "tanh"},
+        "convnet_nonlinearity_type": "norm",
+        "convnet_nonlinearity_scalars": {"e": "tanh", "o": "tanh"},
         "convnet_resnet": True, "learnable_shift": True,
     },
     "no self-connections": {"convnet_sc": False, "num_layers": 3, "radial_mlp_depth": 0},
@@ -107,7 +108,7 @@ def stock_network(**changes: Any) -> torch.nn.Module:
     with torch.no_grad():  # as training would change it
         for name, parameter in network.named_parameters():
             if name.endswith(("bessel_weights", "scales", "shifts")):
-                parameter += 0.1 * torch.arange(1.0, parameter.numel() + 1).view_as(parameter)
+                parameter.add_(0.1 * torch.arange(1.0, parameter.numel() + 1).view_as(parameter))
     return network
 
 
