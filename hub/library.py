@@ -83,8 +83,7 @@ def catalogue() -> Catalogue:
         Registry(name, open_store(location, offline=settings.offline))
         for name, location in settings.registries.items()
     ]
-    importers = {name: _lazy_importer(*home) for name, home in _IMPORTERS.items()}
-    builtin = Builtin(builtin_cards(), importers, settings.mirror, offline=settings.offline)
+    builtin = Builtin(builtin_cards(), _importer_named, settings.mirror, offline=settings.offline)
     seen = Seen(settings.state / "seen")
     return Catalogue(LocalStore(settings.cache), registries, builtin, seen)
 
@@ -185,6 +184,14 @@ def shipped_models(elements: Iterable[str]) -> list[str]:
         if entry.kind == "model" and wanted.issubset(known):
             names.append(name)
     return sorted(names)
+
+
+def _importer_named(name: str) -> Importer | None:
+    if name in _IMPORTERS:
+        return _lazy_importer(*_IMPORTERS[name])
+    from hub.importers.importer import version_importer
+
+    return version_importer(name)
 
 
 def _lazy_importer(module: str, name: str) -> Importer:

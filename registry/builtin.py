@@ -46,8 +46,9 @@ class Builtin:
     ----------
     cards
         What the published files are made, by name.
-    importers
-        What turns a source file into a version, by the name that cards use.
+    importer_named
+        Finds what turns source files into a version, by the name that cards use; None if there is
+        nothing of that name.
     mirror
         A place that may hold the source files by repository name and path; asked first.
     offline
@@ -59,14 +60,14 @@ class Builtin:
     def __init__(
         self,
         cards: Mapping[str, Card],
-        importers: Mapping[str, Importer],
+        importer_named: Callable[[str], Importer | None],
         mirror: str = "",
         *,
         offline: bool = False,
         shipped: ShippedRegistry | None = None,
     ) -> None:
         self.cards = cards
-        self.importers = importers
+        self.importer_named = importer_named
         self.mirror = mirror
         self.offline = offline
         self.shipped = shipped or ShippedRegistry()
@@ -87,11 +88,11 @@ class Builtin:
         IncompatibleError
             If this release has no importer for it.
         """
-        importer = self.importers.get(card.importer)
+        importer = self.importer_named(card.importer)
         if importer is None:
             raise IncompatibleError(
                 f"{card.name} needs the importer {card.importer!r}, which is not in this release",
-                "Update mlip-hub.",
+                "Update mlip-hub, or install the package that has it.",
             )
         with local.files.locked(f"import-{card.name}"):
             # Another process may have imported it while we waited.

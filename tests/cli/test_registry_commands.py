@@ -68,7 +68,7 @@ def lab(tmp_path):
     (content / "README.md").write_text(CARD)
     (content / "weights.bin").write_bytes(b"weights" * 1000)
     lab = Registry("lab", DirectoryStore(tmp_path / "lab"))
-    author = Catalogue(LocalStore(tmp_path / "author"), [lab], Builtin({}, {}))
+    author = Catalogue(LocalStore(tmp_path / "author"), [lab], Builtin({}, {}.get))
     for version in ("1.0.0", "1.1.0"):
         publish(
             author,

@@ -1,0 +1,1 @@
+"""What belongs to the files of one paper or project."""
