@@ -11,8 +11,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from hub.models.probe import predict_probe, probe_structures, write_probe
-from hub.models.published import config_of, convert, read_state
+from hub.importers.nnp_pre_training import config_of, convert, read_state
+from hub.potentials.probe import predict_probe, probe_structures, write_probe
 from registry.cards import builtin_cards
 
 
@@ -26,7 +26,7 @@ def main() -> None:
             continue
         config = config_of(card)
         model = convert(read_state(checkout / card.source.path), config)
-        probe = predict_probe(model, config, probe_structures(config.type_names))
+        probe = predict_probe(model, probe_structures(config.type_names))
         path = card.path.parent / "probes" / f"{card.name}.json"
         path.parent.mkdir(exist_ok=True)
         write_probe(path, probe)

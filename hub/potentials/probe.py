@@ -9,26 +9,26 @@ from __future__ import annotations
 import itertools
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 import torch
 from ase import Atoms
 from ase.data import atomic_numbers, covalent_radii
 from msgspec import Meta, Struct
-from nequip.data import AtomicDataDict
 
 from hub.errors import ModelError
-from hub.models.config import refuse_newer
+from hub.potentials.batches import collate
+from hub.potentials.config import refuse_newer
 from hub.schemas import Element
-from hub.structures.graphs import build_graph, collate
+from hub.structures.graphs import build_graph
 from registry.documents import MalformedError, damage, fit, parse_json, read_bounded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from hub.models.config import ModelConfig
+    from hub.potentials.potential import Potential
 
 FILE_NAME = "probe.json"
 FORMAT = 1
@@ -106,38 +106,34 @@ def _rattled_diamond(
     return Atoms(symbols, positions, cell=cell, pbc=True)
 
 
-def predict_probe(
-    model: torch.nn.Module, config: ModelConfig, structures: Sequence[Atoms]
-) -> Probe:
-    """Evaluate a model on probe structures, one by one."""
-    device = next(model.parameters()).device
+def predict_probe(potential: Potential, structures: Sequence[Atoms]) -> Probe:
+    """Evaluate a potential on probe structures, one by one."""
     energies, forces = [], []
-    was_training = model.training
-    model.eval()
+    was_training = potential.training
+    potential.eval()
     for atoms in structures:
-        graph = build_graph(atoms, config.type_names, config.r_max).to(device)
-        output = model(collate([graph]))
-        energies.append(float(output[AtomicDataDict.TOTAL_ENERGY_KEY].detach()))
-        forces.append(output[AtomicDataDict.FORCE_KEY].detach().cpu().numpy())
-    model.train(was_training)
+        graph = build_graph(atoms, potential.elements, potential.cutoff).to(potential.device)
+        output = potential(collate([graph]))
+        energies.append(float(output.energies.detach()))
+        forces.append(output.forces.detach().cpu().numpy())
+    potential.train(was_training)
     return Probe(tuple(structures), tuple(energies), tuple(forces))
 
 
-def verify_probe(model: torch.nn.Module, config: ModelConfig, probe: Probe, name: str) -> None:
-    """Refuse a model that does not reproduce its stored predictions.
+def verify_probe(potential: Potential, probe: Probe, name: str) -> None:
+    """Refuse a potential that does not reproduce its stored predictions.
 
     Raises
     ------
     ModelError
         Naming the largest deviations in eV/atom and eV/Å and what is allowed.
     """
-    predicted = predict_probe(model, config, probe.structures)
+    predicted = predict_probe(potential, probe.structures)
     sizes = np.array([len(atoms) for atoms in probe.structures])
     # NumPy's maximum, unlike Python's, is NaN if anything is.
     energy_error = np.abs((np.array(predicted.energies) - probe.energies) / sizes).max()
     force_error = np.abs(np.concatenate(predicted.forces) - np.concatenate(probe.forces)).max()
-    dtype: Any = model.model_dtype
-    allowed_energy, allowed_force = TOLERANCES[dtype]
+    allowed_energy, allowed_force = TOLERANCES[potential.dtype]
     # Written so that a NaN fails.
     if not (energy_error <= allowed_energy and force_error <= allowed_force):
         raise ModelError(
