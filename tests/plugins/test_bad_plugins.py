@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+
 import pytest
 
 from tests.plugins.packages import install
@@ -32,6 +35,13 @@ def test_of_two_packages_with_a_command_of_one_name(hub, dimers, tmp_path):
 
 
 BROKEN = {
+    "architectures": {
+        "crash": "broken:x",
+        "nothing": "sys:path",
+        "nequip-onehot": "broken:x",
+        "abstract": "fine:Abstract",
+        "other": "fine:Other",
+    },
     "commands": {"crash": "broken:x", "nothing": "sys:path"},
     "stores": {"crash": "broken:x", "nothing": "operator:length_hint", "number": "fine:store"},
     "teachers": {
@@ -55,6 +65,7 @@ BROKEN = {
 FINE = """
 from hub.errors import DataError
 from hub.importers.importer import Importer
+from hub.potentials.architecture import Architecture
 from hub.structures.checks import Check, Finding
 from hub.teachers.family import Family
 
@@ -63,6 +74,12 @@ def refuse(seen):
 
 def store(location, *, offline):
     return 5
+
+class Abstract(Architecture):
+    name = "abstract"
+
+class Other(Architecture):
+    name = "someone"
 
 wrong_family = Family("wrong", "a family", build="fine:build", elements="C")
 other_family = Family("someone", "a family", build="fine:build")
@@ -137,6 +154,32 @@ def test_broken_ones_that_nobody_asked_for_are_warned_of(broken, trimer):
     }.items():
         told = f"warning: the check '{name}' of the package hub-broken cannot be used: "
         assert any(line.startswith(told) and reason in line for line in done.stderr.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("crash", "a_module_that_is_missing"),
+        ("nothing", "sys:path is no architecture"),
+        ("abstract", "TypeError"),
+        ("other", "fine:Other has another name"),
+    ],
+)
+def test_a_model_of_a_broken_architecture(broken, trimer, random_directory, tmp_path, name, reason):
+    shutil.copytree(random_directory, tmp_path / "model")
+    config = json.loads((tmp_path / "model" / "config.json").read_text())
+    (tmp_path / "model" / "config.json").write_text(json.dumps(config | {"architecture": name}))
+    done = broken("check", trimer, "--model", tmp_path / "model", code=6)
+    assert f"the architecture '{name}' of the package hub-broken cannot be used: " in done.stderr
+    assert reason in done.stderr
+    assert "hint: Update hub-broken, or uninstall it" in done.stderr
+
+
+def test_broken_architectures_leave_the_others_alone(broken, dimers):
+    done = broken("import", dimers, "--reader", "dimers", "--name", "pairs")
+    assert done.stdout == "local/pairs@1.0.0\n"
+    assert done.stderr.count("warning: the architecture '") == len(BROKEN["architectures"])
+    assert "'nequip-onehot' of the package hub-broken is left out" in done.stderr
 
 
 def test_a_registry_whose_store_is_broken_is_missed_only_where_it_is_asked(broken):

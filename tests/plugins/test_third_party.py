@@ -68,6 +68,7 @@ def test_a_check(hub, trimer):
     ]
 
 
+@pytest.mark.slow
 def test_an_importer_a_store_and_a_teacher(hub, dimers, tmp_path, sentinel):
     """From files that only the package reads, over labels of its own, to a place of its own."""
     place = f"toy://{tmp_path}/lab"
