@@ -9,7 +9,6 @@ from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from hub.cli.output import one_line
-from registry.documents import parse_json
 from registry.errors import RegistryError
 
 
@@ -53,6 +52,8 @@ class JsonObject(click.ParamType):  # type: ignore[type-arg]  # in some versions
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> dict[str, Any]:
         """Read an object."""
+        from registry.documents import parse_json
+
         if isinstance(value, dict):
             return value
         try:

@@ -13,7 +13,6 @@ from hub._version import __version__
 from hub.cli import output
 from hub.cli.errors import EXIT_CRASH, EXIT_ERROR, EXIT_INTERRUPTED, exit_code
 from registry.errors import RegistryError
-from registry.plugins import plugins
 
 if TYPE_CHECKING:
     from registry.plugins import Plugin
@@ -51,14 +50,14 @@ class HubGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Return the commands in the order of the table, then those of plug-ins."""
-        return [*COMMANDS, *sorted(plugins("commands", COMMANDS))]
+        return [*COMMANDS, *sorted(_added())]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Import the command's module; that of a plug-in not before it is called."""
         if cmd_name in COMMANDS:
             command: click.Command = import_module(COMMANDS[cmd_name]).command
             return command
-        plugin = plugins("commands", COMMANDS).get(cmd_name)
+        plugin = _added().get(cmd_name)
         return PluginCommand(plugin) if plugin else None
 
     def resolve_command(
@@ -77,6 +76,13 @@ class HubGroup(click.Group):
             near = get_close_matches(name, known)
             suggestion = f" Did you mean {' or '.join(near)}?" if near else ""
             ctx.fail(f"No such command {name!r}.{suggestion}")
+
+
+def _added() -> dict[str, Plugin]:
+    """Return the commands of other packages; ours do not wait for the search."""
+    from registry.plugins import plugins
+
+    return plugins("commands", COMMANDS)
 
 
 class PluginCommand(click.Command):

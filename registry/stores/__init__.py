@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 
 from registry.errors import SettingsError
 from registry.paths import user_path
-from registry.plugins import plugins
 from registry.stores.addresses import without_credentials
 from registry.stores.base import LateStore, Store
 from registry.stores.directory import DirectoryStore
@@ -39,7 +38,7 @@ def open_store(location: str, *, offline: bool = False) -> Store:
         from urllib.request import url2pathname  # with all of HTTP, which is slow to import
 
         return DirectoryStore(user_path(url2pathname(url.path)))
-    added = plugins("stores", _SCHEMES).get(url.scheme) if url.scheme not in _SCHEMES else None
+    added = _added().get(url.scheme) if url.scheme not in _SCHEMES else None
     if added is None and (url.scheme not in ("http", "https") or not url.hostname):
         raise SettingsError(
             f"{url.scheme}://{url.hostname or ''} is no place that a registry can be kept",
@@ -59,6 +58,12 @@ def open_store(location: str, *, offline: bool = False) -> Store:
     return HttpStore(location, offline=offline)
 
 
+def _added() -> dict[str, Plugin]:
+    from registry.plugins import plugins  # seldom needed
+
+    return plugins("stores", _SCHEMES)
+
+
 def _made_by(plugin: Plugin, location: str, *, offline: bool) -> Store:
     store = plugin.call(plugin.load(), location, offline=offline)
     if not isinstance(store, Store):
@@ -67,7 +72,7 @@ def _made_by(plugin: Plugin, location: str, *, offline: bool) -> Store:
 
 
 def _known() -> str:
-    beginnings = [f"{name}://" for name in (*_SCHEMES, *plugins("stores", _SCHEMES))]
+    beginnings = [f"{name}://" for name in (*_SCHEMES, *_added())]
     return (
         f"Give a directory, or an address that begins with {', '.join(beginnings[:-1])} or "
         f"{beginnings[-1]}."
