@@ -78,7 +78,7 @@ def original_sevennet(path: Path) -> Any:
             # Built in float32; the digits that this left out are added.
             buffer.copy_(wigner_3j(*map(int, found.groups()), dtype=torch.float64))
 
-    def in_float64(module: Any, inputs: Any, data: dict[str, Any]) -> dict[str, Any]:
+    def in_float64(_module: Any, _inputs: Any, data: dict[str, Any]) -> dict[str, Any]:
         return data | {name: data[name].double() for name in ("x", "node_attr")}
 
     model.onehot_idx_to_onehot.register_forward_hook(in_float64)

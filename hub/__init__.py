@@ -11,7 +11,7 @@ from hub._version import __version__
 if TYPE_CHECKING:
     from hub.datasets import load_dataset
     from hub.library import pull
-    from hub.models import calculator, load_model
+    from hub.potentials import calculator, load_model
     from hub.synthesis.synthesize import synthesize
     from hub.teachers.relabelling import relabel
     from hub.teachers.verifying import verify_labels
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from hub.training.pretrain import pretrain
 
 _HOMES = {
-    "calculator": "hub.models",
+    "calculator": "hub.potentials",
     "finetune": "hub.training.finetune",
     "load_dataset": "hub.datasets.loading",
-    "load_model": "hub.models",
+    "load_model": "hub.potentials",
     "pretrain": "hub.training.pretrain",
     "pull": "hub.library",
     "relabel": "hub.teachers.relabelling",

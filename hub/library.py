@@ -23,7 +23,7 @@ from registry.stores import open_store
 from registry.trust import Seen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from registry.builtin import Importer
@@ -36,7 +36,7 @@ MODEL_FOLDER = "model"
 
 # What turns a published file into a version: imported when one is pulled for the first time.
 _IMPORTERS = {
-    "nnp-pre-training": ("hub.models.published", "import_checkpoint"),
+    "nnp-pre-training": ("hub.importers.nnp_pre_training", "import_checkpoint"),
     "published-dataset": ("hub.datasets.published", "import_published"),
     "sevennet-wheel": ("hub.potentials.sevennet.importing", "import_wheel"),
 }
@@ -69,7 +69,7 @@ class OpenedVersion:
             manifest, digest = self.version.manifest, self.version.digest
             parent = Parent(manifest.name, manifest.version, digest, relation)
             return asdict(parent)
-        from hub.models.checkpoint import WEIGHTS_NAME  # with torch, which is slow to import
+        from hub.potentials.directory import WEIGHTS_NAME  # with torch, which is slow to import
 
         # The path is of no use to others; the weights say which model it was.
         path = self.path.resolve()
@@ -169,23 +169,6 @@ def open_model(place: str | Path, progress: Progress | None = None) -> OpenedVer
     opened = open_version(place, progress)
     inner = opened.path / MODEL_FOLDER
     return OpenedVersion(inner, opened.version) if inner.is_dir() else opened
-
-
-def shipped_models(elements: Iterable[str]) -> list[str]:
-    """Return the names of the models that come with the package and know all of these elements.
-
-    Raises
-    ------
-    IntegrityError
-        If the installation is damaged.
-    """
-    registry, wanted, names = catalogue().builtin.shipped, set(elements), []
-    for name, entry in registry.entries().items():
-        manifest = registry.version(name, entry, entry.newest).manifest
-        known = manifest.metadata.get("elements", ())
-        if entry.kind == "model" and wanted.issubset(known):
-            names.append(name)
-    return sorted(names)
 
 
 def _lazy_importer(module: str, name: str) -> Importer:

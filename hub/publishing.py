@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hub.errors import PublishingError
 from hub.library import MODEL_FOLDER, catalogue
-from hub.models.checkpoint import FILES, read_model
+from hub.potentials.directory import FILES, read_model
 from hub.training import run_files
 from registry.cards import FILE_NAME as CARD_NAME
 from registry.cards import join_front_matter, read_text, split_front_matter
@@ -81,7 +81,7 @@ def publish(
     given = {"name": name, "version": version, "license": licence, "description": description}
     front_matter |= {key: value for key, value in given.items() if value}
     _require_facts(front_matter, card)
-    _, config = read_model(directory)
+    config = read_model(directory).config
     names = catalogue()
     with scratch_directory(names.local.files.parts) as content:
         with storage_errors(directory):

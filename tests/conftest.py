@@ -57,11 +57,11 @@ def mirror(shared, monkeypatch) -> Path:
 @pytest.fixture(scope="session")
 def random_directory(tmp_path_factory) -> Path:
     """A model directory with random weights."""
-    from hub.models.checkpoint import write_model
-    from tests.hub.models.small import SMALL, random_model
+    from hub.potentials.directory import write_model
+    from tests.hub.potentials.small import random_model
 
     directory = tmp_path_factory.mktemp("random-model")
-    write_model(directory, random_model(), SMALL)
+    write_model(directory, random_model())
     return directory
 
 

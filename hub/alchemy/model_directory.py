@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hub.alchemy.models import transmute_model
-from hub.models.checkpoint import read_model, write_model
+from hub.potentials.architectures import architecture_of
+from hub.potentials.directory import read_model, write_model
 from registry.cards import FILE_NAME as CARD_NAME
 from registry.cards import join_front_matter, read_text, split_front_matter
 from registry.errors import ExistsError
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from hub.alchemy.search import Search
     from hub.alchemy.transmutation import Transmutation
     from hub.library import OpenedVersion
-    from hub.models.config import ModelConfig
+    from hub.potentials.config import PotentialConfig
 
 RELATION = "transmuted"
 _TERMS = ("license", "license_name", "license_note")
@@ -28,7 +29,7 @@ def write_transmuted(
     transmutation: Transmutation,
     directory: Path,
     search: Search | None = None,
-) -> ModelConfig:
+) -> PotentialConfig:
     """Write a model directory of a model carried to other elements, whole or not at all.
 
     Parameters
@@ -57,37 +58,37 @@ def write_transmuted(
     StorageError
         If the disk is full or cannot be written.
     """
-    model, config = read_model(opened.path)
-    made, changed = transmute_model(model, config, transmutation)
+    made = transmute_model(read_model(opened.path), transmutation)
     with storage_errors(directory):
         directory.parent.mkdir(parents=True, exist_ok=True)
     with scratch_directory(directory.parent) as scratch:
         part = scratch / "model"
         with storage_errors(directory):
             part.mkdir()
-            write_model(part, made, changed)
-            card = _card(opened, changed, transmutation, search)
+            write_model(part, made)
+            card = _card(opened, made.config, transmutation, search)
             (part / CARD_NAME).write_text(card, encoding="utf-8")
             if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
                 raise ExistsError(f"{directory} is not empty", "Name another --out.")
             part.replace(directory)
-    return changed
+    return made.config
 
 
 def _card(
     opened: OpenedVersion,
-    config: ModelConfig,
+    config: PotentialConfig,
     transmutation: Transmutation,
     search: Search | None,
 ) -> str:
     name = opened.version.manifest.name if opened.version else opened.path.name
+    library = architecture_of(config).library
     description = f"{name} with {transmutation}; not trained since"
     content: dict[str, Any] = {
         "kind": "model",
         **_terms(opened.path / CARD_NAME),
         "description": description,
-        "library_name": "nequip",
-        "tags": ["interatomic-potential", "nequip", *config.type_names],
+        "library_name": library,
+        "tags": ["interatomic-potential", library, *config.type_names],
         "model": config.card_entry(),
         "transmutation": {"parent": opened.as_parent(RELATION), **transmutation.to_json()},
     }

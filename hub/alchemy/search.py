@@ -19,10 +19,9 @@ from hub.structures.reference_energies import isolated_atoms
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    import torch
-
     from hub.alchemy.transmutation import Pairs
-    from hub.models.config import ModelConfig
+    from hub.potentials.config import PotentialConfig
+    from hub.potentials.potential import Potential
     from hub.structures.structure_set import StructureSet
 
 AUTO = "auto"
@@ -114,8 +113,7 @@ class Search:
 
 
 def search_transmutation(
-    model: torch.nn.Module,
-    config: ModelConfig,
+    potential: Potential,
     structures: StructureSet,
     request: Request,
     progress: Callable[[int, int | None], None] | None = None,
@@ -129,7 +127,7 @@ def search_transmutation(
 
     Parameters
     ----------
-    model, config
+    potential
         To be carried over; not changed.
     structures
         To be trained on. Of large sets some are drawn; isolated atoms tell nothing of lengths.
@@ -143,6 +141,7 @@ def search_transmutation(
     AlchemyError
         If the elements leave several ways, or the model knows nothing of such structures.
     """
+    config = potential.config
     bonded = np.flatnonzero(~isolated_atoms(structures))
     if not len(bonded):
         raise _know_nothing(config, structures, "there are isolated atoms only")
@@ -150,7 +149,7 @@ def search_transmutation(
 
     @cache
     def predicted(pairs: Pairs, scale: float) -> Prediction | None:
-        return predict_unscaled(model, config, some, pairs, scale)
+        return predict_unscaled(potential, some, pairs, scale)
 
     pairings = _pairings(config.type_names, some.elements, request)
     starts = {pairs: request.scale or scale_to(some, pairs) for pairs in pairings}
@@ -242,7 +241,7 @@ def _scan(
 
 def _judge(
     search: Search,
-    config: ModelConfig,
+    config: PotentialConfig,
     structures: StructureSet,
     request: Request,
     *,
@@ -273,7 +272,7 @@ def _judge(
     return tuple(warnings)
 
 
-def _know_nothing(config: ModelConfig, structures: StructureSet, reason: str) -> AlchemyError:
+def _know_nothing(config: PotentialConfig, structures: StructureSet, reason: str) -> AlchemyError:
     return AlchemyError(
         f"a model of {', '.join(config.type_names)} knows nothing of these structures of "
         f"{', '.join(structures.elements)}: {reason}",

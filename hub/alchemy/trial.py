@@ -9,14 +9,13 @@ import numpy as np
 
 from hub.alchemy.transmutation import Transmutation, transmute_structures
 from hub.errors import DataError
-from hub.models.prediction import predict
+from hub.potentials.prediction import predict
 from hub.structures.graphs import average_neighbors, build_graphs
 
 if TYPE_CHECKING:
-    import torch
-
     from hub.alchemy.transmutation import Pairs
-    from hub.models.config import ModelConfig
+    from hub.potentials.config import PotentialConfig
+    from hub.potentials.potential import Potential
     from hub.structures.arrays import FloatArray
     from hub.structures.graphs import Graph
     from hub.structures.structure_set import StructureSet
@@ -60,7 +59,7 @@ class Trial:
 
 
 def unscaled_graphs(
-    config: ModelConfig, structures: StructureSet, pairs: Pairs, scale: float
+    config: PotentialConfig, structures: StructureSet, pairs: Pairs, scale: float
 ) -> list[Graph] | None:
     """Return the structures as a model sees them if lengths are scaled back; None if too dense.
 
@@ -83,18 +82,17 @@ def unscaled_graphs(
 
 
 def predict_unscaled(
-    model: torch.nn.Module,
-    config: ModelConfig,
+    potential: Potential,
     structures: StructureSet,
     pairs: Pairs,
     scale: float,
 ) -> Prediction | None:
     """Predict the structures at the lengths that the model knows; None if they are too dense."""
-    graphs = unscaled_graphs(config, structures, pairs, scale)
+    graphs = unscaled_graphs(potential.config, structures, pairs, scale)
     if graphs is None:
         return None
-    device = next(model.parameters()).device
-    energies, forces = predict(model, [graph.to(device) for graph in graphs])
+    on_device = [graph.to(potential.device) for graph in graphs]
+    energies, forces = predict(potential, on_device)
     return Prediction(
         Transmutation(pairs, scale),
         average_neighbors(graphs),

@@ -77,7 +77,7 @@ def command(
 def _model_limits(reference: str) -> tuple[tuple[str, ...], float]:
     """Return the elements that a model knows and its cutoff in Å."""
     from hub.library import open_model
-    from hub.models.config import read_config
+    from hub.potentials.architectures import read_config
 
     config = read_config(open_model(reference).path)
     return config.type_names, config.r_max

@@ -73,7 +73,7 @@ def command(
         evaluate,
     )
     from hub.library import open_model
-    from hub.models.loading import load_model
+    from hub.potentials.loading import load_model
     from registry.outputs import require_free
 
     if out is not None:
@@ -82,10 +82,10 @@ def command(
         read = _read(files, energy_key, forces_key, progress)
     with progress_bar("pulling", in_bytes=True) as progress:
         opened = open_model(model, progress)
-    loaded = load_model(opened.path, device=device, dtype=dtype)
+    potential = load_model(opened.path, device=device, dtype=dtype)
     structures = read.structures
     with progress_bar("predicting") as progress:
-        predictions = evaluate(loaded, structures, progress)
+        predictions = evaluate(potential, structures, progress)
     series = {_AS_IT_IS: predictions}
     shifts = None
     if read.energy_key:

@@ -14,13 +14,18 @@ from hub.cli.progress import progress_bar
 if TYPE_CHECKING:
     from hub.datasets.selection import Choice
 
-_MODEL_TARGET = "nequip-package"
 _ENDINGS = {"extxyz": ".extxyz", "lmdb": ".lmdb", "datasets": ""}
 
 
 @click.command(name="export", short_help="Write a model or dataset as a file for other programs.")
 @click.argument("name", shell_complete=complete_names)
-@click.option("--to", "target", type=click.Choice([_MODEL_TARGET, *_ENDINGS]), required=True)
+@click.option(
+    "--to",
+    "target",
+    metavar="FORMAT",
+    required=True,
+    help=f"nequip-package (a NequIP model), {', '.join(_ENDINGS)} (a dataset).",
+)
 @click.option(
     "--out",
     metavar="PATH",
@@ -53,8 +58,8 @@ def command(
     Of a dataset: extxyz for ASE and most other programs, lmdb for `nequip-train`, datasets for
     Hugging Face's library.
     """
-    if target == _MODEL_TARGET:
-        path = _export_model(name, out, dtype, force=force)
+    if target not in _ENDINGS:
+        path = _export_model(name, target, out, dtype, force=force)
     else:
         from hub.datasets.selection import Choice
 
@@ -63,19 +68,17 @@ def command(
     output.result(str(path))
 
 
-def _export_model(model: str, out: Path | None, dtype: str, *, force: bool) -> Path:
+def _export_model(model: str, target: str, out: Path | None, dtype: str, *, force: bool) -> Path:
     import torch
 
     from hub.library import open_model
-    from hub.models.export import SUFFIX, export_package
+    from hub.potentials.exporting import export_model
 
     with progress_bar("pulling", in_bytes=True) as progress:
         opened = open_model(model, progress)
-    if out is None:
-        name = opened.version.manifest.name if opened.version else Path(model).resolve().name
-        out = Path(f"{name}{SUFFIX}")
-    export_package(opened.path, out, dtype=getattr(torch, dtype), force=force)
-    return out
+    name = opened.version.manifest.name if opened.version else Path(model).resolve().name
+    number = getattr(torch, dtype)
+    return export_model(opened.path, name, target, out, dtype=number, force=force)
 
 
 def _export_dataset(

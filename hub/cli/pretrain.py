@@ -109,7 +109,7 @@ def command(resume: Path | None, out: Path | None, as_json: bool, **given: Any) 
 
 
 def _job(given: dict[str, Any]) -> PretrainJob:
-    from hub.models.config import read_architecture
+    from hub.potentials.architectures import read_architecture
     from hub.training.pretrain_job import PretrainJob
 
     if not given["data"]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from registry.versions import Version
 
 _SHOWN_SOURCES = 3
+_SHOWN_ELEMENTS = 10
 
 
 @click.command(name="show", short_help="Show card, files, licence, citation and parents.")
@@ -45,7 +46,10 @@ def command(name: str, plot: Path | None, where: str | None, sample: int, as_jso
     and summed up. Two atoms count as bonded if they are nearer than 1.3 times the sum of their
     covalent radii. Where a dataset of one element has several densities, it is divided by them.
     """
+    from dataclasses import asdict
+
     from hub.library import catalogue
+    from hub.model_facts import facts_of
     from registry.cards import Card, split_front_matter
     from registry.errors import SettingsError
     from registry.references import Reference
@@ -53,6 +57,8 @@ def command(name: str, plot: Path | None, where: str | None, sample: int, as_jso
     names = catalogue()
     found = names.resolve(Reference.parse(name))
     facts = _card_facts(found) if isinstance(found, Card) else _version_facts(found)
+    if facts["kind"] == "model":
+        facts |= asdict(facts_of(found))
     text = names.readme(found)
     try:
         front_matter, body = split_front_matter(text, str(facts["reference"]))
@@ -124,6 +130,8 @@ def _print(facts: dict[str, Any], body: str) -> None:
     output.result(str(facts["description"]))
     note = f" ({facts['licence_note']})" if facts["licence_note"] else ""
     output.result(f"\nlicence  {facts['licence'] or 'none stated'}{note}")
+    if facts.get("architecture"):
+        output.result(f"model    {facts['architecture']}, {_elements(facts['elements'])}")
     if facts["digest"]:
         output.result(f"digest   sha256:{facts['digest']}")
     else:
@@ -146,6 +154,12 @@ def _print(facts: dict[str, Any], body: str) -> None:
         output.result(f"\n{body.strip()}")
     if facts["citation"]:
         output.result(f"\nCite as\n\n{facts['citation']}")
+
+
+def _elements(elements: tuple[str, ...]) -> str:
+    if len(elements) <= _SHOWN_ELEMENTS:
+        return ", ".join(elements)
+    return f"{len(elements)} elements: {', '.join(elements)}"
 
 
 def _print_sources(metadata: dict[str, Any]) -> None:

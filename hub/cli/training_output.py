@@ -214,7 +214,7 @@ def _content(structures: StructureSet) -> str:
 
 
 def _start(preparation: Preparation) -> str:
-    config = preparation.config
+    config = preparation.potential.config
     text = f"{', '.join(config.type_names)}, cutoff {config.r_max:g} Å"
     opened = preparation.parent
     if opened is None:

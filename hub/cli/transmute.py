@@ -116,7 +116,7 @@ def _dataset(opened: OpenedVersion, given: dict[str, Any]) -> dict[str, Any]:
 def _model(source: str, given: dict[str, Any]) -> dict[str, Any]:
     from hub.alchemy.model_directory import write_transmuted
     from hub.library import open_model
-    from hub.models.config import read_config
+    from hub.potentials.architectures import read_config
     from registry.files import scratch_directory
 
     if given["forces"] == "paper" or given["resume"]:
@@ -154,7 +154,7 @@ def _search(opened: OpenedVersion, given: dict[str, Any]) -> Search:
     """Find the scales, and show what was tried."""
     from hub.alchemy.search import Request, search_transmutation
     from hub.cli.alchemy_output import print_search
-    from hub.models.loading import load_model
+    from hub.potentials.loading import load_model
     from hub.structures import read_structures
 
     keys = (given["energy_key"], given["forces_key"])
@@ -164,9 +164,9 @@ def _search(opened: OpenedVersion, given: dict[str, Any]) -> Search:
     if given["elements"] and set(given["elements"].split(",")) != set(structures.elements):
         raise click.UsageError(f"--data holds {held}, and --to says {given['elements']}")
     request = Request(given["scale"], given["energy_scale"], given["pairs"])
-    loaded = load_model(opened.path, device=given["device"], dtype="float32")
+    potential = load_model(opened.path, device=given["device"], dtype="float32")
     with progress_bar("scales") as progress:
-        search = search_transmutation(loaded.network, loaded.config, structures, request, progress)
+        search = search_transmutation(potential, structures, request, progress)
     print_search(search, output.message)
     return search
 

@@ -9,14 +9,14 @@ import numpy as np
 
 from hub.errors import IncompatibleModelError
 from hub.evaluation.metrics import measure_errors
-from hub.models.prediction import predict
+from hub.potentials.prediction import predict
 from hub.structures.graphs import build_graphs
 from hub.structures.reference_energies import fit_energy_shift
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hub.models.loading import Model
+    from hub.potentials.potential import Potential
     from hub.structures.reference_energies import ReferenceEnergies
     from hub.structures.structure_set import StructureSet
 
@@ -42,7 +42,7 @@ class Predictions:
 
 
 def evaluate(
-    model: Model,
+    potential: Potential,
     structures: StructureSet,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Predictions:
@@ -50,7 +50,7 @@ def evaluate(
 
     Parameters
     ----------
-    model
+    potential
         On the device and in the precision that it is to compute with.
     structures
         S structures.
@@ -62,14 +62,14 @@ def evaluate(
     IncompatibleModelError
         If a structure holds an element that the model does not know.
     """
-    _require_elements(structures, model.config.type_names)
+    _require_elements(structures, potential.elements)
     energies, forces = [], []
     for start in range(0, len(structures), _STRUCTURES_AT_ONCE):
         stop = min(start + _STRUCTURES_AT_ONCE, len(structures))
         part = structures.select(np.arange(start, stop))
-        graphs = build_graphs(part, model.config.type_names, model.config.r_max)
+        graphs = build_graphs(part, potential.elements, potential.cutoff)
         part_energies, part_forces = predict(
-            model.network, [graph.to(model.device) for graph in graphs]
+            potential, [graph.to(potential.device) for graph in graphs]
         )
         energies.append(part_energies.numpy())
         forces += [item.numpy() for item in part_forces]

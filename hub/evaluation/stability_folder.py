@@ -15,8 +15,8 @@ from hub.errors import DataError
 from hub.evaluation.csv_file import write_csv
 from hub.evaluation.stability import Conditions, Sample, Stability, State, run_dynamics
 from hub.evaluation.stability_plot import stability_plot
-from hub.models.ase_calculator import calculator
-from hub.models.checkpoint import WEIGHTS_NAME
+from hub.potentials.ase_calculator import calculator
+from hub.potentials.directory import WEIGHTS_NAME
 from hub.schemas import Count
 from hub.structures.structure_set import StructureSet
 from hub.training import run_folder

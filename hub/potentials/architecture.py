@@ -6,6 +6,7 @@ The entry points ``mlip_hub.architectures`` name them, ours and those of other p
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -16,6 +17,23 @@ if TYPE_CHECKING:
 
     from hub.potentials.config import PotentialConfig
     from hub.potentials.potential import Potential
+
+
+@dataclass(frozen=True)
+class Export:
+    """A file for other programs.
+
+    Attributes
+    ----------
+    ending
+        Of the file's name.
+    target
+        ``module:function`` that writes it. The function takes the model directory, the file,
+        ``dtype`` and ``force``, and proves that the file reproduces the stored predictions.
+    """
+
+    ending: str
+    target: str
 
 
 class Architecture(ABC):
@@ -40,8 +58,7 @@ class Architecture(ABC):
     modules, install
         Python modules that must be importable, and the command that installs them.
     exports
-        ``module:function`` by the format that a model can be exported to; the function takes the
-        model directory, the file to write, ``dtype`` and ``force``.
+        The files for other programs that a model can be written as, by the name of the format.
     file_types
         ``module:function`` by the ending of files that models can be imported from; the function
         takes the file, an empty directory and ``allow_code``, and writes a model directory.
@@ -56,7 +73,7 @@ class Architecture(ABC):
     packages: ClassVar[tuple[str, ...]] = ()
     modules: ClassVar[tuple[str, ...]] = ()
     install: ClassVar[str] = ""
-    exports: ClassVar[Mapping[str, str]] = {}
+    exports: ClassVar[Mapping[str, Export]] = {}
     file_types: ClassVar[Mapping[str, str]] = {}
 
     def check(self, config: Any) -> None:  # noqa: B027 - most have nothing to add
@@ -76,8 +93,8 @@ class Architecture(ABC):
         dtype
             Precision of the network: ``torch.float64`` or ``torch.float32``.
         seed
-            Of the random weights. Torch's own random numbers and default precision stay as they
-            are.
+            Of the random weights. Random numbers and torch's default precision may be left in any
+            state: `hub.potentials.building.build_potential` restores them.
         """
 
     def missing(self) -> list[str]:

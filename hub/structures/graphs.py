@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import torch
-from nequip.data import AtomicDataDict
 from vesin import NeighborList
 
 from hub.errors import IncompatibleModelError
@@ -119,25 +118,6 @@ def build_graphs(
         if progress is not None:
             progress(index + 1, len(structures))
     return graphs
-
-
-def collate(graphs: Sequence[Graph]) -> AtomicDataDict.Type:
-    """Join graphs into one disconnected graph, as NequIP's models take it."""
-    sizes = torch.tensor([len(graph) for graph in graphs])
-    offsets = (torch.cumsum(sizes, 0) - sizes).tolist()
-    device = graphs[0].positions.device
-    sizes = sizes.to(device)
-    return {
-        AtomicDataDict.POSITIONS_KEY: torch.cat([graph.positions for graph in graphs]),
-        AtomicDataDict.ATOM_TYPE_KEY: torch.cat([graph.types for graph in graphs]),
-        AtomicDataDict.CELL_KEY: torch.stack([graph.cell for graph in graphs]),
-        AtomicDataDict.EDGE_INDEX_KEY: torch.cat(
-            [graph.edges + offset for graph, offset in zip(graphs, offsets, strict=True)], dim=1
-        ).long(),
-        AtomicDataDict.EDGE_CELL_SHIFT_KEY: torch.cat([graph.shifts for graph in graphs]).double(),
-        AtomicDataDict.NUM_NODES_KEY: sizes,
-        AtomicDataDict.BATCH_KEY: torch.repeat_interleave(sizes),
-    }
 
 
 def average_neighbors(graphs: Sequence[Graph]) -> float:

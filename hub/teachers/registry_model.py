@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 def build(parameters: Path | None, options: Mapping[str, Any]) -> Calculator:  # noqa: ARG001
     """Return the model as a calculator, in float64."""
-    from hub.models.ase_calculator import calculator
+    from hub.potentials.ase_calculator import calculator
 
     return calculator(options["reference"], device=options.get("device", "cpu"))
 
 
 def describe(parameters: Path | None, options: Mapping[str, Any]) -> Description:  # noqa: ARG001
     """Return the elements that the model knows, and which version it is."""
-    from hub.models.checkpoint import WEIGHTS_NAME
-    from hub.models.config import read_config
+    from hub.potentials.architectures import read_config
+    from hub.potentials.directory import WEIGHTS_NAME
 
     opened = open_model(options["reference"])
     config = read_config(opened.path)

@@ -12,9 +12,7 @@ from hub.training.run_files import SEARCH_NAME, SEARCH_PLOT_NAME, read_json, wri
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import torch
-
-    from hub.models.config import ModelConfig
+    from hub.potentials.potential import Potential
     from hub.structures.structure_set import StructureSet
     from hub.training.job import Job
     from hub.training.reporter import Reporter
@@ -43,8 +41,7 @@ def requested(job: Job) -> Request | None:
 
 def find_transmutation(
     job: Job,
-    model: torch.nn.Module,
-    config: ModelConfig,
+    potential: Potential,
     train: StructureSet,
     folder: Path,
     reporter: Reporter,
@@ -67,7 +64,7 @@ def find_transmutation(
     if path.exists():
         return read_json(path, Search)
     progress = reporter.counting("scales")
-    search = search_transmutation(model, config, train, request, progress)
+    search = search_transmutation(potential, train, request, progress)
     if len(search.trials) > 1:
         plot_search(folder / SEARCH_PLOT_NAME, search)
     write_json(path, search.to_json())

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 import hub
 from hub.devices import device_name
 from hub.evaluation.tables import ALL
+from hub.potentials.architectures import architecture_of
 from hub.structures.checks import blocking
 from registry.cards import FILE_NAME, join_front_matter
 
 if TYPE_CHECKING:
+    from hub.potentials.config import PotentialConfig
     from hub.training.loop import Progress
     from hub.training.preparation import Preparation
 
-_PACKAGES = ("nequip", "e3nn", "torch", "ase", "numpy")
+_PACKAGES = ("ase", "numpy")
 
 
 def write_card(directory: Path, preparation: Preparation, results: dict[str, Any]) -> None:
@@ -26,14 +28,16 @@ def write_card(directory: Path, preparation: Preparation, results: dict[str, Any
     Licence and description are the publisher's to give; the rest is filled in.
     """
     front_matter = _front_matter(preparation, results)
-    text = join_front_matter(front_matter, _body(front_matter, results))
+    title = architecture_of(preparation.potential.config).title
+    text = join_front_matter(front_matter, _body(title, front_matter, results))
     (directory / FILE_NAME).write_text(text, encoding="utf-8")
 
 
-def software_versions() -> dict[str, str]:
-    """Return the versions of what computed a result."""
+def software_versions(config: PotentialConfig) -> dict[str, str]:
+    """Return the versions of what computed a result with such a potential."""
     versions = {"python": platform.python_version(), "mlip-hub": hub.__version__}
-    return versions | {name: version(name) for name in _PACKAGES}
+    packages = (*architecture_of(config).packages, *_PACKAGES)
+    return versions | {name: version(name) for name in packages}
 
 
 def lineage(preparation: Preparation, progress: Progress) -> dict[str, Any]:
@@ -60,7 +64,7 @@ def lineage(preparation: Preparation, progress: Progress) -> dict[str, Any]:
         "epochs": progress.epoch,
         "best_epoch": progress.best_epoch,
         "device": device_name(preparation.device),
-        "versions": software_versions(),
+        "versions": software_versions(preparation.potential.config),
     }
 
 
@@ -73,13 +77,14 @@ def _allowed(preparation: Preparation) -> dict[str, Any]:
 
 
 def _front_matter(preparation: Preparation, results: dict[str, Any]) -> dict[str, Any]:
-    config, training = preparation.config, results["training"]
+    config, training = preparation.potential.config, results["training"]
+    library = architecture_of(config).library
     parent = training["parent"] or {}
     content: dict[str, Any] = {
         "kind": "model",
         "description": _description(preparation, parent),
-        "library_name": "nequip",
-        "tags": ["interatomic-potential", "nequip", *config.type_names],
+        "library_name": library,
+        "tags": ["interatomic-potential", library, *config.type_names],
     }
     if "name" in parent:
         content["base_model"] = parent["name"]
@@ -100,7 +105,7 @@ def _description(preparation: Preparation, parent: dict[str, Any]) -> str:
     return f"{of}{start} on {len(preparation.train)} structures of {data}"
 
 
-def _body(front_matter: dict[str, Any], results: dict[str, Any]) -> str:
+def _body(title: str, front_matter: dict[str, Any], results: dict[str, Any]) -> str:
     """Write the part for people."""
     errors, training = results["errors"], results["training"]
     rows = [
@@ -114,7 +119,7 @@ def _body(front_matter: dict[str, Any], results: dict[str, Any]) -> str:
     elements = ", ".join(front_matter["model"]["elements"])
     return (
         f"# {front_matter['description']}\n\n"
-        f"A NequIP potential for {elements}, cutoff {front_matter['model']['cutoff']} Å. Energies "
+        f"A {title} potential for {elements}, cutoff {front_matter['model']['cutoff']} Å. Energies "
         f"are in eV, their zero is {front_matter['model']['energy_reference']}.\n\n"
         f"Root-mean-square errors on {errors['n_structures']} structures of the "
         f"{errors['set']} set:\n\n{table}\n\n"

@@ -131,6 +131,8 @@ class Job(SavedJob):
         words = ["hub", self.command]
         for item in fields(self):
             value = getattr(self, item.name)
+            if item.name == "model" and self.from_scratch and not value:
+                continue  # what `--from-scratch` means by itself
             if value != item.default:
                 option = f"--{item.name.replace('_', '-')}"
                 values = value if isinstance(value, tuple) else (value,)

@@ -9,23 +9,22 @@ import numpy as np
 
 from hub.errors import DataError
 from hub.library import open_model
-from hub.models.config import read_config
+from hub.potentials.architectures import DEFAULT_CUTOFF, read_config
 from hub.structures import read_structures
 from hub.structures.checks import blocking, check_structures, require_error_codes
+from hub.structures.checks.labels import UNKNOWN_ELEMENTS
 from hub.structures.splits import split_structures
-from hub.training.shipped_start import with_shipped_models
+from hub.training.other_models import with_models_that_know, with_shipped_models
 from registry.errors import AccessError, OfflineError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from hub.models.config import ModelConfig
+    from hub.potentials.config import PotentialConfig
     from hub.structures import ReadResult, StructureSet
     from hub.structures.checks import Finding
     from hub.training.job import Job
     from hub.training.reporter import Reporter
-
-DEFAULT_CUTOFF = 4.0  # Å, that of the published checkpoints
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ def read_data(job: Job, reporter: Reporter) -> Data:
     """
     require_error_codes(job.allow)
     try:
-        config = architecture(job)
+        config = starting_config(job)
     except (OfflineError, AccessError) as problem:
         raise with_shipped_models(
             problem, job, _read(job, reporter).structures.elements
@@ -74,10 +73,10 @@ def read_data(job: Job, reporter: Reporter) -> Data:
     elements = config.type_names if config is not None else None
     cutoff = config.r_max if config is not None else DEFAULT_CUTOFF
     findings = check_structures(read.structures, elements, cutoff, reporter.counting("checking"))
-    stop_on_errors(read.structures, findings, job.allow)
+    _stop_on_errors(read.structures, findings, job)
     if test is not None:
         known = elements or read.structures.elements
-        stop_on_errors(test, check_structures(test, known, cutoff), job.allow)
+        _stop_on_errors(test, check_structures(test, known, cutoff), job)
     return Data(read, tuple(findings), test)
 
 
@@ -115,11 +114,21 @@ def read_files_or_dataset(
     return load_structures(places[0], labels or None, progress)
 
 
-def architecture(job: Job) -> ModelConfig | None:
+def starting_config(job: Job) -> PotentialConfig | None:
     """Return the configuration of the model to start from; None for the default architecture."""
     if job.from_scratch and not job.model:
         return None
     return read_config(open_model(job.model).path)
+
+
+def _stop_on_errors(structures: StructureSet, findings: list[Finding], job: Job) -> None:
+    """Do as :func:`stop_on_errors`; where the model lacks elements, name those that know them."""
+    try:
+        stop_on_errors(structures, findings, job.allow)
+    except DataError as problem:
+        if any(each.code == UNKNOWN_ELEMENTS for each in blocking(findings, job.allow)):
+            raise with_models_that_know(problem, job, tuple(structures.elements)) from problem
+        raise
 
 
 def stop_on_errors(

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from hub.errors import ModelError, TrainingError
-from hub.models.checkpoint import set_weights, weights_of
-from hub.models.prediction import predict
-from hub.structures.graphs import collate
+from hub.potentials.batches import collate
+from hub.potentials.prediction import predict
 from hub.training.ema import MovingAverage
 from hub.training.loss import count_labels, energy_and_force_loss
 from hub.training.process_group import ALONE
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from hub.potentials.potential import Potential
     from hub.structures.graphs import Graph
     from hub.training.process_group import ProcessGroup
     from hub.training.recipe import Recipe
@@ -69,7 +69,7 @@ class Trainer:
 
     Parameters
     ----------
-    model
+    potential
         On the device that it is to be trained on; changed in place.
     training, validation
         Labelled graphs. They are copied to the device once.
@@ -85,7 +85,7 @@ class Trainer:
 
     def __init__(
         self,
-        model: torch.nn.Module,
+        potential: Potential,
         training: Sequence[Graph],
         validation: Sequence[Graph],
         recipe: Recipe,
@@ -93,16 +93,17 @@ class Trainer:
         seed: int,
         group: ProcessGroup = ALONE,
     ) -> None:
-        self.device = next(model.parameters()).device
-        self.model, self.recipe, self.directory, self.seed = model, recipe, directory, seed
+        self.device = potential.device
+        self.potential, self.recipe = potential, recipe
+        self.directory, self.seed = directory, seed
         self.group = group
         self.training = [graph.to(self.device) for graph in training]
         self.validation = [graph.to(self.device) for graph in group.share(validation)]
-        self.parameters = [value for value in model.parameters() if value.requires_grad]
+        self.parameters = [value for value in potential.parameters() if value.requires_grad]
         self.optimizer = torch.optim.Adam(self.parameters, lr=recipe.learning_rate)
-        self.average = MovingAverage(model, recipe.ema_decay)
+        self.average = MovingAverage(potential, recipe.ema_decay)
         self.progress = Progress()
-        self.best = weights_of(model)
+        self.best = potential.weights()
         state = load_state(directory)
         if state is not None:
             self._resume(state)
@@ -160,8 +161,8 @@ class Trainer:
                 on_epoch(metrics)
         if not self.progress.best_epoch:
             raise TrainingError("the validation errors are not finite in any epoch", hint=_DIVERGED)
-        set_weights(self.model, self.best, "the best epoch")
-        self.model.eval()
+        self.potential.set_weights(self.best, "the best epoch")
+        self.potential.eval()
 
     def _finite_epoch(self, on_step: Callable[[], None] | None) -> float:
         """Train one epoch; on a loss that is not finite step back and halve the learning rate."""
@@ -187,7 +188,7 @@ class Trainer:
             len(self.training),
             generator=torch.Generator().manual_seed(1_000_003 * self.seed + self.progress.epoch),
         ).tolist()
-        self.model.train()
+        self.potential.train()
         total = 0.0
         for step in range(self.steps_per_epoch):
             self._set_learning_rate(step)
@@ -220,7 +221,7 @@ class Trainer:
         share = self.group.share(graphs)
         if not share:
             return torch.zeros((), dtype=torch.float64, device=self.device)
-        output = self.model(collate(share))
+        output = self.potential(collate(share))
         weight, counts = self.recipe.energy_weight, count_labels(graphs)
         loss = energy_and_force_loss(output, share, weight, counts)
         loss.backward()
@@ -244,7 +245,9 @@ class Trainer:
             is_kept = math.isfinite(force_rmse) and not self.recipe.patience
             if is_kept or force_rmse < progress.best_force_rmse:
                 progress.best_force_rmse, progress.best_epoch = force_rmse, progress.epoch
-                self.best = {name: value.clone() for name, value in weights_of(self.model).items()}
+                self.best = {
+                    name: value.clone() for name, value in self.potential.weights().items()
+                }
         # Small gains add up: the error is compared with that of the last real gain.
         if force_rmse < progress.reference_force_rmse - self.recipe.min_delta:
             progress.reference_force_rmse = force_rmse
@@ -267,7 +270,7 @@ class Trainer:
         """Return the energy (meV/atom) and force (eV/Å) RMSE on the validation structures."""
         sums = torch.zeros(4, dtype=torch.float64)
         if self.validation:
-            energies, forces = predict(self.model, self.validation)
+            energies, forces = predict(self.potential, self.validation)
             labels = torch.stack([graph.energy for graph in self.validation]).cpu()
             sizes = torch.tensor([len(graph) for graph in self.validation])
             force_labels = torch.cat([graph.forces for graph in self.validation]).cpu()
@@ -285,7 +288,7 @@ class Trainer:
 
     def _state(self) -> dict[str, Any]:
         return {
-            "weights": weights_of(self.model),
+            "weights": self.potential.weights(),
             "best": self.best,
             "optimizer": self.optimizer.state_dict(),
             "average": self.average.state(),
@@ -298,7 +301,7 @@ class Trainer:
             progress = fit_whole(state["progress"], Progress)
             if not 0 <= progress.best_epoch <= progress.epoch == len(progress.history):
                 raise ValueError("it does not say what each epoch did")  # noqa: TRY301
-            set_weights(self.model, state["best"], "its best epoch")
+            self.potential.set_weights(state["best"], "its best epoch")
             self._restore(state)
         except (ModelError, KeyError, TypeError, ValueError, RuntimeError) as problem:
             raise TrainingError(
@@ -307,7 +310,7 @@ class Trainer:
             ) from problem
 
     def _restore(self, state: dict[str, Any]) -> None:
-        set_weights(self.model, state["weights"], "the saved state")
+        self.potential.set_weights(state["weights"], "the saved state")
         # The optimiser keeps what it is given, and must not share it with a state kept elsewhere.
         self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
         self.average.load_state(state["average"])

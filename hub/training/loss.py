@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
-from nequip.data import AtomicDataDict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from hub.potentials.potential import Output
     from hub.structures.graphs import Graph
 
 
 def energy_and_force_loss(
-    output: AtomicDataDict.Type,
+    output: Output,
     graphs: Sequence[Graph],
     energy_weight: float,
     counts: torch.Tensor | None = None,
@@ -29,10 +29,9 @@ def energy_and_force_loss(
     counts = (count_labels(graphs) if counts is None else counts).clamp(min=1)
     sizes = torch.tensor([len(graph) for graph in graphs], device=graphs[0].energy.device)
     energies = torch.stack([graph.energy for graph in graphs])
-    predicted = output[AtomicDataDict.TOTAL_ENERGY_KEY].squeeze(-1)
-    energy_term = _sum_of_squares((predicted - energies) / sizes) / counts[0]
+    energy_term = _sum_of_squares((output.energies - energies) / sizes) / counts[0]
     forces = torch.cat([graph.forces for graph in graphs])
-    force_errors = output[AtomicDataDict.FORCE_KEY] - forces
+    force_errors = output.forces - forces
     force_term = _sum_of_squares(force_errors) / counts[1]
     return energy_weight * energy_term + force_term
 

@@ -13,17 +13,10 @@ from hub.alchemy.models import transmute_model
 from hub.devices import choose_device
 from hub.errors import TrainingError
 from hub.library import open_model
-from hub.models.architecture import build_model
-from hub.models.checkpoint import (
-    WEIGHTS_NAME,
-    energy_shifts,
-    read_model,
-    set_energy_scales,
-    set_energy_shifts,
-)
-from hub.models.config import ModelConfig
-from hub.models.prediction import predict
-from hub.models.tensor_product import accelerate
+from hub.potentials.architectures import new_config
+from hub.potentials.building import build_potential
+from hub.potentials.directory import WEIGHTS_NAME, read_model
+from hub.potentials.prediction import predict
 from hub.structures.graphs import Graph, average_neighbors, build_graphs
 from hub.structures.reference_energies import (
     ReferenceEnergies,
@@ -32,12 +25,14 @@ from hub.structures.reference_energies import (
 )
 from hub.structures.splits import Split, split_structures
 from hub.training.alchemy import find_transmutation
-from hub.training.job_data import DEFAULT_CUTOFF, architecture
+from hub.training.job_data import starting_config
 from registry.files import sha256_of
 
 if TYPE_CHECKING:
     from hub.alchemy.search import Search
     from hub.library import OpenedVersion
+    from hub.potentials.config import PotentialConfig
+    from hub.potentials.potential import Potential
     from hub.structures import StructureSet
     from hub.training.job import Job
     from hub.training.job_data import Data
@@ -53,7 +48,7 @@ class Preparation:
 
     Attributes
     ----------
-    model
+    potential
         On the device, with the energy zero of the data; checked against its stored predictions.
     train, validation, test
         Structure sets; `test` may be empty.
@@ -80,8 +75,7 @@ class Preparation:
     train_graphs: list[Graph]
     validation_graphs: list[Graph]
     parent: OpenedVersion | None
-    model: torch.nn.Module
-    config: ModelConfig
+    potential: Potential
     reference_energies: ReferenceEnergies
     shift: ReferenceEnergies
     device: torch.device
@@ -135,30 +129,26 @@ def prepare(job: Job, recipe: Recipe, data: Data, folder: Path, reporter: Report
     device = choose_device(job.device)
     if job.from_scratch:
         parent = search = None
-        config = architecture(job) or ModelConfig(
-            type_names=structures.elements,
-            r_max=DEFAULT_CUTOFF,
-            avg_num_neighbors=1.0,
-            energy_reference="",
-        )
+        config = starting_config(job) or new_config({}, structures.elements, "the architecture")
     else:
         parent = open_model(job.model)
-        model, config = read_model(parent.path, dtype=_DTYPE, device=device)
-        search = find_transmutation(job, model, config, train, folder, reporter)
+        potential = read_model(parent.path, dtype=_DTYPE, device=device)
+        search = find_transmutation(job, potential, train, folder, reporter)
         if search:
-            model, config = transmute_model(model, config, search.chosen.transmutation)
+            potential = transmute_model(potential, search.chosen.transmutation)
+        config = potential.config
     graphs = reporter.counting("building graphs")
     train_graphs = build_graphs(train, config.type_names, config.r_max, graphs)
     validation_graphs = build_graphs(validation, config.type_names, config.r_max)
     references = fit_reference_energies(train)
     if job.from_scratch:
         shift = references
-        model, config = random_model(config, job.seed, train, train_graphs, device)
+        potential = random_model(config, job.seed, train, train_graphs, device)
     else:
         on_device = [graph.to(device) for graph in train_graphs]
-        energies, _ = predict(model, on_device, reporter.counting("finding the energy shift"))
+        energies, _ = predict(potential, on_device, reporter.counting("finding the energy shift"))
         shift = fit_energy_shift(train, energies.numpy())
-    config = shift_energies(model, config, shift, train)
+    shift_energies(potential, shift, train)
     return Preparation(
         recipe=recipe,
         data=data,
@@ -169,8 +159,7 @@ def prepare(job: Job, recipe: Recipe, data: Data, folder: Path, reporter: Report
         train_graphs=train_graphs,
         validation_graphs=validation_graphs,
         parent=parent,
-        model=model,
-        config=config,
+        potential=potential,
         reference_energies=references,
         shift=shift,
         device=device,
@@ -191,34 +180,29 @@ def require_labels(train: StructureSet, validation: StructureSet) -> None:
 
 
 def random_model(
-    config: ModelConfig,
+    config: PotentialConfig,
     seed: int,
     train: StructureSet,
     graphs: list[Graph],
     device: torch.device,
-) -> tuple[torch.nn.Module, ModelConfig]:
-    """Build a model with random weights, on the scale of the training data.
+) -> Potential:
+    """Build a potential with random weights, on the scale of the training data.
 
     Its sums over neighbours are normalised by their average number, and its energies have the
-    scale of the forces. Returned with the configuration that says so.
+    scale of the forces.
     """
     config = config.with_changes(avg_num_neighbors=average_neighbors(graphs))
-    model = accelerate(build_model(config, seed=seed, dtype=_DTYPE))
-    set_energy_scales(model, float(np.sqrt(np.nanmean(train.force_labels**2))))
-    return model.to(device), config
+    potential = build_potential(config, seed=seed, dtype=_DTYPE).accelerate()
+    potential.set_energy_scales(float(np.sqrt(np.nanmean(train.force_labels**2))))
+    return potential.to(device)
 
 
-def shift_energies(
-    model: torch.nn.Module, config: ModelConfig, shift: ReferenceEnergies, train: StructureSet
-) -> ModelConfig:
-    """Give the model the data's zero of energy; elements that do not occur keep theirs.
-
-    Returns the configuration that says so.
-    """
+def shift_energies(potential: Potential, shift: ReferenceEnergies, train: StructureSet) -> None:
+    """Give the potential the data's zero of energy; elements that do not occur keep theirs."""
     files = ", ".join(Path(name).name for name in train.sources)
-    config = config.with_changes(energy_reference=f"that of the training data ({files})")
-    shifts = energy_shifts(model, config)
+    reference = f"that of the training data ({files})"
+    potential.config = potential.config.with_changes(energy_reference=reference)
+    shifts = potential.energy_shifts()
     for symbol, value in shift.energies.items():
         shifts[symbol] += value
-    set_energy_shifts(model, shifts, config)
-    return config
+    potential.set_energy_shifts(shifts)

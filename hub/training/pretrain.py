@@ -6,11 +6,11 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hub.models.config import ModelConfig, architecture_settings
+from hub.potentials.architectures import new_config
 from hub.structures.graphs import build_graphs
 from hub.structures.reference_energies import fit_reference_energies
 from hub.training import run_files, run_folder
-from hub.training.job_data import DEFAULT_CUTOFF, stop_on_errors
+from hub.training.job_data import stop_on_errors
 from hub.training.preparation import Preparation, random_model, require_labels, shift_energies
 from hub.training.pretrain_data import read_dataset
 from hub.training.pretrain_job import PretrainJob
@@ -74,7 +74,7 @@ def start_pretraining(
     Of a group the first process has the folder and returns the results.
     """
     recipe, reporter = job.resolved_recipe(), reporter or Reporter()
-    architecture_settings(job.architecture, "the architecture")
+    new_config(job.architecture, ("C",), "the architecture")
     if not group.is_first:
         folder = group.from_first(Path())
         return folder, _pretrain(folder, job, recipe, reporter, group)
@@ -120,8 +120,7 @@ def prepare_pretraining(
     DataError, TrainingError
         As :func:`pretrain` does.
     """
-    chosen_architecture = architecture_settings(job.architecture, "the architecture")
-    cutoff = chosen_architecture.pop("r_max", DEFAULT_CUTOFF)
+    cutoff = new_config(job.architecture, ("C",), "the architecture").r_max
     chosen = read_dataset(job, cutoff, reporter)
     structures, split = chosen.data.read.structures, chosen.split
     stop_on_errors(structures, list(chosen.data.findings))
@@ -131,9 +130,9 @@ def prepare_pretraining(
     elements = structures.elements
     graphs = build_graphs(train, elements, cutoff, reporter.counting("building graphs"))
     references = fit_reference_energies(train)
-    config = ModelConfig(elements, cutoff, 1.0, "").with_changes(**chosen_architecture)
-    model, config = random_model(config, job.seed, train, graphs, device)
-    config = shift_energies(model, config, references, train)
+    config = new_config(job.architecture, elements, "the architecture")
+    potential = random_model(config, job.seed, train, graphs, device)
+    shift_energies(potential, references, train)
     return Preparation(
         recipe=recipe,
         data=chosen.data,
@@ -144,8 +143,7 @@ def prepare_pretraining(
         train_graphs=graphs,
         validation_graphs=build_graphs(validation, elements, cutoff),
         parent=None,
-        model=model,
-        config=config,
+        potential=potential,
         reference_energies=references,
         shift=references,
         device=device,

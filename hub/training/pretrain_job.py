@@ -30,7 +30,7 @@ class PretrainJob(SavedJob):
     max_force
         Structures with a larger force, in eV/Å, are left out.
     architecture
-        Fields of :class:`hub.models.config.ModelConfig` that differ from the published ones.
+        ``architecture``, the name of one, and those of its settings that differ from its own.
     recipe
         ``default`` or ``paper``.
     max_epochs, max_hours, learning_rate, batch_size

@@ -12,8 +12,8 @@ from hub.evaluation.parity import parity_plot
 from hub.evaluation.predictions_file import write_predictions
 from hub.evaluation.tables import errors_by_group
 from hub.library import MODEL_FOLDER
-from hub.models.checkpoint import write_model
-from hub.models.prediction import predict
+from hub.potentials.directory import write_model
+from hub.potentials.prediction import predict
 from hub.schemas import Sha256
 from hub.structures.graphs import build_graphs
 from hub.training import run_files, run_folder
@@ -47,12 +47,13 @@ def train(
         _require_same_inputs(folder, preparation)
     reporter.prepared(preparation)
     test, set_name = _judged_by(preparation)
-    graphs = build_graphs(test, preparation.config.type_names, preparation.config.r_max)
+    potential = preparation.potential
+    graphs = build_graphs(test, potential.elements, potential.cutoff)
     graphs = [graph.to(preparation.device) for graph in graphs]
     before = None if preparation.from_scratch else _predict(preparation, graphs, reporter)
     meter, started = EnergyMeter(preparation.device), time.perf_counter()
     trainer = Trainer(
-        preparation.model,
+        potential,
         preparation.train_graphs,
         preparation.validation_graphs,
         preparation.recipe,
@@ -128,7 +129,7 @@ def _judged_by(preparation: Preparation) -> tuple[StructureSet, str]:
 
 
 def _predict(preparation: Preparation, graphs: list[Graph], reporter: Reporter) -> Predictions:
-    energies, forces = predict(preparation.model, graphs, reporter.counting("evaluating"))
+    energies, forces = predict(preparation.potential, graphs, reporter.counting("evaluating"))
     return Predictions(energies.numpy(), tuple(item.numpy() for item in forces))
 
 
@@ -162,6 +163,6 @@ def _write_metrics(path: Path, history: list[dict[str, Any]]) -> None:
 def _write_model_folder(folder: Path, preparation: Preparation, results: dict[str, Any]) -> None:
     """Write the model aside, checked, and put it in its place at once."""
     with scratch_directory(folder) as part:
-        write_model(part, preparation.model, preparation.config)
+        write_model(part, preparation.potential)
         write_card(part, preparation, results)
         settle_folder(part, folder / MODEL_FOLDER, run_folder.model_files())

@@ -161,7 +161,7 @@ def _require_ours(folder: Path) -> None:
 
 def model_files() -> re.Pattern[str]:
     """Return the names of the files in a run folder's model."""
-    from hub.models.checkpoint import FILES  # with torch, which is slow to import
+    from hub.potentials.directory import FILES  # with torch, which is slow to import
 
     return re.compile("|".join(map(re.escape, (*FILES, CARD_NAME))))
 

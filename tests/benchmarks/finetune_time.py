@@ -119,11 +119,11 @@ def default_recipe() -> dict[str, Any]:
 
 def nequip_config(epochs: int, folder: Path, number: int, type_names: list[str]) -> dict[str, Any]:
     """Return a configuration of `nequip-train` that does the same work."""
-    from hub.models.architecture import builder_arguments
-    from hub.models.config import ModelConfig
+    from hub.potentials.nequip.network import builder_arguments
+    from hub.potentials.nequip.onehot import OneHotConfig
 
     recipe = default_recipe()
-    model = ModelConfig(tuple(type_names), CUTOFF, NEIGHBOURS, energy_reference="none")
+    model = OneHotConfig(tuple(type_names), CUTOFF, NEIGHBOURS, energy_reference="none")
     data = "nequip.data"
     transforms = [
         {
@@ -173,7 +173,7 @@ def nequip_config(epochs: int, folder: Path, number: int, type_names: list[str])
                 "coeffs": {"forces_rmse": 1.0},
             },
             "optimizer": {"_target_": "torch.optim.Adam", "lr": recipe["learning_rate"]},
-            "model": {"_target_": "hub.models.architecture.OneHotNequIPModel"}
+            "model": {"_target_": "hub.potentials.nequip.network.OneHotNequIPModel"}
             | builder_arguments(model)
             | {"seed": 0, "model_dtype": "float32"},
         },

@@ -200,16 +200,16 @@ def predictions(card: dict[str, Any], upstream: Path, structures: list[Any]) -> 
     """Energies (eV) and forces (eV/Å) of the converted checkpoint."""
     import numpy as np
 
-    from hub.models.config import ModelConfig
-    from hub.models.probe import predict_probe
-    from hub.models.published import convert, read_state
+    from hub.importers.nnp_pre_training import convert, read_state
+    from hub.potentials.nequip.onehot import OneHotConfig
+    from hub.potentials.probe import predict_probe
 
-    config = ModelConfig(
+    config = OneHotConfig(
         type_names=tuple(card["model"]["elements"]),
         r_max=card["model"]["cutoff"],
         avg_num_neighbors=card["model"]["avg_num_neighbors"],
         energy_reference=card["model"]["energy_reference"],
     )
     model = convert(read_state(upstream / card["source"]["path"]), config)
-    predicted = predict_probe(model, config, structures)
+    predicted = predict_probe(model, structures)
     return np.array(predicted.energies), np.array(predicted.forces)

@@ -91,9 +91,9 @@ def test_a_file_must_be_named(folder: Path) -> None:
 
 
 def test_the_elements_of_a_model(folder: Path) -> None:
-    from hub.models.config import ModelConfig
+    from hub.potentials.nequip.onehot import OneHotConfig
 
-    config = ModelConfig(("C",), 4.0, 31.17, "isolated atom")
+    config = OneHotConfig(("C",), 4.0, 31.17, "isolated atom")
     (folder / "run" / "model").mkdir(parents=True)
     (folder / "run" / "model" / "config.json").write_text(config.to_json())
     for place in ("run", "run/model"):

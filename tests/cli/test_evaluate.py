@@ -11,8 +11,8 @@ import pytest
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import read, write
 
-from hub.models import calculator
-from tests.hub.models.small import hydrocarbon
+from hub.potentials import calculator
+from tests.hub.potentials.small import hydrocarbon
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow  # each command loads torch and NequIP

@@ -17,7 +17,7 @@ from ase.io import read
 
 import hub as library
 from hub.evaluation import evaluate, measure_errors
-from hub.models.loading import load_model
+from hub.potentials.loading import load_model
 from hub.structures import read_structures
 from hub.structures.fingerprints import fingerprints
 from tests.hub.training.conftest import alloy, argon, labelled, write_data

@@ -135,7 +135,7 @@ def assert_same(folder: Path, expected: Path) -> None:
 MOMENTS = {
     "in the middle of the second epoch": ("hub.training.loop.energy_and_force_loss", 3),
     "after the last step, before its state is saved": ("hub.training.loop.save_state", 2),
-    "while the model is checked": ("hub.models.checkpoint.verify_probe", 0),
+    "while the model is checked": ("hub.potentials.directory.verify_probe", 0),
     "before the card is written": ("hub.training.run.write_card", 0),
     "while the plot is drawn": ("hub.training.run.parity_plot", 0),
 }

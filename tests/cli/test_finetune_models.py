@@ -7,7 +7,7 @@ import json
 import pytest
 
 from hub.evaluation import evaluate, measure_errors
-from hub.models.loading import load_model
+from hub.potentials.loading import load_model
 from hub.structures import read_structures
 from tests.hub.training.conftest import alloy, argon, write_data
 

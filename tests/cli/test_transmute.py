@@ -11,8 +11,8 @@ import pytest
 import hub as library
 from hub.datasets.dataset import Dataset
 from hub.library import open_version
-from hub.models.config import read_config
-from tests.hub.models.small import hydrocarbon
+from hub.potentials.architectures import read_config
+from tests.hub.potentials.small import hydrocarbon
 from tests.hub.training.conftest import alloy, argon, write_data
 
 SCALES = ("--scale", 1.2, "--energy-scale", 0.5)

@@ -11,18 +11,18 @@ import os
 import shutil
 from pathlib import Path
 
-import hub
-from hub.datasets.importing import file_source, import_dataset
 from hub.models.architecture import build_model
 from hub.models.checkpoint import write_model
 from hub.models.config import ModelConfig
+
+from hub.datasets.importing import file_source, import_dataset
 from hub.publishing import publish
 from hub.training.finetune import finetune, resume_run
 from hub.training.pretrain import pretrain, resume_pretraining
 from hub.training.reporter import Reporter
+from tests.hub.test_older_release import NAMES, predictions
 from tests.hub.training.conftest import alloy, write_data
 
-NAMES = ("small", "finished", "unfinished", "pretraining")
 TINY = {"num_layers": 2, "num_features": 2, "num_bessels": 2, "l_max": 1, "readout_width": 2}
 
 
@@ -40,16 +40,6 @@ def interrupt(train, *arguments, **settings) -> None:
     except KeyboardInterrupt:
         return
     raise AssertionError
-
-
-def predictions(place: str) -> dict[str, list]:
-    atoms = alloy(3, seed=7)[2]
-    atoms.calc = hub.calculator(place, device="cpu")
-    return {
-        "energy": atoms.get_potential_energy(),
-        "forces": atoms.get_forces().tolist(),
-        "stress": atoms.get_stress().tolist(),
-    }
 
 
 def write() -> None:

@@ -14,9 +14,10 @@ from hub.datasets.loading import load_dataset
 from hub.training.finetune import resume_run
 from hub.training.pretrain import resume_pretraining
 from hub.training.run_files import read_results
-from tests.data.release_1 import NAMES, predictions
+from tests.hub.training.conftest import alloy
 
 RELEASE = Path(__file__).parents[1] / "data" / "release-1"
+NAMES = ("small", "finished", "unfinished", "pretraining")
 EXPECTED = json.loads((RELEASE / "predictions.json").read_bytes())
 
 
@@ -26,6 +27,16 @@ def release(tmp_path, monkeypatch):
     monkeypatch.chdir(folder)
     monkeypatch.setenv("HUB_REGISTRIES", f"lab={folder / 'registry'}")
     return folder
+
+
+def predictions(place):
+    atoms = alloy(3, seed=7)[2]
+    atoms.calc = hub.calculator(place, device="cpu")
+    return {
+        "energy": atoms.get_potential_energy(),
+        "forces": atoms.get_forces().tolist(),
+        "stress": atoms.get_stress().tolist(),
+    }
 
 
 def assert_same(found, name):

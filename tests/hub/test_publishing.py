@@ -14,8 +14,7 @@ from ase.io import write
 
 from hub.errors import ModelError, PublishingError
 from hub.library import catalogue, pull
-from hub.models import calculator, load_model
-from hub.models.checkpoint import weights_of
+from hub.potentials import calculator, load_model
 from hub.publishing import publish
 from hub.training.finetune import finetune
 from registry.cards import join_front_matter, split_front_matter
@@ -23,7 +22,7 @@ from registry.errors import ExistsError, InvalidReferenceError, NotFoundError, S
 from registry.files import sha256_of
 from registry.references import Reference
 from registry.upkeep import verify
-from tests.hub.models.small import hydrocarbon
+from tests.hub.potentials.small import hydrocarbon
 
 ROOT = Path(__file__).parents[2]
 FACTS = {"license": "MIT", "description": "A model of mine"}
@@ -82,8 +81,8 @@ def test_a_run_is_published_with_its_lineage(run):
     assert body.startswith("# parent fine-tuned")
     assert {path.name: path.read_bytes() for path in (run / "model").iterdir()} == before
     one, other = load_model(run), load_model("mine@1.0.0")
-    for name, value in weights_of(one.network).items():
-        assert (value == weights_of(other.network)[name]).all()
+    for name, value in one.weights().items():
+        assert (value == other.weights()[name]).all()
 
 
 def test_another_machine_pulls_what_was_published(directory, tmp_path, monkeypatch):

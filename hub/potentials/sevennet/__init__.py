@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec import Meta
 
@@ -13,8 +13,6 @@ from hub.potentials.config import Cutoff, Layers, PotentialConfig, Width
 from registry.documents import MalformedError
 
 if TYPE_CHECKING:
-    from typing import Any
-
     import torch
 
     from hub.potentials.sevennet.potential import SevenNetPotential
@@ -47,6 +45,7 @@ class SevenNetConfig(PotentialConfig):
         Hidden layers of the radial networks, and their size.
     """
 
+    architecture: Literal["sevennet"] = "sevennet"
     num_layers: Layers = 3
     channels: Annotated[tuple[Width, ...], Meta(min_length=1, max_length=7)] = (32, 32)
     num_bessels: Annotated[int, Meta(ge=1, le=128)] = 8
@@ -54,7 +53,6 @@ class SevenNetConfig(PotentialConfig):
     xplor_start: Cutoff | None = None
     radial_mlp_depth: Annotated[int, Meta(ge=1, le=10)] = 2
     radial_mlp_width: Width = 64
-    architecture: str = "sevennet"
 
 
 class SevenNet(Architecture):
@@ -73,7 +71,7 @@ class SevenNet(Architecture):
     install = "pip install 'mlip-hub[sevennet]'"
 
     def check(self, config: SevenNetConfig) -> None:
-        """Raise `MalformedError` for a configuration that no model can have."""
+        """Refuse a cutoff function that does not fit the cutoff, and what is beyond any memory."""
         if config.xplor_start is not None and config.xplor_start >= config.r_max:
             raise MalformedError("'xplor_start': it is not below the cutoff")
         weights = _weights(config)
@@ -82,11 +80,14 @@ class SevenNet(Architecture):
                 f"it would have some {weights:,} weights, more than {MOST_WEIGHTS:,}"
             )
 
-    def build(self, config: Any, *, dtype: torch.dtype, seed: int = 0) -> SevenNetPotential:
-        """Build a potential with random weights, unit energy scales and zero energy shifts."""
+    def build(
+        self, config: SevenNetConfig, *, dtype: torch.dtype, seed: int = 0
+    ) -> SevenNetPotential:
+        """Build a potential with random weights; see `Architecture.build`."""
+        from hub.potentials.sevennet.network import build_network
         from hub.potentials.sevennet.potential import SevenNetPotential
 
-        return SevenNetPotential(config, dtype=dtype, seed=seed)
+        return SevenNetPotential(config, build_network(config, dtype=dtype, seed=seed))
 
 
 def _weights(config: SevenNetConfig) -> int:

@@ -18,11 +18,11 @@ from sevenn._const import DEFAULT_E3_EQUIVARIANT_MODEL_CONFIG
 from sevenn.scripts.backward_compatibility import patch_old_config, patch_state_dict_if_old
 
 from hub.errors import ModelError
+from hub.potentials.building import build_potential
 from hub.potentials.directory import write_model
 from hub.potentials.probe import read_probe
 from hub.potentials.sevennet import SevenNetConfig
 from hub.potentials.sevennet.network import default_precision, sevenn_entries
-from hub.potentials.sevennet.potential import SevenNetPotential
 from registry.documents import WRONG, damage, fit
 from registry.errors import SettingsError
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from hub.potentials.potential import Potential
     from registry.cards import Card
 
 # What a checkpoint holds besides tensors; all of it makes values and does nothing else.
@@ -83,7 +84,7 @@ def import_wheel(card: Card, sources: Sequence[Path], directory: Path) -> dict[s
     return potential.config.facts()
 
 
-def convert(path: Path, energy_reference: str) -> SevenNetPotential:
+def convert(path: Path, energy_reference: str) -> Potential:
     """Build the float32 potential that computes what sevenn computes from a checkpoint.
 
     Raises
@@ -94,21 +95,17 @@ def convert(path: Path, energy_reference: str) -> SevenNetPotential:
     entries, state = _read(path)
     try:
         config = _config_of(entries, state, energy_reference)
-        expected = sevenn_entries(config)
-        other = [
-            name for name in expected if name not in _WEIGHTS and entries[name] != expected[name]
-        ]
-        if other:
-            raise ModelError(
-                f"{path} holds another kind of SevenNet: {other[0]} is {entries[other[0]]}"
-            )
-        potential = SevenNetPotential(config, dtype=torch.float32)
+        _refuse_other_kinds(entries, config)
+        potential = build_potential(config, dtype=torch.float32)
+        network: Any = potential.network
         # Older files hold the weights of products in another order, some with another sign.
         with default_precision(torch.float32):
-            state = patch_state_dict_if_old(state, entries, potential.network)
+            state = patch_state_dict_if_old(state, entries, network)
         weights = {name: state[name] for name in potential.tensors()}
     except (AttributeError, KeyError, TypeError, ValueError) as problem:
-        raise ModelError(f"{path} is no checkpoint of a SevenNet: {problem!r}") from problem
+        raise ModelError(
+            f"{path} is no checkpoint of a SevenNet that this release builds: {problem!r}"
+        ) from problem
     potential.set_weights(weights, str(path))
     return potential
 
@@ -120,8 +117,17 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
             content = torch.load(path, weights_only=True, map_location="cpu")
         entries, state = patch_old_config(content["config"]), content["model_state_dict"]
     except Exception as problem:  # torch, zip and pickle raise whatever they run into
-        raise ModelError(f"{path} is no checkpoint of a SevenNet: {problem}") from problem
+        raise ModelError(
+            f"{path} is no checkpoint of a SevenNet that this release builds: {problem}"
+        ) from problem
     return {**DEFAULT_E3_EQUIVARIANT_MODEL_CONFIG, "use_modality": False, **entries}, state
+
+
+def _refuse_other_kinds(entries: dict[str, Any], config: SevenNetConfig) -> None:
+    """Raise `ValueError` if a configuration of ours does not say all that a checkpoint says."""
+    for name, value in sevenn_entries(config).items():
+        if name not in _WEIGHTS and entries[name] != value:
+            raise ValueError(f"{name} is {entries[name]}, not {value}")
 
 
 def _config_of(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from contextlib import contextmanager
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -24,7 +23,6 @@ RESCALE = "rescale_atomic_energy"
 # One-hot vectors that are float32 whatever the network is; sums; derivatives.
 _LEFT_OUT = ("onehot_idx_to_onehot", "reduce_total_enegy", "force_output")
 _FROZEN = ("denominator", "scale", "shift")
-_changing = Lock()
 
 
 def build_network(config: SevenNetConfig, *, dtype: torch.dtype, seed: int) -> Any:
@@ -46,7 +44,7 @@ def build_network(config: SevenNetConfig, *, dtype: torch.dtype, seed: int) -> A
     buffers: the parameters are what can be trained.
     """
     # In float64, so that the coefficients of the tensor products are exact in both precisions.
-    with default_precision(torch.float64), torch.random.fork_rng(devices=[]):
+    with default_precision(torch.float64):
         torch.manual_seed(seed)
         network = build_E3_equivariant_model(sevenn_entries(config))
     for name in _LEFT_OUT:
@@ -120,11 +118,10 @@ def _cutoff_function(config: SevenNetConfig) -> dict[str, Any]:
 
 @contextmanager
 def default_precision(dtype: torch.dtype) -> Iterator[None]:
-    """Make a precision torch's default, which all threads share, and put the old one back."""
-    with _changing:
-        before = torch.get_default_dtype()
-        torch.set_default_dtype(dtype)
-        try:
-            yield
-        finally:
-            torch.set_default_dtype(before)
+    """Make a precision torch's default, and put the old one back."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from hub.potentials.potential import Batch, Output, Potential
-from hub.potentials.sevennet.network import RESCALE, build_network, network_tensors
+from hub.potentials.sevennet.network import RESCALE, network_tensors
 
 if TYPE_CHECKING:
     from hub.potentials.sevennet import SevenNetConfig
@@ -28,20 +28,17 @@ class SevenNetPotential(Potential):
     ----------
     config
         What it is.
-    dtype
-        Precision of the network. Positions, energies, and the energy scales and shifts of the
-        elements are float64 in both.
-    seed
-        Of the random weights.
+    network
+        As :func:`~hub.potentials.sevennet.network.build_network` builds it.
     """
 
-    def __init__(self, config: SevenNetConfig, *, dtype: torch.dtype, seed: int = 0) -> None:
+    def __init__(self, config: SevenNetConfig, network: torch.nn.Module) -> None:
         super().__init__(config)
-        self.network = build_network(config, dtype=dtype, seed=seed)
+        self.network = network
 
     @property
     def dtype(self) -> torch.dtype:
-        """The precision of the network."""
+        """The precision of the network; energies, their scales and shifts are float64 in both."""
         return next(self.parameters()).dtype
 
     def forward(self, batch: Batch) -> Output:

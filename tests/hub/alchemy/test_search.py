@@ -15,10 +15,10 @@ from hub.alchemy.plot import plot_search
 from hub.alchemy.search import Request, Search, search_transmutation
 from hub.alchemy.transmutation import Transmutation
 from hub.errors import AlchemyError
-from hub.models.probe import predict_probe
+from hub.potentials.probe import predict_probe
 from hub.structures import StructureSet
 from registry.documents import fit_whole
-from tests.hub.models.small import SMALL, random_model
+from tests.hub.potentials.small import random_model
 
 TRUE = Transmutation((("C", "Si"),), 1.5, 0.3)
 
@@ -39,9 +39,9 @@ def silicon(count: int) -> list:
     return frames
 
 
-def labelled_by(model, config, frames) -> StructureSet:
+def labelled_by(model, frames) -> StructureSet:
     """Label by a model, with an energy zero of the data's own."""
-    probe = predict_probe(model, config, frames)
+    probe = predict_probe(model, frames)
     for atoms, energy, forces in zip(frames, probe.energies, probe.forces, strict=True):
         atoms.calc = SinglePointCalculator(atoms, energy=energy - 4.2 * len(atoms), forces=forces)
     return StructureSet.from_atoms(frames)
@@ -49,14 +49,14 @@ def labelled_by(model, config, frames) -> StructureSet:
 
 @pytest.fixture(scope="module")
 def data(model):
-    return labelled_by(*transmute_model(model, SMALL, TRUE), silicon(12))
+    return labelled_by(transmute_model(model, TRUE), silicon(12))
 
 
 def test_the_scales_of_the_data_are_found(model, data, tmp_path):
     """Of both types, carbon is the one that the data were made of."""
     told = []
     search = search_transmutation(
-        model, SMALL, data, Request.parse("auto"), lambda *numbers: told.append(numbers)
+        model, data, Request.parse("auto"), lambda *numbers: told.append(numbers)
     )
     chosen = search.chosen.transmutation
     assert chosen.pairs == (("C", "Si"),)
@@ -72,7 +72,7 @@ def test_the_scales_of_the_data_are_found(model, data, tmp_path):
 
 
 def test_at_a_given_scale_the_energy_scale_is_found(model, data):
-    search = search_transmutation(model, SMALL, data, Request.parse("1.5", "C=Si"))
+    search = search_transmutation(model, data, Request.parse("1.5", "C=Si"))
     assert search.chosen.transmutation.energy_scale == pytest.approx(TRUE.energy_scale, rel=1e-4)
     assert search.chosen.unexplained < 1e-3
     assert len(search.trials) == 1
@@ -84,9 +84,9 @@ def test_absurd_labels_do_not_change_it(model, data):
     forces[data.atoms_of(7)] *= 50
     energies[5] = np.nan
     forces[data.atoms_of(6)] = np.nan
-    spoilt = labelled_by(*transmute_model(model, SMALL, TRUE), silicon(12))
+    spoilt = labelled_by(transmute_model(model, TRUE), silicon(12))
     spoilt = type(spoilt)(**{**vars_of(spoilt), "energies": energies, "forces": forces})
-    search = search_transmutation(model, SMALL, spoilt, Request.parse("1.5", "C=Si"))
+    search = search_transmutation(model, spoilt, Request.parse("1.5", "C=Si"))
     assert search.chosen.transmutation.energy_scale == pytest.approx(TRUE.energy_scale, rel=1e-3)
 
 
@@ -95,7 +95,7 @@ def vars_of(structures):
 
 
 def test_both_scales_are_taken_as_given(model, data):
-    search = search_transmutation(model, SMALL, data, Request.parse("1.4,2.0", "C=Si"))
+    search = search_transmutation(model, data, Request.parse("1.4,2.0", "C=Si"))
     assert search.chosen.transmutation == Transmutation((("C", "Si"),), 1.4, 2.0)
     assert "unexplained" in search.warnings[0]
 
@@ -105,7 +105,7 @@ def test_forces_that_a_model_knows_nothing_of_are_refused(model, data):
     energies = np.random.default_rng(2).permutation(data.energies)
     strange = type(data)(**{**vars_of(data), "forces": shuffled, "energies": energies})
     with pytest.raises(AlchemyError, match=r"knows nothing of these structures of Si") as refused:
-        search_transmutation(model, SMALL, strange, Request.parse("auto", "C=Si"))
+        search_transmutation(model, strange, Request.parse("auto", "C=Si"))
     assert "--alchemical SCALE,ENERGY_SCALE" in refused.value.hint
 
 
@@ -114,7 +114,7 @@ def test_more_elements_than_types_need_a_map(model):
     compound[0].symbols = ["Si", "C", "Ge", "C"] * 2
     structures = StructureSet.from_atoms(compound)
     with pytest.raises(AlchemyError, match="no ways to give each element a type of its own") as no:
-        search_transmutation(model, SMALL, structures, Request.parse("auto"))
+        search_transmutation(model, structures, Request.parse("auto"))
     assert "--map C=C,C=Ge,C=Si" in no.value.hint
 
 
@@ -122,4 +122,4 @@ def test_isolated_atoms_tell_nothing(model):
     alone = [Atoms("Si", cell=[10, 10, 10], pbc=True) for _ in range(2)]
     structures = StructureSet.from_atoms(alone)
     with pytest.raises(AlchemyError, match="there are isolated atoms only"):
-        search_transmutation(model, SMALL, structures, Request.parse("auto"))
+        search_transmutation(model, structures, Request.parse("auto"))

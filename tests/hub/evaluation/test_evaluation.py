@@ -22,10 +22,10 @@ from hub.evaluation import (
     parity_plot,
     write_predictions,
 )
-from hub.models import calculator, load_model
+from hub.potentials import calculator, load_model
 from hub.structures import StructureSet
 from registry.errors import StorageError
-from tests.hub.models.small import hydrocarbon
+from tests.hub.potentials.small import hydrocarbon
 
 
 def labelled(count, energy=-100.0, types=("bulk", "surface")) -> StructureSet:

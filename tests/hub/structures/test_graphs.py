@@ -8,11 +8,10 @@ from ase.build import bulk, molecule
 from ase.neighborlist import neighbor_list
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from nequip.data import AtomicDataDict
 
 from hub.errors import IncompatibleModelError
 from hub.structures import StructureSet
-from hub.structures.graphs import average_neighbors, build_graph, build_graphs, collate
+from hub.structures.graphs import build_graph, build_graphs
 from tests.hub.structures.conftest import copper
 
 
@@ -90,23 +89,3 @@ def test_an_unknown_element_is_named() -> None:
     with pytest.raises(IncompatibleModelError, match="knows C, Si, but CAu contains Au") as caught:
         build_graph(Atoms("CAu", [[0, 0, 0], [0, 0, 2]]), ["C", "Si"], 4.0)
     assert "hub list" in caught.value.hint
-
-
-def test_a_batch_keeps_its_structures_apart() -> None:
-    structures = [
-        bulk("Cu", cubic=True),
-        Atoms("Cu"),
-        Atoms("Cu2", [[0, 0, 0], [0, 0, 2.3]]),
-    ]
-    graphs = [build_graph(atoms, ["Cu"], 4.0) for atoms in structures]
-    batch = collate(graphs)
-    assert batch[AtomicDataDict.NUM_NODES_KEY].tolist() == [4, 1, 2]
-    assert batch[AtomicDataDict.BATCH_KEY].tolist() == [0, 0, 0, 0, 1, 2, 2]
-    assert batch[AtomicDataDict.CELL_KEY].shape == (3, 3, 3)
-    centres, neighbours = batch[AtomicDataDict.EDGE_INDEX_KEY]
-    owner = batch[AtomicDataDict.BATCH_KEY]
-    assert torch.equal(owner[centres], owner[neighbours])
-    counts = [int((owner[centres] == index).sum()) for index in range(3)]
-    assert counts == [graph.edges.shape[1] for graph in graphs] == [4 * 18, 0, 2]
-    assert batch[AtomicDataDict.EDGE_CELL_SHIFT_KEY].shape == (74, 3)
-    assert average_neighbors(graphs) == pytest.approx(74 / 7)

@@ -14,8 +14,8 @@ from ase.calculators.lj import LennardJones
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import write
 
-from hub.models.architecture import build_model
-from hub.models.config import ModelConfig
+from hub.potentials.building import build_potential
+from hub.potentials.nequip.onehot import OneHotConfig
 from hub.structures import StructureSet
 from hub.structures.graphs import average_neighbors, build_graphs
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from hub.potentials.potential import Potential
     from hub.structures.graphs import Graph
 
 TINY = {"num_layers": 2, "num_features": 4, "num_bessels": 4}
@@ -75,10 +76,10 @@ def write_data(path: Path, frames: Sequence[Atoms]) -> Path:
     return path
 
 
-def tiny_model(graphs: Sequence[Graph], seed: int = 0) -> torch.nn.Module:
+def tiny_model(graphs: Sequence[Graph], seed: int = 0) -> Potential:
     """Return a model of argon with random weights."""
-    config = ModelConfig(("Ar",), 4.0, average_neighbors(graphs), "test", **TINY)
-    return build_model(config, seed=seed, dtype=torch.float32)
+    config = OneHotConfig(("Ar",), 4.0, average_neighbors(graphs), "test", **TINY)
+    return build_potential(config, seed=seed, dtype=torch.float32)
 
 
 @pytest.fixture(scope="session")

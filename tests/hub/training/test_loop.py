@@ -10,8 +10,7 @@ import pytest
 import torch
 
 from hub.errors import TrainingError
-from hub.models.checkpoint import weights_of
-from hub.models.prediction import predict
+from hub.potentials.prediction import predict
 from hub.training import loop
 from hub.training.loop import Trainer
 from hub.training.loss import energy_and_force_loss
@@ -41,7 +40,7 @@ def history(trainer: Trainer) -> list[dict[str, float]]:
 
 
 def same_weights(one: Trainer, other: Trainer) -> bool:
-    ours, theirs = weights_of(one.model), weights_of(other.model)
+    ours, theirs = one.potential.weights(), other.potential.weights()
     return all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
@@ -95,7 +94,7 @@ def test_one_step_is_that_of_adam(start, graphs) -> None:
             # The first step of Adam, its moments corrected for their bias.
             value.sub_(0.01 * value.grad / (value.grad.square().sqrt() + 1e-8))
     assert history(trainer)[0]["loss"] == pytest.approx(loss.item(), rel=1e-5)
-    trained = [value for value in trainer.model.parameters() if value.requires_grad]
+    trained = [value for value in trainer.potential.parameters() if value.requires_grad]
     for ours, theirs in zip(trained, parameters, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=2e-5)
 
@@ -104,10 +103,10 @@ def test_what_is_validated_and_kept_is_the_average(start, graphs) -> None:
     trainer = start(RECIPE.with_changes(max_epochs=1))
     trainer.run()
     state = load_state(trainer.directory)
-    trained = [value for value in trainer.model.parameters() if value.requires_grad]
+    trained = [value for value in trainer.potential.parameters() if value.requires_grad]
     for value, average in zip(trained, state["average"]["averages"], strict=True):
         assert torch.equal(value, average)
-    _, forces = predict(trainer.model, graphs[6:])
+    _, forces = predict(trainer.potential, graphs[6:])
     labels = torch.cat([graph.forces for graph in graphs[6:]])
     rmse = float((torch.cat(forces) - labels).square().mean().sqrt())
     assert history(trainer)[0]["force_rmse"] == rmse
@@ -266,12 +265,12 @@ def test_stepping_back_restores_all_of_the_state(start, monkeypatch, tmp_path) -
 def test_a_poisoned_label_ends_with_a_way_out(start, graphs) -> None:
     poisoned = [replace(graphs[0], energy=torch.tensor(1e200).double()), *graphs[1:6]]
     trainer = start(training=poisoned)
-    before = weights_of(tiny_model(graphs))
+    before = tiny_model(graphs).weights()
     with pytest.raises(TrainingError, match=r"not finite in epoch 1, .* 5 times") as caught:
         trainer.run()
     assert "hub check" in caught.value.hint
     assert load_state(trainer.directory) is None
-    after = weights_of(trainer.model)
+    after = trainer.potential.weights()
     assert all(torch.isfinite(after[name]).all() for name in before)
 
 
@@ -281,7 +280,7 @@ def test_a_large_poisoned_label_never_gets_into_the_weights(start, graphs, value
     trainer = start(training=poisoned)
     with pytest.raises(TrainingError, match="not finite"):
         trainer.run()
-    assert all(torch.isfinite(tensor).all() for tensor in weights_of(trainer.model).values())
+    assert all(torch.isfinite(tensor).all() for tensor in trainer.potential.weights().values())
 
 
 def test_validation_errors_that_are_never_finite_are_an_error(start, graphs) -> None:
@@ -295,7 +294,7 @@ def test_validation_errors_that_are_never_finite_are_an_error(start, graphs) -> 
 def test_validation_counts_the_labels_that_are_there(start, graphs) -> None:
     partly = [replace(graphs[6], energy=torch.tensor(math.nan).double()), graphs[7]]
     trainer = start(validation=partly)
-    energies, forces = predict(trainer.model, graphs[6:])
+    energies, forces = predict(trainer.potential, graphs[6:])
     errors = torch.cat(forces) - torch.cat([graph.forces for graph in graphs[6:]])
     energy_rmse, force_rmse = trainer._validation_errors()
     assert energy_rmse == pytest.approx(1000 * abs(float(energies[1] - graphs[7].energy)) / 4)

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 import torch
-from nequip.data import AtomicDataDict
 
-from hub.models.prediction import batches_by_atoms, predict
+from hub.potentials.batches import batches_by_atoms
+from hub.potentials.potential import Output
+from hub.potentials.prediction import predict
 from hub.structures.graphs import Graph
 from hub.training.loss import energy_and_force_loss
 from tests.hub.training.conftest import tiny_model
@@ -29,13 +30,17 @@ def graph(energy: float, forces: list[list[float]]) -> Graph:
 
 
 def loss_of(energies: list[float], forces: list[list[float]], graphs: list[Graph]) -> torch.Tensor:
-    output = {
-        AtomicDataDict.TOTAL_ENERGY_KEY: torch.tensor(energies, dtype=torch.float64)[:, None],
-        AtomicDataDict.FORCE_KEY: torch.tensor(forces, dtype=torch.float64),
-    }
-    for value in output.values():
-        value.requires_grad_()
+    output = predicted(
+        torch.tensor(energies, dtype=torch.float64, requires_grad=True),
+        torch.tensor(forces, dtype=torch.float64, requires_grad=True),
+    )
     return energy_and_force_loss(output, graphs, energy_weight=4.0)
+
+
+def predicted(energies: torch.Tensor, forces: torch.Tensor) -> Output:
+    """Return an output of which the loss looks at these alone."""
+    nothing = torch.zeros(0)
+    return Output(energies, forces, nothing, nothing, nothing)
 
 
 TWO = [
@@ -67,13 +72,13 @@ def test_nothing_but_missing_labels_is_no_loss() -> None:
 
 
 def test_gradients_stay_finite_beside_missing_labels() -> None:
-    energies = torch.tensor([[1.0]], dtype=torch.float64, requires_grad=True)
+    energies = torch.tensor([1.0], dtype=torch.float64, requires_grad=True)
     forces = torch.ones(1, 3, dtype=torch.float64, requires_grad=True)
-    output = {AtomicDataDict.TOTAL_ENERGY_KEY: energies, AtomicDataDict.FORCE_KEY: forces}
+    output = predicted(energies, forces)
     energy_and_force_loss(output, [graph(NAN, [[0.0, NAN, 0.5]])], 4.0).backward()
     assert energies.grad is not None
     assert forces.grad is not None
-    assert energies.grad.tolist() == [[0.0]]
+    assert energies.grad.tolist() == [0.0]
     assert forces.grad.tolist() == [[1.0, 0.0, 0.5]]
 
 
@@ -96,7 +101,7 @@ def test_predictions_do_not_depend_on_the_batches(graphs, monkeypatch) -> None:
     assert (energies.dtype, energies.shape) == (torch.float64, (8,))
     assert [tuple(item.shape) for item in forces] == [(4, 3)] * 8
     monkeypatch.setattr(
-        "hub.models.prediction.batches_by_atoms", lambda graphs: [[item] for item in graphs]
+        "hub.potentials.prediction.batches_by_atoms", lambda graphs: [[item] for item in graphs]
     )
     one_by_one, forces_one_by_one = predict(model, graphs)
     torch.testing.assert_close(energies, one_by_one, rtol=1e-5, atol=1e-6)

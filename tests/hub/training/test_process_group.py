@@ -14,7 +14,6 @@ import pytest
 import torch
 
 from hub.errors import TrainingError
-from hub.models.checkpoint import weights_of
 from hub.structures import StructureSet
 from hub.structures.graphs import build_graphs
 from hub.training.loop import EpochMetrics, Trainer
@@ -99,7 +98,7 @@ def test_two_processes_train_as_one(alone, tmp_path) -> None:
     first, second = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1))
     assert first == second
     assert_same(first, alone.progress.history)
-    ours, theirs = load_state(tmp_path)["best"], weights_of(alone.model)
+    ours, theirs = load_state(tmp_path)["best"], alone.potential.weights()
     for name, value in theirs.items():
         torch.testing.assert_close(ours[name], value, rtol=1e-3, atol=1e-4)
 

@@ -135,7 +135,7 @@ def test_a_training_that_diverges_keeps_the_best_weights_that_are_finite(tmp_pat
     training.recipe = training.recipe.with_changes(max_epochs=2, learning_rate=1e38)
     training.run()
     assert load_state(tmp_path)["progress"]["best_epoch"] == training.progress.best_epoch == 1
-    assert all(value.isfinite().all() for value in training.model.parameters())
+    assert all(value.isfinite().all() for value in training.potential.parameters())
 
 
 def test_a_training_that_diverges_at_once_ends_with_an_error(tmp_path, graphs):

@@ -17,10 +17,10 @@ from scipy.spatial.transform import Rotation
 
 import hub
 from hub.errors import DataError, IncompatibleModelError
-from hub.models import calculator, load_model
-from hub.models.prediction import predict
+from hub.potentials import calculator, load_model
+from hub.potentials.prediction import predict
 from hub.structures.graphs import build_graph
-from tests.hub.models.small import hydrocarbon
+from tests.hub.potentials.small import hydrocarbon
 
 
 @pytest.fixture
@@ -99,9 +99,8 @@ def test_symmetries(random_calculator):
 def test_it_predicts_what_the_training_loop_predicts(random_directory, random_calculator):
     model = load_model(random_directory)
     structures = [hydrocarbon(seed) for seed in range(3)] + [Atoms("H")]
-    config = model.config
-    graphs = [build_graph(atoms, config.type_names, config.r_max) for atoms in structures]
-    energies, forces = predict(model.network, graphs)
+    graphs = [build_graph(atoms, model.elements, model.cutoff) for atoms in structures]
+    energies, forces = predict(model, graphs)
     for atoms, energy, force in zip(structures, energies, forces, strict=True):
         atoms.calc = random_calculator
         assert atoms.get_potential_energy() == pytest.approx(float(energy), abs=1e-10)
@@ -220,7 +219,7 @@ def test_torch_is_left_as_it_was(random_directory):
 import random, sys
 import numpy as np, torch
 import hub
-from tests.hub.models.small import hydrocarbon
+from tests.hub.potentials.small import hydrocarbon
 
 torch.manual_seed(1), np.random.seed(1), random.seed(1)
 state = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()
@@ -246,7 +245,8 @@ torch.nn.Linear(2, 2)(torch.ones(2, dtype=torch.float32))
 
 
 def test_importing_the_package_imports_no_torch():
-    program = "import sys, hub, hub.models.config; print('torch' in sys.modules)"
+    modules = "hub, hub.potentials.architectures, hub.potentials.nequip.onehot"
+    program = f"import sys, {modules}; print('torch' in sys.modules)"
     command = [sys.executable, "-c", program]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,40 +10,16 @@ import torch
 from hub.devices import choose_device
 from hub.errors import IncompatibleModelError
 from hub.library import open_model
-from hub.models.checkpoint import read_model
+from hub.potentials.directory import read_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from hub.models.config import ModelConfig
+    from hub.potentials.potential import Potential
     from registry.transfer import Progress
 
 _DTYPES = {"float64": torch.float64, "float32": torch.float32}
-
-
-@dataclass(frozen=True)
-class Model:
-    """A model in memory.
-
-    Attributes
-    ----------
-    network
-        Maps a batch of graphs to energies (eV), forces (eV/Å) and stresses (eV/Å^3).
-    config
-        What it is.
-    path
-        The directory that it was loaded from.
-    """
-
-    network: torch.nn.Module
-    config: ModelConfig
-    path: Path
-
-    @property
-    def device(self) -> torch.device:
-        """Where it computes."""
-        return next(self.network.parameters()).device
 
 
 def load_model(
@@ -53,7 +28,7 @@ def load_model(
     device: str = "cpu",
     dtype: str = "float64",
     progress: Progress | None = None,
-) -> Model:
+) -> Potential:
     """Load a model and check that it computes what it is said to compute.
 
     Parameters
@@ -81,8 +56,7 @@ def load_model(
     computed_on = choose_device(device)
     directory = open_model(place, progress).path
     with with_gradients():
-        network, config = read_model(directory, dtype=_DTYPES[dtype], device=computed_on)
-    return Model(network, config, directory)
+        return read_model(directory, dtype=_DTYPES[dtype], device=computed_on)
 
 
 @contextmanager

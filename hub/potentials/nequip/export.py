@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 import yaml
@@ -23,11 +23,14 @@ from nequip.utils.versions.version_utils import get_version_safe
 from torch.package.package_exporter import PackageExporter
 
 from hub.errors import ModelError
-from hub.models import probe as probe_file
-from hub.models.architecture import build_model
-from hub.models.checkpoint import read_model, set_weights, weights_of
-from hub.models.probe import read_probe, verify_probe
-from hub.structures.graphs import build_graph, collate
+from hub.potentials import probe as probe_file
+from hub.potentials.batches import collate
+from hub.potentials.building import build_potential
+from hub.potentials.directory import read_model
+from hub.potentials.nequip.onehot import EXPORTS
+from hub.potentials.nequip.potential import NequIPPotential, graph_of
+from hub.potentials.probe import read_probe, verify_probe
+from hub.structures.graphs import build_graph
 from registry.errors import ExistsError
 from registry.files import scratch_directory, settle, storage_errors
 from registry.outputs import require_file
@@ -37,9 +40,10 @@ if TYPE_CHECKING:
 
     from ase import Atoms
 
-    from hub.models.config import ModelConfig
+    from hub.potentials.config import PotentialConfig
+    from hub.potentials.potential import Potential
 
-SUFFIX = ".nequip.zip"
+SUFFIX = EXPORTS["nequip-package"].ending
 
 _FORMAT = 2  # of nequip-package; importing it from there would configure everybody's logging
 _MODES = ("eager", "compile")
@@ -76,7 +80,7 @@ def export_package(
     if os.path.lexists(target) and not force:
         raise ExistsError(f"{target} exists already", "Replace it with --force, or name another.")
     require_file(target)
-    model, config = read_model(directory, dtype=dtype, accelerated=False)
+    potential = read_model(directory, dtype=dtype, accelerated=False)
     probe = read_probe(directory / probe_file.FILE_NAME)
     with storage_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -86,36 +90,34 @@ def export_package(
             # Storages and TorchScript are deprecated in torch, yet used by it and by e3nn.
             warnings.simplefilter("ignore")
             example = probe.structures[-1].repeat(2)
-            _write_package(part, _models(model, config, dtype), config, example)
-            packaged = load_saved_model(part)
+            _write_package(part, _networks(potential), potential.config, example)
+            packaged = NequIPPotential(potential.config, load_saved_model(part))
             packaged.eval()
-            verify_probe(packaged, config, probe, str(target))
+            verify_probe(packaged, probe, str(target))
         require_file(target)
         settle(part, target, 0o666)
 
 
-def _models(
-    model: torch.nn.Module, config: ModelConfig, dtype: torch.dtype
-) -> dict[str, torch.nn.ModuleDict]:
-    """Build the model in each of the ways that NequIP may ask a package for."""
-    weights = weights_of(model)
-    models = {}
+def _networks(potential: Potential) -> dict[str, torch.nn.ModuleDict]:
+    """Build the network in each of the ways that NequIP may ask a package for."""
+    config, weights = potential.config, potential.weights()
+    networks = {}
     for mode in _MODES:
         with override_model_compile_mode(mode):
-            built = build_model(config, dtype=dtype)
-        set_weights(built, weights, "the model")
-        models[mode] = torch.nn.ModuleDict({_SOLE_MODEL_KEY: built.eval()})
-    return models
+            built: Any = build_potential(config, dtype=potential.dtype)
+        built.set_weights(weights, "the model")
+        networks[mode] = torch.nn.ModuleDict({_SOLE_MODEL_KEY: built.network.eval()})
+    return networks
 
 
 def _write_package(
-    path: Path, models: dict[str, torch.nn.ModuleDict], config: ModelConfig, example: Atoms
+    path: Path, networks: dict[str, torch.nn.ModuleDict], config: PotentialConfig, example: Atoms
 ) -> None:
     metadata = {
         "versions": get_current_code_versions(verbose=False),
         "external_modules": {name: get_version_safe(name) for name in sorted(_EXTERNAL_MODULES)},
         "package_version_id": _FORMAT,
-        "available_models": list(models),
+        "available_models": list(networks),
         "atom_types": dict(enumerate(config.type_names)),
     }
     graph = build_graph(example, config.type_names, config.r_max)
@@ -123,8 +125,8 @@ def _write_package(
         exporter.mock([f"{name}.**" for name in _MOCK_MODULES])
         exporter.extern([f"{name}.**" for name in _EXTERNAL_MODULES])
         exporter.intern([f"{name}.**" for name in _INTERNAL_MODULES])
-        exporter.save_pickle(_FOLDER, "example_data.pkl", collate([graph]))
+        exporter.save_pickle(_FOLDER, "example_data.pkl", graph_of(collate([graph])))
         exporter.save_text(_FOLDER, "config.yaml", config.to_json())  # JSON is YAML
         exporter.save_text(_FOLDER, "package_metadata.txt", yaml.safe_dump(metadata))
-        for mode, model in models.items():
-            exporter.save_pickle(_FOLDER, f"{mode}_model.pkl", model)
+        for mode, network in networks.items():
+            exporter.save_pickle(_FOLDER, f"{mode}_model.pkl", network)

@@ -1,7 +1,7 @@
 """Import the checkpoints published with the synthetic pre-training paper.
 
 NequIP 0.5.6 saved them as state dicts of float32 tensors. The architecture of
-:mod:`hub.models.architecture` computes the same function; this module maps the weights onto it.
+`hub.potentials.nequip.network` computes the same function; this module maps the weights onto it.
 Source: https://github.com/jla-gardner/nnp-pre-training
 """
 
@@ -18,10 +18,13 @@ from nequip.nn.convnetlayer import ConvNetLayer
 from nequip.nn.nonlinearities import shifted_softplus
 
 from hub.errors import ModelError
-from hub.models.architecture import build_model, hidden_irreps
-from hub.models.checkpoint import network, require_finite, write_model
-from hub.models.config import Cutoff, ModelConfig, Neighbours
-from hub.models.probe import read_probe
+from hub.potentials.building import build_potential
+from hub.potentials.config import Cutoff, Neighbours
+from hub.potentials.directory import write_model
+from hub.potentials.nequip.network import hidden_irreps
+from hub.potentials.nequip.onehot import OneHotConfig
+from hub.potentials.potential import require_finite
+from hub.potentials.probe import read_probe
 from hub.schemas import Elements
 from registry.documents import WRONG, damage, fit
 from registry.errors import SettingsError
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from hub.potentials.nequip.onehot_potential import OneHotPotential
     from registry.cards import Card
 
 _SCALAR = o3.Irrep("0e")
@@ -68,13 +72,13 @@ def import_checkpoint(card: Card, sources: Sequence[Path], directory: Path) -> d
     """
     config = config_of(card)
     (source,) = sources
-    model = convert(read_state(source), config)
+    potential = convert(read_state(source), config)
     probe = read_probe(card.path.parent / "probes" / f"{card.name}.json")
-    write_model(directory, model, config, probe)
+    write_model(directory, potential, probe)
     return config.facts()
 
 
-def config_of(card: Card) -> ModelConfig:
+def config_of(card: Card) -> OneHotConfig:
     """Return the configuration that a card states: what the published file does not hold.
 
     Raises
@@ -84,7 +88,7 @@ def config_of(card: Card) -> ModelConfig:
     """
     with damage(f"the model section of {card.path}", SettingsError, verdict=WRONG):
         facts = fit(card.front_matter.get("model"), _Facts)
-    return ModelConfig(
+    return OneHotConfig(
         facts.elements, facts.cutoff, facts.avg_num_neighbors, facts.energy_reference
     )
 
@@ -107,19 +111,19 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
     return {name.removeprefix("model.func."): value.double() for name, value in state.items()}
 
 
-def convert(state: dict[str, torch.Tensor], config: ModelConfig) -> torch.nn.Module:
+def convert(state: dict[str, torch.Tensor], config: OneHotConfig) -> OneHotPotential:
     """Build the float64 model that computes what NequIP 0.5.6 computed from `state`."""
     try:
         _refuse_rescaling(state)
         weights = _embedding_weights(state, len(config.type_names))
         for layer in range(config.num_layers - 1):
             weights |= _layer_weights(state, layer)
-        model = build_model(config)
-        weights |= _last_layer_weights(state, model, config)
+        potential: Any = build_potential(config)
+        weights |= _last_layer_weights(state, potential, config)
         weights |= _readout_weights(state)
     except KeyError as error:
         raise ModelError(f"the checkpoint lacks the tensor {error}") from error
-    parameters = dict(network(model).named_parameters())
+    parameters = dict(potential.energy_network.named_parameters())
     with torch.no_grad():
         for name, value in weights.items():
             if parameters[name].shape != value.shape:
@@ -128,7 +132,8 @@ def convert(state: dict[str, torch.Tensor], config: ModelConfig) -> torch.nn.Mod
                     f"not {tuple(parameters[name].shape)}"
                 )
             parameters[name].copy_(value)
-    return model
+    found: OneHotPotential = potential
+    return found
 
 
 def _refuse_rescaling(state: dict[str, torch.Tensor]) -> None:
@@ -171,11 +176,11 @@ def _layer_weights(state: dict[str, torch.Tensor], layer: int) -> dict[str, torc
 
 
 def _last_layer_weights(
-    state: dict[str, torch.Tensor], model: torch.nn.Module, config: ModelConfig
+    state: dict[str, torch.Tensor], potential: OneHotPotential, config: OneHotConfig
 ) -> dict[str, torch.Tensor]:
     """Keep of the last layer what ends in scalars; nothing reads its other outputs."""
     name = f"layer{config.num_layers - 1}_convnet.conv"
-    narrow = network(model).get_submodule(name)
+    narrow: Any = potential.energy_network.get_submodule(name)
     # The layer as NequIP 0.5 had it, with all hidden irreps as output, knows where things are.
     wide = ConvNetLayer(
         irreps_in=narrow.irreps_in,

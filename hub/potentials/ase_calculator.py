@@ -6,19 +6,21 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
-from nequip.data import AtomicDataDict
 
 from hub.errors import DataError
-from hub.models.loading import load_model, with_gradients
-from hub.structures.graphs import build_graph, collate
+from hub.potentials.batches import collate
+from hub.potentials.loading import load_model, with_gradients
+from hub.structures.graphs import build_graph
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    import torch
     from ase import Atoms
 
-    from hub.models.loading import Model
+    from hub.potentials.potential import Potential
+    from hub.structures.arrays import FloatArray
 
 
 class ModelCalculator(Calculator):
@@ -30,9 +32,9 @@ class ModelCalculator(Calculator):
 
     implemented_properties = ["energy", "free_energy", "energies", "forces", "stress"]  # noqa: RUF012
 
-    def __init__(self, model: Model, **settings: Any) -> None:
+    def __init__(self, potential: Potential, **settings: Any) -> None:
         super().__init__(**settings)
-        self.model = model
+        self.potential = potential
 
     def calculate(
         self,
@@ -51,23 +53,26 @@ class ModelCalculator(Calculator):
         """
         super().calculate(atoms, properties, system_changes)
         copied = cast("Atoms", self.atoms)
-        config = self.model.config
+        potential = self.potential
         if not len(copied):
             raise DataError("there are no atoms to compute", "Is the structure empty by mistake?")
         with with_gradients():
-            graph = build_graph(copied, config.type_names, config.r_max)
-            predicted = self.model.network(collate([graph.to(self.model.device)]))
-        output = {name: value.detach().cpu().double().numpy() for name, value in predicted.items()}
-        energy = output[AtomicDataDict.TOTAL_ENERGY_KEY].item()
+            graph = build_graph(copied, potential.elements, potential.cutoff)
+            output = potential(collate([graph.to(potential.device)]))
+        energy = output.energies.item()
         self.results = {
             "energy": energy,
             "free_energy": energy,
-            "energies": output[AtomicDataDict.PER_ATOM_ENERGY_KEY].reshape(-1),
-            "forces": output[AtomicDataDict.FORCE_KEY],
+            "energies": _numbers(output.atomic_energies),
+            "forces": _numbers(output.forces),
         }
         if copied.pbc.any() and copied.cell.rank == 3:
-            stress = output[AtomicDataDict.STRESS_KEY].reshape(3, 3)
-            self.results["stress"] = full_3x3_to_voigt_6_stress(stress)
+            self.results["stress"] = full_3x3_to_voigt_6_stress(_numbers(output.stresses[0]))
+
+
+def _numbers(values: torch.Tensor) -> FloatArray:
+    numbers: FloatArray = values.detach().cpu().double().numpy()
+    return numbers
 
 
 def calculator(

@@ -12,11 +12,10 @@ import torch
 from ase.io import read
 
 from hub.errors import ModelError
+from hub.importers.nnp_pre_training import config_of, convert, import_checkpoint, read_state
 from hub.library import pull
-from hub.models import load_model
-from hub.models.checkpoint import network
-from hub.models.probe import predict_probe
-from hub.models.published import config_of, convert, import_checkpoint, read_state
+from hub.potentials import load_model
+from hub.potentials.probe import predict_probe
 from registry.cards import builtin_cards
 
 CARDS = {
@@ -47,7 +46,7 @@ def test_the_conversion_is_exact(mirror, shared, name):
     assert {"isolated", "dimer", "diamond"} <= {atoms.info["name"] for atoms in chosen}
     config = config_of(CARDS[name]).with_changes(avg_num_neighbors=float(reference["ann"]))
     model = convert(read_state(checkpoint(mirror, name)), config)
-    predicted = predict_probe(model, config, chosen)
+    predicted = predict_probe(model, chosen)
     for atoms, energy, forces in zip(chosen, predicted.energies, predicted.forces, strict=True):
         label = atoms.info["name"]
         assert abs(energy - reference[f"{label}/energy"]) <= 1e-8 * len(atoms), label
@@ -59,8 +58,8 @@ def test_every_checkpoint_is_pulled_and_checked(mirror, name):
     """Loading proves the predictions stored with the card, which came from an exact conversion."""
     model = load_model(pull(name))
     assert model.config == config_of(CARDS[name])
-    assert all(bool(value.isfinite().all()) for value in model.network.parameters())
-    trained = sum(value.numel() for value in model.network.parameters() if value.requires_grad)
+    assert all(bool(value.isfinite().all()) for value in model.parameters())
+    trained = sum(value.numel() for value in model.parameters() if value.requires_grad)
     assert trained == CARDS[name].front_matter["model"]["parameters"]["converted"]
 
 
@@ -68,7 +67,7 @@ def test_the_converted_weights_are_those_of_the_file(mirror):
     """The tensors that need no change reach the model bit by bit."""
     name = "c-edip-pretrained"
     state = read_state(checkpoint(mirror, name))
-    model = network(convert(state, config_of(CARDS[name])))
+    model = convert(state, config_of(CARDS[name])).energy_network
     for layer in range(4):
         key = f"layer{layer}_convnet.conv.linear_1.weight"
         assert torch.equal(model.get_parameter(key), state[key])

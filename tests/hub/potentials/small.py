@@ -8,14 +8,13 @@ import numpy as np
 import torch
 from ase.build import bulk
 
-from hub.models.architecture import build_model
-from hub.models.checkpoint import set_energy_shifts
-from hub.models.config import ModelConfig
+from hub.potentials.building import build_potential
+from hub.potentials.nequip.onehot import OneHotConfig
 
 if TYPE_CHECKING:
     from ase import Atoms
 
-SMALL = ModelConfig(
+SMALL = OneHotConfig(
     type_names=("C", "H"),
     r_max=3.0,
     avg_num_neighbors=9.0,
@@ -25,10 +24,10 @@ SMALL = ModelConfig(
 )
 
 
-def random_model(config: ModelConfig = SMALL, dtype: torch.dtype = torch.float64, seed: int = 1):
+def random_model(config: OneHotConfig = SMALL, dtype: torch.dtype = torch.float64, seed: int = 1):
     """Build a model whose energies per atom differ by type."""
-    model = build_model(config, seed=seed, dtype=dtype)
-    set_energy_shifts(model, dict(zip(config.type_names, (-7.0, -2.5, 1.0), strict=False)), config)
+    model = build_potential(config, seed=seed, dtype=dtype)
+    model.set_energy_shifts(dict(zip(config.type_names, (-7.0, -2.5, 1.0), strict=False)))
     return model
 
 

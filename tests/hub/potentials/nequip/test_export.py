@@ -16,10 +16,11 @@ from ase.io import read, write
 
 from hub.errors import ModelError
 from hub.library import pull
-from hub.models import calculator
-from hub.models.export import export_package
+from hub.potentials import calculator
+from hub.potentials.building import build_potential
+from hub.potentials.nequip.export import export_package
 from registry.errors import ExistsError
-from tests.hub.models.small import hydrocarbon
+from tests.hub.potentials.small import hydrocarbon
 
 # Computes with a package or compiled file where this project cannot be imported.
 ELSEWHERE = """
@@ -124,14 +125,12 @@ def test_a_damaged_model_leaves_no_file(random_directory, tmp_path):
 def test_a_package_that_computes_something_else_is_not_kept(
     random_directory, tmp_path, monkeypatch
 ):
-    from hub.models import export
-
-    really_build = export.build_model
+    from hub.potentials.nequip import export
 
     def build_another(config, **settings):
-        return really_build(config.with_changes(avg_num_neighbors=1.0), **settings)
+        return build_potential(config.with_changes(avg_num_neighbors=1.0), **settings)
 
-    monkeypatch.setattr(export, "build_model", build_another)
+    monkeypatch.setattr(export, "build_potential", build_another)
     with pytest.raises(ModelError, match="does not reproduce"):
         export_package(random_directory, tmp_path / "model.nequip.zip")
     assert list(tmp_path.iterdir()) == []

@@ -13,20 +13,13 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from hub.errors import IncompatibleModelError, ModelError
-from hub.models.architecture import build_model
-from hub.models.checkpoint import (
-    energy_shifts,
-    network,
-    read_model,
-    set_energy_scales,
-    set_energy_shifts,
-    set_weights,
-    weights_of,
-    write_model,
-)
-from hub.models.config import FORMAT, ModelConfig, read_config
-from hub.models.probe import predict_probe, probe_structures, read_probe, write_probe
-from tests.hub.models.small import SMALL, random_model
+from hub.potentials.architectures import read_config
+from hub.potentials.building import build_potential
+from hub.potentials.config import FORMAT
+from hub.potentials.directory import read_model, write_model
+from hub.potentials.nequip.onehot import OneHotConfig
+from hub.potentials.probe import predict_probe, probe_structures, read_probe, write_probe
+from tests.hub.potentials.small import SMALL, random_model
 
 
 @pytest.fixture
@@ -42,35 +35,35 @@ def edit_json(path, **changes):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_written_and_read_it_is_the_same(tmp_path, dtype):
     model = random_model(dtype=dtype, seed=7)
-    set_energy_scales(model, 1.7)
-    set_energy_shifts(model, {"C": -7.123456789012345, "H": 0.25}, SMALL)
-    write_model(tmp_path, model, SMALL)
-    again, config = read_model(tmp_path, dtype=dtype, accelerated=False)
-    assert config == SMALL
+    model.set_energy_scales(1.7)
+    model.set_energy_shifts({"C": -7.123456789012345, "H": 0.25})
+    write_model(tmp_path, model)
+    again = read_model(tmp_path, dtype=dtype, accelerated=False)
+    assert again.config == SMALL
     assert not again.training
-    expected, found = weights_of(model), weights_of(again)
+    expected, found = model.weights(), again.weights()
     assert list(found) == list(expected)
     for name, value in expected.items():
         assert found[name].dtype == value.dtype
         assert torch.equal(found[name], value), name
-    assert energy_shifts(again, config) == {"C": -7.123456789012345, "H": 0.25}
+    assert again.energy_shifts() == {"C": -7.123456789012345, "H": 0.25}
     structures = probe_structures(SMALL.type_names)
-    before, after = (predict_probe(each, SMALL, structures) for each in (model, again))
+    before, after = (predict_probe(each, structures) for each in (model, again))
     assert after.energies == before.energies
     assert all(np.array_equal(a, b) for a, b in zip(after.forces, before.forces, strict=True))
 
 
 def test_single_precision_of_double_weights_is_near(random_directory):
-    single, _ = read_model(random_directory, dtype=torch.float32)
-    double, _ = read_model(random_directory, dtype=torch.float64)
+    single = read_model(random_directory, dtype=torch.float32)
+    double = read_model(random_directory, dtype=torch.float64)
     structures = probe_structures(SMALL.type_names)
-    energies = [predict_probe(model, SMALL, structures).energies for model in (single, double)]
+    energies = [predict_probe(model, structures).energies for model in (single, double)]
     assert np.allclose(*energies, rtol=0, atol=1e-4)
     assert energies[0] != energies[1]
 
 
 def test_the_same_seed_gives_the_same_weights():
-    one, same, other = (weights_of(random_model(seed=seed)) for seed in (1, 1, 2))
+    one, same, other = (random_model(seed=seed).weights() for seed in (1, 1, 2))
     assert all(torch.equal(one[name], same[name]) for name in one)
     assert not all(torch.equal(one[name], other[name]) for name in one)
 
@@ -177,7 +170,7 @@ def test_known_predictions_must_be_reproduced_when_writing(directory, tmp_path):
     probe = read_probe(directory / "probe.json")
     (tmp_path / "other").mkdir()
     with pytest.raises(ModelError, match="does not reproduce"):
-        write_model(tmp_path / "other", random_model(seed=99), SMALL, probe)
+        write_model(tmp_path / "other", random_model(seed=99), probe)
     assert not (tmp_path / "other" / "probe.json").exists()
 
 
@@ -186,7 +179,7 @@ def test_probes_exercise_every_type(tmp_path):
     assert sum(len(atoms) == 1 for atoms in structures) == 3
     assert sum(len(atoms) == 2 for atoms in structures) == 6
     config = SMALL.with_changes(type_names=("C", "H", "Au"), r_max=4.0)
-    probe = predict_probe(build_model(config), config, structures)
+    probe = predict_probe(build_potential(config), structures)
     write_probe(tmp_path / "probe.json", probe)
     again = read_probe(tmp_path / "probe.json")
     assert again.energies == probe.energies
@@ -197,7 +190,7 @@ def test_probes_exercise_every_type(tmp_path):
 
 
 configurations = st.builds(
-    ModelConfig,
+    OneHotConfig,
     type_names=st.lists(st.sampled_from(["H", "C", "O", "Si"]), min_size=1, unique=True).map(tuple),
     r_max=st.floats(0.1, 20),
     avg_num_neighbors=st.floats(0.1, 500),
@@ -217,13 +210,10 @@ def test_configurations_are_read_as_they_were_written(tmp_path_factory, config):
 
 def test_setting_weights_changes_the_function():
     one, other = random_model(seed=1), random_model(seed=2)
-    set_weights(one, weights_of(other), "the other")
+    one.set_weights(other.weights(), "the other")
     structures = probe_structures(SMALL.type_names)
-    assert (
-        predict_probe(one, SMALL, structures).energies
-        == predict_probe(other, SMALL, structures).energies
-    )
+    assert predict_probe(one, structures).energies == predict_probe(other, structures).energies
     assert torch.equal(
-        network(one).get_parameter("type_embed.embed_module.weight"),
-        network(other).get_parameter("type_embed.embed_module.weight"),
+        one.energy_network.get_parameter("type_embed.embed_module.weight"),
+        other.energy_network.get_parameter("type_embed.embed_module.weight"),
     )

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 from ase import Atoms
-from nequip.data import AtomicDataDict
 from nequip.nn._tp_scatter_base import TensorProductScatter
 
-from hub.models.tensor_product import SplitTensorProductScatter, accelerate
-from hub.structures.graphs import build_graph, collate
+from hub.potentials.batches import collate
+from hub.potentials.nequip.tensor_product import SplitTensorProductScatter
+from hub.structures.graphs import build_graph
 from hub.training.loss import energy_and_force_loss
-from tests.hub.models.small import SMALL, hydrocarbon, random_model
+from tests.hub.potentials.small import SMALL, hydrocarbon, random_model
 
 
 def batch(config):
@@ -37,8 +37,7 @@ def outcome(model, graphs):
     loss = energy_and_force_loss(output, graphs, energy_weight=4.0)
     parameters = {name: value for name, value in model.named_parameters() if value.requires_grad}
     gradients = torch.autograd.grad(loss, list(parameters.values()))
-    keys = (AtomicDataDict.TOTAL_ENERGY_KEY, AtomicDataDict.FORCE_KEY)
-    predictions = {key: output[key].detach() for key in keys}
+    predictions = {"energies": output.energies.detach(), "forces": output.forces.detach()}
     return predictions | dict(zip(parameters, gradients, strict=True))
 
 
@@ -50,7 +49,7 @@ def test_it_computes_what_the_stock_one_computes(l_max, parity, types):
     graphs = batch(config)
     stock = random_model(config)
     expected = outcome(stock, graphs)
-    fast = accelerate(random_model(config))
+    fast = random_model(config).accelerate()
     kinds = {type(module) for module in fast.modules()}
     assert SplitTensorProductScatter in kinds
     found = outcome(fast, graphs)
@@ -62,7 +61,7 @@ def test_it_computes_what_the_stock_one_computes(l_max, parity, types):
 
 
 def test_it_keeps_the_names_of_the_weights():
-    stock, fast = random_model(), accelerate(random_model())
+    stock, fast = random_model(), random_model().accelerate()
     names = [name for name, _ in stock.named_parameters()]
     assert [name for name, _ in fast.named_parameters()] == names
     assert not any(type(module) is TensorProductScatter for module in fast.children())

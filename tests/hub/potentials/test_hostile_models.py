@@ -11,22 +11,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hub.errors import HubError, ModelError, TrainingError
-from hub.models.checkpoint import read_model
-from hub.models.config import (
-    SETTINGS,
-    architecture_settings,
-    read_architecture,
-    read_config,
-)
-from hub.models.probe import predict_probe, probe_structures, read_probe, write_probe
-from tests.hub.models.small import SMALL, random_model
+from hub.potentials.architectures import new_config, read_architecture, read_config
+from hub.potentials.directory import read_model
+from hub.potentials.nequip.onehot import OneHot
+from hub.potentials.probe import predict_probe, probe_structures, read_probe, write_probe
+from tests.hub.potentials.small import SMALL, random_model
 from tests.mutations import mutated, mutated_json, outcome
 
 SOON = settings(
     deadline=timedelta(seconds=10), suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 CONFIG = json.loads(SMALL.to_json())
-CHOSEN = {name: CONFIG[name] for name in SETTINGS}
+CHOSEN = {name: CONFIG[name] for name in OneHot.settings}
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +33,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def probe(folder):
     model = random_model()
-    write_probe(folder / "probe.json", predict_probe(model, SMALL, probe_structures(("C", "H"))))
+    write_probe(folder / "probe.json", predict_probe(model, probe_structures(("C", "H"))))
     return json.loads((folder / "probe.json").read_bytes())
 
 
@@ -53,12 +49,10 @@ def test_any_configuration_is_read_or_refused(folder, data):
 @given(content=mutated(CHOSEN), data=mutated_json(CHOSEN))
 def test_any_architecture_is_taken_or_refused(folder, content, data):
     (folder / "m.json").write_bytes(data)
-    for read in (
-        lambda: architecture_settings(content, "m.json"),
-        lambda: read_architecture(folder / "m.json"),
-    ):
-        chosen = outcome(read, TrainingError, "m.json")
-        assert chosen is None or set(chosen) <= set(SETTINGS)
+    config = outcome(lambda: new_config(content, ("C",), "m.json"), TrainingError, "m.json")
+    assert config is None or vars(config).items() >= content.items()
+    chosen = outcome(lambda: read_architecture(folder / "m.json"), TrainingError, "m.json")
+    assert chosen is None or set(chosen) <= {"architecture", *OneHot.settings}
 
 
 @SOON

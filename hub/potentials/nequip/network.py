@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from e3nn import o3
-from lightning.pytorch.utilities.seed import isolate_rng
 from nequip.data import AtomicDataDict
 from nequip.model.utils import model_builder
 from nequip.nn import (
@@ -40,14 +39,14 @@ from nequip.utils.global_state import set_global_state
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hub.models.config import ModelConfig
+    from hub.potentials.nequip.onehot import OneHotConfig
 
 _SCALAR_NONLINEARITIES = {"e": "ssp", "o": "tanh"}
 _GATE_NONLINEARITIES = {"e": "ssp", "o": "abs"}
 
 
-def build_model(
-    config: ModelConfig, *, seed: int = 0, dtype: torch.dtype = torch.float64
+def build_network(
+    config: OneHotConfig, *, seed: int = 0, dtype: torch.dtype = torch.float64
 ) -> torch.nn.Module:
     """Build a model with random weights.
 
@@ -66,8 +65,7 @@ def build_model(
     A NequIP ``GraphModel`` that maps a batch of graphs to energies (eV), forces (eV/Å) and
     stresses (eV/Å^3), with unit scales and zero shifts.
     """
-    # NequIP sets torch's default precision and seeds all random numbers: they are the user's.
-    with torch_default_dtype(dtype), isolate_rng():
+    with torch_default_dtype(dtype):
         set_global_state()
     with warnings.catch_warnings():
         # TorchScript is deprecated, yet e3nn still goes through it; users cannot act on that.
@@ -78,7 +76,7 @@ def build_model(
     return model
 
 
-def builder_arguments(config: ModelConfig) -> dict[str, Any]:
+def builder_arguments(config: OneHotConfig) -> dict[str, Any]:
     """Return what :func:`OneHotNequIPModel` needs besides seed and precision; all of it is JSON."""
     hidden = hidden_irreps(config)
     return {
@@ -96,7 +94,7 @@ def builder_arguments(config: ModelConfig) -> dict[str, Any]:
     }
 
 
-def hidden_irreps(config: ModelConfig) -> str:
+def hidden_irreps(config: OneHotConfig) -> str:
     """Even irreps first, then odd ones: the order in which NequIP 0.5 stored its weights."""
     degrees = range(config.l_max + 1)
     if config.parity:
@@ -121,7 +119,7 @@ def OneHotNequIPModel(  # noqa: N802 - NequIP names its builders like classes
     readout_width: int,
     avg_num_neighbors: float,
 ) -> torch.nn.Module:
-    """Assemble the energy model and its derivatives; see :func:`build_model`."""
+    """Assemble the energy model and its derivatives; see :func:`build_network`."""
     modules = _embeddings(
         list(type_names), r_max, irreps_edge, num_features, num_bessels, polynomial_cutoff_p
     )

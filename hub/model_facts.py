@@ -1,0 +1,100 @@
+"""What is known of models without loading them: their elements and their architecture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hub.importers import ARCHITECTURES
+from hub.library import catalogue
+from registry.cards import Card
+from registry.errors import RegistryError
+from registry.listing import listings
+from registry.origins import BUILTIN
+from registry.references import Reference
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from registry.catalogue import Catalogue
+    from registry.listing import Listing
+    from registry.versions import Version
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What a version says of the model in it; empty where it says nothing.
+
+    Attributes
+    ----------
+    elements
+        Chemical symbols that it knows.
+    architecture
+        Its name.
+    """
+
+    elements: tuple[str, ...] = ()
+    architecture: str = ""
+
+
+def model_facts(names: Catalogue, row: Listing) -> ModelFacts:
+    """Return what is known of a model that is listed; nothing of a dataset.
+
+    Raises
+    ------
+    RegistryError
+        If its manifest cannot be had.
+    """
+    if row.kind != "model":
+        return ModelFacts()
+    return facts_of(names.resolve(Reference.parse(f"{row.origin}/{row.name}@{row.version}")))
+
+
+def facts_of(found: Version | Card) -> ModelFacts:
+    """Return what a version says of its model, or the card of one that is not imported yet."""
+    if isinstance(found, Card):
+        return _facts_of_card(found)
+    return _facts(found.manifest.metadata)
+
+
+def _facts_of_card(card: Card) -> ModelFacts:
+    stated = card.front_matter.get("model")
+    model = stated if isinstance(stated, dict) else {}
+    named = model.get("architecture")
+    own = named.get("name", "") if isinstance(named, dict) else ""
+    return _facts({**model, "architecture": ARCHITECTURES.get(card.importer, own)})
+
+
+def models_that_know(elements: Iterable[str], *, shipped: bool = False) -> list[str]:
+    """Return the models on this machine and among the built-in ones that know all the elements.
+
+    Parameters
+    ----------
+    elements
+        Chemical symbols.
+    shipped
+        Only those that come with the package, which need no network.
+
+    Returns
+    -------
+    What to type for each; those that know the fewest other elements come first.
+    """
+    names, wanted = catalogue(), set(elements)
+    known = names.builtin.shipped.names() if shipped else set()
+    found = []
+    for row in listings(names):
+        if row.kind != "model" or (shipped and not (row.origin == BUILTIN and row.name in known)):
+            continue
+        try:
+            facts = model_facts(names, row)
+        except RegistryError:
+            continue  # a damaged version is no advice
+        if wanted.issubset(facts.elements):
+            found.append((len(facts.elements), row.name))
+    return list(dict.fromkeys(name for _, name in sorted(found)))
+
+
+def _facts(metadata: dict[str, Any]) -> ModelFacts:
+    elements = metadata.get("elements")
+    texts = elements if isinstance(elements, list) else []
+    return ModelFacts(tuple(map(str, texts)), str(metadata.get("architecture", "")))

@@ -1,0 +1,179 @@
+"""The table of architectures, and the configurations that they give their names to."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from hub.errors import IncompatibleModelError, ModelError, TrainingError
+from hub.potentials.architecture import Architecture
+from hub.potentials.config import FILE_NAME, FORMAT, PotentialConfig, refuse_newer
+from registry.documents import (
+    WRONG,
+    MalformedError,
+    check_plain,
+    damage,
+    fit,
+    fit_whole,
+    parse_json,
+    read_bounded,
+)
+from registry.plugins import plugins
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+KIND = "architectures"
+DEFAULT_CUTOFF = 4.0  # Å, that of the published checkpoints
+_AGAIN = "Pull or train it again."
+
+
+def known_architectures() -> list[str]:
+    """Return the names of the architectures that are installed."""
+    return sorted(plugins(KIND))
+
+
+@cache
+def architecture(name: str) -> Architecture:
+    """Return the architecture of that name.
+
+    Raises
+    ------
+    IncompatibleModelError
+        If there is none, or the package that has it is broken.
+    """
+    plugin = plugins(KIND).get(name)
+    if plugin is None:
+        raise IncompatibleModelError(
+            f"there is no architecture {name[:50]!r}; known are {', '.join(known_architectures())}",
+            "Update mlip-hub, or install the package that has it.",
+        )
+    found = plugin.load()
+    if not (isinstance(found, type) and issubclass(found, Architecture)):
+        raise IncompatibleModelError(
+            f"{plugin.target} of {plugin.package} is no architecture",
+            f"Update {plugin.package}, or uninstall it.",
+        )
+    return found()
+
+
+def architecture_of(config: PotentialConfig) -> Architecture:
+    """Return the architecture that a configuration is of.
+
+    Raises
+    ------
+    IncompatibleModelError
+        As :func:`architecture`, and if packages that it needs are not installed.
+    """
+    found = architecture(config.architecture)
+    missing = found.missing()
+    if missing:
+        raise IncompatibleModelError(
+            f"models of the architecture {found.name} need {', '.join(missing)}, which is not "
+            "installed",
+            f"Install it: {found.install}",
+        )
+    return found
+
+
+def default_architecture() -> Architecture:
+    """Return the architecture of new models for which no other is asked."""
+    return next(each for each in map(architecture, known_architectures()) if each.is_default)
+
+
+def read_config(directory: Path) -> PotentialConfig:
+    """Read the configuration of a model directory.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing or malformed.
+    IncompatibleModelError
+        If a newer release of this package wrote it, or no architecture of its name is installed.
+    """
+    path = directory / FILE_NAME
+    with damage(path, ModelError, _AGAIN):
+        try:
+            content = parse_json(read_bounded(path))
+        except FileNotFoundError:
+            raise ModelError(
+                f"{directory} holds no model: {FILE_NAME} is missing",
+                hint="Name a model of `hub list`, or a run folder whose training has finished.",
+            ) from None
+        refuse_newer(content, FORMAT, path)
+        found = _named_architecture(content, path)
+        config = fit_whole(content, found.config)
+        _check(found, config)
+    return config
+
+
+def _named_architecture(content: dict[str, Any], path: Path) -> Architecture:
+    name = content.get("architecture")
+    try:
+        return architecture(str(name))
+    except IncompatibleModelError as problem:
+        raise IncompatibleModelError(f"{path}: {problem.message}", problem.hint) from problem
+
+
+def _check(found: Architecture, config: PotentialConfig) -> None:
+    if len(set(config.type_names)) < len(config.type_names):
+        raise MalformedError("'type_names': an element stands in it twice")
+    found.check(config)
+
+
+def read_architecture(path: Path) -> dict[str, Any]:
+    """Read the settings of an architecture that a person wrote as JSON.
+
+    Raises
+    ------
+    TrainingError
+        If it is no JSON, or as :func:`new_config` does.
+    """
+    with damage(path, TrainingError, "Write a JSON object.", WRONG):
+        content = parse_json(read_bounded(path))
+        settings = fit(content, dict[str, Any])
+    new_config(settings, ("C",), str(path))
+    return settings
+
+
+def new_config(settings: Any, elements: Iterable[str], where: str) -> PotentialConfig:
+    """Return the configuration of a new model; what the data decide is not in it yet.
+
+    Parameters
+    ----------
+    settings
+        What a person chose: ``architecture``, and fields of its configuration.
+    elements
+        That the model is to know.
+    where
+        The settings stand, for messages.
+
+    Raises
+    ------
+    TrainingError
+        If a setting is unknown, follows from the data, or has a value that it cannot have.
+    """
+    hint = "Choose among the settings of one architecture; the rest follows from the data."
+    with damage(where, TrainingError, hint, WRONG):
+        check_plain(settings)
+        chosen = fit(settings, dict[str, Any])
+        found = _chosen_architecture(chosen)
+        hint = f"The architecture {found.name} has {', '.join(found.settings)}"
+        unknown = [name for name in chosen if name not in (*found.settings, "architecture")]
+        if unknown:
+            raise MalformedError(f"there is no setting {unknown[0]!r}. {hint}")
+        plain = found.config(tuple(elements), DEFAULT_CUTOFF, 1.0, "")
+        config = fit({**asdict(plain), **chosen}, found.config)
+        _check(found, config)
+    return config
+
+
+def _chosen_architecture(settings: dict[str, Any]) -> Architecture:
+    if "architecture" not in settings:
+        return default_architecture()
+    try:
+        return architecture(fit(settings["architecture"], str))
+    except IncompatibleModelError as problem:
+        raise MalformedError(problem.message) from problem

@@ -1,0 +1,59 @@
+"""Build potentials of any architecture without a trace in the random numbers of the caller."""
+
+from __future__ import annotations
+
+import random
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from hub.potentials.architectures import architecture_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hub.potentials.config import PotentialConfig
+    from hub.potentials.potential import Potential
+
+
+def build_potential(
+    config: PotentialConfig, *, dtype: torch.dtype = torch.float64, seed: int = 0
+) -> Potential:
+    """Build a potential with random weights, unit energy scales and zero energy shifts.
+
+    Parameters
+    ----------
+    config
+        Names the architecture.
+    dtype
+        Precision of the network: ``torch.float64`` or ``torch.float32``.
+    seed
+        Of the random weights.
+
+    Raises
+    ------
+    IncompatibleModelError
+        If the architecture, or a package that it needs, is not installed.
+    """
+    found = architecture_of(config)
+    with _settings_kept():
+        return found.build(config, dtype=dtype, seed=seed)
+
+
+@contextmanager
+def _settings_kept() -> Iterator[None]:
+    """Give random numbers and torch's default precision back as they were.
+
+    Libraries set them when they build a network, or even when they are imported.
+    """
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 - the user's own
+    dtype = torch.get_default_dtype()
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(numpy)  # noqa: NPY002
+            torch.set_default_dtype(dtype)

@@ -1,0 +1,63 @@
+"""Models as files for other programs, in the formats that their architectures have."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hub.errors import ModelError
+from hub.potentials.architectures import architecture_of, read_config
+
+if TYPE_CHECKING:
+    import torch
+
+
+def export_model(
+    directory: Path,
+    name: str,
+    format_name: str,
+    out: Path | None = None,
+    *,
+    dtype: torch.dtype,
+    force: bool = False,
+) -> Path:
+    """Write a model as a file for other programs, and return the file's path.
+
+    Parameters
+    ----------
+    directory
+        A model directory.
+    name
+        What the file is called, with the ending of the format, if `out` is not given.
+    format_name
+        One of the exports of the model's architecture.
+    out
+        The file.
+    dtype
+        The precision that the file computes in.
+    force
+        Replace a file that exists.
+
+    Raises
+    ------
+    ModelError
+        If the architecture has no such format, or the file does not reproduce the stored
+        predictions.
+    ExistsError
+        If the file exists.
+    StorageError
+        If the disk is full or cannot be written.
+    """
+    found = architecture_of(read_config(directory))
+    export = found.exports.get(format_name)
+    if export is None:
+        raise ModelError(
+            f"models of the architecture {found.name} cannot be written as {format_name}",
+            f"It has {', '.join(found.exports) or 'no exports'}. "
+            "In Python, hub.calculator(...) computes with any model.",
+        )
+    target = out or Path(f"{name}{export.ending}")
+    module, _, function = export.target.partition(":")
+    getattr(import_module(module), function)(directory, target, dtype=dtype, force=force)
+    return target

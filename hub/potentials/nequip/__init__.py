@@ -1,0 +1,1 @@
+"""NequIP: the models published in 2023, and those of today."""

@@ -1,0 +1,82 @@
+"""The NequIP models published in 2023: configuration and architecture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from msgspec import Meta
+
+from hub.potentials.architecture import Architecture, Export
+from hub.potentials.config import Layers, PotentialConfig, Width
+from registry.documents import MalformedError
+
+if TYPE_CHECKING:
+    import torch
+
+    from hub.potentials.nequip.onehot_potential import OneHotPotential
+
+MOST_WEIGHTS = 100_000_000
+EXPORTS = {"nequip-package": Export(".nequip.zip", "hub.potentials.nequip.export:export_package")}
+
+
+@dataclass(frozen=True)
+class OneHotConfig(PotentialConfig):
+    """Everything but the weights that determines the function a model computes.
+
+    Attributes
+    ----------
+    num_layers, num_features, l_max, parity
+        Interaction blocks, channels per irrep, highest rotation order, odd parity or not.
+    num_bessels, polynomial_cutoff_p
+        Radial basis size and exponent of the envelope.
+    radial_mlp_depth, radial_mlp_width, readout_width
+        Sizes of the radial and read-out networks.
+
+    Notes
+    -----
+    The limits hold for files and for what people choose; a model within them can be built.
+    """
+
+    architecture: Literal["nequip-onehot"] = "nequip-onehot"
+    num_layers: Layers = 4
+    num_features: Width = 32
+    l_max: Annotated[int, Meta(ge=0, le=6)] = 1
+    parity: bool = True
+    num_bessels: Annotated[int, Meta(ge=1, le=128)] = 8
+    polynomial_cutoff_p: Annotated[int, Meta(ge=2, le=100)] = 6
+    radial_mlp_depth: Annotated[int, Meta(ge=0, le=10)] = 1
+    radial_mlp_width: Width = 8
+    readout_width: Width = 16
+
+
+class OneHot(Architecture):
+    """NequIP as version 0.5 had it: types also enter the self-connections, as one-hot vectors."""
+
+    name = "nequip-onehot"
+    title = "NequIP"
+    library = "nequip"
+    config = OneHotConfig
+    settings = (
+        "r_max", "num_layers", "num_features", "l_max", "parity", "num_bessels",
+        "polynomial_cutoff_p", "radial_mlp_depth", "radial_mlp_width", "readout_width",
+    )  # fmt: skip
+    is_default = True
+    packages = ("nequip", "e3nn", "torch")
+    exports = EXPORTS
+
+    def check(self, config: OneHotConfig) -> None:
+        """Refuse what is within all limits, and beyond any memory when taken together."""
+        n_types, n_irreps = len(config.type_names), 2 * (config.l_max + 1)
+        weights = config.num_layers * n_irreps * n_types * config.num_features**2
+        if weights > MOST_WEIGHTS:
+            raise MalformedError(
+                f"it would have some {weights:,} weights, more than {MOST_WEIGHTS:,}"
+            )
+
+    def build(self, config: OneHotConfig, *, dtype: torch.dtype, seed: int = 0) -> OneHotPotential:
+        """Build a potential with random weights; see `Architecture.build`."""
+        from hub.potentials.nequip.network import build_network
+        from hub.potentials.nequip.onehot_potential import OneHotPotential
+
+        return OneHotPotential(config, build_network(config, seed=seed, dtype=dtype))

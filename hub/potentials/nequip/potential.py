@@ -1,0 +1,103 @@
+"""NequIP's networks as potentials."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Self
+
+from nequip.data import AtomicDataDict
+
+from hub.potentials.nequip.tensor_product import accelerate
+from hub.potentials.potential import Batch, Output, Potential
+
+if TYPE_CHECKING:
+    import torch
+
+    from hub.potentials.config import PotentialConfig
+
+ENERGY_SCALE_SHIFT = "per_type_energy_scale_shift"
+_LAYER = re.compile(r"layer(\d+)_convnet\.")
+_READOUT = re.compile(rf"(per_atom_energy_readout|{ENERGY_SCALE_SHIFT}|pair_potential)\.")
+
+
+class NequIPPotential(Potential):
+    """A NequIP ``GraphModel`` with its wrappers.
+
+    Parameters
+    ----------
+    config
+        What it is.
+    network
+        The model, with one energy scale and shift for each type.
+    """
+
+    def __init__(self, config: PotentialConfig, network: torch.nn.Module) -> None:
+        super().__init__(config)
+        self.network = network
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The precision of the network; scales and shifts are float64 in both."""
+        dtype: Any = self.network.model_dtype
+        found: torch.dtype = dtype
+        return found
+
+    @property
+    def energy_network(self) -> torch.nn.Module:
+        """The network inside NequIP's wrappers; its names are those in the files."""
+        return self.network.get_submodule("model.func")
+
+    def forward(self, batch: Batch) -> Output:
+        """Predict energies and their derivatives."""
+        found = self.network(graph_of(batch))
+        return Output(
+            energies=found[AtomicDataDict.TOTAL_ENERGY_KEY].squeeze(-1),
+            forces=found[AtomicDataDict.FORCE_KEY],
+            stresses=found[AtomicDataDict.STRESS_KEY].reshape(-1, 3, 3),
+            atomic_energies=found[AtomicDataDict.PER_ATOM_ENERGY_KEY].squeeze(-1),
+            features=found[AtomicDataDict.NODE_FEATURES_KEY],
+        )
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """Return the parameters, energy scales and shifts."""
+        tensors: dict[str, torch.Tensor] = dict(self.energy_network.named_parameters())
+        for name in ("scales", "shifts"):
+            tensors[f"{ENERGY_SCALE_SHIFT}.{name}"] = getattr(self._scale_shift, name)
+        return tensors
+
+    def energy_terms(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the scale and the shift (eV) of each type's atomic energy: two (n,) views."""
+        return self._scale_shift.scales.view(-1), self._scale_shift.shifts.view(-1)
+
+    def parameter_groups(self) -> dict[str, list[torch.nn.Parameter]]:
+        """Return the trainable parameters: embedding, interaction-0 ..., readout."""
+        groups: dict[str, list[torch.nn.Parameter]] = {}
+        for name, parameter in self.energy_network.named_parameters():
+            if parameter.requires_grad:
+                layer = _LAYER.match(name)
+                other = "readout" if _READOUT.match(name) else "embedding"
+                group = f"interaction-{layer[1]}" if layer else other
+                groups.setdefault(group, []).append(parameter)
+        return groups
+
+    def accelerate(self) -> Self:
+        """Exchange the tensor products for faster ones, in place."""
+        accelerate(self.network)
+        return self
+
+    @property
+    def _scale_shift(self) -> Any:
+        return self.energy_network.get_submodule(ENERGY_SCALE_SHIFT)
+
+
+def graph_of(batch: Batch) -> AtomicDataDict.Type:
+    """Return a batch as NequIP's models take it: one disconnected graph."""
+    return {
+        AtomicDataDict.POSITIONS_KEY: batch.positions,
+        AtomicDataDict.ATOM_TYPE_KEY: batch.types,
+        AtomicDataDict.CELL_KEY: batch.cells,
+        AtomicDataDict.EDGE_INDEX_KEY: batch.edges,
+        AtomicDataDict.EDGE_CELL_SHIFT_KEY: batch.shifts,
+        AtomicDataDict.NUM_NODES_KEY: batch.sizes,
+        AtomicDataDict.BATCH_KEY: batch.structure,
+    }
