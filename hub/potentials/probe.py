@@ -25,7 +25,7 @@ from hub.structures.graphs import build_graph
 from registry.documents import MalformedError, damage, fit, parse_json, read_bounded
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from hub.potentials.potential import Potential
@@ -85,15 +85,15 @@ def probe_structures(type_names: Sequence[str], seed: int = 0) -> tuple[Atoms, .
     """
     rng = np.random.default_rng(seed)
     radii = {name: covalent_radii[atomic_numbers[name]] for name in type_names}
-    if len(type_names) <= CRYSTAL_SITES:
-        pairs = itertools.combinations_with_replacement(type_names, 2)
-        groups, shortest, distortions = [type_names], 0.0, ((0.0, 0.05), (0.08, 0.15))
-    else:
+    pairs: Iterable[tuple[str, str]] = itertools.combinations_with_replacement(type_names, 2)
+    groups: list[Sequence[str]] = [type_names]
+    shortest, distortions = 0.0, [(0.0, 0.05), (0.08, 0.15)]
+    if len(type_names) > CRYSTAL_SITES:
         pairs = itertools.pairwise(type_names)
         by_radius = sorted(type_names, key=radii.__getitem__)
         starts = range(0, len(by_radius), CRYSTAL_SITES)
         groups = [by_radius[start : start + CRYSTAL_SITES] for start in starts]
-        shortest, distortions = 2.5, ((0.08, 0.05),)  # few neighbours, so that loading stays quick
+        shortest, distortions = 2.5, [(0.08, 0.05)]  # few neighbours, so that loading stays quick
     structures = [Atoms([name]) for name in type_names]
     for first, second in pairs:
         distance = round(0.95 * (radii[first] + radii[second]), 3)

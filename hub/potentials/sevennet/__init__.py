@@ -74,7 +74,7 @@ class SevenNet(Architecture):
         """Refuse a cutoff function that does not fit the cutoff, and what is beyond any memory."""
         if config.xplor_start is not None and config.xplor_start >= config.r_max:
             raise MalformedError("'xplor_start': it is not below the cutoff")
-        weights = _weights(config)
+        weights = weights_of(config)
         if weights > MOST_WEIGHTS:
             raise MalformedError(
                 f"it would have some {weights:,} weights, more than {MOST_WEIGHTS:,}"
@@ -90,8 +90,8 @@ class SevenNet(Architecture):
         return SevenNetPotential(config, build_network(config, dtype=dtype, seed=seed))
 
 
-def _weights(config: SevenNetConfig) -> int:
-    """Return about how many weights there are, rather too many than too few."""
+def weights_of(config: SevenNetConfig) -> int:
+    """Return how many weights there are at most: as if all layers had all degrees."""
     channels, degrees = config.channels, range(len(config.channels))
     paths = [0] * len(channels)  # features of each degree in the product with the harmonics
     for one, other in itertools.product(degrees, degrees):

@@ -117,8 +117,10 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
             content = torch.load(path, weights_only=True, map_location="cpu")
         entries, state = patch_old_config(content["config"]), content["model_state_dict"]
     except Exception as problem:  # torch, zip and pickle raise whatever they run into
+        # Torch's own words tell to load the file with its code, which is what must not be done.
         raise ModelError(
-            f"{path} is no checkpoint of a SevenNet that this release builds: {problem}"
+            f"{path} is no checkpoint of a SevenNet that this release builds: it holds more than "
+            f"plain values, or is damaged ({type(problem).__name__})"
         ) from problem
     return {**DEFAULT_E3_EQUIVARIANT_MODEL_CONFIG, "use_modality": False, **entries}, state
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from ase.data import atomic_numbers
+from e3nn import get_optimization_defaults, set_optimization_defaults
 
 with warnings.catch_warnings():
     # TorchScript is deprecated, yet sevenn goes through it; users cannot act on that.
@@ -44,7 +45,7 @@ def build_network(config: SevenNetConfig, *, dtype: torch.dtype, seed: int) -> A
     buffers: the parameters are what can be trained.
     """
     # In float64, so that the coefficients of the tensor products are exact in both precisions.
-    with default_precision(torch.float64):
+    with default_precision(torch.float64), _plain_modules():
         torch.manual_seed(seed)
         network = build_E3_equivariant_model(sevenn_entries(config))
     for name in _LEFT_OUT:
@@ -125,3 +126,14 @@ def default_precision(dtype: torch.dtype) -> Iterator[None]:
         yield
     finally:
         torch.set_default_dtype(before)
+
+
+@contextmanager
+def _plain_modules() -> Iterator[None]:
+    """Let e3nn make modules of plain Python: TorchScript can neither be copied nor pickled."""
+    before = get_optimization_defaults()["jit_mode"]
+    set_optimization_defaults(jit_mode="eager")
+    try:
+        yield
+    finally:
+        set_optimization_defaults(jit_mode=before)

@@ -7,7 +7,7 @@ taken here: sevenn's own divide by a volume that may be zero, and change what th
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -85,7 +85,7 @@ class SevenNetPotential(Potential):
 
     def energy_terms(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the scale and the shift (eV) of each element's atomic energy: two (n,) tensors."""
-        rescale = self.network.get_submodule(RESCALE)
+        rescale: Any = self.network.get_submodule(RESCALE)
         return rescale.scale, rescale.shift
 
     def parameter_groups(self) -> dict[str, list[torch.nn.Parameter]]:
