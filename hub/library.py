@@ -38,6 +38,7 @@ MODEL_FOLDER = "model"
 _IMPORTERS = {
     "nnp-pre-training": ("hub.importers.nnp_pre_training", "import_checkpoint"),
     "published-dataset": ("hub.datasets.published", "import_published"),
+    "sevennet-wheel": ("hub.potentials.sevennet.importing", "import_wheel"),
 }
 
 

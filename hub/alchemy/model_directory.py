@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hub.alchemy.models import transmute_model
-from hub.potentials.architectures import architecture_of
+from hub.potentials.cards import model_front_matter
 from hub.potentials.directory import read_model, write_model
 from registry.cards import FILE_NAME as CARD_NAME
 from registry.cards import join_front_matter, read_text, split_front_matter
@@ -81,15 +81,10 @@ def _card(
     search: Search | None,
 ) -> str:
     name = opened.version.manifest.name if opened.version else opened.path.name
-    library = architecture_of(config).library
     description = f"{name} with {transmutation}; not trained since"
     content: dict[str, Any] = {
-        "kind": "model",
+        **model_front_matter(config, description),
         **_terms(opened.path / CARD_NAME),
-        "description": description,
-        "library_name": library,
-        "tags": ["interatomic-potential", library, *config.type_names],
-        "model": config.card_entry(),
         "transmutation": {"parent": opened.as_parent(RELATION), **transmutation.to_json()},
     }
     body = (

@@ -1,4 +1,4 @@
-"""``hub import``: make a dataset of files."""
+"""``hub import``: make a dataset of files of structures, or a model of a file of a model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hub.cli.arguments import energy_key_option, forces_key_option, json_option
 from hub.cli.progress import progress_bar
 
 
-@click.command(name="import", short_help="Make a dataset of files of structures.")
+@click.command(name="import", short_help="Import structures as a dataset, or a model from a file.")
 @click.argument("files", nargs=-1, required=True)
 @click.option("--name", required=True, help="What the dataset is to be called.")
 @click.option("--version", default="1.0.0", show_default=True, help="MAJOR.MINOR.PATCH.")
@@ -49,6 +49,11 @@ from hub.cli.progress import progress_bar
 @click.option("--citation", metavar="BIBTEX", default="", help="How to cite the data.")
 @click.option("--teacher", metavar="TEXT", default="", help="What computed the labels.")
 @click.option("--level-of-theory", metavar="TEXT", default="", help="Such as PBE.")
+@click.option(
+    "--allow-code",
+    is_flag=True,
+    help="Of a model: run the code in its file, and compare what that predicts.",
+)
 @json_option
 def command(
     files: tuple[str, ...],
@@ -69,9 +74,13 @@ def command(
     citation: str,
     teacher: str,
     level_of_theory: str,
+    allow_code: bool,
     as_json: bool,
 ) -> None:
-    """Make FILES (names or patterns) the dataset NAME, and print its reference.
+    """Import FILES (names or patterns) as the dataset NAME, or one file of a model as the model.
+
+    A model comes from a NequIP package (.nequip.zip), from nequip.net or `nequip-package build`. It
+    is built from NequIP's own modules; nothing in the package is executed, unless --allow-code.
 
     Structures stream through little memory. Energies, forces and what else has their tag (stress,
     virial, magnetic moments ...) become the label set; all other numbers and texts are kept as
@@ -81,8 +90,17 @@ def command(
     from hub.datasets.card import Description
     from hub.datasets.importing import file_source, import_dataset
     from hub.datasets.layout import LabelSet
+    from hub.importers.models import is_model_file
     from registry.origins import LOCAL
 
+    if is_model_file(files[0]):
+        if len(files) > 1:
+            raise click.UsageError("A model is imported from one file.")
+        terms = {"licence": licence, "description": description, "citation": citation}
+        _import_model(
+            files[0], name, version, to or LOCAL, terms, allow_code=allow_code, as_json=as_json
+        )
+        return
     if reader == "datasets":
         from hub.datasets.huggingface import datasets_source
 
@@ -119,4 +137,28 @@ def command(
         output.result_json({"reference": reference, "digest": digest, **imported.facts})
     else:
         output.message(str(imported.version.manifest.metadata["description"]))
+        output.result(reference)
+
+
+def _import_model(
+    file: str,
+    name: str,
+    version: str,
+    to: str,
+    terms: dict[str, str],
+    *,
+    allow_code: bool,
+    as_json: bool,
+) -> None:
+    from hub.importers.models import import_model
+    from registry.paths import user_path
+
+    path = user_path(file)
+    made = import_model(path, name, version, to=to, allow_code=allow_code, **terms)
+    reference = str(made.reference)
+    if as_json:
+        facts = made.manifest.metadata
+        output.result_json({"reference": reference, "digest": made.digest, **facts})
+    else:
+        output.message(str(made.manifest.metadata["description"]))
         output.result(reference)

@@ -78,6 +78,14 @@ def architecture_of(config: PotentialConfig) -> Architecture:
     return found
 
 
+def model_file_types() -> dict[str, str]:
+    """Return ``module:function`` by the ending of files that models can be imported from."""
+    found: dict[str, str] = {}
+    for name in known_architectures():
+        found.update(architecture(name).file_types)
+    return found
+
+
 def default_architecture() -> Architecture:
     """Return the architecture of new models for which no other is asked."""
     return next(each for each in map(architecture, known_architectures()) if each.is_default)

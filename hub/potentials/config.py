@@ -76,6 +76,7 @@ class PotentialConfig:
             "units": UNITS.copy(),
             "avg_num_neighbors": self.avg_num_neighbors,
             "energy_reference": self.energy_reference,
+            "architecture": {"name": self.architecture},
         }
 
     def facts(self) -> dict[str, Any]:

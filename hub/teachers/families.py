@@ -183,7 +183,7 @@ FAMILIES = (
         describe="hub.teachers.registry_model:describe",
         argument="reference",
         options={"device": "where it computes: cpu (default), cuda ..."},
-        packages=("mlip-hub", "nequip", "torch"),
+        packages=("mlip-hub", "torch"),
         licence="that of the model",
     ),
 )

@@ -22,16 +22,17 @@ def build(parameters: Path | None, options: Mapping[str, Any]) -> Calculator:  #
 
 
 def describe(parameters: Path | None, options: Mapping[str, Any]) -> Description:  # noqa: ARG001
-    """Return the elements that the model knows, and which version it is."""
-    from hub.potentials.architectures import read_config
+    """Return the elements that the model knows, which version it is, and of what it is computed."""
+    from importlib.metadata import version
+
+    from hub.potentials.architectures import architecture_of, read_config
     from hub.potentials.directory import WEIGHTS_NAME
 
     opened = open_model(options["reference"])
     config = read_config(opened.path)
+    versions = {name: version(name) for name in architecture_of(config).packages}
     if opened.version is None:
-        return Description(config.type_names, files=(opened.path / WEIGHTS_NAME,))
-    return Description(
-        config.type_names,
-        digest=opened.version.digest,
-        versions={opened.version.manifest.name: str(opened.version.manifest.version)},
-    )
+        files = (opened.path / WEIGHTS_NAME,)
+        return Description(config.type_names, files=files, versions=versions)
+    versions[opened.version.manifest.name] = str(opened.version.manifest.version)
+    return Description(config.type_names, digest=opened.version.digest, versions=versions)

@@ -11,6 +11,7 @@ import hub
 from hub.devices import device_name
 from hub.evaluation.tables import ALL
 from hub.potentials.architectures import architecture_of
+from hub.potentials.cards import model_front_matter
 from hub.structures.checks import blocking
 from registry.cards import FILE_NAME, join_front_matter
 
@@ -78,18 +79,11 @@ def _allowed(preparation: Preparation) -> dict[str, Any]:
 
 def _front_matter(preparation: Preparation, results: dict[str, Any]) -> dict[str, Any]:
     config, training = preparation.potential.config, results["training"]
-    library = architecture_of(config).library
     parent = training["parent"] or {}
-    content: dict[str, Any] = {
-        "kind": "model",
-        "description": _description(preparation, parent),
-        "library_name": library,
-        "tags": ["interatomic-potential", library, *config.type_names],
-    }
+    content = model_front_matter(config, _description(preparation, parent))
     if "name" in parent:
         content["base_model"] = parent["name"]
     return content | {
-        "model": config.card_entry(),
         "training": training,
         "measured_errors": results["errors"],
     }

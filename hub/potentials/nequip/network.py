@@ -9,7 +9,6 @@ nothing but NequIP.
 from __future__ import annotations
 
 import math
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -33,8 +32,8 @@ from nequip.nn.embedding import (
     SphericalHarmonicEdgeAttrs,
 )
 from nequip.nn.mlp import ScalarMLPFunction
-from nequip.utils import torch_default_dtype
-from nequip.utils.global_state import set_global_state
+
+from hub.potentials.nequip.state import ready_to_build
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,11 +64,7 @@ def build_network(
     A NequIP ``GraphModel`` that maps a batch of graphs to energies (eV), forces (eV/Å) and
     stresses (eV/Å^3), with unit scales and zero shifts.
     """
-    with torch_default_dtype(dtype):
-        set_global_state()
-    with warnings.catch_warnings():
-        # TorchScript is deprecated, yet e3nn still goes through it; users cannot act on that.
-        warnings.simplefilter("ignore", DeprecationWarning)
+    with ready_to_build(dtype):
         model: torch.nn.Module = OneHotNequIPModel(
             seed=seed, model_dtype=str(dtype).removeprefix("torch."), **builder_arguments(config)
         )

@@ -69,10 +69,7 @@ class OneHot(Architecture):
         """Refuse what is within all limits, and beyond any memory when taken together."""
         n_types, n_irreps = len(config.type_names), 2 * (config.l_max + 1)
         weights = config.num_layers * n_irreps * n_types * config.num_features**2
-        if weights > MOST_WEIGHTS:
-            raise MalformedError(
-                f"it would have some {weights:,} weights, more than {MOST_WEIGHTS:,}"
-            )
+        refuse_huge(weights)
 
     def build(self, config: OneHotConfig, *, dtype: torch.dtype, seed: int = 0) -> OneHotPotential:
         """Build a potential with random weights; see `Architecture.build`."""
@@ -80,3 +77,9 @@ class OneHot(Architecture):
         from hub.potentials.nequip.onehot_potential import OneHotPotential
 
         return OneHotPotential(config, build_network(config, seed=seed, dtype=dtype))
+
+
+def refuse_huge(weights: int) -> None:
+    """Raise `MalformedError` if a model would have too many weights."""
+    if weights > MOST_WEIGHTS:
+        raise MalformedError(f"it would have some {weights:,} weights, more than {MOST_WEIGHTS:,}")

@@ -11,11 +11,15 @@ from hub.potentials.nequip.tensor_product import accelerate
 from hub.potentials.potential import Batch, Output, Potential
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import torch
 
     from hub.potentials.config import PotentialConfig
 
 ENERGY_SCALE_SHIFT = "per_type_energy_scale_shift"
+_EMBEDDING = "type_embed.embed_module.weight"
+_RADIAL = ".conv.edge_mlp.mlp.0.weight"
 _LAYER = re.compile(r"layer(\d+)_convnet\.")
 _READOUT = re.compile(rf"(per_atom_energy_readout|{ENERGY_SCALE_SHIFT}|pair_potential)\.")
 
@@ -84,6 +88,30 @@ class NequIPPotential(Potential):
         """Exchange the tensor products for faster ones, in place."""
         accelerate(self.network)
         return self
+
+    def scaled_weights(
+        self, sources: Sequence[int], scale: float, energy_scale: float
+    ) -> dict[str, torch.Tensor]:
+        """Return the weights of the same function for other elements and scales.
+
+        NequIP sees lengths only as r / r_max and directions only as unit vectors, so that a model
+        with cutoff r_max becomes E'(x') = eps E(x'/s) by the cutoff s r_max and energy scales and
+        shifts times eps. One constant behind the radial basis, 2 pi / r_max^2, would change with
+        the cutoff; the first weights of the radial networks, times s^2, take it back.
+
+        Parameters
+        ----------
+        sources, scale, energy_scale
+            As `transmuted` takes them.
+        """
+        weights, types = self.weights(), list(sources)
+        weights[_EMBEDDING] = weights[_EMBEDDING][types]
+        for name in (f"{ENERGY_SCALE_SHIFT}.scales", f"{ENERGY_SCALE_SHIFT}.shifts"):
+            weights[name] = weights[name][types] * energy_scale
+        for name in weights:
+            if name.endswith(_RADIAL):
+                weights[name] = weights[name] * scale**2
+        return weights
 
     @property
     def _scale_shift(self) -> Any:

@@ -1,0 +1,90 @@
+"""Import models from files of other programs."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from hub.errors import ModelError
+from hub.library import catalogue
+from hub.potentials.architectures import model_file_types
+from hub.potentials.cards import model_front_matter
+from hub.publishing import publish
+from registry.cards import FILE_NAME as CARD_NAME
+from registry.cards import join_front_matter
+from registry.files import scratch_directory, sha256_of, storage_errors
+from registry.origins import LOCAL
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from registry.versions import LocalVersion
+
+_NOT_STATED = {"license": "other", "license_name": "not-stated"}
+
+
+def is_model_file(name: str) -> bool:
+    """Whether a file's name ends like that of a model of another program."""
+    return any(name.endswith(ending) for ending in model_file_types())
+
+
+def import_model(
+    path: Path,
+    name: str,
+    version: str,
+    *,
+    to: str = LOCAL,
+    licence: str = "",
+    description: str = "",
+    citation: str = "",
+    allow_code: bool = False,
+) -> LocalVersion:
+    """Import a model from a file of another program, and publish it.
+
+    Parameters
+    ----------
+    path
+        The file. Nothing in it is executed, unless `allow_code`.
+    name, version
+        What the model is to be called.
+    to
+        The name of a registry, or a directory; this machine's own registry by default.
+    licence, description, citation
+        For the card.
+    allow_code
+        Run the code that the file holds, in a process of its own, and compare its predictions
+        with those of the model.
+
+    Returns
+    -------
+    The version as others will pull it.
+
+    Raises
+    ------
+    ModelError
+        If the file is damaged, or of a kind that no architecture reads, or predictions disagree.
+    IncompatibleModelError
+        If it holds a model of another architecture than can be imported.
+    ExistsError, InvalidReferenceError, StorageError
+        As `hub.publish` does.
+    """
+    targets = [target for end, target in model_file_types().items() if path.name.endswith(end)]
+    if not targets:
+        raise ModelError(
+            f"{path} is no file that a model can be imported from",
+            f"Such files end in {', '.join(model_file_types())}.",
+        )
+    with storage_errors(path):
+        digest = sha256_of(path)
+    module, _, function = targets[0].partition(":")
+    with scratch_directory(catalogue().local.files.parts) as directory:
+        config = getattr(import_module(module), function)(path, directory, allow_code=allow_code)
+        terms = {"license": licence} if licence else _NOT_STATED
+        about = description or f"{', '.join(config.type_names)}: imported from {path.name}"
+        content = model_front_matter(config, about) | terms
+        content["imported"] = {"file": path.name, "sha256": digest}
+        if citation:
+            content["citation"] = citation
+        text = join_front_matter(content, f"# {name}\n\n{about}\n")
+        (directory / CARD_NAME).write_text(text, encoding="utf-8")
+        return publish(directory, name, version, to=to)

@@ -1,0 +1,22 @@
+"""What the cards of all models say, whoever made them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hub.potentials.architectures import architecture_of
+
+if TYPE_CHECKING:
+    from hub.potentials.config import PotentialConfig
+
+
+def model_front_matter(config: PotentialConfig, description: str) -> dict[str, Any]:
+    """Return the front matter of a model's card, to which its maker adds how it was made."""
+    library = architecture_of(config).library
+    return {
+        "kind": "model",
+        "description": description,
+        "library_name": library,
+        "tags": ["interatomic-potential", library, *config.type_names],
+        "model": config.card_entry(),
+    }
