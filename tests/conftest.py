@@ -102,6 +102,15 @@ def mirror(shared, monkeypatch) -> Path:
     return upstream
 
 
+@pytest.fixture
+def published(mirror, monkeypatch, tmp_path_factory) -> None:
+    """The published checkpoints, each converted once for all tests that only read it."""
+    session = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        session = session.parent
+    monkeypatch.setenv("HUB_CACHE", str(session / "converted"))
+
+
 @pytest.fixture(scope="session")
 def random_directory(tmp_path_factory) -> Path:
     """A model directory with random weights."""
