@@ -96,6 +96,11 @@ def model_file_types() -> dict[str, str]:
     return found
 
 
+def model_formats() -> list[str]:
+    """Return the formats that models of one architecture or another can be exported to."""
+    return sorted({name for each in usable(KIND, _loaded).values() for name in each.exports})
+
+
 def default_architecture() -> Architecture:
     """Return the architecture of new models for which no other is asked: one of ours.
 
