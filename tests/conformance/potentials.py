@@ -25,10 +25,17 @@ if TYPE_CHECKING:
 # One small configuration of every architecture that is installed.
 SMALL: dict[str, PotentialConfig] = {
     "nequip": StockConfig(
-        ("C", "H", "O"), 3.5, 12.0, "nothing",
+        ("C", "H", "O"),
+        3.5,
+        12.0,
+        "nothing",
         cutoffs=((3.5, 3.0, 3.5), (3.1, 2.5, 3.0), (3.5, 3.0, 3.4)),
         neighbors_per_type=(12.0, 9.0, 10.0),
-        num_layers=2, num_features=(4, 3), radial_mlp_width=8, num_bessels=4, readout_depth=1,
+        num_layers=2,
+        num_features=(4, 3),
+        radial_mlp_width=8,
+        num_bessels=4,
+        readout_depth=1,
     ),
     "nequip-onehot": OneHotConfig(
         ("C", "H", "O"), 3.5, 12.0, "nothing", num_layers=2, num_features=4, num_bessels=4

@@ -64,7 +64,7 @@ def import_package(
         If its model is of an architecture or release of NequIP that cannot be built here.
     """
     package = read_package(path)
-    with damage(path, ModelError, _HINT):
+    with damage(path, ModelError, _HINT, "cannot be imported"):
         try:
             potential = rebuild(package.model, _energy_reference(package))
         except (IncompatibleModelError, ModelError) as problem:

@@ -26,7 +26,7 @@ from hub.potentials.nequip.parts import (
     tensor,
     value,
 )
-from hub.potentials.nequip.pickles import Made
+from hub.potentials.nequip.pickles import Made, Name
 from hub.potentials.nequip.stock import SILU_AND_TANH, Stock, StockConfig, parse_irreps
 from registry.documents import MalformedError, fit
 
@@ -93,6 +93,7 @@ def infer_config(model: Described, energy_reference: str) -> PotentialConfig:
     if "onehot" in network.children:
         known = {each.name for each in fields(OneHotConfig)}
         content = {name: found for name, found in content.items() if name in known}
+        content["polynomial_cutoff_p"] = int(content["polynomial_cutoff_p"])
         return _limited(OneHot(), content)
     content |= {**_updates(layers), **_nonlinearities(layers), **_energies(network)}
     return _limited(Stock(), content)
@@ -112,7 +113,7 @@ def infer_dtype(model: Described) -> torch.dtype:
     MalformedError
         If there is no such precision.
     """
-    found = str(model.attributes.get("model_dtype"))
+    found = str(value(model, "model_dtype", Name))
     if found not in _DTYPES:
         raise MalformedError(f"its model computes in {found[:50]}")
     return _DTYPES[found]
@@ -135,13 +136,12 @@ def _refuse_others(model: Described) -> None:
 
 def _elements(model: Described) -> list[str]:
     types = value(model, "type_names", list)
-    unknown = [name for name in types if not isinstance(name, str) or name not in atomic_numbers]
-    if unknown:
-        raise IncompatibleModelError(
-            f"its model knows atoms of the type {str(unknown[0])[:50]!r}, which is no chemical "
-            "element",
-            HINT,
-        )
+    for name in types:
+        if checked(name, str, "type") not in atomic_numbers:
+            raise IncompatibleModelError(
+                f"its model knows atoms of the type {name[:20]!r}, which is no chemical element",
+                HINT,
+            )
     return types
 
 

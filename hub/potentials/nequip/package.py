@@ -29,6 +29,7 @@ LARGEST_PICKLE = 64 << 20
 LARGEST_NUMBERS = 2 << 30  # bytes of all tensors together
 MOST_MODULES = 20_000
 DEEPEST_MODULE = 30
+_MOST_AXES = 8
 SOLE_MODEL = "sole_model"
 _METADATA = "model/package_metadata.txt"
 _PARAMETER = Name("torch._utils", "_rebuild_parameter")
@@ -185,13 +186,13 @@ class _Description:
             case _:
                 raise MalformedError("what should be a tensor of its model is none")
         sizes = (offset, *shape, *strides)
-        if len(shape) != len(strides) or not all(type(n) is int and n >= 0 for n in sizes):
+        if not len(shape) == len(strides) <= _MOST_AXES or not all(map(_is_size, sizes)):
             raise MalformedError("a tensor of its model has no shape")
         last = offset + sum((n - 1) * stride for n, stride in zip(shape, strides, strict=True))
         count = math.prod(shape)
         if count and (count > len(numbers) or last >= len(numbers)):
             raise MalformedError("a tensor of its model is larger than its numbers")
-        return numbers.as_strided(shape, strides, offset) if count else numbers.new_empty(shape)
+        return numbers.as_strided(shape, strides, offset) if count else numbers[:0]
 
 
 class _Numbers:
@@ -219,6 +220,10 @@ class _Numbers:
                 else torch.empty(0, dtype=_DTYPES[kind])
             )
         return self.known[name]
+
+
+def _is_size(number: object) -> bool:
+    return type(number) is int and 0 <= number <= LARGEST_NUMBERS
 
 
 def _arguments(found: Any, maker: Name) -> tuple[Any, ...]:

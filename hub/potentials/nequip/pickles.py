@@ -17,7 +17,7 @@ from registry.documents import MalformedError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-MOST_STEPS = 2_000_000  # NequIP's largest models have some 50,000
+MOST_STEPS = 1_000_000  # NequIP's largest models have some 100,000
 
 
 @dataclass(frozen=True)
