@@ -32,6 +32,8 @@ class SevenNetPotential(Potential):
         As :func:`~hub.potentials.sevennet.network.build_network` builds it.
     """
 
+    max_edges = 10_000  # SevenNet-0 takes 0.3 MB for each in a training step
+
     def __init__(self, config: SevenNetConfig, network: torch.nn.Module) -> None:
         super().__init__(config)
         self.network = network
