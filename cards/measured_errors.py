@@ -19,6 +19,7 @@ import yaml
 from registry.cards import split_front_matter
 
 MODELS = Path(__file__).parent / "models"
+IMPORTER = "nnp-pre-training"  # of the cards that this is about
 TRAINING_SIZES = (25, 50, 100, 200, 400, 800, 1600, 3200)
 
 # The result tables also hold smaller networks and other cutoffs; these are the published models.
@@ -157,6 +158,8 @@ def main() -> int:
     stale = []
     for path in sorted(MODELS.glob("*.md")):
         text = path.read_text(encoding="utf-8")
+        if split_front_matter(text, str(path))[0]["importer"] != IMPORTER:
+            continue
         new = updated(text, str(path), options.checkout)
         if new != text:
             stale.append(path.name)

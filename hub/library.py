@@ -38,6 +38,7 @@ MODEL_FOLDER = "model"
 _IMPORTERS = {
     "nnp-pre-training": ("hub.importers.nnp_pre_training", "import_checkpoint"),
     "published-dataset": ("hub.datasets.published", "import_published"),
+    "sevennet-wheel": ("hub.potentials.sevennet.importing", "import_wheel"),
 }
 
 
@@ -83,8 +84,7 @@ def catalogue() -> Catalogue:
         Registry(name, open_store(location, offline=settings.offline))
         for name, location in settings.registries.items()
     ]
-    importers = {name: _lazy_importer(*home) for name, home in _IMPORTERS.items()}
-    builtin = Builtin(builtin_cards(), importers, settings.mirror, offline=settings.offline)
+    builtin = Builtin(builtin_cards(), _importer_named, settings.mirror, offline=settings.offline)
     seen = Seen(settings.state / "seen")
     return Catalogue(LocalStore(settings.cache), registries, builtin, seen)
 
@@ -168,6 +168,14 @@ def open_model(place: str | Path, progress: Progress | None = None) -> OpenedVer
     opened = open_version(place, progress)
     inner = opened.path / MODEL_FOLDER
     return OpenedVersion(inner, opened.version) if inner.is_dir() else opened
+
+
+def _importer_named(name: str) -> Importer | None:
+    if name in _IMPORTERS:
+        return _lazy_importer(*_IMPORTERS[name])
+    from hub.importers.importer import version_importer
+
+    return version_importer(name)
 
 
 def _lazy_importer(module: str, name: str) -> Importer:

@@ -47,7 +47,18 @@ def model_facts(names: Catalogue, row: Listing) -> ModelFacts:
     """
     if row.kind != "model":
         return ModelFacts()
-    return facts_of(names.resolve(Reference.parse(f"{row.origin}/{row.name}@{row.version}")))
+    if row.origin == BUILTIN:
+        return facts_of(_builtin(names, row))
+    return facts_of(names.resolve(Reference(row.name, row.version, row.origin)))
+
+
+def _builtin(names: Catalogue, row: Listing) -> Version | Card:
+    """Return what is built in: it is looked at without making or locking anything."""
+    card = names.builtin.cards.get(row.name)
+    if card is not None:
+        return card
+    shipped = names.builtin.shipped
+    return shipped.version(row.name, shipped.entries([row.name])[row.name], row.version)
 
 
 def facts_of(found: Version | Card) -> ModelFacts:

@@ -17,6 +17,7 @@ from registry.errors import (
     RegistryError,
 )
 from registry.files import is_intact, scratch_directory, write_atomically
+from registry.installed import InstalledFile
 from registry.origins import BUILTIN, BUILTIN_ORIGIN
 from registry.registry import describe_directory, put_content
 from registry.removal import discard, is_marked
@@ -46,8 +47,9 @@ class Builtin:
     ----------
     cards
         What the published files are made, by name.
-    importers
-        What turns a source file into a version, by the name that cards use.
+    importer_named
+        Finds what turns source files into a version, by the name that cards use; None if there is
+        nothing of that name.
     mirror
         A place that may hold the source files by repository name and path; asked first.
     offline
@@ -59,14 +61,14 @@ class Builtin:
     def __init__(
         self,
         cards: Mapping[str, Card],
-        importers: Mapping[str, Importer],
+        importer_named: Callable[[str], Importer | None],
         mirror: str = "",
         *,
         offline: bool = False,
         shipped: ShippedRegistry | None = None,
     ) -> None:
         self.cards = cards
-        self.importers = importers
+        self.importer_named = importer_named
         self.mirror = mirror
         self.offline = offline
         self.shipped = shipped or ShippedRegistry()
@@ -85,13 +87,13 @@ class Builtin:
         OfflineError
             If no place that has the source file can be reached.
         IncompatibleError
-            If this release has no importer for it.
+            If this release has no importer for it, or it needs a Python package that is not here.
         """
-        importer = self.importers.get(card.importer)
+        importer = self.importer_named(card.importer)
         if importer is None:
             raise IncompatibleError(
                 f"{card.name} needs the importer {card.importer!r}, which is not in this release",
-                "Update mlip-hub.",
+                "Update mlip-hub, or install the package that has it.",
             )
         with local.files.locked(f"import-{card.name}"):
             # Another process may have imported it while we waited.
@@ -125,12 +127,14 @@ class Builtin:
     def _fetch(
         self,
         card: Card,
-        source: Source,
+        source: Source | InstalledFile,
         local: LocalStore,
         downloads: Path,
         progress: Progress | None,
     ) -> Path:
-        """Return a published file, checked: as a blob if it is known exactly."""
+        """Return a published file, checked: as a blob if it is fetched and known exactly."""
+        if isinstance(source, InstalledFile):
+            return source.find(card.name)
         blob = local.blobs.path(source.sha256) if source.is_exact else None
         if blob is not None:
             if is_intact(blob, source.entry):
@@ -169,7 +173,7 @@ def _most_telling(card: Card, failures: list[RegistryError]) -> RegistryError:
 def source_facts(card: Card) -> dict[str, Any]:
     """Return what a manifest says of the published files: of the one, or of all."""
     facts = [source.facts() for source in card.sources]
-    return {"source": facts[0]} if "source" in card.front_matter else {"sources": facts}
+    return {"sources": facts} if "sources" in card.front_matter else {"source": facts[0]}
 
 
 def _import(card: Card, importer: Importer, files: Sequence[Path], local: LocalStore) -> Version:

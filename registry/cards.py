@@ -18,6 +18,7 @@ from registry.references import check_name, check_version
 from registry.sources import Published, Source, Text, sources_of
 
 if TYPE_CHECKING:
+    from registry.installed import InstalledFile
     from registry.manifest import Kind
 
 FILE_NAME = "README.md"
@@ -85,13 +86,13 @@ class Card:
         return self.stated.importer
 
     @cached_property
-    def sources(self) -> tuple[Source, ...]:
+    def sources(self) -> tuple[Source | InstalledFile, ...]:
         """The published files that the importer needs, in its order."""
         with damage(f"the front matter of {self.path}", SettingsError, verdict=WRONG):
             return sources_of(self.stated)
 
     @property
-    def source(self) -> Source:
+    def source(self) -> Source | InstalledFile:
         """The published file, of a card that has one."""
         (source,) = self.sources
         return source

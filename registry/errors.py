@@ -60,3 +60,7 @@ class StorageError(RegistryError):
 
 class SettingsError(RegistryError):
     """A setting or card cannot be understood."""
+
+
+class PluginError(RegistryError):
+    """What another package adds cannot be used."""

@@ -1,33 +1,185 @@
-"""Parts that packages add to ours, found by their entry points."""
+"""Parts that installed packages add to ours, found by their entry points and imported when used.
+
+A package declares them in its ``pyproject.toml``, under the group of their kind::
+
+    [project.entry-points."mlip_hub.teachers"]
+    morse = "hub_morse.teacher:FAMILY"
+
+What installed packages declare stands in their ``entry_points.txt``. `importlib.metadata` reads
+that too, but takes longer to import than all that ``hub --help`` does.
+"""
 
 from __future__ import annotations
 
+import os
+import sys
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from typing import Any
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from registry.errors import PluginError, RegistryError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+
+Part = TypeVar("Part")
+
+OURS = "mlip-hub"
+_GROUP = "mlip_hub."
+_FOLDERS = (".dist-info", ".egg-info")
 
 
 @dataclass(frozen=True)
 class Plugin:
-    """One part of a package."""
+    """One part of a package; nothing of it is imported yet.
 
+    Attributes
+    ----------
+    kind
+        What it adds to, such as ``teachers``.
+    name
+        What people call it by.
+    target
+        Where it is, as ``module:attribute``.
+    package
+        The distribution that it came with.
+    """
+
+    kind: str
     name: str
     target: str
     package: str
 
+    def __str__(self) -> str:
+        return f"the {self.kind.removesuffix('s')} '{self.name}' of the package {self.package}"
+
     def load(self) -> Any:
-        """Import it."""
+        """Import it.
+
+        Raises
+        ------
+        PluginError
+            If that fails.
+        """
         module, _, attribute = self.target.partition(":")
-        return getattr(import_module(module), attribute)
+        try:
+            return attrgetter(attribute)(import_module(module))
+        except (Exception, SystemExit) as problem:  # foreign code raises anything
+            raise self.broken(f"{self.target} cannot be imported: {_reason(problem)}") from problem
+
+    def call(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        """Call a function of it.
+
+        Raises
+        ------
+        PluginError
+            If that raises what is no error of ours.
+        """
+        try:
+            return function(*arguments, **options)
+        except RegistryError:
+            raise
+        except Exception as problem:
+            raise self.broken(_reason(problem)) from problem
+
+    def broken(self, reason: str) -> PluginError:
+        """Return the error that says why it cannot be used."""
+        hint = f"Update {self.package}, or uninstall it: pip uninstall {self.package}"
+        if self.package == OURS:
+            hint = "Install mlip-hub again."
+        return PluginError(f"{self} cannot be used: {reason}", hint)
+
+
+def plugins(kind: str, shipped: Collection[str] = ()) -> dict[str, Plugin]:
+    """Return what installed packages add, by name; none of it is imported.
+
+    Of several parts of one name ours is taken, else that of the package whose name comes first.
+    The others are warned of.
+
+    Parameters
+    ----------
+    kind
+        The end of the entry points' group: ``architectures``, ``stores``, ``teachers``,
+        ``checks``, ``importers`` or ``commands``.
+    shipped
+        Names of ours that stand in no entry point.
+    """
+    found: dict[str, Plugin] = {}
+    declared = (each for each in _declared(tuple(sys.path)) if each.kind == kind)
+    for each in sorted(declared, key=lambda each: (each.package != OURS, each.package, each.name)):
+        if each.name in shipped:
+            _warn(f"{each} is left out: mlip-hub has its own")
+        elif each.name in found:
+            _warn(f"{each} is left out: there is {found[each.name]}")
+        else:
+            found[each.name] = each
+    return found
+
+
+def usable(
+    kind: str, load: Callable[[Plugin], Part], shipped: Collection[str] = ()
+) -> dict[str, Part]:
+    """Return what `load` makes of each plug-in, by name; those that are broken are warned of."""
+    parts = {}
+    for name, plugin in plugins(kind, shipped).items():
+        try:
+            parts[name] = load(plugin)
+        except RegistryError as problem:
+            known = problem if isinstance(problem, PluginError) else plugin.broken(problem.message)
+            _warn(f"{known.message}. {known.hint}")
+    return parts
 
 
 @cache
-def plugins(kind: str) -> dict[str, Plugin]:
-    """Return the parts of a kind by their names."""
-    from importlib.metadata import entry_points
+def _declared(places: tuple[str, ...]) -> tuple[Plugin, ...]:
+    """Return what the packages declare that are installed in these folders.
 
-    return {
-        point.name: Plugin(point.name, point.value, point.dist.name if point.dist else "")
-        for point in entry_points(group=f"mlip_hub.{kind}")
-    }
+    Of a package that is there several times, the first counts, as when it is imported.
+    """
+    files: dict[str, str] = {}
+    for place in places:
+        for name in _metadata_folders(place):
+            package = name.partition("-")[0].lower().replace("_", "-").replace(".", "-")
+            files.setdefault(package, f"{place or '.'}/{name}/entry_points.txt")
+    return tuple(each for package, file in files.items() for each in _read(file, package))
+
+
+def _metadata_folders(place: str) -> list[str]:
+    try:
+        with os.scandir(place or ".") as entries:
+            names = [each.name for each in entries if each.name.endswith(_FOLDERS)]
+    except OSError:
+        return []  # an archive, or no folder at all
+    # pip puts ~ before the name of what it is about to replace.
+    return sorted(name for name in names if not name.startswith("~"))
+
+
+def _read(file: str, package: str) -> Iterator[Plugin]:
+    try:
+        with open(file, "rb") as opened:  # noqa: PTH123 - two hundred Paths cost `hub --help` 3 ms
+            data = opened.read()
+    except OSError:
+        return  # most packages declare nothing
+    if _GROUP.encode() not in data:
+        return
+    group = ""
+    for line in map(str.strip, data.decode(errors="replace").splitlines()):
+        if line.startswith("["):
+            group = line.strip("[] ")
+        elif group.startswith(_GROUP) and "=" in line and not line.startswith(("#", ";")):
+            name, target = (part.strip() for part in line.split("=", 1))
+            yield Plugin(group.removeprefix(_GROUP), name, target, package)
+
+
+def _reason(problem: BaseException) -> str:
+    return f"{type(problem).__name__}: {problem}"
+
+
+@cache
+def _warn(text: str) -> None:
+    """Warn, once in a process."""
+    import logging
+
+    logging.getLogger(__name__).warning("%s", text)

@@ -123,7 +123,7 @@ def target(catalogue: Catalogue, to: str) -> Registry:
             f"there is no registry '{to}'; there are {', '.join(known)}",
             "Add it (`hub registry add`), or give a directory as ./directory.",
         )
-    store = open_store(to)
+    store = open_store(to, offline=catalogue.builtin.offline)
     same = next((each for each in registries if each.location == store.location), None)
     name = re.sub(r"[^a-z0-9]+", "-", Path(store.location).name.lower()).strip("-")
     return same or Registry(name or "directory", store)

@@ -21,7 +21,7 @@ from registry.references import LATEST
 from registry.stores.base import (
     INDEX,
     MARKER,
-    WritableStore,
+    as_writable,
     blob_path,
     manifest_path,
     writable,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from registry.blobs import Blobs
     from registry.index import Entry
     from registry.manifest import Kind
-    from registry.stores.base import Store
+    from registry.stores.base import Store, WritableStore
     from registry.transfer import Progress, Retries
 
 FORMAT = 2
@@ -294,9 +294,8 @@ class Registry:
         """Whether there is more than what a process leaves that dies while it begins a registry."""
         if not self._checked(self.pages.is_empty):
             return True
-        store = self.store
-        folders = (INDEX, "manifests", "blobs")
-        return isinstance(store, WritableStore) and any(map(store.list, folders))
+        store = as_writable(self.store)
+        return store is not None and any(map(store.list, (INDEX, "manifests", "blobs")))
 
 
 def put_content(

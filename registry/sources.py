@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from urllib.parse import quote
 
 from msgspec import Meta, Struct
@@ -14,6 +14,7 @@ from msgspec.structs import asdict as asdict_of
 from registry.documents import MalformedError, is_sha256
 from registry.errors import IntegrityError
 from registry.files import CHUNK, open_regular, sha256_of, storage_errors
+from registry.installed import InstalledFile
 from registry.manifest import FileEntry, check_path
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ Size = Annotated[int, Meta(ge=0, le=1 << 50)]
 TRUSTED_DIGITS = 16
 
 logger = logging.getLogger(__name__)
+
+_Found = TypeVar("_Found", "Source", InstalledFile)
 
 
 @dataclass(frozen=True)
@@ -145,14 +148,25 @@ class _Exact(Struct, forbid_unknown_fields=True):
     sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 
 
+class _Installed(Struct, forbid_unknown_fields=True):
+    """A card's ``installed``."""
+
+    package: Annotated[str, Meta(pattern="^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")]
+    path: Text
+    size: Size
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    extra: Annotated[str, Meta(pattern="^[a-z0-9-]+$")]
+
+
 class Published(Struct, kw_only=True):
-    """What a card says of published files: one that is known exactly, or places with files."""
+    """What a card says of its files: one known exactly, places with files, or an installed one."""
 
     source: _Exact | None = None
     sources: Annotated[list[_Place], Meta(min_length=1)] | None = None
+    installed: _Installed | None = None
 
 
-def sources_of(published: Published) -> tuple[Source, ...]:
+def sources_of(published: Published) -> tuple[Source | InstalledFile, ...]:
     """Return a card's published files, in the order of the card.
 
     Raises
@@ -162,8 +176,10 @@ def sources_of(published: Published) -> tuple[Source, ...]:
     """
     if published.source is not None:
         return (_checked(Source(**asdict_of(published.source)), "source"),)
+    if published.installed is not None:
+        return (_checked(InstalledFile(**asdict_of(published.installed)), "installed"),)
     if published.sources is None:
-        raise MalformedError("Object missing required field `source`, or `sources`")
+        raise MalformedError("Object missing required field `source`, `sources` or `installed`")
     return tuple(
         _checked(
             Source(
@@ -179,7 +195,7 @@ def sources_of(published: Published) -> tuple[Source, ...]:
     )
 
 
-def _checked(source: Source, where: str) -> Source:
+def _checked(source: _Found, where: str) -> _Found:
     try:
         check_path(source.path)
     except ValueError as problem:

@@ -1,12 +1,15 @@
 """What all tests share."""
 
+import json
 import os
 import signal
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import settings
 
+from hub.cli.main import main
 from tests.treasure import Treasure
 
 # A busy machine is no failure: tests of hanging state deadlines of their own. By default the same
@@ -43,6 +46,51 @@ def own_home(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")
 
 
+class Done(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads(self.out)
+        return content
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch, capfd):
+    """Return a function that runs the command line in a folder of this test's own."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> Done:
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as left:
+            main([str(argument) for argument in arguments])
+        code = left.value.code
+        return Done(int(code or 0), *capfd.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def command(hub, monkeypatch):
+    """Return a function that runs a command, which has to end with the code that is expected.
+
+    What is named beside the code is set in the environment of this command alone.
+    """
+
+    def run(*arguments: object, code: int = 0, **environment: object) -> Done:
+        with monkeypatch.context() as patch:
+            for name, value in environment.items():
+                patch.setenv(name, str(value))
+            done = hub(*arguments)
+        assert done.code == code, done.err
+        assert "Traceback" not in done.err
+        return done
+
+    return run
+
+
 @pytest.fixture
 def mirror(shared, monkeypatch) -> Path:
     """The published checkpoints, without any network."""
@@ -52,6 +100,15 @@ def mirror(shared, monkeypatch) -> Path:
     monkeypatch.setenv("HUB_MIRROR", str(upstream))
     monkeypatch.setenv("HUB_OFFLINE", "1")
     return upstream
+
+
+@pytest.fixture
+def published(mirror, monkeypatch, tmp_path_factory) -> None:
+    """The published checkpoints, each converted once for all tests that only read it."""
+    session = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        session = session.parent
+    monkeypatch.setenv("HUB_CACHE", str(session / "converted"))
 
 
 @pytest.fixture(scope="session")

@@ -52,7 +52,7 @@ def ship(names: list[str], sources: list[Path], folder: Path = FOLDER) -> int:
         registries = [Registry(f"place-{n}", DirectoryStore(at)) for n, at in enumerate(places)]
         # Nothing is built in while it is looked for, so that these places are asked for all names.
         Registry(BUILTIN, DirectoryStore(scratch / "none")).begin()
-        builtin = Builtin(cards, {}, offline=True, shipped=ShippedRegistry(scratch / "none"))
+        builtin = Builtin(cards, {}.get, offline=True, shipped=ShippedRegistry(scratch / "none"))
         catalogue = Catalogue(LocalStore(scratch / "cache"), registries, builtin)
         for name in names:
             version = catalogue.pull(Reference.parse(name))

@@ -9,7 +9,6 @@ from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from hub.cli.output import one_line
-from registry.documents import parse_json
 from registry.errors import RegistryError
 
 
@@ -53,6 +52,8 @@ class JsonObject(click.ParamType):  # type: ignore[type-arg]  # in some versions
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> dict[str, Any]:
         """Read an object."""
+        from registry.documents import parse_json
+
         if isinstance(value, dict):
             return value
         try:
@@ -62,6 +63,32 @@ class JsonObject(click.ParamType):  # type: ignore[type-arg]  # in some versions
         if not isinstance(content, dict):
             self.fail(f'{value!r} is not a JSON object, such as {{"name": 1}}', param, ctx)
         return content
+
+
+class ReaderName(click.ParamType):  # type: ignore[type-arg]  # in some versions
+    """What reads files of structures: ours, or the importer of another package."""
+
+    name = "reader"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Refuse what there is not."""
+        from hub.importers.importer import readers
+
+        known = readers()
+        if value not in known:
+            self.fail(f"{value!r} is not one of {', '.join(known)}", param, ctx)
+        return str(value)
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's signature
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        """Return the names that begin as typed."""
+        from hub.importers.importer import readers
+
+        return [CompletionItem(name) for name in readers() if name.startswith(incomplete)]
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -59,6 +59,7 @@ def command(
     Hugging Face's library.
     """
     if target not in _ENDINGS:
+        _require_model_format(target)
         path = _export_model(name, target, out, dtype, force=force)
     else:
         from hub.datasets.selection import Choice
@@ -66,6 +67,14 @@ def command(
         path = out or Path(f"{_plain(name)}{_ENDINGS[target]}")
         _export_dataset(name, labels, Choice(where, sample, seed), path, target, force=force)
     output.result(str(path))
+
+
+def _require_model_format(target: str) -> None:
+    from hub.potentials.architectures import model_formats
+
+    known = [*model_formats(), *_ENDINGS]
+    if target not in known:
+        raise click.UsageError(f"There is no format {target!r} for --to: {', '.join(known)}.")
 
 
 def _export_model(model: str, target: str, out: Path | None, dtype: str, *, force: bool) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from hub.cli import output
-from hub.cli.arguments import energy_key_option, forces_key_option, json_option
+from hub.cli.arguments import ReaderName, energy_key_option, forces_key_option, json_option
 from hub.cli.progress import progress_bar
 
 
@@ -24,11 +24,13 @@ from hub.cli.progress import progress_bar
 @forces_key_option
 @click.option(
     "--reader",
-    type=click.Choice(["ase", "datasets", "npz-labels"]),
+    type=ReaderName(),
+    metavar="NAME",
     default="ase",
     show_default=True,
     help="ase: anything ASE reads. datasets: a Hugging Face dataset, as directory, file or name. "
-    "npz-labels: published label files, whose order is that of the structures of --onto.",
+    "npz-labels: published label files, whose order is that of the structures of --onto. Others "
+    "come with packages that have importers.",
 )
 @click.option("--covers", metavar="CONDITION", help="The structures that npz-labels are of.")
 @click.option("--proved-by", metavar="LABELS", help="Labels that prove the order of npz-labels.")
@@ -90,6 +92,7 @@ def command(
     from hub.datasets.card import Description
     from hub.datasets.importing import file_source, import_dataset
     from hub.datasets.layout import LabelSet
+    from hub.importers.importer import plugin_source
     from hub.importers.models import is_model_file
     from registry.origins import LOCAL
 
@@ -111,8 +114,10 @@ def command(
         if not onto:
             raise click.UsageError("--reader npz-labels needs --onto, the dataset that is labelled")
         source = npz_source(files, onto, covers, proved_by)
-    else:
+    elif reader == "ase":
         source = file_source(files, energy_key, forces_key)
+    else:
+        source = plugin_source(reader, files, energy_key, forces_key)
     keys = f"energy {source.energy_key or 'none'}, forces {source.forces_key or 'none'}"
     output.message(f"labels: {keys}")
     about = LabelSet(teacher, level_of_theory=level_of_theory, source=keys)

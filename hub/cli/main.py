@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,7 +14,11 @@ from hub.cli import output
 from hub.cli.errors import EXIT_CRASH, EXIT_ERROR, EXIT_INTERRUPTED, exit_code
 from registry.errors import RegistryError
 
-# Command name to the module that defines it, in the order that help shows them.
+if TYPE_CHECKING:
+    from registry.plugins import Plugin
+
+# Command name to the module that defines it, in the order that help shows them; those of other
+# packages follow.
 COMMANDS = {
     "list": "hub.cli.list",
     "show": "hub.cli.show",
@@ -44,27 +49,61 @@ class HubGroup(click.Group):
     """Load a command's module only when the command is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """Return the commands in the order of the table."""
-        return list(COMMANDS)
+        """Return the commands in the order of the table, then those of plug-ins."""
+        return [*COMMANDS, *sorted(_added())]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Import the command's module."""
-        if cmd_name not in COMMANDS:
-            return None
-        command: click.Command = import_module(COMMANDS[cmd_name]).command
-        return command
+        """Import the command's module; that of a plug-in not before it is called."""
+        if cmd_name in COMMANDS:
+            command: click.Command = import_module(COMMANDS[cmd_name]).command
+            return command
+        plugin = _added().get(cmd_name)
+        return PluginCommand(plugin) if plugin else None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Suggest near commands for a mistyped one."""
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            self._require(args[0], ctx)
+        return super().resolve_command(ctx, args)
+
+    def _require(self, name: str, ctx: click.Context) -> None:
         from difflib import get_close_matches
 
-        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
-            near = get_close_matches(args[0], COMMANDS)
+        known = self.list_commands(ctx)
+        if name not in known:
+            near = get_close_matches(name, known)
             suggestion = f" Did you mean {' or '.join(near)}?" if near else ""
-            ctx.fail(f"No such command {args[0]!r}.{suggestion}")
-        return super().resolve_command(ctx, args)
+            ctx.fail(f"No such command {name!r}.{suggestion}")
+
+
+def _added() -> dict[str, Plugin]:
+    """Return the commands of other packages; ours do not wait for the search."""
+    from registry.plugins import plugins
+
+    return plugins("commands", COMMANDS)
+
+
+class PluginCommand(click.Command):
+    """Stand for a command of another package, which is imported when it is called."""
+
+    def __init__(self, plugin: Plugin) -> None:
+        super().__init__(plugin.name, short_help=f"From the package {plugin.package}.")
+        self._plugin = plugin
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Hand everything over to the command itself."""
+        command = self._plugin.load()
+        if not isinstance(command, click.Command):
+            raise self._plugin.broken(f"{self._plugin.target} is no command of click")
+        return command.make_context(info_name, args, parent, **extra)
 
 
 @click.group(cls=HubGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -19,9 +19,9 @@ def command() -> None:
 def add(name: str, location: str) -> None:
     """Add the registry at LOCATION under a NAME of your choice.
 
-    LOCATION is a directory, or an address that begins with file://, http:// or https://. A
-    directory becomes a registry when something is first published to it. A query in an address,
-    such as ?token=..., goes with every request and is shown nowhere.
+    LOCATION is a directory, or an address that begins with file://, http:// or https://, or is of a
+    kind that another package adds. A directory becomes a registry when something is first published
+    to it. A query in an address, such as ?token=..., goes with every request and is shown nowhere.
     """
     from hub.settings import load_settings, store_registries
     from registry.errors import ExistsError, OfflineError

@@ -165,9 +165,13 @@ def _elements(elements: tuple[str, ...]) -> str:
 def _print_sources(metadata: dict[str, Any]) -> None:
     sources = metadata.get("sources") or [metadata["source"]]
     for source in sources[:_SHOWN_SOURCES]:
-        output.result(f"source   {source['url']}")
+        output.result(f"source   {source.get('url') or _in_package(source)}")
         known = [output.human_size(source["size"])] if "size" in source else []
         known += [f"{key}:{source[key]}" for key in ("sha256", "git_blob") if key in source]
         output.result(f"         {', '.join(known) or 'no hash is known'}")
     if len(sources) > _SHOWN_SOURCES:
         output.result(f"         and {len(sources) - _SHOWN_SOURCES} more files: --json has all")
+
+
+def _in_package(source: dict[str, Any]) -> str:
+    return f"{source['path']} of the Python package {source['package']}"

@@ -20,11 +20,11 @@ def _complete_teachers(
     parameter: click.Parameter,  # noqa: ARG001
     incomplete: str,
 ) -> list[CompletionItem]:
-    from hub.teachers.families import FAMILIES
+    from hub.teachers.families import families
 
     return [
         CompletionItem(f"{family.name}:" if family.argument else family.name, help=family.summary)
-        for family in FAMILIES
+        for family in families()
         if family.name.startswith(incomplete)
     ]
 

@@ -21,17 +21,17 @@ def command(name: str, as_json: bool) -> None:
 
     With NAME, say everything about one of them.
     """
-    from hub.teachers.families import FAMILIES, family_named
+    from hub.teachers.families import families, family_named
 
     if name:
         _show(family_named(name), as_json)
     elif as_json:
-        output.result_json([_facts(family) for family in FAMILIES])
+        output.result_json([_facts(family) for family in families()])
     else:
-        _list(FAMILIES)
+        _list(families())
 
 
-def _list(families: tuple[Family, ...]) -> None:
+def _list(rows: tuple[Family, ...]) -> None:
     output.result_table(
         ["TEACHER", "ELEMENTS", "LICENCE", "CITATION", "USABLE HERE"],
         [
@@ -42,7 +42,7 @@ def _list(families: tuple[Family, ...]) -> None:
                 family.citation.removeprefix("https://"),
                 f"no: {family.install}" if family.missing() else "yes",
             ]
-            for family in families
+            for family in rows
         ],
     )
 

@@ -19,11 +19,14 @@ from registry.documents import (
     parse_json,
     read_bounded,
 )
-from registry.plugins import plugins
+from registry.errors import PluginError
+from registry.plugins import plugins, usable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
+
+    from registry.plugins import Plugin
 
 KIND = "architectures"
 DEFAULT_CUTOFF = 4.0  # Å, that of the published checkpoints
@@ -35,7 +38,6 @@ def known_architectures() -> list[str]:
     return sorted(plugins(KIND))
 
 
-@cache
 def architecture(name: str) -> Architecture:
     """Return the architecture of that name.
 
@@ -50,13 +52,21 @@ def architecture(name: str) -> Architecture:
             f"there is no architecture {name[:50]!r}; known are {', '.join(known_architectures())}",
             "Update mlip-hub, or install the package that has it.",
         )
+    try:
+        return _loaded(plugin)
+    except PluginError as problem:
+        raise IncompatibleModelError(problem.message, problem.hint) from problem
+
+
+@cache
+def _loaded(plugin: Plugin) -> Architecture:
     found = plugin.load()
     if not (isinstance(found, type) and issubclass(found, Architecture)):
-        raise IncompatibleModelError(
-            f"{plugin.target} of {plugin.package} is no architecture",
-            f"Update {plugin.package}, or uninstall it.",
-        )
-    return found()
+        raise plugin.broken(f"{plugin.target} is no architecture")
+    if getattr(found, "name", "") != plugin.name:
+        raise plugin.broken(f"{plugin.target} has another name")
+    made: Architecture = plugin.call(found)
+    return made
 
 
 def architecture_of(config: PotentialConfig) -> Architecture:
@@ -81,14 +91,28 @@ def architecture_of(config: PotentialConfig) -> Architecture:
 def model_file_types() -> dict[str, str]:
     """Return ``module:function`` by the ending of files that models can be imported from."""
     found: dict[str, str] = {}
-    for name in known_architectures():
-        found.update(architecture(name).file_types)
+    for each in usable(KIND, _loaded).values():
+        found = {**each.file_types, **found}  # ours come first, and keep their endings
     return found
 
 
+def model_formats() -> list[str]:
+    """Return the formats that models of one architecture or another can be exported to."""
+    return sorted({name for each in usable(KIND, _loaded).values() for name in each.exports})
+
+
 def default_architecture() -> Architecture:
-    """Return the architecture of new models for which no other is asked."""
-    return next(each for each in map(architecture, known_architectures()) if each.is_default)
+    """Return the architecture of new models for which no other is asked: one of ours.
+
+    Raises
+    ------
+    IncompatibleModelError
+        If the installation has lost its entry points.
+    """
+    found = next((each for each in usable(KIND, _loaded).values() if each.is_default), None)
+    if found is None:
+        raise IncompatibleModelError("no architecture is installed", "Install mlip-hub again.")
+    return found
 
 
 def read_config(directory: Path) -> PotentialConfig:

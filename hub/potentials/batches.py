@@ -35,12 +35,25 @@ def collate(graphs: Sequence[Graph]) -> Batch:
 
 def batches_by_atoms(graphs: Sequence[Graph], max_atoms: int = 1000) -> list[list[Graph]]:
     """Group graphs, in order, into batches of about `max_atoms` atoms for evaluation."""
+    return _batches(graphs, [len(graph) for graph in graphs], max_atoms)
+
+
+def batches_by_edges(graphs: Sequence[Graph], max_edges: int | None) -> list[list[Graph]]:
+    """Group graphs, in order, into batches of at most `max_edges` edges, or of one graph.
+
+    All are in one batch if there is no limit.
+    """
+    edges = [graph.edges.shape[1] for graph in graphs]
+    return _batches(graphs, edges, sum(edges) if max_edges is None else max_edges)
+
+
+def _batches(graphs: Sequence[Graph], sizes: Sequence[int], limit: int) -> list[list[Graph]]:
     batches: list[list[Graph]] = []
-    room = 0
-    for graph in graphs:
-        if len(graph) > room:
+    room = -1
+    for graph, size in zip(graphs, sizes, strict=True):
+        if size > room:
             batches.append([])
-            room = max_atoms
+            room = limit
         batches[-1].append(graph)
-        room -= len(graph)
+        room -= size
     return batches

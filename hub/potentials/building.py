@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
     from hub.potentials.config import PotentialConfig
     from hub.potentials.potential import Potential
+
+# Settings belong to the process: two threads that build at once would restore each other's.
+_BUILDING = threading.RLock()
 
 
 def build_potential(
@@ -38,7 +42,7 @@ def build_potential(
         If the architecture, or a package that it needs, is not installed.
     """
     found = architecture_of(config)
-    with _settings_kept():
+    with _BUILDING, _settings_kept():
         return found.build(config, dtype=dtype, seed=seed)
 
 

@@ -72,9 +72,13 @@ class Potential(torch.nn.Module, ABC):
     ----------
     is_trainable
         Whether its weights can be trained.
+    max_edges
+        Edges that it is to be given at once where structures can be divided, so that memory
+        suffices; None for any number.
     """
 
     is_trainable: bool = True
+    max_edges: int | None = None
 
     def __init__(self, config: PotentialConfig) -> None:
         super().__init__()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from hub.potentials.batches import batches_by_atoms, collate
+from hub.potentials.batches import batches_by_atoms, batches_by_edges, collate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,11 +28,12 @@ def predict(
     was_training = potential.training
     potential.eval()
     energies, forces = [], []
-    for graphs_of_batch in batches_by_atoms(graphs):
-        output = potential(collate(graphs_of_batch))
-        energies.append(output.energies.detach().cpu())
-        sizes = [len(graph) for graph in graphs_of_batch]
-        forces += output.forces.detach().cpu().double().split(sizes)
+    for some in batches_by_atoms(graphs):
+        for batch in batches_by_edges(some, potential.max_edges):
+            output = potential(collate(batch))
+            energies.append(output.energies.detach().cpu())
+            sizes = [len(graph) for graph in batch]
+            forces += output.forces.detach().cpu().double().split(sizes)
         if progress is not None:
             progress(len(forces), len(graphs))
     potential.train(was_training)

@@ -18,20 +18,21 @@ from ase.data import atomic_numbers, covalent_radii
 from msgspec import Meta, Struct
 
 from hub.errors import ModelError
-from hub.potentials.batches import collate
+from hub.potentials.batches import batches_by_atoms, collate
 from hub.potentials.config import refuse_newer
 from hub.schemas import Element
 from hub.structures.graphs import build_graph
 from registry.documents import MalformedError, damage, fit, parse_json, read_bounded
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from hub.potentials.potential import Potential
 
 FILE_NAME = "probe.json"
 FORMAT = 1
+CRYSTAL_SITES = 8
 
 # Largest deviations that rounding explains: (eV/atom, eV/Å).
 TOLERANCES = {torch.float64: (1e-7, 1e-6), torch.float32: (2e-5, 1e-3)}
@@ -67,7 +68,7 @@ class _Entry(Struct, forbid_unknown_fields=True):
 
 
 class _Content(Struct, forbid_unknown_fields=True):
-    """The file; a model of all elements has some 7,000 dimers in it."""
+    """The file."""
 
     format: int
     units: _Units
@@ -77,18 +78,29 @@ class _Content(Struct, forbid_unknown_fields=True):
 def probe_structures(type_names: Sequence[str], seed: int = 0) -> tuple[Atoms, ...]:
     """Make small structures that exercise every type of a model.
 
-    An isolated atom and dimers, a rattled diamond-like crystal and a strained, more rattled one;
-    distances follow from the covalent radii, coordinates are rounded to what JSON shows.
+    Isolated atoms, dimers and rattled crystals like diamond; distances follow from the covalent
+    radii, coordinates are rounded to what JSON shows. Up to eight types make dimers with each other
+    and stand together in two crystals. Of more types each makes a dimer with the next one, and
+    stands in a crystal with those of about its radius.
     """
     rng = np.random.default_rng(seed)
     radii = {name: covalent_radii[atomic_numbers[name]] for name in type_names}
+    pairs: Iterable[tuple[str, str]] = itertools.combinations_with_replacement(type_names, 2)
+    groups: list[Sequence[str]] = [type_names]
+    shortest, distortions = 0.0, [(0.0, 0.05), (0.08, 0.15)]
+    if len(type_names) > CRYSTAL_SITES:
+        pairs = itertools.pairwise(type_names)
+        by_radius = sorted(type_names, key=radii.__getitem__)
+        starts = range(0, len(by_radius), CRYSTAL_SITES)
+        groups = [by_radius[start : start + CRYSTAL_SITES] for start in starts]
+        shortest, distortions = 2.5, [(0.08, 0.05)]  # few neighbours, so that loading stays quick
     structures = [Atoms([name]) for name in type_names]
-    for first, second in itertools.combinations_with_replacement(type_names, 2):
+    for first, second in pairs:
         distance = round(0.95 * (radii[first] + radii[second]), 3)
         structures.append(Atoms([first, second], [[0, 0, 0], [0, 0, distance]]))
-    bond = 2 * float(np.mean(list(radii.values())))
-    for strain, rattle in ((0.0, 0.05), (0.08, 0.15)):
-        structures.append(_rattled_diamond(type_names, bond, strain, rattle * bond, rng))
+    for group, (strain, rattle) in itertools.product(groups, distortions):
+        bond = max(2 * float(np.mean([radii[name] for name in group])), shortest)
+        structures.append(_rattled_diamond(group, bond, strain, rattle * bond, rng))
     return tuple(structures)
 
 
@@ -102,20 +114,22 @@ def _rattled_diamond(
     cell = lattice_constant * (np.eye(3) + strain * rng.uniform(-1, 1, (3, 3)))
     cell = np.round(cell, 6)
     positions = np.round(scaled @ cell + rng.normal(0, rattle, (8, 3)), 6)
-    symbols = [name for _, name in zip(range(8), itertools.cycle(type_names), strict=False)]
+    symbols = list(itertools.islice(itertools.cycle(type_names), CRYSTAL_SITES))
     return Atoms(symbols, positions, cell=cell, pbc=True)
 
 
 def predict_probe(potential: Potential, structures: Sequence[Atoms]) -> Probe:
-    """Evaluate a potential on probe structures, one by one."""
-    energies, forces = [], []
+    """Evaluate a potential on probe structures, many at once."""
+    graphs = [build_graph(atoms, potential.elements, potential.cutoff) for atoms in structures]
+    energies: list[float] = []
+    forces: list[np.ndarray] = []
     was_training = potential.training
     potential.eval()
-    for atoms in structures:
-        graph = build_graph(atoms, potential.elements, potential.cutoff).to(potential.device)
-        output = potential(collate([graph]))
-        energies.append(float(output.energies.detach()))
-        forces.append(output.forces.detach().cpu().numpy())
+    for batch in batches_by_atoms(graphs):
+        output = potential(collate([graph.to(potential.device) for graph in batch]))
+        energies += output.energies.detach().tolist()
+        sizes = [len(graph) for graph in batch]
+        forces += [part.numpy() for part in output.forces.detach().cpu().split(sizes)]
     potential.train(was_training)
     return Probe(tuple(structures), tuple(energies), tuple(forces))
 

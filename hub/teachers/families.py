@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from hub.errors import TeacherError
 from hub.teachers.family import ANY_OPTION, Family
+from registry.documents import MalformedError, fit
+from registry.plugins import plugins, usable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from registry.plugins import Plugin
 
 
 def _lammps(
@@ -189,6 +194,14 @@ FAMILIES = (
 )
 
 
+_NAMES = frozenset(family.name for family in FAMILIES)
+
+
+def families() -> tuple[Family, ...]:
+    """Return all rows: ours, then those of plug-ins, without the broken ones, which it warns of."""
+    return (*FAMILIES, *usable("teachers", _loaded, _NAMES).values())
+
+
 def family_named(name: str) -> Family:
     """Return the row of a name.
 
@@ -196,13 +209,32 @@ def family_named(name: str) -> Family:
     ------
     TeacherError
         If there is none; the hint has near names.
+    PluginError
+        If it is that of a plug-in, which is broken.
     """
     named = {family.name: family for family in FAMILIES}
-    if name not in named:
-        near = get_close_matches(name.lower(), named, cutoff=0.5)
-        hint = f"Did you mean {' or '.join(near)}? " if near else ""
-        raise TeacherError(f"there is no teacher '{name}'", f"{hint}`hub teachers` lists them all.")
-    return named[name]
+    if name in named:
+        return named[name]
+    added = plugins("teachers", _NAMES)
+    if name in added:
+        return _loaded(added[name])
+    near = get_close_matches(name.lower(), [*named, *added], cutoff=0.5)
+    hint = f"Did you mean {' or '.join(near)}? " if near else ""
+    raise TeacherError(f"there is no teacher '{name}'", f"{hint}`hub teachers` lists them all.")
+
+
+def _loaded(plugin: Plugin) -> Family:
+    """Return the row that a plug-in gives, with its package among those that decide the labels."""
+    family = plugin.load()
+    if not isinstance(family, Family):
+        raise plugin.broken(f"{plugin.target} is no Family")
+    try:
+        family = fit(vars(family), Family)
+    except MalformedError as problem:
+        raise plugin.broken(f"in its Family, {problem}") from problem
+    if family.name != plugin.name:
+        raise plugin.broken(f"its Family calls it '{family.name}'")
+    return replace(family, packages=tuple(dict.fromkeys((*family.packages, plugin.package))))
 
 
 def family_of(text: str) -> tuple[Family, str]:

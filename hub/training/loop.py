@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from hub.errors import ModelError, TrainingError
-from hub.potentials.batches import collate
+from hub.potentials.batches import batches_by_edges, collate
 from hub.potentials.prediction import predict
 from hub.training.ema import MovingAverage
 from hub.training.loss import count_labels, energy_and_force_loss
@@ -217,15 +217,17 @@ class Trainer:
         return value
 
     def _backward(self, graphs: Sequence[Graph]) -> torch.Tensor:
-        """Add the gradients of this process's share of the loss; return the share."""
-        share = self.group.share(graphs)
-        if not share:
-            return torch.zeros((), dtype=torch.float64, device=self.device)
-        output = self.potential(collate(share))
+        """Add the gradients of this process's share of the loss; return the share.
+
+        What is too much for memory at once is divided: the parts add up to the same.
+        """
         weight, counts = self.recipe.energy_weight, count_labels(graphs)
-        loss = energy_and_force_loss(output, share, weight, counts)
-        loss.backward()
-        return loss.detach()
+        total = torch.zeros((), dtype=torch.float64, device=self.device)
+        for part in batches_by_edges(self.group.share(graphs), self.potential.max_edges):
+            loss = energy_and_force_loss(self.potential(collate(part)), part, weight, counts)
+            loss.backward()
+            total += loss.detach()
+        return total
 
     def _set_learning_rate(self, step: int) -> None:
         rate = self.recipe.learning_rate * self.progress.rate_factor

@@ -8,16 +8,17 @@ from urllib.parse import urlsplit
 from registry.errors import SettingsError
 from registry.paths import user_path
 from registry.stores.addresses import without_credentials
+from registry.stores.base import LateStore, Store
 from registry.stores.directory import DirectoryStore
 
 if TYPE_CHECKING:
-    from registry.stores.http import HttpStore
+    from registry.plugins import Plugin
 
-_KNOWN = "Give a directory, or an address that begins with file://, http:// or https://."
+_SCHEMES = ("file", "http", "https")
 
 
-def open_store(location: str, *, offline: bool = False) -> DirectoryStore | HttpStore:
-    """Return the store at a directory, ``file://`` or ``http(s)://`` location.
+def open_store(location: str, *, offline: bool = False) -> Store:
+    """Return the store at a directory, or at an address: ours, or one that a plug-in knows.
 
     Nothing is read yet, and the location need not exist.
 
@@ -32,21 +33,47 @@ def open_store(location: str, *, offline: bool = False) -> DirectoryStore | Http
         url = urlsplit(location)
     except ValueError as problem:
         shown = without_credentials(location)
-        raise SettingsError(f"{shown!r} is no address: {problem}", _KNOWN) from problem
+        raise SettingsError(f"{shown!r} is no address: {problem}", _known()) from problem
     if url.scheme == "file" and url.netloc in ("", "localhost"):
         from urllib.request import url2pathname  # with all of HTTP, which is slow to import
 
         return DirectoryStore(user_path(url2pathname(url.path)))
-    if url.scheme not in ("http", "https") or not url.hostname:
+    added = _added().get(url.scheme) if url.scheme not in _SCHEMES else None
+    if added is None and (url.scheme not in ("http", "https") or not url.hostname):
         raise SettingsError(
             f"{url.scheme}://{url.hostname or ''} is no place that a registry can be kept",
-            _KNOWN,
+            _known(),
         )
     if "@" in url.netloc:
         raise SettingsError(
             f"the address at {url.hostname} contains a user name or password",
             "Addresses are stored and shown: leave credentials out of them.",
         )
+    if added is not None:
+        return LateStore(
+            without_credentials(location), lambda: _made_by(added, location, offline=offline)
+        )
     from registry.stores.http import HttpStore
 
     return HttpStore(location, offline=offline)
+
+
+def _added() -> dict[str, Plugin]:
+    from registry.plugins import plugins  # seldom needed
+
+    return plugins("stores", _SCHEMES)
+
+
+def _made_by(plugin: Plugin, location: str, *, offline: bool) -> Store:
+    store = plugin.call(plugin.load(), location, offline=offline)
+    if not isinstance(store, Store):
+        raise plugin.broken(f"{plugin.target} returns no store")
+    return store
+
+
+def _known() -> str:
+    beginnings = [f"{name}://" for name in (*_SCHEMES, *_added())]
+    return (
+        f"Give a directory, or an address that begins with {', '.join(beginnings[:-1])} or "
+        f"{beginnings[-1]}."
+    )

@@ -13,11 +13,13 @@ Where ``registry.json`` says format 1, all names with their versions stand in ``
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
 from registry.errors import StorageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
     from pathlib import Path
     from types import TracebackType
@@ -98,6 +100,7 @@ class Stream:
         self.body.close()
 
 
+@runtime_checkable
 class Store(Protocol):
     """A place that files are read from."""
 
@@ -154,6 +157,44 @@ class WritableStore(Store, Protocol):
         """Remove what killed writers left."""
 
 
+class LateStore:
+    """A store that is made when its first file is asked for.
+
+    So a registry that is not needed costs nothing, and harms nothing when it cannot be opened.
+
+    Parameters
+    ----------
+    location
+        Where it is, in words that may be shown.
+    make
+        Makes the store.
+    """
+
+    def __init__(self, location: str, make: Callable[[], Store]) -> None:
+        self._location = location
+        self._make = make
+
+    @property
+    def location(self) -> str:
+        """Where it is."""
+        return self._location
+
+    def open(self, path: str, start: int = 0) -> Stream:
+        """Open the file at `path`, at byte `start` if the store can skip."""
+        return self.made.open(path, start)
+
+    @cached_property
+    def made(self) -> Store:
+        """The store itself; raises what making it raises."""
+        return self._make()
+
+
+def as_writable(store: Store) -> WritableStore | None:
+    """Return `store` as one to publish to; None if it can only be read."""
+    made = store.made if isinstance(store, LateStore) else store
+    return made if isinstance(made, WritableStore) else None
+
+
 def writable(store: Store) -> WritableStore:
     """Return `store` as one to publish to.
 
@@ -162,9 +203,10 @@ def writable(store: Store) -> WritableStore:
     StorageError
         If it can only be read.
     """
-    if not isinstance(store, WritableStore):
+    found = as_writable(store)
+    if found is None:
         raise StorageError(
             f"{store.location} can be read only",
             "Publish to the directory that it is served from.",
         )
-    return store
+    return found

@@ -65,7 +65,7 @@ class Machine:
     def catalogue(self, label: str = "") -> Catalogue:
         self.count += 1
         store = LocalStore(self.folder / f"cache-{label}{self.count}")
-        return Catalogue(store, [self.registry], Builtin({}, {}))
+        return Catalogue(store, [self.registry], Builtin({}, {}.get))
 
     def pull(self) -> float:
         catalogue = self.catalogue()

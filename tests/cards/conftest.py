@@ -14,19 +14,19 @@ CARDS = ROOT / "cards"
 
 @pytest.fixture(scope="session")
 def cards() -> dict[str, dict[str, Any]]:
-    """The front matter of every model's card, as the registry reads it, by the card's name."""
-    return _front_matter("model")
+    """The front matter of the cards of nnp-pre-training's checkpoints, by the card's name."""
+    return _front_matter("nnp-pre-training")
 
 
 @pytest.fixture(scope="session")
 def dataset_cards() -> dict[str, dict[str, Any]]:
     """The front matter of every dataset's card, by the card's name."""
-    return _front_matter("dataset")
+    return _front_matter("published-dataset")
 
 
-def _front_matter(kind: str) -> dict[str, dict[str, Any]]:
+def _front_matter(importer: str) -> dict[str, dict[str, Any]]:
     found = builtin_cards(CARDS).items()
-    return {name: card.front_matter for name, card in found if card.kind == kind}
+    return {name: card.front_matter for name, card in found if card.importer == importer}
 
 
 @pytest.fixture(scope="session")

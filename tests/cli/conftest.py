@@ -1,9 +1,8 @@
-"""The command line in this process, and small data and trainings to give it."""
+"""Small data and trainings to give the command line."""
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,31 +12,15 @@ from tests.hub.training.conftest import argon, write_data
 if TYPE_CHECKING:
     from pathlib import Path
 
-
-class Done(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> dict[str, Any]:
-        content: dict[str, Any] = json.loads(self.out)
-        return content
+    from tests.conftest import Done
 
 
 @pytest.fixture
-def hub(tmp_path, monkeypatch, capfd):
-    """Return a function that runs the command line in a folder of this test's own."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: object) -> Done:
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as left:
-            main([str(argument) for argument in arguments])
-        code = left.value.code
-        return Done(int(code or 0), *capfd.readouterr())
-
-    return run
+def home(tmp_path, monkeypatch) -> Path:
+    """Return where this test's settings and versions will be kept; it does not exist yet."""
+    home = tmp_path / "home"
+    monkeypatch.setenv("HUB_HOME", str(home))
+    return home
 
 
 @pytest.fixture

@@ -1,11 +1,5 @@
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from ase.calculators.singlepoint import SinglePointCalculator
@@ -14,30 +8,14 @@ from ase.io import read, write
 from hub.potentials import calculator
 from tests.hub.potentials.small import hydrocarbon
 
-ROOT = Path(__file__).parents[2]
-pytestmark = pytest.mark.slow  # each command loads torch and NequIP
 
-
-def hub(*arguments, folder, code=0):
-    done = subprocess.run(
-        [sys.executable, "-m", "hub.cli.main", *map(str, arguments)],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
-    return done
-
-
-@pytest.fixture
-def folder(random_directory, tmp_path):
-    """Data that a model predicts with known errors: 10 meV/atom and 0.2 eV/Å."""
+@pytest.fixture(scope="module")
+def labelled(random_directory):
+    """Structures that a model predicts with known errors: 10 meV/atom and 0.2 eV/Å."""
     ours = calculator(random_directory, device="cpu")
+    files = {}
     for name, zero in (("near", 0.0), ("far", -30.0)):
-        structures = []
+        files[name] = []
         for seed in range(8):
             atoms = hydrocarbon(seed)
             atoms.calc = ours
@@ -46,7 +24,14 @@ def folder(random_directory, tmp_path):
             forces = atoms.get_forces() + 0.2
             atoms.calc = SinglePointCalculator(atoms, energy=energy, forces=forces)
             atoms.info["config_type"] = "odd" if seed % 2 else "even"
-            structures.append(atoms)
+            files[name].append(atoms)
+    return files
+
+
+@pytest.fixture
+def folder(labelled, tmp_path):
+    """Files of these structures, where the commands run."""
+    for name, structures in labelled.items():
         write(tmp_path / f"{name}.xyz", structures, format="extxyz")
     return tmp_path
 
@@ -55,23 +40,21 @@ def rows(text):
     return [line.split() for line in text.splitlines()]
 
 
-def test_errors_and_labels_are_told(folder, random_directory):
-    done = hub("evaluate", random_directory, "--data", "near.xyz", folder=folder)
-    assert rows(done.stdout)[1] == ["all", "structures", "8", "10.0", "10.0", "0.200", "0.200"]
-    assert [row[0] for row in rows(done.stdout)[2:]] == ["even", "odd"]
-    assert "labels:  energy (eV), forces (eV/Å)" in done.stderr
-    assert "warning" not in done.stderr
+def test_errors_and_labels_are_told(command, folder, random_directory):
+    done = command("evaluate", random_directory, "--data", "near.xyz")
+    assert rows(done.out)[1] == ["all", "structures", "8", "10.0", "10.0", "0.200", "0.200"]
+    assert [row[0] for row in rows(done.out)[2:]] == ["even", "odd"]
+    assert "labels:  energy (eV), forces (eV/Å)" in done.err
+    assert "warning" not in done.err
 
 
-def test_another_zero_of_energy_is_told(folder, random_directory):
-    done = hub("evaluate", random_directory, "--data", "far.xyz", folder=folder)
-    assert "model and data count energies from different zeros" in done.stderr
-    as_it_is, shifted = rows(done.stdout)[1:3]
+def test_another_zero_of_energy_is_told(command, folder, random_directory):
+    done = command("evaluate", random_directory, "--data", "far.xyz")
+    assert "model and data count energies from different zeros" in done.err
+    as_it_is, shifted = rows(done.out)[1:3]
     assert as_it_is[3:7] == ["as", "it", "is", "30000.0"]
     assert float(shifted[4]) == pytest.approx(10.0, abs=0.5)
-    report = json.loads(
-        hub("evaluate", random_directory, "--data", "far.xyz", "--json", folder=folder).stdout
-    )
+    report = command("evaluate", random_directory, "--data", "far.xyz", "--json").json
     assert report["errors"]["all structures"]["energy_mae"] == pytest.approx(30000, abs=1)
     assert report["errors_shifted"]["all structures"]["energy_mae"] == pytest.approx(10, abs=0.5)
     assert report["errors"]["odd"]["force_rmse"] == pytest.approx(0.2)
@@ -80,9 +63,9 @@ def test_another_zero_of_energy_is_told(folder, random_directory):
     assert report["energy_key"] == "energy"
 
 
-def test_predictions_and_plots_are_written(folder, random_directory):
-    done = hub("evaluate", random_directory, "--data", "*.xyz", "--out", "new/out", folder=folder)
-    assert "new/out" in done.stderr
+def test_predictions_and_plots_are_written(command, folder, random_directory):
+    done = command("evaluate", random_directory, "--data", "*.xyz", "--out", "new/out")
+    assert "new/out" in done.err
     assert (folder / "new/out/parity.png").read_bytes().startswith(b"\x89PNG")
     written = read(folder / "new/out/predictions.extxyz", ":")
     assert len(written) == 16
@@ -94,44 +77,36 @@ def test_predictions_and_plots_are_written(folder, random_directory):
     )
 
 
-def test_energies_alone_are_enough(folder, random_directory):
+def test_energies_alone_are_enough(command, folder, random_directory):
     structures = read(folder / "near.xyz", ":")
     for atoms in structures:
         atoms.info["dft_energy"] = atoms.get_potential_energy()
         atoms.calc = None
     write(folder / "energies.xyz", structures, format="extxyz")
-    done = hub("evaluate", random_directory, "--data", "energies.xyz", folder=folder)
-    assert rows(done.stdout)[1][2:] == ["8", "10.0", "10.0", "-", "-"]
+    done = command("evaluate", random_directory, "--data", "energies.xyz")
+    assert rows(done.out)[1][2:] == ["8", "10.0", "10.0", "-", "-"]
     for atoms in structures:
         del atoms.info["dft_energy"]
     write(folder / "nothing.xyz", structures, format="extxyz")
-    done = hub("evaluate", random_directory, "--data", "nothing.xyz", folder=folder, code=1)
-    assert "no energies and no forces found in nothing.xyz" in done.stderr
+    done = command("evaluate", random_directory, "--data", "nothing.xyz", code=1)
+    assert "no energies and no forces found in nothing.xyz" in done.err
 
 
-def test_refusals(folder, random_directory):
-    hub("evaluate", random_directory, folder=folder, code=2)
-    hub("evaluate", random_directory, "--data", "none.xyz", folder=folder, code=1)
-    hub("evaluate", "no-such-model", "--data", "near.xyz", folder=folder, code=3)
-    hub("evaluate", ".", "--data", "near.xyz", folder=folder, code=4)
+def test_refusals(command, folder, random_directory):
+    command("evaluate", random_directory, code=2)
+    command("evaluate", random_directory, "--data", "none.xyz", code=1)
+    command("evaluate", "no-such-model", "--data", "near.xyz", code=3)
+    command("evaluate", ".", "--data", "near.xyz", code=4)
     options = ("--data", "near.xyz", "--device", "cuda:77")
-    done = hub("evaluate", random_directory, *options, folder=folder, code=6)
-    assert "cuda:77" in done.stderr
+    done = command("evaluate", random_directory, *options, code=6)
+    assert "cuda:77" in done.err
 
 
-def test_a_package_is_exported(folder, random_directory):
-    done = hub(
-        "export",
-        random_directory,
-        "--to",
-        "nequip-package",
-        "--out",
-        "my.nequip.zip",
-        folder=folder,
-    )
-    assert done.stdout == "my.nequip.zip\n"
-    assert (folder / "my.nequip.zip").stat().st_size > 100_000
+def test_a_package_is_exported(command, folder, random_directory):
     options = ("--to", "nequip-package", "--out", "my.nequip.zip")
-    done = hub("export", random_directory, *options, folder=folder, code=1)
-    assert "hint: Replace it with --force" in done.stderr
-    hub("export", random_directory, "--to", "something", folder=folder, code=2)
+    done = command("export", random_directory, *options)
+    assert done.out == "my.nequip.zip\n"
+    assert (folder / "my.nequip.zip").stat().st_size > 100_000
+    done = command("export", random_directory, *options, code=1)
+    assert "hint: Replace it with --force" in done.err
+    command("export", random_directory, "--to", "something", code=2)

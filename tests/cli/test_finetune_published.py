@@ -23,14 +23,6 @@ MODEL = "c-ace-pretrained"
 
 
 @pytest.fixture
-def published(shared, monkeypatch, tmp_path_factory):
-    """Make the checkpoints available without any network; they are converted once."""
-    monkeypatch.setenv("HUB_MIRROR", str(shared / "upstream"))
-    monkeypatch.setenv("HUB_OFFLINE", "1")
-    monkeypatch.setenv("HUB_CACHE", str(tmp_path_factory.getbasetemp() / "converted"))
-
-
-@pytest.fixture
 def carbon(shared, tmp_path) -> tuple[Path, Path]:
     """Return files of 35 and of 10 amorphous structures."""
     files = []

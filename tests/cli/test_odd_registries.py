@@ -24,7 +24,7 @@ def lab(tmp_path):
     content.mkdir()
     (content / "README.md").write_text("---\nlicense: mit\n---\n\n# Mine\n\n\tIt is \x1b[8mgone.\n")
     lab = Registry("lab", DirectoryStore(tmp_path / "lab"))
-    author = Catalogue(LocalStore(tmp_path / "author"), [lab], Builtin({}, {}))
+    author = Catalogue(LocalStore(tmp_path / "author"), [lab], Builtin({}, {}.get))
     metadata = {"description": "My [red]model\x1b]0;owned\x07\u202e\nerror: no"}
     publish(author, content, "mine", "1.0.0", kind="model", metadata=metadata, to="lab")
     return tmp_path / "lab"

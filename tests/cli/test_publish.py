@@ -3,83 +3,59 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
-from pathlib import Path
+from functools import partial
 
-import pytest
 from ase.io import read
 
-ROOT = Path(__file__).parents[2]
-pytestmark = pytest.mark.slow  # each command loads torch and NequIP
 
-
-def hub(*arguments, home, code=0):
-    done = subprocess.run(
-        [sys.executable, "-m", "hub.cli.main", *map(str, arguments)],
-        cwd=home.parent,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "HUB_HOME": str(home)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
-    return done
-
-
-def test_another_machine_gets_identical_predictions(mirror, shared, tmp_path):
-    mine, yours = tmp_path / "mine", tmp_path / "yours"
-    hub("pull", "c-ace-pretrained-100", "--to", "model", home=mine)
+def test_another_machine_gets_identical_predictions(command, mirror, shared, tmp_path):
+    mine, yours = (partial(command, HUB_HOME=tmp_path / name) for name in ("mine", "yours"))
+    mine("pull", "c-ace-pretrained-100", "--to", "model")
     card = tmp_path / "model" / "README.md"
     card.write_text(card.read_text().replace("license: other\n", ""))
-    refused = hub("publish", "model", "--name", "carbon", "--version", "1.0.0", home=mine, code=1)
-    assert "README.md lacks license\n" in refused.stderr
-    assert "--license" in refused.stderr
+    refused = mine("publish", "model", "--name", "carbon", "--version", "1.0.0", code=1)
+    assert "README.md lacks license\n" in refused.err
+    assert "--license" in refused.err
     options = ("--name", "carbon", "--version", "1.0.0", "--to", "./lab", "--license", "MIT")
-    done = hub("publish", "model", *options, home=mine)
-    assert done.stdout == "lab/carbon@1.0.0\n"
-    assert "hub registry add lab ./lab" in done.stderr
-    again = hub("publish", "model", *options, home=mine, code=1)
-    assert "exists already" in again.stderr
+    done = mine("publish", "model", *options)
+    assert done.out == "lab/carbon@1.0.0\n"
+    assert "hub registry add lab ./lab" in done.err
+    again = mine("publish", "model", *options, code=1)
+    assert "exists already" in again.err
 
-    hub("registry", "add", "lab", "lab", home=yours)
-    shown = json.loads(hub("show", "carbon", "--json", home=yours).stdout)
+    yours("registry", "add", "lab", "lab")
+    shown = yours("show", "carbon", "--json").json
     assert shown["licence"] == "MIT"
-    assert shown["digest"] in done.stderr
+    assert shown["digest"] in done.err
     data = shared / "data" / "carbon-dft-amorphous-test.extxyz"
     (tmp_path / "few.xyz").write_text("".join(data.open().readlines()[:58]))
     predictions = []
-    for home, model in ((mine, "model"), (yours, "carbon")):
-        out = tmp_path / f"{home.name}-out"
-        hub("evaluate", model, "--data", "few.xyz", "--out", out.name, home=home)
-        predictions.append((out / "predictions.extxyz").read_bytes())
+    for hub, model, out in ((mine, "model", "mine-out"), (yours, "carbon", "yours-out")):
+        hub("evaluate", model, "--data", "few.xyz", "--out", out)
+        predictions.append((tmp_path / out / "predictions.extxyz").read_bytes())
     assert predictions[0] == predictions[1]
     assert len(read(tmp_path / "mine-out" / "predictions.extxyz", ":")) == 2
 
 
-def test_json_and_refusals(random_directory, tmp_path):
-    home = tmp_path / "home"
+def test_json_and_refusals(command, random_directory, tmp_path):
     shutil.copytree(random_directory, tmp_path / "model")
     options = ("--name", "mine", "--version", "1.0.0", "--license", "MIT", "--description", "Mine")
-    refused = hub("publish", "model", *options, home=home, code=1)
-    assert "there is no card model/README.md" in refused.stderr
+    refused = command("publish", "model", *options, code=1)
+    assert "there is no card model/README.md" in refused.err
     (tmp_path / "model" / "README.md").write_text("---\nkind: model\n---\n\n# Mine\n")
-    report = json.loads(hub("publish", "model", *options, "--json", home=home).stdout)
+    report = command("publish", "model", *options, "--json").json
     assert report["reference"] == "local/mine@1.0.0"
     assert len(report["digest"]) == 64
-    listed = json.loads(hub("list", "--json", home=home).stdout)
-    assert "Mine" in json.dumps(listed)
-    hub("publish", "nowhere", *options, home=home, code=3)
-    hub("publish", "model", "--name", "Mine!", "--version", "1.0.0", home=home, code=2)
+    assert "Mine" in json.dumps(command("list", "--json").json)
+    command("publish", "nowhere", *options, code=3)
+    command("publish", "model", "--name", "Mine!", "--version", "1.0.0", code=2)
     config = tmp_path / "model" / "config.json"
     config.write_text(
         config.read_text().replace('"avg_num_neighbors": 9.0', '"avg_num_neighbors": 8')
     )
-    spoilt = hub("publish", "model", *options[:2], "--version", "2.0.0", home=home, code=1)
-    assert "lacks" in spoilt.stderr
+    spoilt = command("publish", "model", *options[:2], "--version", "2.0.0", code=1)
+    assert "lacks" in spoilt.err
     options = (*options[:2], "--version", "2.0.0", *options[4:])
-    spoilt = hub("publish", "model", *options, home=home, code=4)
-    assert "does not reproduce its stored predictions" in spoilt.stderr
+    spoilt = command("publish", "model", *options, code=4)
+    assert "does not reproduce its stored predictions" in spoilt.err

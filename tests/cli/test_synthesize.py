@@ -1,14 +1,12 @@
-"""``hub synthesize`` as a process of its own."""
+"""``hub synthesize``."""
 
-import os
 import signal
-import subprocess
-import sys
 import time
+from subprocess import PIPE
 
 import pytest
 
-from tests.cli.test_registry_commands import Hub
+from tests.cli.process import start
 
 COPPER = (
     "synthesize", "--element", "Cu", "--teacher", "ase:ase.calculators.emt.EMT",
@@ -17,43 +15,36 @@ COPPER = (
 )  # fmt: skip
 
 
-@pytest.fixture
-def hub(tmp_path):
-    return Hub(tmp_path / "home")
-
-
-def test_synthesize_into_a_directory(hub, tmp_path):
+def test_synthesize_into_a_directory(command, tmp_path):
     registry = tmp_path / "registry"
     registry.mkdir()
-    done = hub(
+    done = command(
         *COPPER, "--atoms", "4:6", "--trajectories", 2, "--jobs", 2, "--name", "cu",
         "--to", registry, "--license", "CC0-1.0",
     )  # fmt: skip
-    assert done.stdout == "registry/cu@1.0.0\n"
-    assert "10 frames; 0 blown up" in done.stderr
+    assert done.out == "registry/cu@1.0.0\n"
+    assert "10 frames; 0 blown up" in done.err
     known = {"HUB_REGISTRIES": f"shelf={registry}"}
-    facts = hub.json("show", "cu", **known)
+    facts = command("show", "cu", "--json", **known).json
     assert facts["metadata"]["made"][0]["n_atoms"] == [4, 6]
-    shown = hub("show", "cu", **known).stdout
+    shown = command("show", "cu", **known).out
     assert "Cu at 6 to 8 g/cm³, melted, quenched and annealed by ase:ase.calc" in shown
     assert "licence  CC0-1.0" in shown
     assert "run_id       0 to 1" in shown
 
 
-def test_killed_and_resumed_it_is_the_same(hub, tmp_path):
+def test_killed_and_resumed_it_is_the_same(command, home, tmp_path):
     arguments = (*COPPER, "--atoms", 4, "--trajectories", 3, "--jobs", 1, "--name", "cu", "--json")
-    whole = Hub(tmp_path / "other").json(*arguments)
-    command = [sys.executable, "-m", "hub.cli.main", *map(str, arguments)]
-    process = subprocess.Popen(command, env=hub.environment, stderr=subprocess.PIPE)
-    place = hub.home / "cache" / "synthesis" / "cu-1.0.0"
+    whole = command(*arguments, HUB_HOME=tmp_path / "other").json
+    process = start(*arguments, folder=tmp_path, stdout=PIPE, stderr=PIPE)
+    place = home / "cache" / "synthesis" / "cu-1.0.0"
     while not list(place.glob("run-*.npz")) and process.poll() is None:
         time.sleep(0.02)
-    os.kill(process.pid, signal.SIGKILL)
+    process.send_signal(signal.SIGKILL)
     process.communicate()
     assert 0 < len(list(place.glob("run-*.npz"))) < 3
-    assert "not finished" in hub(*arguments, code=1).stderr
-    resumed = hub.json(*arguments, "--resume")
-    assert resumed == whole
+    assert "not finished" in command(*arguments, code=1).err
+    assert command(*arguments, "--resume").json == whole
 
 
 @pytest.mark.parametrize(
@@ -66,5 +57,5 @@ def test_killed_and_resumed_it_is_the_same(hub, tmp_path):
         (("--teacher", "lcbob"), 1, "Did you mean lcbop"),
     ],
 )
-def test_what_is_mistyped_is_named(hub, arguments, code, words):
-    assert words in hub(*COPPER, "--name", "cu", *arguments, code=code).stderr
+def test_what_is_mistyped_is_named(command, arguments, code, words):
+    assert words in command(*COPPER, "--name", "cu", *arguments, code=code).err

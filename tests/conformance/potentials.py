@@ -13,6 +13,7 @@ from hub.potentials.batches import collate
 from hub.potentials.building import build_potential
 from hub.potentials.nequip.onehot import OneHotConfig
 from hub.potentials.nequip.stock import StockConfig
+from hub.potentials.sevennet import SevenNetConfig
 from hub.structures.graphs import build_graph
 
 if TYPE_CHECKING:
@@ -39,11 +40,15 @@ SMALL: dict[str, PotentialConfig] = {
     "nequip-onehot": OneHotConfig(
         ("C", "H", "O"), 3.5, 12.0, "nothing", num_layers=2, num_features=4, num_bessels=4
     ),
-}
+    "sevennet": SevenNetConfig(
+        ("C", "H", "O"), 3.5, 12.0, "nothing", num_layers=2, channels=(6, 4, 2), num_bessels=4,
+        radial_mlp_width=8,
+    ),
+}  # fmt: skip
 # Those whose potentials cannot be scaled in length.
 RIGID = {"sevennet"}
 # Published models of every architecture that has some, which need no network here.
-PUBLISHED = {"nequip-onehot": "c-edip-pretrained"}
+PUBLISHED = {"nequip-onehot": "c-edip-pretrained", "sevennet": "sevennet-0"}
 
 
 def random_potential(name: str, dtype: torch.dtype = torch.float64) -> Potential:

@@ -125,7 +125,7 @@ class World:
         """Return what a new process on a machine has at hand."""
         shipped = ShippedRegistry(self.folder / "package")
         seen = Seen(self.root / ("state" if cache == "cache" else f"{cache}-state") / "seen")
-        builtin = Builtin({}, {}, shipped=shipped)
+        builtin = Builtin({}, {}.get, shipped=shipped)
         return Catalogue(LocalStore(self.root / cache), [self.lab()], builtin, seen)
 
     def store(self, place: str) -> Path:

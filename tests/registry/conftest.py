@@ -110,7 +110,7 @@ def make_catalogue(local: LocalStore, tmp_path: Path) -> Callable[..., Catalogue
     ) -> Catalogue:
         builtin = Builtin(
             cards or {},
-            {"toy": import_toy},
+            {"toy": import_toy}.get,
             mirror,
             offline=offline,
             shipped=ShippedRegistry(shipped or tmp_path / "package"),

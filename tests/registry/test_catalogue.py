@@ -301,7 +301,7 @@ def test_a_built_in_name_that_cannot_be_had(make_catalogue, toy_card):
     with pytest.raises(OfflineError, match="switched off"):
         make_catalogue(cards=cards, offline=True).pull(ref("toy"))
     catalogue = make_catalogue(cards=cards)
-    catalogue.builtin.importers = {}
+    catalogue.builtin.importer_named = {}.get
     with pytest.raises(IncompatibleError, match="importer 'toy'"):
         catalogue.pull(ref("toy"))
 

@@ -40,7 +40,7 @@ die_before_move(moves)
 lab = Registry("lab", open_store(sys.argv[3]))
 folder = root / "cards"
 cards = builtin_cards(folder) if folder.exists() else {}
-builtin = Builtin(cards, {"toy": import_toy}, str(root / "mirror"), offline=True)
+builtin = Builtin(cards, {"toy": import_toy}.get, str(root / "mirror"), offline=True)
 catalogue = Catalogue(LocalStore(root / sys.argv[4]), [lab], builtin)
 """
 PUBLISH = """
@@ -69,7 +69,7 @@ def end(child):
 
 def reader(tmp_path, cache="reader"):
     lab = Registry("lab", DirectoryStore(tmp_path / "lab"))
-    return Catalogue(LocalStore(tmp_path / cache), [lab], Builtin({}, {}))
+    return Catalogue(LocalStore(tmp_path / cache), [lab], Builtin({}, {}.get))
 
 
 def visible(tmp_path):

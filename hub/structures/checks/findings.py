@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from hub.errors import DataError
-
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
@@ -36,44 +34,6 @@ class Finding:
     message: str
     structures: list[int]
     advice: str
-
-
-# What stops training, unless it is allowed by its code.
-ERROR_CODES = frozenset(
-    {
-        "absurd-energies",
-        "cell",
-        "contradicting-duplicates",
-        "energies-per-atom",
-        "forces-opposite",
-        "impossible-distances",
-        "labels-shifted",
-        "missing-energy",
-        "missing-forces",
-        "mixed-references",
-        "mixed-units",
-        "positions",
-        "units",
-        "unknown-elements",
-        "zero-forces",
-    }
-)
-
-
-def require_error_codes(codes: Iterable[str]) -> None:
-    """Refuse to allow what is no error.
-
-    Raises
-    ------
-    DataError
-        If a code is none of `ERROR_CODES`.
-    """
-    unknown = [code for code in codes if code not in ERROR_CODES]
-    if unknown:
-        raise DataError(
-            f"no finding that stops training is called {', '.join(unknown)}",
-            f"What can be allowed: {', '.join(sorted(ERROR_CODES))}.",
-        )
 
 
 def blocking(findings: Iterable[Finding], allowed: Collection[str] = ()) -> list[Finding]:

@@ -1,9 +1,5 @@
 """`hub diff`: differences between two label sets, as they are and with the zeros aligned."""
 
-import json
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
@@ -54,13 +50,6 @@ def directory(tmp_path):
     return tmp_path / "set"
 
 
-def hub(*arguments, code=0):
-    command = [sys.executable, "-m", "hub.cli.main", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == code, done.stderr
-    return done
-
-
 def test_the_shift_and_what_is_left(directory):
     compared = compare_labels(Dataset(directory), "a", "b")
     assert len(compared.structures) == 3
@@ -72,23 +61,23 @@ def test_the_shift_and_what_is_left(directory):
         compare_labels(Dataset(directory), "b", "c")
 
 
-def test_the_command(directory, tmp_path):
+def test_the_command(command, directory, tmp_path):
     plot = tmp_path / "plot.png"
-    report = json.loads(hub("diff", directory, "--labels", "a,b", "--json", "--out", plot).stdout)
+    report = command("diff", directory, "--labels", "a,b", "--json", "--out", plot).json
     whole = report["differences"]["all structures"]
     assert whole["n_structures"] == 3
     assert whole["energy_rmse"] == pytest.approx(500.0)
     assert whole["force_rmse"] == pytest.approx(0.1)
     assert report["differences_shifted"]["all structures"]["energy_rmse"] < 1e-6
     assert plot.read_bytes().startswith(b"\x89PNG")
-    shown = hub("diff", directory, "--labels", "a,b")
-    assert "500.0" in shown.stdout
-    assert "C -0.5000 eV/atom" in shown.stderr
+    shown = command("diff", directory, "--labels", "a,b")
+    assert "500.0" in shown.out
+    assert "C -0.5000 eV/atom" in shown.err
 
 
 @pytest.mark.parametrize(
     ("labels", "code", "said"),
     [("a", 2, "two names"), ("a,d", 1, "no label set 'd'"), ("b,c", 1, "no structure of")],
 )
-def test_mistakes_are_answered(directory, labels, code, said):
-    assert said in hub("diff", directory, "--labels", labels, code=code).stderr
+def test_mistakes_are_answered(command, directory, labels, code, said):
+    assert said in command("diff", directory, "--labels", labels, code=code).err

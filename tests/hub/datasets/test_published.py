@@ -129,7 +129,7 @@ def published(tmp_path):
             folder.mkdir(parents=True, exist_ok=True)
             (folder / f"{name}.md").write_text(join_front_matter(front_matter, "# a card\n"))
             importers = {"published-dataset": import_published}
-            builtin = Builtin(builtin_cards(folder.parent), importers)
+            builtin = Builtin(builtin_cards(folder.parent), importers.get)
             return Catalogue(LocalStore(tmp_path / "cache"), [], builtin)
 
         serve.server = server

@@ -7,7 +7,7 @@ import torch
 from ase import Atoms
 from ase.build import bulk
 
-from hub.potentials.batches import collate
+from hub.potentials.batches import batches_by_edges, collate
 from hub.structures.graphs import average_neighbors, build_graph
 
 
@@ -29,3 +29,15 @@ def test_a_batch_keeps_its_structures_apart() -> None:
     assert counts == [graph.edges.shape[1] for graph in graphs] == [4 * 18, 0, 2]
     assert batch.shifts.shape == (74, 3)
     assert average_neighbors(graphs) == pytest.approx(74 / 7)
+
+
+def test_batches_are_limited_by_edges():
+    crystal = build_graph(bulk("Cu", cubic=True), ["Cu"], 3.0)
+    alone = build_graph(Atoms("Cu"), ["Cu"], 3.0)
+    assert (crystal.edges.shape[1], alone.edges.shape[1]) == (48, 0)
+    graphs = [alone, crystal, crystal, alone, crystal]
+    for limit, sizes in ((96, [4, 1]), (95, [2, 2, 1]), (1, [1] * 5), (None, [5])):
+        batches = batches_by_edges(graphs, limit)
+        assert [len(batch) for batch in batches] == sizes, limit
+        assert [id(graph) for batch in batches for graph in batch] == [*map(id, graphs)]
+    assert batches_by_edges([], 5) == batches_by_edges([], None) == []

@@ -23,13 +23,13 @@ from hub.structures.graphs import build_graph
 from tests.hub.potentials.small import hydrocarbon
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def random_calculator(random_directory):
     return calculator(random_directory, device="cpu")
 
 
 @pytest.fixture
-def carbon_calculator(mirror):
+def carbon_calculator(published):
     return hub.calculator("c-ace-pretrained", device="cpu")
 
 

@@ -20,7 +20,7 @@ from ase.units import Hartree, kcal, mol
 import hub.structures.checks
 from hub.structures import StructureSet, read_structures
 from hub.structures.checks import blocking, check_structures, require_error_codes
-from hub.structures.checks.findings import ERROR_CODES
+from hub.structures.checks.table import ERROR_CODES
 from tests.hub.structures.conftest import copper, labelled
 
 

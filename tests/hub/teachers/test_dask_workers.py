@@ -14,7 +14,6 @@ from hub.errors import TeacherError
 from hub.teachers.relabelling import relabel
 from hub.teachers.verifying import verify_labels
 from hub.teachers.workers import LocalWorkers
-from tests.cli.test_registry_commands import Hub
 from tests.hub.teachers.conftest import moody
 
 distributed = pytest.importorskip("distributed", reason="needs mlip-hub[dask]")
@@ -84,14 +83,12 @@ def test_what_kills_workers_is_found_and_masked(cluster, make_dataset):
 
 
 @pytest.mark.slow
-def test_the_command_works_on_a_cluster(cluster, make_dataset, tmp_path):
+def test_the_command_works_on_a_cluster(cluster, make_dataset, command):
     make_dataset(range(2, 8))
-    hub = Hub(tmp_path)
     teacher = ("--teacher", "ase:ase.calculators.lj.LennardJones", "--as", "lj")
-    home = {"HUB_HOME": os.environ["HUB_HOME"]}
     address = cluster.scheduler_address
-    done = hub("relabel", "clusters", *teacher, "--dask", address, "--verify", 3, **home)
-    assert done.stdout == "local/clusters@1.1.0\n"
+    done = command("relabel", "clusters", *teacher, "--dask", address, "--verify", 3)
+    assert done.out == "local/clusters@1.1.0\n"
 
 
 def test_clusters_that_cannot_be_used(monkeypatch):

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from hub.errors import TrainingError
+from hub.potentials.potential import Potential
 from hub.potentials.prediction import predict
 from hub.training import loop
 from hub.training.loop import Trainer
@@ -69,6 +70,20 @@ def test_each_epoch_sees_each_structure_once(start, monkeypatch) -> None:
     assert all(sorted(epoch) == sorted(epochs[0]) for epoch in epochs)
     assert len(set(epochs[0])) == 6
     assert len(set(map(tuple, epochs))) > 1  # in another order each time
+
+
+def test_a_batch_that_is_divided_takes_the_same_steps(start, tmp_path, monkeypatch) -> None:
+    whole = start(RECIPE.with_changes(max_epochs=2), folder=tmp_path / "whole")
+    whole.run()
+    monkeypatch.setattr(Potential, "max_edges", 1)
+    divided = start(RECIPE.with_changes(max_epochs=2), folder=tmp_path / "divided")
+    seen = []
+    divided.potential.register_forward_hook(lambda _, given, __: seen.append(len(given[0].sizes)))
+    divided.run()
+    assert set(seen) == {1}
+    for one, other in zip(history(whole), history(divided), strict=True):
+        for name, value in one.items():
+            assert value == pytest.approx(other[name], rel=1e-3), name
 
 
 def test_the_seed_decides_the_order(start, tmp_path) -> None:

@@ -91,7 +91,7 @@ def test_a_package_needs_nothing_but_nequip(random_directory, tmp_path):
     assert_same(results, structures, random_directory, "float64", 1e-11)
 
 
-def test_a_published_checkpoint_in_single_precision(mirror, shared, tmp_path):
+def test_a_published_checkpoint_in_single_precision(published, shared, tmp_path):
     package = tmp_path / "carbon.nequip.zip"
     directory = pull("c-ace-pretrained")
     export_package(directory, package, dtype=torch.float32)

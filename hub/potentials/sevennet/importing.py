@@ -1,0 +1,151 @@
+"""Convert a checkpoint that comes with the package ``sevenn``.
+
+Such a file is a pickle. It is read from the installed package alone, whose code is trusted anyway,
+and only plain values are taken from it: whatever else it may hold, nothing of it is run.
+"""
+
+from __future__ import annotations
+
+import codecs
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from ase.data import chemical_symbols
+from e3nn.o3 import Irreps
+from msgspec import Struct
+from sevenn._const import DEFAULT_E3_EQUIVARIANT_MODEL_CONFIG
+from sevenn.scripts.backward_compatibility import patch_old_config, patch_state_dict_if_old
+
+from hub.errors import ModelError
+from hub.potentials.building import build_potential
+from hub.potentials.directory import write_model
+from hub.potentials.probe import read_probe
+from hub.potentials.sevennet import SevenNetConfig
+from hub.potentials.sevennet.network import default_precision, sevenn_entries
+from registry.documents import WRONG, damage, fit
+from registry.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from hub.potentials.potential import Potential
+    from registry.cards import Card
+
+# What a checkpoint holds besides tensors; all of it makes values and does nothing else.
+_RECONSTRUCT: Any = np.empty(0).__reduce__()[0]
+_PLAIN: list[Any] = [
+    (_RECONSTRUCT, "numpy.core.multiarray._reconstruct"),
+    np.ndarray,
+    np.dtype,
+    np.dtypes.Float32DType,
+    np.dtypes.Float64DType,
+    codecs.encode,
+    torch.device,
+]
+# Placeholders in `sevenn_entries`: the values are among the weights.
+_WEIGHTS = ("shift", "scale", "conv_denominator")
+
+
+class _Facts(Struct):
+    """What a card's ``model`` section says that the file does not."""
+
+    energy_reference: str
+
+
+def import_wheel(card: Card, sources: Sequence[Path], directory: Path) -> dict[str, Any]:
+    """Convert one checkpoint of the installed package into a model directory.
+
+    Parameters
+    ----------
+    card
+        The model's card; its ``model`` section says what an energy of zero means.
+    sources
+        The checkpoint, alone.
+    directory
+        Where ``weights.safetensors``, ``config.json`` and ``probe.json`` are written.
+
+    Returns
+    -------
+    Metadata for the version's manifest.
+
+    Raises
+    ------
+    ModelError
+        If the file is no checkpoint of a SevenNet that this release can build, or the converted
+        model does not reproduce the predictions that are stored with the card.
+    """
+    with damage(f"the model section of {card.path}", SettingsError, verdict=WRONG):
+        facts = fit(card.front_matter.get("model"), _Facts)
+    (source,) = sources
+    potential = convert(source, facts.energy_reference)
+    write_model(directory, potential, read_probe(card.path.parent / f"probes/{card.name}.json"))
+    return potential.config.facts()
+
+
+def convert(path: Path, energy_reference: str) -> Potential:
+    """Build the float32 potential that computes what sevenn computes from a checkpoint.
+
+    Raises
+    ------
+    ModelError
+        If the file is no checkpoint of a SevenNet that this release can build.
+    """
+    entries, state = _read(path)
+    try:
+        config = _config_of(entries, state, energy_reference)
+        _refuse_other_kinds(entries, config)
+        potential = build_potential(config, dtype=torch.float32)
+        network: Any = potential.network
+        # Older files hold the weights of products in another order, some with another sign.
+        with default_precision(torch.float32):
+            state = patch_state_dict_if_old(state, entries, network)
+        weights = {name: state[name] for name in potential.tensors()}
+    except (AttributeError, KeyError, TypeError, ValueError) as problem:
+        raise ModelError(
+            f"{path} is no checkpoint of a SevenNet that this release builds: {problem!r}"
+        ) from problem
+    potential.set_weights(weights, str(path))
+    return potential
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """Return the configuration of a checkpoint, with sevenn's defaults, and its state dict."""
+    try:
+        with torch.serialization.safe_globals(_PLAIN):
+            content = torch.load(path, weights_only=True, map_location="cpu")
+        entries, state = patch_old_config(content["config"]), content["model_state_dict"]
+    except Exception as problem:  # torch, zip and pickle raise whatever they run into
+        # Torch's own words tell to load the file with its code, which is what must not be done.
+        raise ModelError(
+            f"{path} is no checkpoint of a SevenNet that this release builds: it holds more than "
+            f"plain values, or is damaged ({type(problem).__name__})"
+        ) from problem
+    return {**DEFAULT_E3_EQUIVARIANT_MODEL_CONFIG, "use_modality": False, **entries}, state
+
+
+def _refuse_other_kinds(entries: dict[str, Any], config: SevenNetConfig) -> None:
+    """Raise `ValueError` if a configuration of ours does not say all that a checkpoint says."""
+    for name, value in sevenn_entries(config).items():
+        if name not in _WEIGHTS and entries[name] != value:
+            raise ValueError(f"{name} is {entries[name]}, not {value}")
+
+
+def _config_of(
+    entries: dict[str, Any], state: dict[str, torch.Tensor], energy_reference: str
+) -> SevenNetConfig:
+    types = entries["_type_map"]
+    return SevenNetConfig(
+        type_names=tuple(chemical_symbols[number] for number in sorted(types, key=types.get)),
+        r_max=entries["cutoff"],
+        avg_num_neighbors=float(state["0_convolution.denominator"]),
+        energy_reference=energy_reference,
+        num_layers=entries["num_convolution_layer"],
+        channels=tuple(width for width, _ in Irreps(entries["irreps_manual"][1])),
+        num_bessels=entries["radial_basis"]["bessel_basis_num"],
+        polynomial_cutoff_p=entries["cutoff_function"].get("poly_cut_p_value", 6),
+        xplor_start=entries["cutoff_function"].get("cutoff_on"),
+        radial_mlp_depth=len(entries["weight_nn_hidden_neurons"]),
+        radial_mlp_width=entries["weight_nn_hidden_neurons"][0],
+    )

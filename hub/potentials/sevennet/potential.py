@@ -1,0 +1,120 @@
+"""SevenNet as a potential.
+
+Of ``sevenn`` comes the network that gives the energies of atoms. Their sums and derivatives are
+taken here: sevenn's own divide by a volume that may be zero, and change what they are given.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from hub.potentials.potential import Batch, Output, Potential
+from hub.potentials.sevennet.network import RESCALE, network_tensors
+
+if TYPE_CHECKING:
+    from hub.potentials.sevennet import SevenNetConfig
+
+_READOUT = "reduce_input_to_hidden"
+_LAYER = re.compile(r"(\d+)_")
+
+
+class SevenNetPotential(Potential):
+    """A SevenNet.
+
+    Parameters
+    ----------
+    config
+        What it is.
+    network
+        As :func:`~hub.potentials.sevennet.network.build_network` builds it.
+    """
+
+    max_edges = 10_000  # SevenNet-0 takes 0.3 MB for each in a training step
+
+    def __init__(self, config: SevenNetConfig, network: torch.nn.Module) -> None:
+        super().__init__(config)
+        self.network = network
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The precision of the network; energies, their scales and shifts are float64 in both."""
+        return next(self.parameters()).dtype
+
+    def forward(self, batch: Batch) -> Output:
+        """Predict energies and their derivatives."""
+        centres, neighbours = batch.edges
+        n_atoms, n_structures = len(batch.types), len(batch.sizes)
+        vectors = _edge_vectors(batch).detach().requires_grad_()
+        atomic_energies, features = self._atomic_energies(batch, vectors)
+        energies = _sums(atomic_energies, batch.structure, n_structures)
+        (pulls,) = torch.autograd.grad(
+            energies.sum(), vectors, create_graph=self.training, materialize_grads=True
+        )
+        virials = pulls[:, :, None] * vectors[:, None, :]
+        virials = _sums(virials, batch.structure[centres], n_structures)
+        return Output(
+            energies=energies,
+            forces=_sums(pulls, centres, n_atoms) - _sums(pulls, neighbours, n_atoms),
+            stresses=(virials + virials.mT) / (2 * _volumes(batch)[:, None, None]),
+            atomic_energies=atomic_energies,
+            features=features,
+        )
+
+    def _atomic_energies(
+        self, batch: Batch, vectors: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the energies of atoms, and what the read-out sees of them."""
+        types = torch.nn.functional.one_hot(batch.types, len(self.elements)).to(self.dtype)
+        data = {
+            "x": types,
+            "atom_type": batch.types,
+            "edge_index": batch.edges,
+            "edge_vec": vectors.to(self.dtype),
+        }
+        features = types
+        for name, module in self.network.named_children():
+            if name == _READOUT:
+                features = data["x"]
+            data = module(data)
+        return data["atomic_energy"].squeeze(1), features
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """Return the parameters, normalisations of the sums over neighbours, scales and shifts."""
+        return network_tensors(self.network)
+
+    def energy_terms(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the scale and the shift (eV) of each element's atomic energy: two (n,) tensors."""
+        rescale: Any = self.network.get_submodule(RESCALE)
+        return rescale.scale, rescale.shift
+
+    def parameter_groups(self) -> dict[str, list[torch.nn.Parameter]]:
+        """Return the parameters: embedding, interaction-0 ..., readout."""
+        groups: dict[str, list[torch.nn.Parameter]] = {}
+        for name, parameter in self.network.named_parameters():
+            layer = _LAYER.match(name)
+            other = "readout" if name.startswith("reduce_") else "embedding"
+            group = f"interaction-{layer[1]}" if layer else other
+            groups.setdefault(group, []).append(parameter)
+        return groups
+
+
+def _edge_vectors(batch: Batch) -> torch.Tensor:
+    """Return the vectors (E, 3) in Å from centres to neighbours."""
+    centres, neighbours = batch.edges
+    cells = batch.cells[batch.structure[centres]]
+    translations = torch.einsum("ei,eij->ej", batch.shifts, cells)
+    return batch.positions[neighbours] - batch.positions[centres] + translations
+
+
+def _sums(values: torch.Tensor, places: torch.Tensor, size: int) -> torch.Tensor:
+    """Add up the rows of `values` that have the same place among `size`."""
+    return values.new_zeros(size, *values.shape[1:]).index_add(0, places, values)
+
+
+def _volumes(batch: Batch) -> torch.Tensor:
+    """Return the volumes (B,) in Å^3; infinite where there is none, so that no stress results."""
+    volumes = torch.linalg.det(batch.cells).abs()
+    return torch.where(volumes > 0, volumes, torch.inf)

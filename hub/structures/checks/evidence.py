@@ -1,0 +1,121 @@
+"""What the checks have to go by: a structure set, and what several of them need to know of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hub.structures.checks.absurd import check_absurd_energies
+from hub.structures.checks.energies import check_mixed_references, residual_energies
+from hub.structures.checks.geometry import check_cells, survey_neighbours
+from hub.structures.checks.labels import complete_labels
+from hub.structures.checks.signs import check_opposite_forces
+from hub.structures.checks.sizes import check_energies_per_atom
+from hub.structures.checks.work import work_along_frames, work_between_neighbours
+from hub.structures.reference_energies import isolated_atoms
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from hub.structures.arrays import BoolArray, FloatArray
+    from hub.structures.checks.findings import Finding
+    from hub.structures.checks.geometry import Neighbourhoods
+    from hub.structures.checks.work import Work
+    from hub.structures.structure_set import StructureSet
+
+
+@dataclass
+class Evidence:
+    """S structures, and what is computed of them once, when the first check asks for it.
+
+    Attributes
+    ----------
+    structures
+        What is checked; not to be changed.
+    model_elements
+        The elements that the model knows; None if any will do.
+    cutoff
+        Of the model, in Å.
+    progress
+        Called with the number of structures whose neighbours were looked at, and their total.
+    """
+
+    structures: StructureSet
+    model_elements: Collection[str] | None = None
+    cutoff: float = 4.0
+    progress: Callable[[int, int | None], None] | None = None
+
+    @property
+    def usable(self) -> BoolArray:
+        """(S,) which structures a neighbour list can be made of."""
+        return self._cells[1]
+
+    @cached_property
+    def neighbours(self) -> Neighbourhoods:
+        """Distances and bonds of the usable structures."""
+        return survey_neighbours(self.structures, self.usable, self.cutoff, self.progress)
+
+    @cached_property
+    def residuals(self) -> FloatArray:
+        """(S,) energies per atom in eV after a robust fit of one energy per element."""
+        return residual_energies(self.structures)
+
+    @cached_property
+    def in_other_reference(self) -> BoolArray:
+        """(S,) which structures count their energies from another zero than most."""
+        found = np.zeros(len(self.structures), np.bool_)
+        found[[index for finding in self.mixed_references for index in finding.structures]] = True
+        return found
+
+    @cached_property
+    def sound(self) -> BoolArray:
+        """(S,) which are usable, have whole labels and count from one zero.
+
+        Only of these can units and signs be judged.
+        """
+        return self.usable & complete_labels(self.structures) & ~self.in_other_reference
+
+    @cached_property
+    def along(self) -> Work:
+        """What forces say about differences of energy between frames of a trajectory."""
+        return work_along_frames(self.structures, self.sound)
+
+    @cached_property
+    def between(self) -> Work:
+        """The same between any structures that are alike."""
+        return work_between_neighbours(self.structures, self.sound)
+
+    # What these have found decides whether other checks can say anything.
+
+    @property
+    def bad_cells(self) -> list[Finding]:
+        """Positions and cells that no neighbour list can be made of."""
+        return self._cells[0]
+
+    @cached_property
+    def mixed_references(self) -> list[Finding]:
+        """Energies that count from different zeros."""
+        return check_mixed_references(self.residuals, self.neighbours.coordination)
+
+    @cached_property
+    def opposite_forces(self) -> list[Finding]:
+        """Forces of the opposite sign."""
+        return check_opposite_forces(self.along, self.between)
+
+    @cached_property
+    def absurd_energies(self) -> list[Finding]:
+        """Energies that no such atoms can have."""
+        return check_absurd_energies(self.structures)
+
+    @cached_property
+    def energies_per_atom(self) -> list[Finding]:
+        """Energies that are no totals."""
+        isolated = isolated_atoms(self.structures)
+        return check_energies_per_atom(self.structures, isolated, (self.along, self.between))
+
+    @cached_property
+    def _cells(self) -> tuple[list[Finding], BoolArray]:
+        return check_cells(self.structures)

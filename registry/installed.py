@@ -1,0 +1,84 @@
+"""Files of Python packages that are installed here, from which versions can be made."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from registry.errors import IncompatibleError, IntegrityError
+from registry.files import is_intact
+from registry.manifest import FileEntry
+
+
+@dataclass(frozen=True)
+class InstalledFile:
+    """A file that a Python package brings along, and that is taken from nowhere else.
+
+    Parameters
+    ----------
+    package
+        The distribution, by the name that pip knows.
+    path
+        The file, from the folder in which packages are installed.
+    size, sha256
+        What it must be: bytes, and hexadecimal digits.
+    extra
+        The extra of mlip-hub that installs a release of the package with this file.
+    """
+
+    package: str
+    path: str
+    size: int
+    sha256: str
+    extra: str
+
+    @property
+    def install(self) -> str:
+        """The command that installs it."""
+        return f"pip install 'mlip-hub[{self.extra}]'"
+
+    def facts(self) -> dict[str, Any]:
+        """Return what is known of it, for a manifest."""
+        return asdict(self)
+
+    def find(self, name: str) -> Path:
+        """Return the file, checked; the package is not imported.
+
+        Parameters
+        ----------
+        name
+            What is made from it, for messages.
+
+        Raises
+        ------
+        IncompatibleError
+            If the package is not installed, or is of a release without this file.
+        IntegrityError
+            If the file has been changed.
+        """
+        from importlib.metadata import PackageNotFoundError, distribution
+
+        try:
+            package = distribution(self.package)
+        except PackageNotFoundError:
+            raise IncompatibleError(
+                f"{name} is made from a file of the Python package {self.package}, which is not "
+                "installed",
+                f"Install it: {self.install}",
+            ) from None
+        file = Path(str(package.locate_file(self.path)))
+        if not file.is_file():
+            raise IncompatibleError(
+                f"{name} is made from a file that {self.package} {package.version} does not have: "
+                f"{self.path}",
+                f"Install a release that has it: {self.install}",
+            )
+        if not is_intact(file, FileEntry(self.path, self.size, self.sha256)):
+            raise IntegrityError(
+                f"{file} is not the file from which {name} is made: it should be {self.size} bytes "
+                f"of sha256 {self.sha256[:12]}...",
+                "Nothing of it was used. Install the package again: pip install --force-reinstall "
+                f"--no-deps {self.package}=={package.version}",
+            )
+        return file
