@@ -12,7 +12,6 @@ from hub.library import open_model
 from hub.potentials.architectures import DEFAULT_CUTOFF, read_config
 from hub.structures import read_structures
 from hub.structures.checks import blocking, check_structures, require_error_codes
-from hub.structures.checks.labels import UNKNOWN_ELEMENTS
 from hub.structures.splits import split_structures
 from hub.training.other_models import with_models_that_know, with_shipped_models
 from registry.errors import AccessError, OfflineError
@@ -126,7 +125,7 @@ def _stop_on_errors(structures: StructureSet, findings: list[Finding], job: Job)
     try:
         stop_on_errors(structures, findings, job.allow)
     except DataError as problem:
-        if any(each.code == UNKNOWN_ELEMENTS for each in blocking(findings, job.allow)):
+        if any(each.code == "unknown-elements" for each in blocking(findings, job.allow)):
             raise with_models_that_know(problem, job, tuple(structures.elements)) from problem
         raise
 

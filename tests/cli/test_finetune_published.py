@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,9 +15,6 @@ from hub.evaluation import evaluate, measure_errors
 from hub.library import pull
 from hub.structures import read_structures
 from tests.hub.training.conftest import alloy, write_data
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 MODEL = "c-ace-pretrained"
 
@@ -56,7 +53,7 @@ def test_eight_structures(published, carbon, hub) -> None:
     assert before["energy_rmse"] < 200
     assert after["energy_rmse"] < before["energy_rmse"]
     assert after["force_rmse"] < 1.5 * before["force_rmse"]
-    config = json.loads((load_model("run").path / "config.json").read_text())
+    config = json.loads(Path("run/model/config.json").read_text())
     assert config["avg_num_neighbors"] == load_model(MODEL).config.avg_num_neighbors
 
 

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from hub.structures.arrays import BoolArray
     from hub.structures.structure_set import StructureSet
 
-UNKNOWN_ELEMENTS = "unknown-elements"
 # eV/Å of net force for each atom. Rounding and grids leave a few thousandths in real data.
 _NET_FORCE = 0.02
 
@@ -29,7 +28,7 @@ def check_elements(structures: StructureSet, model_elements: Collection[str]) ->
     return [
         Finding(
             "error",
-            UNKNOWN_ELEMENTS,
+            "unknown-elements",
             f"the model knows {', '.join(model_elements)} but not {', '.join(unknown)}",
             np.flatnonzero(concerned).tolist(),
             "Choose a model that covers all elements, or leave these structures out.",
