@@ -63,9 +63,8 @@ class Plugin:
         PluginError
             If that fails.
         """
-        module, _, attribute = self.target.partition(":")
         try:
-            return attrgetter(attribute)(import_module(module))
+            return load_target(self.target)
         except (Exception, SystemExit) as problem:  # foreign code raises anything
             raise self.broken(f"{self.target} cannot be imported: {_reason(problem)}") from problem
 
@@ -90,6 +89,12 @@ class Plugin:
         if self.package == OURS:
             hint = "Install mlip-hub again."
         return PluginError(f"{self} cannot be used: {reason}", hint)
+
+
+def load_target(target: str) -> Any:
+    """Import what ``module:attribute`` names."""
+    module, _, attribute = target.partition(":")
+    return attrgetter(attribute)(import_module(module))
 
 
 def plugins(kind: str, shipped: Collection[str] = ()) -> dict[str, Plugin]:

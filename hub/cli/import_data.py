@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import click
 
 from hub.cli import output
 from hub.cli.arguments import ReaderName, energy_key_option, forces_key_option, json_option
 from hub.cli.progress import progress_bar
+
+if TYPE_CHECKING:
+    from registry.versions import LocalVersion
 
 
 @click.command(name="import", short_help="Import structures as a dataset, or a model from a file.")
@@ -136,13 +141,7 @@ def command(
         )
     for note in imported.notes:
         output.message(f"note: {note}")
-    reference = str(imported.version.reference)
-    if as_json:
-        digest = imported.version.digest
-        output.result_json({"reference": reference, "digest": digest, **imported.facts})
-    else:
-        output.message(str(imported.version.manifest.metadata["description"]))
-        output.result(reference)
+    _print(imported.version, imported.facts, as_json=as_json)
 
 
 def _import_model(
@@ -160,10 +159,13 @@ def _import_model(
 
     path = user_path(file)
     made = import_model(path, name, version, to=to, allow_code=allow_code, **terms)
-    reference = str(made.reference)
+    _print(made, made.manifest.metadata, as_json=as_json)
+
+
+def _print(version: LocalVersion, facts: dict[str, Any], *, as_json: bool) -> None:
+    reference = str(version.reference)
     if as_json:
-        facts = made.manifest.metadata
-        output.result_json({"reference": reference, "digest": made.digest, **facts})
+        output.result_json({"reference": reference, "digest": version.digest, **facts})
     else:
-        output.message(str(made.manifest.metadata["description"]))
+        output.message(str(version.manifest.metadata["description"]))
         output.result(reference)

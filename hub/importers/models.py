@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from hub.errors import ModelError
@@ -14,6 +13,7 @@ from registry.cards import FILE_NAME as CARD_NAME
 from registry.cards import join_front_matter
 from registry.files import scratch_directory, sha256_of, storage_errors
 from registry.origins import LOCAL
+from registry.plugins import load_target
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,9 +76,8 @@ def import_model(
         )
     with storage_errors(path):
         digest = sha256_of(path)
-    module, _, function = targets[0].partition(":")
     with scratch_directory(catalogue().local.files.parts) as directory:
-        config = getattr(import_module(module), function)(path, directory, allow_code=allow_code)
+        config = load_target(targets[0])(path, directory, allow_code=allow_code)
         terms = {"license": licence} if licence else _NOT_STATED
         about = description or f"{', '.join(config.type_names)}: imported from {path.name}"
         content = model_front_matter(config, about) | terms

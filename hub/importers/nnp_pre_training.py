@@ -123,15 +123,7 @@ def convert(state: dict[str, torch.Tensor], config: OneHotConfig) -> OneHotPoten
         weights |= _readout_weights(state)
     except KeyError as error:
         raise ModelError(f"the checkpoint lacks the tensor {error}") from error
-    parameters = dict(potential.energy_network.named_parameters())
-    with torch.no_grad():
-        for name, value in weights.items():
-            if parameters[name].shape != value.shape:
-                raise ModelError(
-                    f"the checkpoint's {name} has shape {tuple(value.shape)}, "
-                    f"not {tuple(parameters[name].shape)}"
-                )
-            parameters[name].copy_(value)
+    potential.set_weights({**potential.weights(), **weights}, "the checkpoint")
     found: OneHotPotential = potential
     return found
 

@@ -192,10 +192,10 @@ def new_config(settings: Any, elements: Iterable[str], where: str) -> PotentialC
         check_plain(settings)
         chosen = fit(settings, dict[str, Any])
         found = _chosen_architecture(chosen)
-        hint = f"The architecture {found.name} has {', '.join(found.settings)}"
+        known = f"The architecture {found.name} has {', '.join(found.settings)}"
         unknown = [name for name in chosen if name not in (*found.settings, "architecture")]
         if unknown:
-            raise MalformedError(f"there is no setting {unknown[0]!r}. {hint}")
+            raise MalformedError(f"there is no setting {unknown[0]!r}. {known}")
         plain = found.config(tuple(elements), DEFAULT_CUTOFF, 1.0, "")
         config = fit({**asdict(plain), **chosen}, found.config)
         _check(found, config)

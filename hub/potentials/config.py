@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 FILE_NAME = "config.json"
 FORMAT = 1
+MOST_WEIGHTS = 100_000_000
 
 
 class Units(TypedDict):
@@ -90,6 +91,12 @@ class PotentialConfig:
     def to_json(self) -> str:
         """Write as JSON, the same bytes for the same configuration."""
         return json.dumps(asdict(self), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def refuse_huge(weights: int) -> None:
+    """Raise `MalformedError` if a model would have more weights than can be meant."""
+    if weights > MOST_WEIGHTS:
+        raise MalformedError(f"it would have some {weights:,} weights, more than {MOST_WEIGHTS:,}")
 
 
 def refuse_newer(content: Any, known: int, path: Path) -> None:

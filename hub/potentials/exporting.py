@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hub.errors import ModelError
 from hub.potentials.architectures import architecture_of, read_config
+from registry.plugins import load_target
 
 if TYPE_CHECKING:
     import torch
@@ -58,6 +58,5 @@ def export_model(
             "In Python, hub.calculator(...) computes with any model.",
         )
     target = out or Path(f"{name}{export.ending}")
-    module, _, function = export.target.partition(":")
-    getattr(import_module(module), function)(directory, target, dtype=dtype, force=force)
+    load_target(export.target)(directory, target, dtype=dtype, force=force)
     return target

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from hub.teachers.family import Description
 from hub.teachers.spec import TeacherSpec, parse_teacher
 from registry.errors import RegistryError
 from registry.files import sha256_of
+from registry.plugins import load_target
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -200,10 +200,9 @@ def options_of(spec: TeacherSpec) -> dict[str, Any]:
 
 def _call(home: str, spec: TeacherSpec) -> Any:
     """Call a `Build` or `Describe`, given as ``module:function``."""
-    module, _, name = home.partition(":")
     parameters = Path(spec.parameters) if spec.parameters else None
     try:
-        return getattr(import_module(module), name)(parameters, options_of(spec))
+        return load_target(home)(parameters, options_of(spec))
     except RegistryError:
         raise
     except Exception as problem:  # foreign code raises anything

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from msgspec import Meta
 
 from hub.potentials.architecture import Architecture, Export
-from hub.potentials.config import Layers, PotentialConfig, Width
-from registry.documents import MalformedError
+from hub.potentials.config import Layers, PotentialConfig, Width, refuse_huge
 
 if TYPE_CHECKING:
     import torch
 
     from hub.potentials.nequip.onehot_potential import OneHotPotential
 
-MOST_WEIGHTS = 100_000_000
 EXPORTS = {"nequip-package": Export(".nequip.zip", "hub.potentials.nequip.export:export_package")}
 
 
@@ -77,9 +75,3 @@ class OneHot(Architecture):
         from hub.potentials.nequip.onehot_potential import OneHotPotential
 
         return OneHotPotential(config, build_network(config, seed=seed, dtype=dtype))
-
-
-def refuse_huge(weights: int) -> None:
-    """Raise `MalformedError` if a model would have too many weights."""
-    if weights > MOST_WEIGHTS:
-        raise MalformedError(f"it would have some {weights:,} weights, more than {MOST_WEIGHTS:,}")

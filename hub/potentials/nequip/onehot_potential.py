@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from hub.potentials.building import build_potential
 from hub.potentials.nequip.potential import NequIPPotential
 
 if TYPE_CHECKING:
@@ -23,18 +22,8 @@ class OneHotPotential(NequIPPotential):
         self, config: Any, sources: Sequence[int], scale: float, energy_scale: float
     ) -> OneHotPotential:
         """Return the same function for other elements; see `Potential.transmuted`."""
-        made: Any = build_potential(config, dtype=self.dtype)
-        weights = self._scaled_weights(made, sources, scale, energy_scale)
-        made.set_weights(weights, "the transmuted model")
-        found: OneHotPotential = made.accelerate().to(self.device).eval()
-        return found
-
-    def _scaled_weights(
-        self, made: OneHotPotential, sources: Sequence[int], scale: float, energy_scale: float
-    ) -> dict[str, torch.Tensor]:
-        """Return the weights of `made`."""
         weights, types = self.scaled_weights(sources, scale, energy_scale), list(sources)
-        weights[_ONE_HOT] = made.weights()[_ONE_HOT]
+        weights[_ONE_HOT] = torch.eye(len(types), dtype=weights[_ONE_HOT].dtype)
         network = self.energy_network
         for layer in [name for name, _ in network.named_children() if name.endswith("_convnet")]:
             # e3nn divides by the root of the number of types; that must stay what it was.
@@ -42,4 +31,4 @@ class OneHotPotential(NequIPPotential):
             kept = [view.detach()[:, types].reshape(-1) for view in product.weight_views()]
             factor = math.sqrt(len(types) / len(self.elements))
             weights[f"{layer}.conv.sc.weight"] = torch.cat(kept).cpu() * factor
-        return weights
+        return self.rebuilt(config, weights)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from nequip.data import AtomicDataDict
 
+from hub.potentials.building import build_potential
 from hub.potentials.nequip.tensor_product import accelerate
 from hub.potentials.potential import Batch, Output, Potential
 
@@ -112,6 +113,13 @@ class NequIPPotential(Potential):
             if name.endswith(_RADIAL):
                 weights[name] = weights[name] * scale**2
         return weights
+
+    def rebuilt(self, config: PotentialConfig, weights: dict[str, torch.Tensor]) -> Self:
+        """Return a potential with another configuration and weights, ready to compute here."""
+        made: Any = build_potential(config, dtype=self.dtype)
+        made.set_weights(weights, "the transmuted model")
+        found: Self = made.accelerate().to(self.device).eval()
+        return found
 
     @property
     def _scale_shift(self) -> Any:

@@ -9,8 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 from msgspec import Meta
 
 from hub.potentials.architecture import Architecture
-from hub.potentials.config import Cutoff, Layers, Neighbours, PotentialConfig, Width
-from hub.potentials.nequip.onehot import EXPORTS, refuse_huge
+from hub.potentials.config import (
+    Cutoff,
+    Layers,
+    Neighbours,
+    PotentialConfig,
+    Width,
+    refuse_huge,
+)
+from hub.potentials.nequip.onehot import EXPORTS
 from registry.documents import MalformedError
 
 if TYPE_CHECKING:

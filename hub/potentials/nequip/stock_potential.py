@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from nequip.model import FullNequIPGNNModel
 
 from hub.errors import AlchemyError, ModelError
-from hub.potentials.building import build_potential
 from hub.potentials.nequip.potential import NequIPPotential
 from hub.potentials.nequip.state import ready_to_build
 
@@ -46,11 +45,7 @@ class StockPotential(NequIPPotential):
             cutoffs=rows and tuple(tuple(scale * rows[i][j] for j in sources) for i in sources),
             neighbors_per_type=neighbors and tuple(neighbors[i] for i in sources),
         )
-        made: Any = build_potential(config, dtype=self.dtype)
-        weights = self.scaled_weights(sources, scale, energy_scale)
-        made.set_weights(weights, "the transmuted model")
-        found: StockPotential = made.accelerate().to(self.device).eval()
-        return found
+        return self.rebuilt(config, self.scaled_weights(sources, scale, energy_scale))
 
 
 def build_network(config: StockConfig, *, dtype: torch.dtype, seed: int = 0) -> torch.nn.Module:

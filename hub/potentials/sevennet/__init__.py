@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from msgspec import Meta
 
 from hub.potentials.architecture import Architecture
-from hub.potentials.config import Cutoff, Layers, PotentialConfig, Width
+from hub.potentials.config import Cutoff, Layers, PotentialConfig, Width, refuse_huge
 from registry.documents import MalformedError
 
 if TYPE_CHECKING:
     import torch
 
     from hub.potentials.sevennet.potential import SevenNetPotential
-
-MOST_WEIGHTS = 100_000_000
 
 
 @dataclass(frozen=True)
@@ -74,11 +72,7 @@ class SevenNet(Architecture):
         """Refuse a cutoff function that does not fit the cutoff, and what is beyond any memory."""
         if config.xplor_start is not None and config.xplor_start >= config.r_max:
             raise MalformedError("'xplor_start': it is not below the cutoff")
-        weights = weights_of(config)
-        if weights > MOST_WEIGHTS:
-            raise MalformedError(
-                f"it would have some {weights:,} weights, more than {MOST_WEIGHTS:,}"
-            )
+        refuse_huge(weights_of(config))
 
     def build(
         self, config: SevenNetConfig, *, dtype: torch.dtype, seed: int = 0

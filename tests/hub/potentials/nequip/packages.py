@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from hub.potentials.potential import Potential
 
+NOTHING = dict.fromkeys(("energies", "forces", "atomic_energies", "features", "stresses"), 0.0)
 PLAIN = {
     "seed": 3,
     "model_dtype": "float32",

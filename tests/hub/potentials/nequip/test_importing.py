@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from ase.build import bulk
-from ase.calculators.singlepoint import SinglePointCalculator
-from ase.io import write
 
 from hub.errors import IncompatibleModelError, ModelError
 from hub.potentials.directory import read_model
@@ -23,6 +16,7 @@ from hub.potentials.nequip.importing import import_package
 from hub.potentials.nequip.package import read_package
 from hub.potentials.nequip.rebuilding import rebuild
 from tests.hub.potentials.nequip.packages import (
+    NOTHING,
     PLAIN,
     VARIANTS,
     ZBL,
@@ -31,17 +25,6 @@ from tests.hub.potentials.nequip.packages import (
     stock_package,
     write_package,
 )
-
-NOTHING = dict.fromkeys(("energies", "forces", "atomic_energies", "features", "stresses"), 0.0)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """Sums of single precision depend on how threads share them."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -265,127 +248,3 @@ def test_numbers_that_are_not_finite_are_refused(tmp_path):
     package = write_package(tmp_path / "model.nequip.zip", {"sole_model": network})
     with pytest.raises(ModelError, match=r"not finite: layer1_convnet.conv.sc.weight"):
         import_package(package, tmp_path)
-
-
-CONFIG = """
-run: [train]
-data:
-  _target_: nequip.data.datamodule.ASEDataModule
-  seed: 1
-  train_file_path: data.xyz
-  val_file_path: data.xyz
-  transforms:
-    - {_target_: nequip.data.transforms.ChemicalSpeciesToAtomTypeMapper, model_type_names: [C, H]}
-    - {_target_: nequip.data.transforms.NeighborListTransform, r_max: 4.0}
-  train_dataloader: {_target_: torch.utils.data.DataLoader, batch_size: 2}
-  val_dataloader: {_target_: torch.utils.data.DataLoader, batch_size: 2}
-  stats_manager: {_target_: nequip.data.CommonDataStatisticsManager, type_names: [C, H]}
-trainer:
-  _target_: lightning.Trainer
-  accelerator: cpu
-  max_epochs: 1
-  logger: false
-  enable_progress_bar: false
-  callbacks:
-    - {_target_: lightning.pytorch.callbacks.ModelCheckpoint, dirpath: ., filename: best}
-training_module:
-  _target_: nequip.train.EMALightningModule
-  loss:
-    _target_: nequip.train.EnergyForceLoss
-    coeffs: {total_energy: 1.0, forces: 1.0}
-  val_metrics:
-    _target_: nequip.train.EnergyForceMetrics
-    coeffs: {per_atom_energy_mae: 1.0}
-  optimizer: {_target_: torch.optim.Adam, lr: 0.01}
-  model:
-    _target_: nequip.model.NequIPGNNModel
-    seed: 4
-    model_dtype: float32
-    type_names: [C, H]
-    r_max: 4.0
-    num_layers: 2
-    l_max: 1
-    num_features: [6, 4]
-    radial_mlp_width: 8
-    avg_num_neighbors: ${training_data_stats:num_neighbors_mean}
-    per_type_energy_shifts: ${training_data_stats:per_atom_energy_mean}
-    per_type_energy_scales: ${training_data_stats:forces_rms}
-    pair_potential:
-      _target_: nequip.nn.pair_potential.ZBL
-      units: metal
-      chemical_species: [C, H]
-"""
-
-
-def nequip(folder, program, *arguments):
-    """Run one of NequIP's programs."""
-    done = subprocess.run(
-        [Path(sys.executable).with_name(f"nequip-{program}"), *arguments],
-        cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A folder with a package that NequIP trained and built, and one that it modified."""
-    folder, rng, structures = tmp_path_factory.mktemp("trained"), np.random.default_rng(0), []
-    for _ in range(4):
-        atoms = bulk("C", cubic=True)
-        atoms.symbols[rng.permutation(8)[:3]] = "H"
-        atoms.positions += 0.1 * rng.normal(size=(8, 3))
-        labels = {"energy": rng.normal() - 50, "forces": rng.normal(size=(8, 3))}
-        atoms.calc = SinglePointCalculator(atoms, **labels)
-        structures.append(atoms)
-    write(folder / "data.xyz", structures, format="extxyz")
-    (folder / "config.yaml").write_text(CONFIG)
-    nequip(folder, "train", "-cp", folder, "-cn", "config", "hydra.run.dir=.")
-    nequip(folder, "package", "build", "best.ckpt", "trained.nequip.zip")
-    nequip(
-        folder, "package", "modify", "trained.nequip.zip", "modified.nequip.zip",
-        "--modifier", "modify_PerTypeScaleShift", "shifts={C: -3.0}", "shifts_trainable=true",
-        "--modifier", "disable_ForceStressOutput",
-    )  # fmt: skip
-    return folder
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["trained", "modified"])
-def test_what_nequip_trains_packages_and_modifies_is_imported(trained, name, tmp_path):
-    package, directory = trained / f"{name}.nequip.zip", tmp_path / "model"
-    directory.mkdir()
-    config = import_package(package, directory, allow_code=True)
-    assert config.avg_num_neighbors == 43.25
-    potential = read_model(directory, dtype=torch.float32, accelerated=False)
-    assert largest_differences(package, potential) == NOTHING
-    assert (potential.energy_shifts()["C"] == -3.0) == (name == "modified")
-    content = json.loads((directory / "config.json").read_text())
-    assert content["energy_shifts_trainable"] == (name == "modified")
-
-
-@pytest.mark.slow
-def test_an_imported_package_is_exported_again_and_compiled(trained, tmp_path):
-    directory = tmp_path / "model"
-    directory.mkdir()
-    import_package(trained / "trained.nequip.zip", directory)
-    export_package(directory, tmp_path / "again.nequip.zip", dtype=torch.float32)
-    options = ["--mode", "aotinductor", "--device", "cpu", "--target", "ase"]
-    nequip(tmp_path, "compile", "again.nequip.zip", "again.nequip.pt2", *options)
-    from nequip.integrations.ase import NequIPCalculator
-
-    compiled = NequIPCalculator.from_compiled_model(tmp_path / "again.nequip.pt2", device="cpu")
-    from hub.potentials import calculator
-
-    for atoms in (bulk("C", cubic=True), bulk("C", cubic=True)):
-        atoms.symbols[2] = "H"
-        atoms.rattle(0.05, seed=1)
-        found = [
-            (each.get_potential_energy(atoms), each.get_forces(atoms))
-            for each in (compiled, calculator(directory, dtype="float32"))
-        ]
-        assert found[0][0] == pytest.approx(found[1][0], abs=1e-4)
-        assert np.abs(found[0][1] - found[1][1]).max() < 1e-4
