@@ -11,11 +11,10 @@ import os
 import shutil
 from pathlib import Path
 
+from hub.datasets.importing import file_source, import_dataset
 from hub.models.architecture import build_model
 from hub.models.checkpoint import write_model
 from hub.models.config import ModelConfig
-
-from hub.datasets.importing import file_source, import_dataset
 from hub.publishing import publish
 from hub.training.finetune import finetune, resume_run
 from hub.training.pretrain import pretrain, resume_pretraining
