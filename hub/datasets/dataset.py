@@ -29,6 +29,7 @@ from hub.datasets.names import PROPERTIES, renamed_notes, row_shapes, unreserved
 from hub.datasets.selection import Choice, recorded_choice, select
 from hub.datasets.shards import open_group, read_group, read_rows, shard_rows
 from hub.errors import DataError
+from hub.structures.stresses import from_voigt, stress_of_virial
 from registry.documents import damage
 from registry.errors import IntegrityError
 from registry.files import storage_errors
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from hub.structures.arrays import IntArray
+    from hub.structures.arrays import FloatArray, IntArray
 
 Facts = TypeVar("Facts")
 
@@ -258,11 +259,12 @@ class Dataset:
         absent = Labels.absent(n_structures, int(pointers[-1]))
         own = self._labels(labels, chosen) if labels else absent
         by_atom = {n: self._atoms(path, chosen) for n, path in self._extras[ATOM_EXTRAS].items()}
+        cells = self._read_once("structures/cells")[chosen]
         constrained = by_atom.get(CONSTRAINED, np.zeros(int(pointers[-1])))
         return LoadedStructures(
             numbers=self._atoms("structures/numbers", chosen, np.int64),
             positions=self._atoms("structures/positions", chosen),
-            cells=self._read_once("structures/cells")[chosen],
+            cells=cells,
             pbc=self._read_once("structures/pbc")[chosen],
             pointers=pointers,
             energies=own.energies,
@@ -273,6 +275,7 @@ class Dataset:
             config_types=extras.pop(CONFIG_TYPE, empty),
             split_labels=extras.pop(SPLIT, empty),
             constrained=(constrained == 1).reshape(int(pointers[-1]), -1).any(axis=1),
+            stresses=_stresses(own, cells),
             properties=own.properties,
             structure_extras=extras,
             atom_extras=by_atom,
@@ -334,3 +337,14 @@ class Dataset:
                 f"{path} is missing from {self.path}, or its metadata is damaged", REPAIR
             ) from problem
         return array
+
+
+def _stresses(labels: Labels, cells: FloatArray) -> FloatArray:
+    """Return (S, 3, 3) stresses in eV/Å^3; where there are none, those of the virials."""
+    tensors = np.full((len(labels.energies), 3, 3), np.nan)
+    if "stress" in labels.properties:
+        tensors = from_voigt(labels.properties["stress"])
+    if "virial" in labels.properties:
+        of_virials = stress_of_virial(labels.properties["virial"], cells)
+        tensors = np.where(np.isnan(tensors), of_virials, tensors)
+    return tensors

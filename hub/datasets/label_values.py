@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hub.datasets.names import PROPERTIES
+from hub.structures.stresses import from_voigt, symmetric, to_voigt
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-
-_VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))  # as ASE orders them
-_ASYMMETRY = 1e-3  # of the largest component: what programs leave by rounding
 
 
 def as_property(value: Any, name: str, length: int | None) -> npt.NDArray[np.float64] | None:
@@ -52,25 +50,8 @@ def _as_tensor(
     """Turn one way to write a tensor into another; None if it cannot be done."""
     square = (*array.shape[: array.ndim - len(row)], 3, 3)
     if wanted == (6,) and row in ((9,), (3, 3)):
-        return _to_voigt(array.reshape(square))
+        tensors = symmetric(array.reshape(square))
+        return None if tensors is None else to_voigt(tensors)
     if wanted == (3, 3) and row == (9,):
         return array.reshape(square)
-    return _from_voigt(array) if wanted == (3, 3) and row == (6,) else None
-
-
-def _to_voigt(tensors: npt.NDArray[np.float64]) -> npt.NDArray[np.float64] | None:
-    """Turn (..., 3, 3) into (..., 6); None unless they are symmetric."""
-    transposed = tensors.swapaxes(-1, -2)
-    difference = np.nan_to_num(np.abs(tensors - transposed)).max(initial=0.0)
-    if difference > _ASYMMETRY * np.nan_to_num(np.abs(tensors)).max(initial=0.0):
-        return None
-    symmetric = (tensors + transposed) / 2
-    return np.stack([symmetric[..., i, j] for i, j in _VOIGT], axis=-1)
-
-
-def _from_voigt(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Turn (..., 6) into (..., 3, 3)."""
-    tensors = np.empty((*values.shape[:-1], 3, 3))
-    for place, (i, j) in enumerate(_VOIGT):
-        tensors[..., i, j] = tensors[..., j, i] = values[..., place]
-    return tensors
+    return from_voigt(array) if wanted == (3, 3) and row == (6,) else None

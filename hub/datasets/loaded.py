@@ -153,6 +153,7 @@ class LoadedStructures(StructureSet):
             if not _is_absent(values[own]):
                 atoms.set_array(name, values[own])
         results = dict(atoms.calc.results) if atoms.calc else {}
+        results.pop("stress", None)  # it may be that of the virial, which is given as it is kept
         for name, values in self.properties.items():
             value = values[own if PROPERTIES[name].per_atom else index]
             if np.isfinite(value).all():

@@ -17,6 +17,7 @@ from hub.structures.annotations import (
     split_label,
 )
 from hub.structures.arrays import chosen_indices, pointers_of
+from hub.structures.stresses import as_stress, to_voigt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -47,6 +48,8 @@ class StructureSet:
         (S,) total energies in eV, exactly as in the file; NaN where absent.
     forces
         (A, 3) in eV/Å; NaN where absent.
+    stresses
+        (S, 3, 3) in eV/Å^3, symmetric, positive under tension as in ASE; NaN where absent.
     sources
         Names of the files that the structures came from.
     source_index
@@ -80,6 +83,7 @@ class StructureSet:
     constrained: BoolArray = field(default_factory=lambda: np.zeros(0, np.bool_))
     unconverged: BoolArray = field(default_factory=lambda: np.zeros(0, np.bool_))
     electronic_states: StrArray = field(default_factory=lambda: np.zeros(0, np.str_))
+    stresses: FloatArray = field(default_factory=lambda: np.zeros(0))
 
     def __post_init__(self) -> None:
         n_structures, n_atoms = len(self.pointers) - 1, len(self.numbers)
@@ -90,6 +94,8 @@ class StructureSet:
         ):
             if not len(getattr(self, name)):
                 object.__setattr__(self, name, np.zeros(length, getattr(self, name).dtype))
+        if not len(self.stresses):
+            object.__setattr__(self, "stresses", np.full((n_structures, 3, 3), np.nan))
         expected = {
             "positions": (n_atoms, 3),
             "cells": (n_structures, 3, 3),
@@ -103,6 +109,7 @@ class StructureSet:
             "constrained": (n_atoms,),
             "unconverged": (n_structures,),
             "electronic_states": (n_structures,),
+            "stresses": (n_structures, 3, 3),
         }
         for name, shape in expected.items():
             if getattr(self, name).shape != shape:
@@ -213,6 +220,7 @@ class StructureSet:
             constrained=self.constrained[atoms],
             unconverged=self.unconverged[chosen],
             electronic_states=self.electronic_states[chosen],
+            stresses=self.stresses[chosen],
         )
 
     @staticmethod
@@ -244,6 +252,7 @@ class StructureSet:
         `hub.structures.read_structures` on a file.
         """
         results = [getattr(atoms.calc, "results", {}) for atoms in structures]
+        stresses = np.array([as_stress(result.get("stress")) for result in results])
         no_forces = [np.full((len(atoms), 3), np.nan) for atoms in structures]
         forces = [
             np.asarray(result.get("forces", absent), np.float64)
@@ -269,6 +278,7 @@ class StructureSet:
             electronic_states=np.array(
                 [electronic_state(atoms.info) for atoms in structures], np.str_
             ),
+            stresses=stresses.reshape(-1, 3, 3),
         )
 
     def to_atoms(self, index: int) -> Atoms:
@@ -298,6 +308,8 @@ class StructureSet:
             labels["energy"] = float(self.energies[index])
         if np.isfinite(self.forces[own]).all():
             labels["forces"] = self.forces[own].copy()
+        if np.isfinite(self.stresses[index]).all():
+            labels["stress"] = to_voigt(self.stresses[index])
         if labels:
             atoms.calc = SinglePointCalculator(atoms, **labels)
         return atoms
@@ -322,11 +334,14 @@ class StructureSet:
             if self.constrained[own].any():
                 content.update(self.constrained[own].tobytes())
             content.update(self.numbers[own].astype("<i8").tobytes())
+            stress = self.stresses[index]
             for values in (
                 self.cells[index],
                 self.positions[own],
                 self.energies[index : index + 1],
                 self.forces[own],
+                # Sets without stresses keep the digest that they had before there were any.
+                *([stress] if np.isfinite(stress).any() else []),
             ):
                 canonical = values.astype("<f8") + 0.0  # the sum turns -0.0 into 0.0
                 canonical[np.isnan(canonical)] = np.nan
