@@ -132,7 +132,7 @@ def test_labels_join_with_all_that_they_have(traj, tmp_path):
     changed = {entry.path for entry in old if new[entry.path] != entry.sha256}
     assert changed <= {"README.md", "dataset.zarr/zarr.json"}
     other = read(traj, ":")
-    other[1].calc.results["stress"] = other[1].calc.results["stress"] + 1.0
+    other[1].calc.results["dipole"] = other[1].calc.results["dipole"] + 1.0
     write(tmp_path / "twice.traj", [*read(traj, ":"), *other])
     with pytest.raises(DataError, match="came before, with other labels"):
         import_dataset(
