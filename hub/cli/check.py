@@ -51,7 +51,7 @@ def command(
     from hub.errors import DataError
     from hub.structures.checks import blocking, check_structures, require_error_codes
     from hub.structures.reference_energies import fit_reference_energies
-    from hub.training.job_data import read_files_or_dataset
+    from hub.training.data import read_files_or_dataset
 
     require_error_codes(allow)
     elements, cutoff = _model_limits(reference) if reference else (None, _DEFAULT_CUTOFF)

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 Facts = TypeVar("Facts")
 
 _BLOCK_ATOMS = 262_144
+LEAN = {CONFIG_TYPE, SPLIT, CONSTRAINED, "stress", "virial"}  # what training looks at besides
 
 
 class Dataset:
@@ -145,10 +146,14 @@ class Dataset:
         stored = self._read_once(self._extras[STRUCTURE_EXTRAS][name])
         return decode(stored, self.structure_extras[name])
 
+    @cached_property
+    def shard_atoms(self) -> int:
+        """The atoms of a whole shard of the arrays over atoms."""
+        return shard_rows(self._node("structures/positions"), self.path)
+
     def shards_of(self, chosen: IntArray) -> IntArray:
         """Return the numbers of the shards of arrays over atoms that hold some structures."""
-        rows = shard_rows(self._node("structures/positions"), self.path)
-        return touched_shards(self.pointers, chosen, rows)
+        return touched_shards(self.pointers, chosen, self.shard_atoms)
 
     def read(self, name: str, start: int = 0, stop: int | None = None) -> npt.NDArray[Any]:
         """Read rows of any array as they are kept, such as ``labels/ace/forces``.
@@ -249,16 +254,25 @@ class Dataset:
         cuts = np.searchsorted(atoms, np.arange(_BLOCK_ATOMS, atoms[-1], _BLOCK_ATOMS))
         return [part for part in np.split(chosen, cuts) if len(part)]
 
-    def take(self, labels: str, chosen: IntArray) -> LoadedStructures:
-        """Decode the structures at some indices, with the labels of that name; none if empty."""
-        extras = {name: self.column(name)[chosen] for name in self.structure_extras}
+    def take(self, labels: str, chosen: IntArray, *, lean: bool = False) -> LoadedStructures:
+        """Decode the structures at some indices, with the labels of that name; none if empty.
+
+        What training does not look at is left out of `lean` ones: extras, and what the
+        calculations gave besides energies, forces and stresses.
+        """
+        columns = LEAN & self.structure_extras.keys() if lean else self.structure_extras
+        extras = {name: self.column(name)[chosen] for name in columns}
         n_structures = len(chosen)
         empty = np.full(n_structures, "", np.str_)
         pointers = np.zeros(n_structures + 1, np.int64)
         np.cumsum(np.diff(self.pointers)[chosen], out=pointers[1:])
         absent = Labels.absent(n_structures, int(pointers[-1]))
-        own = self._labels(labels, chosen) if labels else absent
-        by_atom = {n: self._atoms(path, chosen) for n, path in self._extras[ATOM_EXTRAS].items()}
+        own = self._labels(labels, chosen, lean=lean) if labels else absent
+        by_atom = {
+            name: self._atoms(path, chosen)
+            for name, path in self._extras[ATOM_EXTRAS].items()
+            if not lean or name in LEAN
+        }
         cells = self._read_once("structures/cells")[chosen]
         constrained = by_atom.get(CONSTRAINED, np.zeros(int(pointers[-1])))
         return LoadedStructures(
@@ -276,12 +290,12 @@ class Dataset:
             split_labels=extras.pop(SPLIT, empty),
             constrained=(constrained == 1).reshape(int(pointers[-1]), -1).any(axis=1),
             stresses=_stresses(own, cells),
-            properties=own.properties,
+            properties={} if lean else own.properties,
             structure_extras=extras,
-            atom_extras=by_atom,
+            atom_extras={} if lean else by_atom,
         )
 
-    def _labels(self, name: str, chosen: IntArray) -> Labels:
+    def _labels(self, name: str, chosen: IntArray, *, lean: bool = False) -> Labels:
         def rows(kind: str, *, per_atom: bool) -> npt.NDArray[Any]:
             path = label_array(name, kind)
             return self._atoms(path, chosen) if per_atom else self._read_once(path)[chosen]
@@ -292,6 +306,7 @@ class Dataset:
             {
                 each: rows(property_path(each), per_atom=PROPERTIES[each].per_atom)
                 for each in self.properties_of(name)
+                if not lean or each in LEAN
             },
         )
 

@@ -14,9 +14,9 @@ from hub.structures.reference_energies import isolated_atoms
 from hub.structures.splits import split_structures
 from hub.teachers.workers import LocalWorkers, Lost
 from hub.training import run_files, run_folder
+from hub.training.data import read_data
 from hub.training.finetune import resume_run, start_run
 from hub.training.job import Job
-from hub.training.job_data import read_data
 from hub.training.recipe import Recipe
 from registry.outputs import require_real_way
 
@@ -119,7 +119,7 @@ def _read(
     for start in starts:
         data = read_data(start.applied(job), reporter)
     structures = data.read.structures
-    return structures, hold_out(structures) if data.test is None else data.test
+    return structures, data.test.structures if data.test else hold_out(structures)
 
 
 def _require_enough(structures: StructureSet, size: int, test: StructureSet) -> None:

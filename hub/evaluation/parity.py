@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from hub.evaluation.evaluate import Predictions
+    from hub.potentials.prediction import Predictions
     from hub.structures.structure_set import StructureSet
 
 FILE_NAME = "parity.png"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ase import Atoms
 
-    from hub.evaluation.evaluate import Predictions
+    from hub.potentials.prediction import Predictions
     from hub.structures.structure_set import StructureSet
 
 FILE_NAME = "predictions.extxyz"

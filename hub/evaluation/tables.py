@@ -11,8 +11,8 @@ from hub.evaluation.metrics import measure_errors, measure_errors_by_type
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from hub.evaluation.evaluate import Predictions
     from hub.evaluation.metrics import Errors
+    from hub.potentials.prediction import Predictions
     from hub.structures.structure_set import StructureSet
 
 ALL = "all structures"

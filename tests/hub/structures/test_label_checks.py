@@ -186,6 +186,7 @@ def constrained(count: int = 12) -> list[Atoms]:
 def test_forces_that_a_constraint_made_zero_are_left_out(tmp_path: Path, name: str) -> None:
     from hub.evaluation.metrics import measure_errors
     from hub.structures.graphs import build_graphs
+    from hub.structures.neighbours import NeighbourLists
 
     frames = constrained()
     if name.endswith("xyz"):
@@ -199,7 +200,7 @@ def test_forces_that_a_constraint_made_zero_are_left_out(tmp_path: Path, name: s
     found = codes(structures)
     assert found["constrained-atoms"] == list(range(12))
     assert "net-force" not in found
-    (graph, *_) = build_graphs(structures, ["Cu"], 4.0)
+    (graph, *_) = build_graphs(NeighbourLists(structures, 4.0), ["Cu"])
     assert np.isnan(graph.forces[:4].numpy()).all()
     assert np.isfinite(graph.forces[4:].numpy()).all()
     predicted = structures.forces + np.where(structures.forces == 0, 100.0, 0.1)
