@@ -79,7 +79,7 @@ def test_the_errors_are_those_of_the_written_model(trained) -> None:
         trained / "test-predictions.extxyz", energy_key="REF_energy", forces_key="REF_forces"
     ).structures
     predicted = evaluate(load_model(trained, dtype="float32"), predictions)
-    errors = measure_errors(predictions, predicted.energies, predicted.forces)
+    errors = measure_errors(predictions, predicted)
     reported = results["errors"]["after"]["all structures"]
     assert errors.to_dict() == pytest.approx(reported, rel=1e-4)
     frames = read(trained / "test-predictions.extxyz", ":")
