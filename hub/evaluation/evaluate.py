@@ -62,7 +62,7 @@ def evaluate(
         parts.append(predict(potential, [graph.to(potential.device) for graph in graphs]))
         if progress is not None:
             progress(stop, len(structures))
-    repeats: BoolArray = structures.pbc.all(axis=1)
+    repeats: BoolArray = np.asarray(structures.pbc.all(axis=1))
     return Predictions(
         np.concatenate([part.energies for part in parts]),
         tuple(forces for part in parts for forces in part.forces),
