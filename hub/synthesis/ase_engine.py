@@ -86,7 +86,7 @@ class AseEngine:
         except TeacherError as problem:
             raise BlownUpError(problem.message) from problem
         positions = self._atoms.get_positions(wrap=True)
-        return Snapshot(positions, label.energy, label.forces, float(self._atoms.get_temperature()))
+        return Snapshot(positions, *label, float(self._atoms.get_temperature()))
 
     def close(self) -> None:
         """Free what it holds."""
