@@ -266,8 +266,10 @@ class Dataset:
         empty = np.full(n_structures, "", np.str_)
         pointers = np.zeros(n_structures + 1, np.int64)
         np.cumsum(np.diff(self.pointers)[chosen], out=pointers[1:])
-        absent = Labels.absent(n_structures, int(pointers[-1]))
-        own = self._labels(labels, chosen, lean=lean) if labels else absent
+        if labels:
+            own = self._labels(labels, chosen, lean=lean)
+        else:
+            own = Labels.absent(n_structures, int(pointers[-1]))
         by_atom = {
             name: self._atoms(path, chosen)
             for name, path in self._extras[ATOM_EXTRAS].items()

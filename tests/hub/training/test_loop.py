@@ -12,7 +12,7 @@ import torch
 
 from hub.errors import TrainingError
 from hub.potentials.batches import collate
-from hub.potentials.potential import Potential
+from hub.potentials.nequip.potential import NequIPPotential
 from hub.potentials.prediction import predict
 from hub.training import loop
 from hub.training.loader import GraphLoader
@@ -81,7 +81,7 @@ def test_each_epoch_sees_each_structure_once(start, monkeypatch) -> None:
 def test_a_batch_that_is_divided_takes_the_same_steps(start, tmp_path, monkeypatch) -> None:
     whole = start(RECIPE.with_changes(max_epochs=2), folder=tmp_path / "whole")
     whole.run()
-    monkeypatch.setattr(Potential, "max_edges", 1)
+    monkeypatch.setattr(NequIPPotential, "max_edges", 1)
     divided = start(RECIPE.with_changes(max_epochs=2), folder=tmp_path / "divided")
     seen = []
     divided.potential.register_forward_hook(lambda _, given, __: seen.append(len(given[0].sizes)))
