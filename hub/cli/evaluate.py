@@ -172,7 +172,7 @@ def _report(
         "energy_key": read.energy_key,
         "forces_key": read.forces_key,
         "notes": list(read.notes),
-        "units": {"energy": "meV/atom", "forces": "eV/Å"},
+        "units": {"energy": "meV/atom", "forces": "eV/Å", "stress": "GPa"},
         "errors": rows(_AS_IT_IS),
         "energy_shift_eV_per_atom": shifts.energies if shifts else None,
         "errors_shifted": rows(_SHIFTED),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hub.potentials.potential import Potential
+    from hub.structures.arrays import BoolArray
     from hub.structures.reference_energies import ReferenceEnergies
     from hub.structures.structure_set import StructureSet
 
@@ -33,6 +34,8 @@ def evaluate(
     lists: NeighbourLists | None = None,
 ) -> Predictions:
     """Predict energies, forces and stresses; labels are not looked at.
+
+    The stresses of structures that do not repeat in all three directions are NaN.
 
     Parameters
     ----------
@@ -59,10 +62,11 @@ def evaluate(
         parts.append(predict(potential, [graph.to(potential.device) for graph in graphs]))
         if progress is not None:
             progress(stop, len(structures))
+    repeats: BoolArray = np.asarray(structures.pbc.all(axis=1))
     return Predictions(
         np.concatenate([part.energies for part in parts]),
         tuple(forces for part in parts for forces in part.forces),
-        np.concatenate([part.stresses for part in parts]),
+        np.where(repeats[:, None, None], np.concatenate([part.stresses for part in parts]), np.nan),
     )
 
 
@@ -89,10 +93,7 @@ def energy_zeros_differ(structures: StructureSet, raw: Predictions, shifted: Pre
     labelled = int(np.isfinite(structures.energies).sum())
     if labelled < _STRUCTURES_PER_ELEMENT * len(structures.elements):
         return False
-    before, after = (
-        measure_errors(structures, item.energies, item.forces).energy_rmse
-        for item in (raw, shifted)
-    )
+    before, after = (measure_errors(structures, each).energy_rmse for each in (raw, shifted))
     return before > _EXPLAINED * after
 
 

@@ -1,14 +1,17 @@
 """Predictions beside their labels, in a file that ASE and other programs read.
 
-An extended XYZ file: for each structure ``REF_energy`` and ``ML_energy`` (total energies, eV), for
-each atom ``REF_forces`` and ``ML_forces`` (eV/Å), ``REF`` being the labels and ``ML`` the
-predictions. A label that the data lack is left out. ``source`` names the file that a structure
-came from and its position there; ``config_type`` and ``split`` are kept.
+An extended XYZ file: for each structure ``REF_energy`` and ``ML_energy`` (total energies, eV) and
+``REF_stress`` and ``ML_stress`` (eV/Å^3, positive under tension; where the structure repeats in all
+three directions), for each atom ``REF_forces`` and ``ML_forces`` (eV/Å), ``REF`` being the labels
+and ``ML`` the predictions. A label that the data lack is left out. ``source`` names the file that
+a structure came from and its position there; ``config_type`` and ``split`` are kept.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from registry.outputs import file_beside
 
@@ -41,6 +44,8 @@ def write_labelled(
 ) -> None:
     """Write structures with labels under these names, the whole file or nothing.
 
+    Stresses are named after the energies: ``REF_stress`` beside ``REF_energy``.
+
     Raises
     ------
     StorageError
@@ -63,6 +68,9 @@ def _labelled(structures: StructureSet, index: int, energy_key: str, forces_key:
     labels = atoms.calc.results if atoms.calc else {}
     if "energy" in labels:
         atoms.info[energy_key] = labels["energy"]
+    stress_key = energy_key.replace("energy", "stress")
+    if "stress" in labels and stress_key != energy_key:
+        atoms.info[stress_key] = structures.stresses[index]
     if "forces" in labels:
         atoms.arrays[forces_key] = labels["forces"]
     return atoms
@@ -74,4 +82,6 @@ def _with_predictions(structures: StructureSet, predictions: Predictions) -> Ite
         atoms.info["source"] = structures.where(index)
         atoms.info["ML_energy"] = float(predictions.energies[index])
         atoms.arrays["ML_forces"] = predictions.forces[index]
+        if np.isfinite(predictions.stresses[index]).all():
+            atoms.info["ML_stress"] = predictions.stresses[index]
         yield atoms

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from hub.potentials.potential import Potential
-    from hub.structures.arrays import FloatArray
+    from hub.structures.arrays import FloatArray, IntArray
     from hub.structures.graphs import Graph
 
 
@@ -34,6 +34,14 @@ class Predictions:
     energies: FloatArray
     forces: tuple[FloatArray, ...]
     stresses: FloatArray
+
+    def select(self, indices: IntArray) -> Predictions:
+        """Return the predictions for the structures at `indices`, in that order."""
+        return Predictions(
+            self.energies[indices],
+            tuple(self.forces[index] for index in indices.tolist()),
+            self.stresses[indices],
+        )
 
 
 def predict(

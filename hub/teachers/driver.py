@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hub.teachers.labelling import label_structures, relative_to_atoms
@@ -10,7 +11,7 @@ from hub.teachers.tasks import TaskQueue
 from hub.teachers.workers import Lost
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from hub.datasets.dataset import Dataset
     from hub.teachers.label_segments import LabelSegments
@@ -36,6 +37,8 @@ class Driver:
         Who labels.
     isolated_atoms
         What is subtracted for each atom, in eV by chemical symbol.
+    properties
+        What is kept besides energies and forces.
     progress
         Called with the number of structures that are done, and of all.
     report
@@ -48,6 +51,7 @@ class Driver:
         segments: LabelSegments,
         spec: TeacherSpec,
         isolated_atoms: Mapping[str, float],
+        properties: Collection[str] = (),
         progress: Progress | None = None,
         report: Report | None = None,
     ) -> None:
@@ -55,6 +59,7 @@ class Driver:
         self.segments = segments
         self.spec = spec
         self.isolated_atoms = isolated_atoms
+        self.properties = properties
         self.progress = progress
         self.report = report
 
@@ -96,7 +101,8 @@ class Driver:
         structures = task.structures
         labels, failures = relative_to_atoms(labelled, structures, self.isolated_atoms)
         numbered = {task.start + index: reason for index, reason in failures.items()}
-        self.segments.add(task.start, labels, numbered)
+        kept = {name: labels.properties[name] for name in self.properties}
+        self.segments.add(task.start, replace(labels, properties=kept), numbered)
         self._n_done += len(structures)
         if self.report:
             for index, reason in failures.items():

@@ -48,10 +48,14 @@ class Settings(Struct, forbid_unknown_fields=True, frozen=True):
         The dataset, the label set, and all that the labels depend on.
     about
         What is known about the label set.
+    properties
+        Which of `hub.datasets.names.PROPERTIES` it has. Those begun by releases before there were
+        any go on without.
     """
 
     who: dict[str, Any]
     about: LabelSet
+    properties: tuple[str, ...] = ()
 
 
 class LabelSegments:
@@ -104,7 +108,7 @@ class LabelSegments:
         failures
             Why structures have none, by their number in the dataset.
         """
-        rows = {"energies": labels.energies, "forces": labels.forces}
+        rows = {"energies": labels.energies, "forces": labels.forces, **labels.properties}
         segment = Segment([rows], facts={"failures": failures})
         stop = start + len(labels.energies)
         write_file(self.directory / f"{start:010d}-{stop:010d}{_SUFFIX}", segment.to_bytes())
@@ -122,7 +126,7 @@ class LabelSegments:
         """Give the labels of all structures in order, once nothing is missing."""
         for segment in self._segments():
             (rows,) = segment.blocks
-            yield Labels(rows["energies"], rows["forces"])
+            yield Labels(rows.pop("energies"), rows.pop("forces"), rows)
 
     def failures(self) -> dict[int, str]:
         """Return why structures have no labels, by their number in the dataset."""

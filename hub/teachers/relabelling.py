@@ -11,6 +11,7 @@ from hub.datasets.card import Description, describe, made_of, write_card
 from hub.datasets.dataset import Dataset
 from hub.datasets.labelling import add_label_set, refuse_existing
 from hub.datasets.layout import LabelSet
+from hub.datasets.names import STRESS
 from hub.datasets.summary import summarise
 from hub.datasets.writer import Refusal
 from hub.errors import DataError, TeacherError
@@ -105,7 +106,7 @@ def relabel(
     progress
         Called with the number of structures that are done, and of all.
     report
-        Told of each structure that cannot be labelled.
+        Told of each structure that cannot be labelled, and of why there are no stresses.
 
     Raises
     ------
@@ -139,9 +140,12 @@ def relabel(
         segments = LabelSegments(place)
         content = place / CONTENT
         with workers or LocalWorkers() as pool:
-            about = _begin(segments, base, source, spec, labels, pool, resume=resume)
+            begun = _begin(segments, base, source, spec, labels, pool, report, resume=resume)
+            about = begun.about
             isolated_atoms = about.subtracted_energies
-            Driver(source, segments, spec, isolated_atoms, progress, report).run(pool)
+            Driver(source, segments, spec, isolated_atoms, begun.properties, progress, report).run(
+                pool
+            )
             failures = _failures(segments, source)
             labelled = add_label_set(base.path, content, labels, about, segments.labels())
             verification = compare_again(labelled, labels, spec, verify, pool) if verify else None
@@ -165,15 +169,11 @@ def _begin(
     spec: TeacherSpec,
     labels: str,
     workers: Workers,
+    report: Report | None,
     *,
     resume: bool,
-) -> LabelSet:
-    """Ask the teacher who it is, and take up what was begun by the same one, if anything was.
-
-    Returns
-    -------
-    What is known about the label set.
-    """
+) -> Settings:
+    """Ask the teacher who it is, and take up what was begun by the same one, if anything was."""
     begun = segments.settings
     if begun is not None and not resume:
         raise ExistsError(
@@ -195,10 +195,16 @@ def _begin(
         "options": spec.options,
         "provenance": described.provenance,
     }
+    reason = "" if described.gives_stress else f"teacher {spec.family} computes none"
+    if not source.read("structures/pbc").all(axis=1).any():
+        reason = "no structure repeats in all three directions"
     if begun is None:
-        about = _describe_labels(described)
-        segments.begin(Settings(who, about))
-        return about
+        begun = Settings(who, _describe_labels(described), () if reason else (STRESS,))
+        segments.begin(begun)
+    elif not begun.properties:
+        reason = reason or "an earlier release began without them"
+    if reason and report:
+        report(f"the labels have no stresses: {reason}")
     now = json.loads(json.dumps(who))
     differ = [key for key in now if begun.who.get(key) != now[key]]
     if differ:
@@ -207,7 +213,7 @@ def _begin(
             f"{' and '.join(differ)}",
             "Give what was given then, with the same versions installed, or remove that directory.",
         )
-    return begun.about
+    return begun
 
 
 def _describe_labels(described: Described) -> LabelSet:

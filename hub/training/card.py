@@ -103,14 +103,17 @@ def _description(preparation: Preparation, parent: dict[str, Any]) -> str:
 def _body(title: str, front_matter: dict[str, Any], results: dict[str, Any]) -> str:
     """Write the part for people."""
     errors, training = results["errors"], results["training"]
-    rows = [
-        f"| {name} | {_number(row[ALL]['energy_rmse'], 1)} | {_number(row[ALL]['force_rmse'], 3)} |"
-        for name, row in (("before training", errors["before"]), ("this model", errors["after"]))
-        if row is not None
+    columns = {"energy, meV/atom": ("energy_rmse", 1), "forces, eV/Å": ("force_rmse", 3)}
+    if errors["after"][ALL]["stress_rmse"] is not None:
+        columns["stress, GPa"] = ("stress_rmse", 2)
+    models = {"before training": errors["before"], "this model": errors["after"]}
+    rows = [["", *columns], ["---"] * (1 + len(columns))]
+    rows += [
+        [name, *(_number(of[ALL][error], decimals) for error, decimals in columns.values())]
+        for name, of in models.items()
+        if of is not None
     ]
-    table = "\n".join(
-        ["| | energy, meV/atom | forces, eV/Å |", "|---|---|---|", *rows],
-    )
+    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     elements = ", ".join(front_matter["model"]["elements"])
     return (
         f"# {front_matter['description']}\n\n"

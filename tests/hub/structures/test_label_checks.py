@@ -185,6 +185,7 @@ def constrained(count: int = 12) -> list[Atoms]:
 @pytest.mark.parametrize("name", ["data.traj", "data.xyz", "data.db"])
 def test_forces_that_a_constraint_made_zero_are_left_out(tmp_path: Path, name: str) -> None:
     from hub.evaluation.metrics import measure_errors
+    from hub.potentials.prediction import Predictions
     from hub.structures.graphs import build_graphs
     from hub.structures.neighbours import NeighbourLists
 
@@ -204,7 +205,10 @@ def test_forces_that_a_constraint_made_zero_are_left_out(tmp_path: Path, name: s
     assert np.isnan(graph.forces[:4].numpy()).all()
     assert np.isfinite(graph.forces[4:].numpy()).all()
     predicted = structures.forces + np.where(structures.forces == 0, 100.0, 0.1)
-    errors = measure_errors(structures, structures.energies, np.split(predicted, 12))
+    predictions = Predictions(
+        structures.energies, tuple(np.split(predicted, 12)), structures.stresses
+    )
+    errors = measure_errors(structures, predictions)
     assert errors.force_rmse == pytest.approx(0.1)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from hub.datasets.dataset import Dataset
 from hub.datasets.pulling import pull_dataset
 from hub.errors import DataError
-from hub.evaluation import align_energy_zero
+from hub.evaluation.evaluate import align_energy_zero
 from hub.potentials.prediction import Predictions
 
 if TYPE_CHECKING:
