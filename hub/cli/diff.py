@@ -32,7 +32,7 @@ _AS_THEY_ARE, _SHIFTED = "as they are", "shifted"
 def command(name: str, labels: str, out: Path | None, as_json: bool) -> None:
     """Compare two label sets of NAME, a dataset or a directory that holds one.
 
-    Prints root-mean-square and mean absolute differences of energies and forces over the
+    Prints root-mean-square and mean absolute differences of energies, forces and stresses over the
     structures that both cover. Where the two count energies from different zeros, the shift per
     element is fitted, and energies are compared both ways.
     """

@@ -68,9 +68,9 @@ def command(
 ) -> None:
     """Measure the errors of MODEL, a name or a run folder, on DFT data.
 
-    Errors are in meV/atom and eV/Å, over all structures and for each configuration type that the
-    files name. Where model and data count energies from different zeros, the shift per element is
-    fitted and the errors are shown both ways.
+    Errors are in meV/atom and eV/Å, and those of stresses in GPa and meV/Å^3, over all structures
+    and for each configuration type that the files name. Where model and data count energies from
+    different zeros, the shift per element is fitted and the errors are shown both ways.
     """
     from hub.evaluation import (
         align_energy_zero,

@@ -272,12 +272,17 @@ def _print_seeds(summary: dict[str, Any]) -> None:
     output.result("")
     output.result(f"over seeds {seeds} (best by validation: {summary['best']}):")
     for row in ("before", "after"):
-        energy, force = (summary.get(f"{row}_{name}") for name in ("energy_rmse", "force_rmse"))
+        energy, force, stress = (
+            summary.get(f"{row}_{name}_rmse") for name in ("energy", "force", "stress")
+        )
         if energy and force:
-            output.result(
+            text = (
                 f"  {row:<7} {energy['mean']:.1f} ± {energy['std']:.1f} meV/atom, "
                 f"{force['mean']:.3f} ± {force['std']:.3f} eV/Å"
             )
+            if stress:
+                text += f", {stress['mean']:.2f} ± {stress['std']:.2f} GPa"
+            output.result(text)
 
 
 def human_time(seconds: float) -> str:

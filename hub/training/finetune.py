@@ -134,8 +134,9 @@ def _summarise(results: dict[int, dict[str, Any]], best: int) -> dict[str, Any]:
     summary: dict[str, Any] = {"seeds": list(results), "best": best}
     for row in ("before", "after"):
         errors = [item["errors"][row][ALL] for item in results.values() if item["errors"][row]]
-        for name in ("energy_rmse", "force_rmse"):
-            values = [item[name] for item in errors if item[name] is not None]
+        for name in ("energy_rmse", "force_rmse", "stress_rmse"):
+            # Seeds that an older release trained have no stresses.
+            values = [item[name] for item in errors if item.get(name) is not None]
             if len(values) > 1:
                 summary[f"{row}_{name}"] = {"mean": mean(values), "std": stdev(values)}
     return summary
