@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from registry.builtin import Importer
     from registry.cards import Card
-    from registry.transfer import Progress
+    from registry.download import Progress
     from registry.versions import LocalVersion
 
 # A run folder holds its model in this folder, laid out as it will be published.
