@@ -37,7 +37,7 @@ MODEL_FOLDER = "model"
 # What turns a published file into a version: imported when one is pulled for the first time.
 _IMPORTERS = {
     "nnp-pre-training": ("hub.importers.nnp_pre_training", "import_checkpoint"),
-    "published-dataset": ("hub.datasets.published", "import_published"),
+    "published-dataset": ("hub.importers.published", "import_published"),
     "sevennet-wheel": ("hub.potentials.sevennet.importing", "import_wheel"),
 }
 

@@ -52,7 +52,7 @@ class Synthesized:
     version
         The new version.
     facts
-        What is in it; see `hub.datasets.summary`.
+        What is in it; see `hub.datasets.card.summarise`.
     failures
         Why trajectories end before their time, by their number.
     """

@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from hub.datasets.card import Description, describe, made_of, write_card
+from hub.datasets.card import Description, describe, made_of, summarise, write_card
 from hub.datasets.dataset import Dataset
 from hub.datasets.labelling import add_label_set, refuse_existing
 from hub.datasets.layout import LabelSet
-from hub.datasets.summary import summarise
 from hub.datasets.writer import Refusal
 from hub.errors import DataError, TeacherError
 from hub.library import catalogue
@@ -51,7 +50,7 @@ class Relabelled:
     version
         The new version.
     facts
-        What is in it; see `hub.datasets.summary`.
+        What is in it; see `hub.datasets.card.summarise`.
     failures
         Why structures have no labels, by their number in the dataset.
     verification
