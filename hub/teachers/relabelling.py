@@ -13,13 +13,12 @@ from hub.datasets.labelling import add_label_set, refuse_existing
 from hub.datasets.layout import LabelSet
 from hub.datasets.writer import Refusal
 from hub.errors import DataError, TeacherError
+from hub.jobs.pool import LocalPool
 from hub.library import catalogue
-from hub.teachers.driver import Driver
+from hub.teachers.driver import Driver, ask_teacher
 from hub.teachers.label_segments import CONTENT, LabelSegments, Settings
-from hub.teachers.labelling import describe_teacher
 from hub.teachers.spec import TeacherSpec
 from hub.teachers.verifying import compare_again
-from hub.teachers.workers import LocalWorkers, call
 from registry.cards import FILE_NAME as CARD_NAME
 from registry.cards import split_front_matter
 from registry.errors import ExistsError
@@ -33,10 +32,10 @@ from registry.removal import discard, retire
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from hub.jobs.pool import Pool
     from hub.teachers.driver import Progress, Report
     from hub.teachers.labelling import Described
     from hub.teachers.verifying import Verification
-    from hub.teachers.workers import Workers
     from registry.catalogue import Catalogue
     from registry.versions import LocalVersion
 
@@ -71,7 +70,7 @@ def relabel(
     name: str = "",
     version: str = "",
     to: str = LOCAL,
-    workers: Workers | None = None,
+    pool: Pool | None = None,
     resume: bool = False,
     verify: int = 0,
     progress: Progress | None = None,
@@ -95,7 +94,7 @@ def relabel(
         minor version (1.0.0 under another name).
     to
         The name of a registry, or a directory; this machine's own registry by default.
-    workers
+    pool
         Where the teacher runs; a process for each core by default.
     resume
         Go on after a relabelling of the same that was interrupted.
@@ -137,13 +136,15 @@ def relabel(
     with locked(lock, Refusal(f"the labels of {name}@{version}")):
         segments = LabelSegments(place)
         content = place / CONTENT
-        with workers or LocalWorkers() as pool:
-            about = _begin(segments, base, source, spec, labels, pool, resume=resume)
+        with pool or LocalPool() as workers:
+            about = _begin(segments, base, source, spec, labels, workers, resume=resume)
             isolated_atoms = about.subtracted_energies
-            Driver(source, segments, spec, isolated_atoms, progress, report).run(pool)
+            Driver(source, segments, spec, isolated_atoms, progress, report).run(workers)
             failures = _failures(segments, source)
             labelled = add_label_set(base.path, content, labels, about, segments.labels())
-            verification = compare_again(labelled, labels, spec, verify, pool) if verify else None
+            verification = (
+                compare_again(labelled, labels, spec, verify, workers) if verify else None
+            )
         facts = summarise(labelled)
         published = _publish(names, content, base, name, version, facts, to)
         retire(place, names.local.files.parts)
@@ -163,7 +164,7 @@ def _begin(
     source: Dataset,
     spec: TeacherSpec,
     labels: str,
-    workers: Workers,
+    pool: Pool,
     *,
     resume: bool,
 ) -> LabelSet:
@@ -186,7 +187,7 @@ def _begin(
             "Name the dataset with the version that it had then, and the result with --version.",
         )
     # The energies of isolated atoms are computed once, and kept.
-    described = call(workers, describe_teacher, spec, source.elements if begun is None else ())
+    described = ask_teacher(pool, spec, source.elements if begun is None else ())
     who = {
         "dataset": base.digest,
         "labels": labels,
