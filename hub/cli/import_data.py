@@ -126,7 +126,7 @@ def command(
 
         source = datasets_source(files, energy_key, forces_key)
     elif reader == "npz-labels":
-        from hub.datasets.npz_source import npz_source
+        from hub.importers.npz_source import npz_source
 
         if not onto:
             raise click.UsageError("--reader npz-labels needs --onto, the dataset that is labelled")

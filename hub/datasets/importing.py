@@ -68,7 +68,7 @@ class Imported:
     version
         The new version.
     facts
-        What is in it; see `hub.datasets.summary`.
+        What is in it; see `hub.datasets.card.summarise`.
     notes
         What a person should know: keys taken, entries that were left out.
     """

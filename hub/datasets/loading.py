@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hub.datasets.loaded import LoadedStructures
-    from registry.transfer import Progress
+    from registry.download import Progress
 
 
 def is_dataset_name(place: str) -> bool:
