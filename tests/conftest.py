@@ -122,6 +122,16 @@ def random_directory(tmp_path_factory) -> Path:
     return directory
 
 
+@pytest.fixture(scope="session")
+def dask_cluster():
+    """Two worker processes, which begin in another directory than most tests."""
+    distributed = pytest.importorskip("distributed", reason="needs mlip-hub[dask]")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+    ) as cluster:
+        yield cluster
+
+
 @pytest.fixture
 def treasure(tmp_path):
     """Files of a user's own; whatever a test does, they have to be the same afterwards."""

@@ -91,5 +91,13 @@ def test_the_library_does_not_import_the_command_line():
     assert not others
 
 
+def test_jobs_know_nothing_of_what_is_done():
+    rooms = [
+        each.name for each in (ROOT / "hub").iterdir() if each.is_dir() and each.name != "jobs"
+    ]
+    used = importing(*(f"hub.{name}" for name in rooms))
+    assert not {file for file in used if file.startswith("hub/jobs/")}
+
+
 def test_datasets_know_nothing_of_one_project_s_files():
     assert not {file for file in importing("hub.importers") if file.startswith("hub/datasets/")}

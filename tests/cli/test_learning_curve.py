@@ -96,6 +96,27 @@ def test_every_training_is_in_table_and_plot(curve, tmp_path) -> None:
     np.testing.assert_allclose(test.energies, hold_out(data).energies, rtol=1e-12)
 
 
+def numbers(done) -> list[dict]:
+    """What must not depend on where a training is done."""
+    assert done.code == 0, done.err
+    return [{**point, "seconds": 0} for point in done.json["points"]]
+
+
+def test_trainings_at_the_same_time_give_the_same_numbers(curve) -> None:
+    alone = numbers(curve("--json", sizes="4"))
+    assert numbers(curve("--json", "--out", "both", "--jobs", 2, sizes="4")) == alone
+
+
+@pytest.mark.slow
+def test_trainings_on_dask_give_the_same_numbers(curve, dask_cluster, tmp_path) -> None:
+    address = dask_cluster.scheduler_address
+    there = numbers(curve("--json", "--out", "there", "--dask", address, sizes="4"))
+    assert (tmp_path / "there" / "scratch=tiny" / "4-structures" / "seed-1").is_dir()
+    assert numbers(curve("--json", sizes="4")) == there
+    # What was begun there is gone on with here.
+    assert numbers(curve("--json", "--out", "there", "--resume", sizes="4")) == there
+
+
 def test_resuming_does_what_is_left_and_no_more(curve, tmp_path) -> None:
     assert curve().code == 0
     folder = tmp_path / "curve"

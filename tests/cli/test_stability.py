@@ -50,6 +50,26 @@ def test_table_csv_and_plot(stability, tmp_path) -> None:
     assert (alone.code, "in time" in alone.out) == (0, True)
 
 
+def of_two(hub, tmp_path, out: str, *arguments: object) -> dict:
+    """Two models at once; what they write is the same wherever they run."""
+    options = (*OPTIONS, "--time", 0.04, "--dtype", "float32", "--out", out, "--json")
+    done = hub("stability", MODEL, "c-lcbop-pretrained-small", *options, *arguments)
+    assert done.code == 0, done.err
+    files = {path.name: path.read_bytes() for path in (tmp_path / out).glob("*.csv")}
+    assert len(files) == 2
+    return {**done.json, **files}
+
+
+def test_models_at_the_same_time_give_the_same_numbers(hub, stability, tmp_path) -> None:
+    assert of_two(hub, tmp_path, "both", "--jobs", 2) == of_two(hub, tmp_path, "one")
+
+
+@pytest.mark.slow
+def test_models_on_dask_give_the_same_numbers(hub, stability, tmp_path, dask_cluster) -> None:
+    there = of_two(hub, tmp_path, "there", "--dask", dask_cluster.scheduler_address)
+    assert there == of_two(hub, tmp_path, "here")
+
+
 def test_going_on(stability, tmp_path) -> None:
     assert stability("--out", "md").code == 0
     refused = stability("--out", "md")
