@@ -31,6 +31,10 @@ class LabelsDisagreeError(HubError):
     """Labels that are computed again differ from those that are kept."""
 
 
+class JobError(HubError):
+    """Worker processes cannot be had or are lost, or work is done by another process already."""
+
+
 class TrainingError(HubError):
     """Training cannot start, go on or be resumed."""
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from registry.builtin import Importer
     from registry.cards import Card
-    from registry.transfer import Progress
+    from registry.download import Progress
     from registry.versions import LocalVersion
 
 # A run folder holds its model in this folder, laid out as it will be published.
@@ -37,7 +37,7 @@ MODEL_FOLDER = "model"
 # What turns a published file into a version: imported when one is pulled for the first time.
 _IMPORTERS = {
     "nnp-pre-training": ("hub.importers.nnp_pre_training", "import_checkpoint"),
-    "published-dataset": ("hub.datasets.published", "import_published"),
+    "published-dataset": ("hub.importers.published", "import_published"),
     "sevennet-wheel": ("hub.potentials.sevennet.importing", "import_wheel"),
 }
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from registry.cards import FILE_NAME, Card
-from registry.downloads import download
 from registry.errors import (
     IncompatibleError,
     IntegrityError,
@@ -23,16 +22,16 @@ from registry.registry import describe_directory, put_content
 from registry.removal import discard, is_marked
 from registry.shipped import ShippedRegistry
 from registry.stores import open_store
-from registry.transfer import fetch
+from registry.transfer import download, fetch
 from registry.versions import Version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from registry.download import Progress
     from registry.local import LocalStore
     from registry.sources import Source
     from registry.stores.base import Store
-    from registry.transfer import Progress
 
 # Reads published files, writes a version's files into an empty directory, returns metadata.
 Importer = Callable[[Card, "Sequence[Path]", Path], dict[str, Any]]

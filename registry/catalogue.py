@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from registry.builtin import Builtin
+    from registry.download import Progress
     from registry.local import LocalStore
     from registry.manifest import FileEntry
     from registry.references import Reference
     from registry.registry import Registry
-    from registry.transfer import Progress
     from registry.versions import Version
 
 

@@ -6,11 +6,11 @@ import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from registry.download import Retries
 from registry.errors import IntegrityError, RegistryError
 from registry.origins import BUILTIN, BUILTIN_ORIGIN, LOCAL, Origin
 from registry.references import covers
 from registry.search import Search
-from registry.transfer import Retries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

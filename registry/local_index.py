@@ -21,10 +21,10 @@ from registry.versions import Version
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from registry.download import Retries
     from registry.index import Entry
     from registry.manifest import Manifest
     from registry.stores.directory import DirectoryStore
-    from registry.transfer import Retries
 
 ORIGINS = "origins"
 

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from registry.download import read
 from registry.errors import IntegrityError, NotFoundError, StorageError
 from registry.index import (
     is_index_1,
@@ -21,7 +22,6 @@ from registry.index import (
     parse_page,
 )
 from registry.stores.base import writable
-from registry.transfer import read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

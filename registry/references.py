@@ -69,6 +69,7 @@ def covers(selector: str, version: str) -> bool:
     return version == selector or (is_series and version.startswith(f"{selector}."))
 
 
+# Not `packaging.version`: it takes 1.0, v1.0.0 and 1.0.0rc1 too, so the patterns above would stay.
 def version_order(version: str) -> tuple[int, ...]:
     """Return what versions are sorted by: 1.10.0 comes after 1.9.0."""
     return tuple(int(part) for part in version.split("."))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from registry.documents import canonical_json, digest_of, parse_document
+from registry.download import read
 from registry.errors import (
     DamagedRegistryError,
     ExistsError,
@@ -26,7 +27,7 @@ from registry.stores.base import (
     manifest_path,
     writable,
 )
-from registry.transfer import fetch, read
+from registry.transfer import fetch
 from registry.versions import Version
 
 if TYPE_CHECKING:
@@ -34,10 +35,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from registry.blobs import Blobs
+    from registry.download import Progress, Retries
     from registry.index import Entry
     from registry.manifest import Kind
     from registry.stores.base import Store, WritableStore
-    from registry.transfer import Progress, Retries
 
 FORMAT = 2
 INDEX_LOCK = "index"  # which releases that write format 1 hold while they do

@@ -12,10 +12,10 @@ from registry.references import version_order
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from registry.download import Retries
     from registry.index import Entry
     from registry.references import Reference
     from registry.registry import Registry
-    from registry.transfer import Retries
     from registry.versions import Version
 
 logger = logging.getLogger(__name__)

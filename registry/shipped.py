@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from registry.blobs import Blobs
+    from registry.download import Progress, Retries
     from registry.index import Entry
     from registry.manifest import FileEntry
     from registry.stores.base import WritableStore
-    from registry.transfer import Progress, Retries
 
 FOLDER = Path(__file__).resolve().parent / "_shipped"
 

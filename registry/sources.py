@@ -12,8 +12,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import asdict as asdict_of
 
 from registry.documents import MalformedError, is_sha256
-from registry.errors import IntegrityError
-from registry.files import CHUNK, open_regular, sha256_of, storage_errors
+from registry.files import CHUNK, open_regular
 from registry.installed import InstalledFile
 from registry.manifest import FileEntry, check_path
 
@@ -78,28 +77,12 @@ class Source:
         """Return what is known of it, for a manifest."""
         return {key: value for key, value in asdict(self).items() if value not in (None, "")}
 
-    def check(self, file: Path) -> None:
-        """Compare a file with all that is known of the published one.
-
-        Raises
-        ------
-        IntegrityError
-            If it is another.
-        """
-        with storage_errors(file):
-            size, sha256 = file.stat().st_size, sha256_of(file) if self.sha256 else ""
-            found = [("bytes", str(size), str(self.size or size))]
-            if self.sha256:
-                found.append(("sha256", sha256[: len(self.sha256)], self.sha256))
-            if self.git_blob:
-                found.append(("git blob", git_blob_of(file), self.git_blob))
-        for what, here, wanted in found:
-            if here != wanted:
-                raise IntegrityError(
-                    f"{self.url} is not the published {self.path}: {what} {here}, not {wanted}",
-                    "Nothing of it was kept. Somebody has changed the file, or a proxy rewrites "
-                    "it.",
-                )
+    def difference(self, file: Path, sha256: str) -> str:
+        """Return in what a file of this size and sha256 is not the published one; else nothing."""
+        if not sha256.startswith(self.sha256):
+            return f"of sha256 {sha256[: len(self.sha256)]}, not {self.sha256}"
+        if self.git_blob and (found := git_blob_of(file)) != self.git_blob:
+            return f"of git blob {found}, not {self.git_blob}"
         if self.sha256 and len(self.sha256) < TRUSTED_DIGITS and not self.git_blob:
             logger.warning(
                 "of %s only %d digits of the sha256 are known, which another file can be made to "
@@ -108,6 +91,7 @@ class Source:
                 len(self.sha256),
                 sha256,
             )
+        return ""
 
 
 def git_blob_of(path: Path) -> str:

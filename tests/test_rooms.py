@@ -89,3 +89,7 @@ def test_the_registry_knows_bytes_alone():
 def test_the_library_does_not_import_the_command_line():
     others = {file for file in importing("hub.cli") if not file.startswith("hub/cli/")}
     assert not others
+
+
+def test_datasets_know_nothing_of_one_project_s_files():
+    assert not {file for file in importing("hub.importers") if file.startswith("hub/datasets/")}

@@ -18,7 +18,10 @@ from hub.cli.arguments import (
     learning_rate_option,
     max_epochs_option,
     recipe_option,
+    stress_convention_option,
+    stress_key_option,
 )
+from hub.cli.pool_options import chosen_pool, pool_options
 from hub.cli.progress import progress_bar
 
 
@@ -69,12 +72,12 @@ def _numbers(context: click.Context, parameter: click.Parameter, value: str) -> 
 @max_epochs_option
 @learning_rate_option
 @batch_size_option
-@click.option(
-    "--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Trainings at a time."
-)
+@pool_options("Trainings at a time, each in one thread.  [default: one, in all threads]")
 @device_option
 @energy_key_option
 @forces_key_option
+@stress_key_option
+@stress_convention_option
 @click.option("--resume", is_flag=True, help="Go on in DIR; finished trainings are kept.")
 @json_option
 def command(
@@ -82,7 +85,9 @@ def command(
     sizes: list[int],
     seeds: int,
     out: Path,
-    jobs: int,
+    jobs: int | None,
+    dask: str | None,
+    slurm: dict[str, Any] | None,
     resume: bool,
     as_json: bool,
     **given: Any,
@@ -105,7 +110,7 @@ def command(
         with progress_bar("training") as move:
             points = learning_curve(
                 Job(**given), starts, sizes, seeds, out,
-                resume=resume, jobs=jobs, reporter=CurveOutput(move),
+                resume=resume, pool=chosen_pool(jobs, dask, slurm), reporter=CurveOutput(move),
             )  # fmt: skip
     except KeyboardInterrupt:
         output.message("go on with the same command and --resume")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hub.cli import output
-from hub.cli.arguments import JsonObject, complete_names, json_option
+from hub.cli.arguments import complete_names, json_option
+from hub.cli.pool_options import chosen_pool, pool_options
 from hub.cli.progress import progress_bar
 from hub.cli.teacher_options import chosen_teacher, teacher_options
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     from hub.teachers.relabelling import Relabelled
     from hub.teachers.verifying import Verification
-    from hub.teachers.workers import Workers
 
 _SHOWN = 10
 
@@ -31,7 +31,7 @@ _SHOWN = 10
     "--version", default="", help="Of the result.  [default: the dataset's next minor version]"
 )
 @click.option("--to", metavar="REGISTRY", help="A registry's name, or ./directory.")
-@click.option("--jobs", type=click.IntRange(min=1), help="Processes.  [default: one for each core]")
+@pool_options("Processes.  [default: one for each core]")
 @click.option(
     "--verify",
     type=click.IntRange(min=1),
@@ -39,15 +39,6 @@ _SHOWN = 10
     help="Compute N labels again before publishing; of a label set that exists, do only that.",
 )
 @click.option("--resume", is_flag=True, help="Go on after a relabelling that was interrupted.")
-@click.option(
-    "--dask", metavar="ADDRESS", help="Work on a Dask cluster, such as tcp://10.0.0.1:8786."
-)
-@click.option(
-    "--slurm",
-    type=JsonObject(),
-    metavar="JSON",
-    help="Work in SLURM jobs: what dask_jobqueue.SLURMCluster takes.",
-)
 @json_option
 def command(
     dataset: str,
@@ -79,9 +70,9 @@ def command(
     spec = chosen_teacher(teacher, params, arguments)
     if verify and _has_labels(dataset, labels):
         with progress_bar("structures") as progress:
-            workers = _workers(jobs, dask, slurm)
+            pool = chosen_pool(jobs, dask, slurm)
             verification = verify_labels(
-                dataset, spec, labels, verify, workers=workers, progress=progress
+                dataset, spec, labels, verify, pool=pool, progress=progress
             )
         _print_verification(verification, as_json=as_json)
         return
@@ -93,7 +84,7 @@ def command(
             name=name,
             version=version,
             to=to or LOCAL,
-            workers=_workers(jobs, dask, slurm),
+            pool=chosen_pool(jobs, dask, slurm),
             resume=resume,
             verify=verify or 0,
             progress=progress,
@@ -130,25 +121,6 @@ def _has_labels(dataset: str, labels: str) -> bool:
     from hub.datasets.loading import open_dataset
 
     return labels in open_dataset(dataset, "").label_sets
-
-
-def _workers(jobs: int | None, dask: str | None, slurm: dict[str, Any] | None) -> Workers:
-    """Return where the teacher is to run."""
-    if dask is not None:
-        from hub.teachers.dask_workers import DaskWorkers
-
-        if jobs is not None or slurm is not None:
-            raise click.UsageError("--dask takes the workers that there are: no --jobs, no --slurm")
-        return DaskWorkers(dask)
-    if slurm is not None:
-        from hub.teachers.dask_workers import SlurmWorkers
-
-        if jobs is None:
-            raise click.UsageError("--slurm needs --jobs, the number of processes to ask for")
-        return SlurmWorkers(slurm, jobs)
-    from hub.teachers.workers import LocalWorkers
-
-    return LocalWorkers(jobs or 0)
 
 
 def _print(done: Relabelled, labels: str, *, as_json: bool) -> None:

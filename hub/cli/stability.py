@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import click
 
 from hub.cli import output
 from hub.cli.arguments import complete_names, device_option, dtype_option, json_option
+from hub.cli.pool_options import chosen_pool, pool_options
 from hub.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 @click.option("--resume", is_flag=True, help="Go on in DIR; --time may be longer than before.")
 @device_option
 @dtype_option
+@pool_options("Models at a time, each in one thread.  [default: one, in all threads]")
 @json_option
 def command(
     models: tuple[str, ...],
@@ -52,6 +53,9 @@ def command(
     resume: bool,
     device: str,
     dtype: str,
+    jobs: int | None,
+    dask: str | None,
+    slurm: dict[str, Any] | None,
     as_json: bool,
     **conditions: Any,
 ) -> None:
@@ -67,13 +71,9 @@ def command(
         HEADER,
         PLOT_NAME,
         TABLE_NAME,
-        file_name,
-        follow,
+        compare_stability,
         row,
-        stability_folder,
-        write_report,
     )
-    from hub.library import open_model
 
     if bool(element) == bool(structure):
         raise click.UsageError("Name either an --element or a --structure.")
@@ -81,19 +81,13 @@ def command(
         raise click.UsageError("--resume needs the --out of before.")
     atoms = _atoms(element, structure)
     asked = Conditions(**conditions)
-    directories = [open_model(model).path for model in models]
     output.message(f"{atoms.get_chemical_formula()}, {asked.temperature:g} K")
-    found: list[tuple[str, Stability]] = []
-    with stability_folder(out, resume=resume) if out else nullcontext():
-        for number, (model, directory) in enumerate(zip(models, directories, strict=True)):
-            state = out / file_name(number, model, "state.npz") if out else None
-            with progress_bar(f"steps of {model}") as progress:
-                stability = follow(
-                    directory, atoms, asked, state, device=device, dtype=dtype, progress=progress
-                )
-            found.append((model, stability))
-        if out is not None:
-            write_report(out, found)
+    with progress_bar("molecular dynamics") as progress:
+        found = compare_stability(
+            models, atoms, asked, out,
+            resume=resume, device=device, dtype=dtype, pool=chosen_pool(jobs, dask, slurm),
+            progress=progress,
+        )  # fmt: skip
     if as_json:
         output.result_json({model: _facts(each) for model, each in found})
     else:

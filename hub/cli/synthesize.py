@@ -8,6 +8,7 @@ import click
 
 from hub.cli import output
 from hub.cli.arguments import json_option
+from hub.cli.pool_options import chosen_pool, pool_options
 from hub.cli.progress import progress_bar
 from hub.cli.teacher_options import chosen_teacher, teacher_options
 
@@ -87,7 +88,7 @@ def _durations(
     help="ps between frames.",
 )
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
-@click.option("--jobs", type=click.IntRange(min=1), help="Processes. [one for each core]")
+@pool_options("Processes.  [default: one for each core]")
 @click.option("--resume", is_flag=True, help="Go on after a synthesis of the same that stopped.")
 @click.option("--to", metavar="REGISTRY", help="A registry's name, or ./directory.")
 @click.option("--description", metavar="TEXT", default="", help="One line for people.")
@@ -103,7 +104,6 @@ def command(as_json: bool, **given: Any) -> None:
     """
     from hub.datasets.card import Description
     from hub.synthesis.synthesize import synthesize
-    from hub.teachers.workers import LocalWorkers
     from registry.origins import LOCAL
 
     with progress_bar("frames") as progress:
@@ -114,7 +114,7 @@ def command(as_json: bool, **given: Any) -> None:
             labels=given["labels"],
             onto=given["onto"],
             to=given["to"] or LOCAL,
-            workers=LocalWorkers(given["jobs"] or 0),
+            pool=chosen_pool(given["jobs"], given["dask"], given["slurm"]),
             resume=given["resume"],
             description=Description(given["description"], given["licence"]),
             progress=progress,

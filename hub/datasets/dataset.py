@@ -29,7 +29,7 @@ from hub.datasets.names import PROPERTIES, renamed_notes, row_shapes, unreserved
 from hub.datasets.selection import Choice, recorded_choice, select
 from hub.datasets.shards import open_group, read_group, read_rows, shard_rows
 from hub.errors import DataError
-from hub.structures.stresses import from_voigt, stress_of_virial
+from hub.structures.stresses import from_voigt, of_bulk, stress_of_virial
 from registry.documents import damage
 from registry.errors import IntegrityError
 from registry.files import storage_errors
@@ -275,13 +275,15 @@ class Dataset:
             for name, path in self._extras[ATOM_EXTRAS].items()
             if not lean or name in LEAN
         }
+        positions = self._atoms("structures/positions", chosen)
         cells = self._read_once("structures/cells")[chosen]
+        pbc = self._read_once("structures/pbc")[chosen]
         constrained = by_atom.get(CONSTRAINED, np.zeros(int(pointers[-1])))
         return LoadedStructures(
             numbers=self._atoms("structures/numbers", chosen, np.int64),
-            positions=self._atoms("structures/positions", chosen),
+            positions=positions,
             cells=cells,
-            pbc=self._read_once("structures/pbc")[chosen],
+            pbc=pbc,
             pointers=pointers,
             energies=own.energies,
             forces=own.forces,
@@ -291,7 +293,7 @@ class Dataset:
             config_types=extras.pop(CONFIG_TYPE, empty),
             split_labels=extras.pop(SPLIT, empty),
             constrained=(constrained == 1).reshape(int(pointers[-1]), -1).any(axis=1),
-            stresses=_stresses(own, cells),
+            stresses=of_bulk(_stresses(own, cells), positions, cells, pbc, pointers),
             properties={} if lean else own.properties,
             structure_extras=extras,
             atom_extras={} if lean else by_atom,

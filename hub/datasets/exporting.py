@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
-from hub.datasets.extxyz import write_structure
+import numpy as np
+
 from hub.datasets.loaded import VIRIAL
+from hub.datasets.names import PROPERTIES
 from hub.errors import DataError
 from registry.errors import ExistsError
 from registry.files import scratch_directory, settle, storage_errors
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    import numpy.typing as npt
     from ase import Atoms
 
     from hub.datasets.loaded import LoadedStructures
@@ -104,7 +107,7 @@ def _write_extxyz(pieces: Iterable[LoadedStructures], target: Path) -> None:
     with target.open("w", encoding="utf-8") as stream:
         for piece in pieces:
             for atoms in piece.to_ase():
-                write_structure(stream, atoms)
+                _write_structure(stream, atoms)
 
 
 def _write_datasets(pieces: Iterable[LoadedStructures], target: Path) -> None:
@@ -154,6 +157,48 @@ def _nequip_entry(atoms: Atoms) -> dict[str, Any]:
     # NequIP keeps all numbers in torch's default precision.
     with torch_default_dtype(torch.float64):
         return dict(from_ase(bare, include_keys=[VIRIAL]))
+
+
+def _write_structure(stream: IO[str], atoms: Atoms) -> None:
+    """Write one structure, with the results of its calculator, so that ASE reads the same.
+
+    ASE's own writer rounds forces to eight decimals.
+
+    Parameters
+    ----------
+    stream
+        Of text.
+    atoms
+        As `LoadedStructures.to_atoms` returns it.
+    """
+    from ase.io.extxyz import key_val_dict_to_str
+    from ase.stress import voigt_6_to_full_3x3_stress
+
+    results = dict(atoms.calc.results) if atoms.calc else {}
+    of_atoms = {name for name, each in PROPERTIES.items() if each.per_atom} | {"forces"}
+    if "stress" in results:
+        results["stress"] = voigt_6_to_full_3x3_stress(results["stress"])
+    columns = {"pos": atoms.positions}
+    columns |= {name: values for name, values in results.items() if name in of_atoms}
+    columns |= {n: v for n, v in atoms.arrays.items() if n not in {"numbers", "positions"}}
+    flat = {name: np.reshape(values, (len(atoms), -1)) for name, values in columns.items()}
+    layout = ":".join(["species:S:1", *(f"{n}:R:{v.shape[1]}" for n, v in flat.items())])
+    info = {name: _one_line(value) for name, value in atoms.info.items()}
+    info |= {name: value for name, value in results.items() if name not in of_atoms}
+    # Fortran's order of the transposed cell: one lattice vector after the other.
+    lattice = {"Lattice": atoms.cell.array.reshape(-1)} if atoms.cell.array.any() else {}
+    header = {**lattice, "Properties": layout, **info, "pbc": atoms.pbc}
+    stream.write(f"{len(atoms)}\n{key_val_dict_to_str(header)}\n")
+    numbers: npt.NDArray[np.float64] = np.concatenate(list(flat.values()), axis=1)
+    for symbol, row in zip(atoms.symbols, numbers.tolist(), strict=True):
+        stream.write(f"{symbol} {' '.join(map(repr, row))}\n")
+
+
+def _one_line(value: Any) -> Any:
+    """Return a text so that it stays on its line, and is read as it was."""
+    if isinstance(value, str):
+        return " ".join(value.splitlines()).replace("\\", "\\\\")
+    return value
 
 
 WRITERS = {"extxyz": _write_extxyz, "datasets": _write_datasets, "lmdb": _write_lmdb}

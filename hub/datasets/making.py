@@ -7,10 +7,9 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from hub.datasets.card import MADE, Description, describe, write_card
+from hub.datasets.card import MADE, Description, describe, summarise, write_card
 from hub.datasets.dataset import Dataset
 from hub.datasets.layout import WRITING
-from hub.datasets.summary import summarise
 from hub.datasets.writer import DatasetWriter, is_whole
 from hub.library import catalogue
 from registry.cards import FILE_NAME as CARD_NAME
@@ -90,7 +89,7 @@ def make_dataset(
 
     Returns
     -------
-    The version, and what is in it (see `hub.datasets.summary`).
+    The version, and what is in it (see `hub.datasets.card.summarise`).
 
     Raises
     ------

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from hub.structures.arrays import IntArray
     from registry.catalogue import Catalogue
+    from registry.download import Progress
     from registry.manifest import FileEntry
-    from registry.transfer import Progress
     from registry.versions import LocalVersion, Version
 
 _ATOM_ARRAYS = ("structures/numbers/", "structures/positions/", "extras/atom/")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from hub.structures import StructureSet
     from hub.structures.arrays import FloatArray
-    from registry.transfer import Progress
+    from registry.download import Progress
 
 _LARGEST_UNIFORM = 0.2  # g/cm³; over a wider range the structures are divided by density
 _DENSITY_GROUPS = 3

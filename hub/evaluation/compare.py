@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hub.datasets.selection import Choice
     from hub.structures import StructureSet
     from hub.structures.reference_energies import ReferenceEnergies
-    from registry.transfer import Progress
+    from registry.download import Progress
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,13 @@ import re
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from hub.errors import DataError, TrainingError
+from hub.errors import DataError, JobError, TrainingError
 from hub.evaluation.curve import CurveReporter, Point, Start, Training
 from hub.evaluation.held_out import hold_out
 from hub.evaluation.predictions_file import ENERGY, FORCES, write_labelled
+from hub.jobs.pool import InProcess, Lost, Tasks
 from hub.structures.reference_energies import isolated_atoms
 from hub.structures.splits import split_structures
-from hub.teachers.workers import LocalWorkers, Lost
 from hub.training import run_files, run_folder
 from hub.training.data import read_data
 from hub.training.finetune import resume_run, start_run
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from hub.jobs.pool import Pool
     from hub.structures import StructureSet
     from hub.training.reporter import Reporter
 
@@ -40,7 +41,7 @@ def learning_curve(
     out: Path,
     *,
     resume: bool = False,
-    jobs: int = 1,
+    pool: Pool | None = None,
     reporter: CurveReporter | None = None,
 ) -> list[Point]:
     """Train from every start, with every number of structures and every seed.
@@ -64,8 +65,9 @@ def learning_curve(
     resume
         Go on in `out`. What is finished there is not done again; starts, sizes and seeds may be
         others.
-    jobs
-        Trainings at the same time, each in a process and thread of its own.
+    pool
+        Where trainings are done, several at the same time; one after the other in this process by
+        default. The folder and the data must have the same paths there.
     reporter
         Is told what happens.
 
@@ -81,6 +83,8 @@ def learning_curve(
         If `out` is in use, holds something else or other settings, or a training fails.
     RegistryError
         If a model cannot be pulled.
+    JobError
+        If a process dies of a training again and again.
     """
     reporter = reporter or CurveReporter()
     run_folder.require_empty(out, _BEGUN, resume=resume)
@@ -106,7 +110,7 @@ def learning_curve(
             write_labelled(out / TEST_NAME, test, *keys)
         reporter.planned(len(trainings), len(done), len(test))
         left = [training for training in trainings if training not in done]
-        for training, results in _train_all(left, jobs, reporter):
+        for training, results in _train_all(left, pool, reporter):
             done[training] = Point.of(training, results)
             reporter.trained(done[training], len(done))
     return [done[training] for training in trainings]
@@ -190,27 +194,24 @@ def _settings(job: Job, recipe: Recipe) -> dict[str, Any]:
 
 
 def _train_all(
-    trainings: Sequence[Training], jobs: int, reporter: Reporter
+    trainings: Sequence[Training], pool: Pool | None, reporter: Reporter
 ) -> Iterator[tuple[Training, dict[str, Any]]]:
     """Yield the results of trainings as they finish."""
-    if jobs == 1:
+    told = reporter if pool is None else None  # Other processes have nobody to tell.
+    with pool or InProcess() as workers:
+        tasks = Tasks(workers)
         for training in trainings:
-            yield training, _train(training.job, training.folder, reporter)
-        return
-    with LocalWorkers(jobs) as workers:
-        for training in trainings:
-            workers.submit(training, _train, training.job, training.folder)
-        for _ in trainings:
-            training, results = workers.wait()
+            tasks.add(training, _train, training.job, training.folder, told)
+        for training, results in tasks.finished():
             if isinstance(results, Lost):
-                raise TrainingError(
+                raise JobError(
                     f"{training.folder}: {results.reason}",
-                    hint="Was there enough memory? Go on with --resume, perhaps with fewer --jobs.",
+                    "Was there enough memory? Go on with --resume, perhaps with fewer --jobs.",
                 )
             yield training, results
 
 
-def _train(job: Job, folder: Path, reporter: Reporter | None = None) -> dict[str, Any]:
+def _train(job: Job, folder: Path, reporter: Reporter | None) -> dict[str, Any]:
     """Do a job, or go on with it; whatever was there before the job itself is of no use."""
     if (folder / run_files.JOB_NAME).exists():
         return resume_run(folder, reporter)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, astuple
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hub.errors import DataError
+from hub.errors import DataError, JobError
 from hub.evaluation.csv_file import write_csv
 from hub.evaluation.stability import Conditions, Sample, Stability, State, run_dynamics
 from hub.evaluation.stability_plot import stability_plot
+from hub.jobs.pool import InProcess, Lost, Tasks
+from hub.library import open_model
 from hub.potentials.ase_calculator import calculator
 from hub.potentials.directory import WEIGHTS_NAME
 from hub.schemas import Count
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
 
     from ase import Atoms
 
+    from hub.jobs.pool import Pool
+
 TABLE_NAME = "stability.md"
 PLOT_NAME = "stability.png"
 HEADER = (
@@ -37,8 +42,88 @@ HEADER = (
 )  # fmt: skip
 
 
+def compare_stability(
+    models: Sequence[str],
+    atoms: Atoms,
+    conditions: Conditions,
+    out: Path | None = None,
+    *,
+    resume: bool = False,
+    device: str = "auto",
+    dtype: str = "float64",
+    pool: Pool | None = None,
+    progress: Callable[[int, int | None], None] | None = None,
+) -> list[tuple[str, Stability]]:
+    """Run the same dynamics by several models.
+
+    Parameters
+    ----------
+    models
+        References or directories.
+    atoms
+        The structure to begin with.
+    conditions
+        What it is put through.
+    out
+        A folder for tables, a plot, and what is needed to resume; new or empty, unless `resume`.
+    resume
+        Go on in `out`, perhaps for a longer time than before.
+    device, dtype
+        To compute on, and in.
+    pool
+        Where the dynamics run, several at the same time; one after the other in this process by
+        default. Folder and models must have the same paths there.
+    progress
+        Called with how far all have come, and how far that is in all.
+
+    Returns
+    -------
+    Each model with what came of it, in the order given.
+
+    Raises
+    ------
+    DataError
+        If a state is damaged, or of another model, structure or other conditions.
+    JobError
+        If a process dies of the dynamics again and again.
+    RegistryError
+        If a model cannot be pulled.
+    StorageError
+        If the disk is full or cannot be written.
+    TrainingError
+        If `out` is in use, or holds something else.
+    """
+    directories = [open_model(model).path for model in models]
+    found: dict[int, Stability] = {}
+
+    def advance(done: int, total: int | None) -> None:
+        """Hear of the dynamics that run in this process."""
+        if progress and total:
+            progress(len(found) * total + done, len(models) * total)
+
+    run = partial(follow, device=device, dtype=dtype, progress=None if pool else advance)
+    with _held(out, resume=resume) if out else nullcontext(), pool or InProcess() as workers:
+        tasks = Tasks(workers)
+        for number, (model, directory) in enumerate(zip(models, directories, strict=True)):
+            state = out / _file_name(number, model, "state.npz") if out else None
+            tasks.add(number, run, directory, atoms, conditions, state)
+        for number, stability in tasks.finished():
+            if isinstance(stability, Lost):
+                raise JobError(
+                    f"{models[number]}: {stability.reason}",
+                    "Was there enough memory? Try fewer --jobs; with an --out, --resume goes on.",
+                )
+            found[number] = stability
+            if pool and progress:
+                progress(len(found), len(models))
+        compared = [(model, found[number]) for number, model in enumerate(models)]
+        if out:
+            _write_report(out, compared)
+    return compared
+
+
 @contextmanager
-def stability_folder(out: Path, *, resume: bool) -> Iterator[None]:
+def _held(out: Path, *, resume: bool) -> Iterator[None]:
     """Hold a folder for the dynamics of this process.
 
     Raises
@@ -107,12 +192,12 @@ def follow(
     )
 
 
-def file_name(number: int, place: str, ending: str) -> str:
+def _file_name(number: int, place: str, ending: str) -> str:
     """Return what a file of the model that was named at this place is called."""
     return f"{number}-{Path(place).name}.{ending}"
 
 
-def write_report(folder: Path, found: Sequence[tuple[str, Stability]]) -> None:
+def _write_report(folder: Path, found: Sequence[tuple[str, Stability]]) -> None:
     """Write a CSV of each model over time, a table of all, and a plot.
 
     Raises
@@ -122,7 +207,7 @@ def write_report(folder: Path, found: Sequence[tuple[str, Stability]]) -> None:
     """
     for number, (place, stability) in enumerate(found):
         rows = [asdict(sample) for sample in stability.samples]
-        write_csv(folder / file_name(number, place, "csv"), rows)
+        write_csv(folder / _file_name(number, place, "csv"), rows)
     lines = [HEADER, ("---",) * len(HEADER), *(row(*each) for each in found)]
     table = "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
     write_file(folder / TABLE_NAME, table.encode())

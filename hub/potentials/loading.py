@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hub.potentials.potential import Potential
-    from registry.transfer import Progress
+    from registry.download import Progress
 
 _DTYPES = {"float64": torch.float64, "float32": torch.float32}
 

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from hub.errors import SynthesisError
+from hub.jobs.pool import Lost, Tasks
 from hub.synthesis.trajectory import (
     lost_trajectory,
     read_trajectory,
     run_trajectory,
     write_trajectory,
 )
-from hub.teachers.workers import Lost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from hub.jobs.pool import Pool
     from hub.synthesis.schedule import Plan, Recipe
-    from hub.teachers.workers import Workers
 
 # A trajectory that blew up is run once more, with a time step so many times smaller.
 SMALLER = 4
@@ -36,7 +35,7 @@ class Campaign:
         Where they are, or will be.
     recipe, plans
         What they are to be.
-    workers
+    pool
         Where they run.
     progress
         Called with the number of frames that are done, and of all.
@@ -49,18 +48,17 @@ class Campaign:
         directory: Path,
         recipe: Recipe,
         plans: Sequence[Plan],
-        workers: Workers,
+        pool: Pool,
         progress: Callable[[int, int | None], None] | None = None,
         report: Callable[[str], None] | None = None,
     ) -> None:
         self.directory = directory
         self.recipe = recipe
         self.plans = plans
-        self._workers = workers
+        self._tasks = Tasks(pool)
         self._progress = progress or (lambda done, total: None)  # noqa: ARG005
         self._report = report or (lambda text: None)  # noqa: ARG005
-        self._under_way: dict[int, float] = {}
-        self._deaths: Counter[int] = Counter()
+        self._timesteps: dict[int, float] = {}
 
     def run(self) -> None:
         """Run what is not done yet.
@@ -73,14 +71,16 @@ class Campaign:
         plans = {plan.run_id: plan for plan in self.plans}
         for plan in self.plans:
             self._begin(plan)
-        while self._under_way:
-            self._show()
-            run_id, result = self._workers.wait()
-            plan, timestep = plans[run_id], self._under_way.pop(run_id)
-            if isinstance(result, Lost):
-                self._note_death(plan, timestep, result.reason)
-            self._begin(plan)
         self._show()
+        for run_id, result in self._tasks.finished():
+            plan = plans[run_id]
+            if isinstance(result, Lost):
+                trajectory = lost_trajectory(plan, self._timesteps[run_id], result.reason)
+            else:
+                trajectory = result
+            write_trajectory(self._path(plan), trajectory)
+            self._begin(plan)
+            self._show()
         failures = self.failures()
         if len(failures) == len(self.plans) and not any(run["frames"] for run in self.runs()):
             raise SynthesisError(
@@ -128,17 +128,11 @@ class Campaign:
             if before.timestep < timestep:
                 return
             timestep /= SMALLER
-        self._under_way[plan.run_id] = timestep
-        self._workers.submit(plan.run_id, run_trajectory, self.recipe, plan, timestep, path)
-
-    def _note_death(self, plan: Plan, timestep: float, reason: str) -> None:
-        """Give a trajectory a second chance before its process' death is held against it."""
-        self._deaths[plan.run_id] += 1
-        if self._deaths[plan.run_id] > 1:
-            write_trajectory(self._path(plan), lost_trajectory(plan, timestep, reason))
+        self._timesteps[plan.run_id] = timestep
+        self._tasks.add(plan.run_id, run_trajectory, self.recipe, plan, timestep)
 
     def _show(self) -> None:
-        done = len(self.plans) - len(self._under_way)
+        done = len(self.plans) - len(self._tasks)
         self._progress(done * self.recipe.n_frames, len(self.plans) * self.recipe.n_frames)
 
     def _path(self, plan: Plan) -> Path:

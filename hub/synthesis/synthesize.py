@@ -13,6 +13,7 @@ from hub.datasets.importing import import_dataset
 from hub.datasets.layout import LabelSet, check_label_name
 from hub.datasets.writer import Refusal
 from hub.errors import SynthesisError
+from hub.jobs.pool import LocalPool
 from hub.library import catalogue
 from hub.synthesis.campaign import NAMES as TRAJECTORIES
 from hub.synthesis.campaign import Campaign
@@ -20,8 +21,7 @@ from hub.synthesis.engine import DAMPING
 from hub.synthesis.frames import frames_source, next_run_id, open_base
 from hub.synthesis.schedule import spread
 from hub.synthesis.start import NEAREST_AT_START
-from hub.teachers.labelling import describe_teacher
-from hub.teachers.workers import LocalWorkers, call
+from hub.teachers.driver import ask_teacher
 from registry.documents import damage, fit, parse_json, read_bounded
 from registry.errors import ExistsError
 from registry.files import locked, storage_errors
@@ -34,9 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from hub.jobs.pool import Pool
     from hub.synthesis.schedule import Recipe
-    from hub.teachers.labelling import Described
-    from hub.teachers.workers import Workers
     from registry.versions import LocalVersion
 
 _BEGUN = "begun.json"
@@ -52,7 +51,7 @@ class Synthesized:
     version
         The new version.
     facts
-        What is in it; see `hub.datasets.summary`.
+        What is in it; see `hub.datasets.card.summarise`.
     failures
         Why trajectories end before their time, by their number.
     """
@@ -70,7 +69,7 @@ def synthesize(
     labels: str = "",
     onto: str = "",
     to: str = LOCAL,
-    workers: Workers | None = None,
+    pool: Pool | None = None,
     resume: bool = False,
     description: Description | None = None,
     progress: Callable[[int, int | None], None] | None = None,
@@ -94,7 +93,7 @@ def synthesize(
         A dataset that this one contains and adds to; trajectories are numbered after its own.
     to
         The name of a registry, or a directory; this machine's own registry by default.
-    workers
+    pool
         Where the trajectories run; a process for each core by default.
     resume
         Go on after a synthesis of the same that was interrupted.
@@ -127,11 +126,11 @@ def synthesize(
     place = names.local.root / "synthesis" / f"{name}-{version}"
     lock = names.local.root / "locks" / f"synthesis-{name}-{version}"
     with locked(lock, Refusal(f"the trajectories of {name}@{version}")):
-        with workers or LocalWorkers() as pool:
-            begun = _begin(place, recipe, labels, onto, pool, resume=resume)
+        with pool or LocalPool() as workers:
+            begun = _begin(place, recipe, labels, onto, workers, resume=resume)
             if base and labels in base.label_sets:
                 _refuse_another_teacher(base.label_sets[labels], labels, begun["provenance"])
-            campaign = Campaign(place, recipe, plans, pool, progress, report)
+            campaign = Campaign(place, recipe, plans, workers, progress, report)
             campaign.run()
         failures = campaign.failures()
         imported = import_dataset(
@@ -165,10 +164,10 @@ def _refuse_another_teacher(known: LabelSet, labels: str, provenance: dict[str, 
 
 
 def _begin(
-    place: Path, recipe: Recipe, labels: str, onto: str, workers: Workers, *, resume: bool
+    place: Path, recipe: Recipe, labels: str, onto: str, pool: Pool, *, resume: bool
 ) -> dict[str, Any]:
     """Note what is made and what the teacher is, or compare it with what was begun."""
-    described: Described = call(workers, describe_teacher, recipe.teacher, [recipe.element])
+    described = ask_teacher(pool, recipe.teacher, [recipe.element])
     if described.failures:
         raise SynthesisError(
             f"the teacher has no energy of an isolated atom: {described.failures[recipe.element]}",

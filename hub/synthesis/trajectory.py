@@ -1,4 +1,4 @@
-"""One trajectory from a random start to its file, which is there whole or not at all."""
+"""One trajectory from a random start, and its file, which is there whole or not at all."""
 
 from __future__ import annotations
 
@@ -71,8 +71,8 @@ class Trajectory:
 _ARRAYS = ("cell", "times", "temperatures", "positions", "energies", "forces", "stresses")
 
 
-def run_trajectory(recipe: Recipe, plan: Plan, timestep: float, path: Path) -> None:
-    """Run a trajectory, as far as it remains physics, and write it.
+def run_trajectory(recipe: Recipe, plan: Plan, timestep: float) -> Trajectory:
+    """Run a trajectory, as far as it remains physics.
 
     Parameters
     ----------
@@ -80,8 +80,6 @@ def run_trajectory(recipe: Recipe, plan: Plan, timestep: float, path: Path) -> N
         What it is to be.
     timestep
         In fs, instead of the recipe's.
-    path
-        The file.
 
     Raises
     ------
@@ -89,8 +87,6 @@ def run_trajectory(recipe: Recipe, plan: Plan, timestep: float, path: Path) -> N
         If there is no random start of that density.
     TeacherError
         If the teacher cannot be opened.
-    StorageError
-        If the file cannot be written.
     """
     rng = np.random.default_rng([recipe.seed, plan.run_id])
     atoms = random_start(recipe.element, plan.n_atoms, plan.density, rng)
@@ -109,7 +105,7 @@ def run_trajectory(recipe: Recipe, plan: Plan, timestep: float, path: Path) -> N
                     frames.append(snapshot)
     except BlownUpError as problem:
         failure = str(problem)
-    write_trajectory(path, _joined(plan, timestep, failure, atoms, times, frames))
+    return _joined(plan, timestep, failure, atoms, times, frames)
 
 
 def write_trajectory(path: Path, trajectory: Trajectory) -> None:

@@ -1,27 +1,162 @@
-"""Lead workers through the structures of a dataset, and keep what they say."""
+"""Lead a pool through the structures of a dataset, and cut tasks around what kills workers."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from hub.teachers.labelling import label_structures, relative_to_atoms
-from hub.teachers.tasks import TaskQueue
-from hub.teachers.workers import Lost
+import numpy as np
+
+from hub.errors import TeacherError
+from hub.jobs.pool import Lost
+from hub.structures.structure_set import StructureSet
+from hub.teachers.labelling import (
+    describe_teacher,
+    label_structures,
+    relative_to_atoms,
+    unlabelled,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from hub.datasets.dataset import Dataset
+    from hub.jobs.pool import Pool
     from hub.teachers.label_segments import LabelSegments
-    from hub.teachers.labelling import Labelled
+    from hub.teachers.labelling import Described, Labelled
     from hub.teachers.spec import TeacherSpec
-    from hub.teachers.tasks import Task
-    from hub.teachers.workers import Workers
 
 Progress = Callable[[int, int | None], None]
 Report = Callable[[str], None]
+
+# So much work is lost at most, for each worker, by whatever is killed.
+TASK_SECONDS = 5.0
+_MOST_ATOMS = 65_536  # in a task: they are sent to another process
+_BLOCK_ATOMS = 262_144  # decoded at once
+_MOST_DEATHS = 30  # one after the other
+
+
+@dataclass(frozen=True)
+class Task:
+    """Consecutive structures of a dataset that one worker labels.
+
+    Attributes
+    ----------
+    start
+        The first structure's number in the dataset.
+    structures
+        The structures.
+    deaths
+        How many workers have died of it.
+    alone
+        Whether it is worked on while nothing else is.
+    """
+
+    start: int
+    structures: StructureSet
+    deaths: int = 0
+    alone: bool = False
+
+
+class TaskQueue:
+    """What is still to be labelled.
+
+    Tasks are measured by the time that those before them took: long enough that sending them costs
+    nothing, and shorter towards the end, so that all workers finish together.
+
+    Parameters
+    ----------
+    dataset
+        Whose structures.
+    runs
+        Which of them, as first structure and the one after the last.
+    workers
+        How many tasks are worked on at a time.
+    """
+
+    def __init__(self, dataset: Dataset, runs: Iterable[tuple[int, int]], workers: int) -> None:
+        self._dataset = dataset
+        self._runs = deque(runs)
+        self._again: list[Task] = []
+        self._suspects: list[Task] = []
+        self._workers = workers
+        self._atoms_left = sum(self._n_atoms(*run) for run in self._runs)
+        self._atoms_done, self._seconds, self._deaths = 0, 0.0, 0
+        self._block: tuple[int, StructureSet] | None = None
+
+    def take(self, under_way: int) -> Task | None:
+        """Return the next task; None if there is none to begin while others are under way."""
+        if self._again:
+            return self._again.pop()
+        if not self._runs:
+            return self._suspects.pop() if self._suspects and not under_way else None
+        start, last = self._runs.popleft()
+        pointers = self._dataset.pointers
+        end = int(np.searchsorted(pointers, pointers[start] + self._task_atoms(), "right")) - 1
+        stop = min(max(end, start + 1), last)
+        if stop < last:
+            self._runs.appendleft((stop, last))
+        self._atoms_left -= self._n_atoms(start, stop)
+        return Task(start, self._structures(start, stop))
+
+    def done(self, task: Task, seconds: float) -> None:
+        """Learn how long a task took."""
+        self._deaths = 0
+        self._atoms_done += len(task.structures.numbers)
+        self._seconds += seconds
+
+    def lost(self, task: Task, lost: Lost) -> Labelled | None:
+        """Try again what a worker died of: in halves from the second time on, at last alone.
+
+        Returns
+        -------
+        None, or for a structure that is found to kill workers, that it has no labels.
+
+        Raises
+        ------
+        TeacherError
+            If workers only die.
+        """
+        size = len(task.structures)
+        if size == 1 and (task.alone or (task.deaths and lost.certain)):
+            return unlabelled(task.structures, lost.reason)
+        self._deaths += 1
+        if self._deaths > _MOST_DEATHS:
+            raise TeacherError(
+                f"{self._deaths} workers died one after the other, the last at "
+                f"{task.structures.where(0)}: {lost.reason}",
+                "Is there enough memory for so many? Try fewer --jobs; --resume goes on from here.",
+            )
+        if not task.deaths:
+            self._again.append(replace(task, deaths=1))
+        elif size == 1:
+            self._suspects.append(replace(task, alone=True))
+        else:
+            for first, last in ((0, size // 2), (size // 2, size)):
+                part = task.structures.select(np.arange(first, last))
+                self._again.append(Task(task.start + first, part, task.deaths + 1))
+        return None
+
+    def _task_atoms(self) -> float:
+        """Return how many atoms the next task should have; nothing is known before the first."""
+        if not self._seconds:
+            return 0.0
+        in_time = self._atoms_done / self._seconds * TASK_SECONDS
+        return min(in_time, self._atoms_left / (2 * self._workers), _MOST_ATOMS)
+
+    def _structures(self, start: int, stop: int) -> StructureSet:
+        if self._block is None or stop > self._block[0] + len(self._block[1]):
+            pointers = self._dataset.pointers
+            end = int(np.searchsorted(pointers, pointers[start] + _BLOCK_ATOMS, "right")) - 1
+            self._block = start, self._dataset.take("", np.arange(start, max(end, stop)))
+        first, block = self._block
+        # Extras stay here.
+        return StructureSet.select(block, np.arange(start - first, stop - first))
+
+    def _n_atoms(self, start: int, stop: int) -> int:
+        return int(self._dataset.pointers[stop] - self._dataset.pointers[start])
 
 
 class Driver:
@@ -63,7 +198,7 @@ class Driver:
         self.progress = progress
         self.report = report
 
-    def run(self, workers: Workers) -> None:
+    def run(self, pool: Pool) -> None:
         """Label until nothing is missing.
 
         Raises
@@ -75,20 +210,20 @@ class Driver:
         """
         missing = self.segments.missing(len(self.dataset))
         self._n_done = len(self.dataset) - sum(stop - start for start, stop in missing)
-        queue = TaskQueue(self.dataset, missing, workers.capacity)
+        queue = TaskQueue(self.dataset, missing, pool.capacity)
         under_way = 0
         finished: tuple[Task, Labelled] | None = None
         while True:
             # Workers first: they have something to do while labels are written.
-            while under_way < workers.capacity and (task := queue.take(under_way)):
-                workers.submit(task, label_structures, self.spec, task.structures)
+            while under_way < pool.capacity and (task := queue.take(under_way)):
+                pool.submit(task, label_structures, self.spec, task.structures)
                 under_way += 1
             if finished:
                 self._keep(*finished)
                 finished = None
             if not under_way:
                 return
-            task, result = workers.wait()
+            task, result = pool.wait()
             under_way -= 1
             if isinstance(result, Lost):
                 result = queue.lost(task, result)
@@ -109,3 +244,22 @@ class Driver:
                 self.report(f"{structures.where(index)} has no labels: {reason}")
         if self.progress:
             self.progress(self._n_done, len(self.dataset))
+
+
+def ask_teacher(pool: Pool, spec: TeacherSpec, elements: Sequence[str]) -> Described:
+    """Ask a teacher who it is, in a pool where no task is under way.
+
+    Raises
+    ------
+    TeacherError
+        If it cannot be opened, or kills the process.
+    """
+    pool.submit(None, describe_teacher, spec, elements)
+    _, described = pool.wait()
+    if isinstance(described, Lost):
+        raise TeacherError(
+            f"the teacher cannot be opened: {described.reason}",
+            "Is its program installed for this Python and processor?",
+        )
+    found: Described = described
+    return found

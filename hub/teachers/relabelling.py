@@ -7,21 +7,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from hub.datasets.card import Description, describe, made_of, write_card
+from hub.datasets.card import Description, describe, made_of, summarise, write_card
 from hub.datasets.dataset import Dataset
 from hub.datasets.labelling import add_label_set, refuse_existing
 from hub.datasets.layout import LabelSet
 from hub.datasets.names import STRESS
-from hub.datasets.summary import summarise
 from hub.datasets.writer import Refusal
 from hub.errors import DataError, TeacherError
+from hub.jobs.pool import LocalPool
 from hub.library import catalogue
-from hub.teachers.driver import Driver
+from hub.teachers.driver import Driver, ask_teacher
 from hub.teachers.label_segments import CONTENT, LabelSegments, Settings
-from hub.teachers.labelling import describe_teacher
 from hub.teachers.spec import TeacherSpec
 from hub.teachers.verifying import compare_again
-from hub.teachers.workers import LocalWorkers, call
 from registry.cards import FILE_NAME as CARD_NAME
 from registry.cards import split_front_matter
 from registry.errors import ExistsError
@@ -35,10 +33,10 @@ from registry.removal import discard, retire
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from hub.jobs.pool import Pool
     from hub.teachers.driver import Progress, Report
     from hub.teachers.labelling import Described
     from hub.teachers.verifying import Verification
-    from hub.teachers.workers import Workers
     from registry.catalogue import Catalogue
     from registry.versions import LocalVersion
 
@@ -52,7 +50,7 @@ class Relabelled:
     version
         The new version.
     facts
-        What is in it; see `hub.datasets.summary`.
+        What is in it; see `hub.datasets.card.summarise`.
     failures
         Why structures have no labels, by their number in the dataset.
     verification
@@ -73,7 +71,7 @@ def relabel(
     name: str = "",
     version: str = "",
     to: str = LOCAL,
-    workers: Workers | None = None,
+    pool: Pool | None = None,
     resume: bool = False,
     verify: int = 0,
     progress: Progress | None = None,
@@ -97,7 +95,7 @@ def relabel(
         minor version (1.0.0 under another name).
     to
         The name of a registry, or a directory; this machine's own registry by default.
-    workers
+    pool
         Where the teacher runs; a process for each core by default.
     resume
         Go on after a relabelling of the same that was interrupted.
@@ -139,16 +137,18 @@ def relabel(
     with locked(lock, Refusal(f"the labels of {name}@{version}")):
         segments = LabelSegments(place)
         content = place / CONTENT
-        with workers or LocalWorkers() as pool:
-            begun = _begin(segments, base, source, spec, labels, pool, report, resume=resume)
+        with pool or LocalPool() as workers:
+            begun = _begin(segments, base, source, spec, labels, workers, report, resume=resume)
             about = begun.about
             isolated_atoms = about.subtracted_energies
             Driver(source, segments, spec, isolated_atoms, begun.properties, progress, report).run(
-                pool
+                workers
             )
             failures = _failures(segments, source)
             labelled = add_label_set(base.path, content, labels, about, segments.labels())
-            verification = compare_again(labelled, labels, spec, verify, pool) if verify else None
+            verification = (
+                compare_again(labelled, labels, spec, verify, workers) if verify else None
+            )
         facts = summarise(labelled)
         published = _publish(names, content, base, name, version, facts, to)
         retire(place, names.local.files.parts)
@@ -168,7 +168,7 @@ def _begin(
     source: Dataset,
     spec: TeacherSpec,
     labels: str,
-    workers: Workers,
+    pool: Pool,
     report: Report | None,
     *,
     resume: bool,
@@ -187,7 +187,7 @@ def _begin(
             "Name the dataset with the version that it had then, and the result with --version.",
         )
     # The energies of isolated atoms are computed once, and kept.
-    described = call(workers, describe_teacher, spec, source.elements if begun is None else ())
+    described = ask_teacher(pool, spec, source.elements if begun is None else ())
     who = {
         "dataset": base.digest,
         "labels": labels,

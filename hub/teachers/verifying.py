@@ -12,19 +12,19 @@ import numpy as np
 from hub.datasets.loading import open_dataset
 from hub.datasets.names import STRESS
 from hub.errors import LabelsDisagreeError
+from hub.jobs.pool import LocalPool, Lost, Tasks
 from hub.structures.stresses import from_voigt
 from hub.teachers.labelling import label_structures, relative_to_atoms
 from hub.teachers.spec import TeacherSpec
-from hub.teachers.workers import LocalWorkers, Lost
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hub.datasets.dataset import Dataset
     from hub.datasets.loaded import LoadedStructures
+    from hub.jobs.pool import Pool
     from hub.structures.arrays import FloatArray
     from hub.teachers.labelling import Labelled
-    from hub.teachers.workers import Workers
 
 # What another order of additions may change, and the rounding of what is kept.
 ENERGY_TOLERANCE = 1e-6  # eV/atom
@@ -62,7 +62,7 @@ def verify_labels(
     labels: str,
     n_structures: int = 100,
     *,
-    workers: Workers | None = None,
+    pool: Pool | None = None,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Verification:
     """Compute a random sample of a label set again, and compare.
@@ -77,7 +77,7 @@ def verify_labels(
         The label set.
     n_structures
         How many to draw among those that have labels; all, if they are fewer.
-    workers
+    pool
         Where the teacher runs; a process for each core by default.
     progress
         Called with the number of structures that were compared, and of all.
@@ -93,8 +93,8 @@ def verify_labels(
     """
     spec = TeacherSpec(teacher) if isinstance(teacher, str) else teacher
     opened = open_dataset(dataset, labels)
-    with workers or LocalWorkers() as pool:
-        return compare_again(opened, labels, spec, n_structures, pool, progress)
+    with pool or LocalPool() as workers:
+        return compare_again(opened, labels, spec, n_structures, workers, progress)
 
 
 def compare_again(
@@ -102,10 +102,10 @@ def compare_again(
     labels: str,
     spec: TeacherSpec,
     n_structures: int,
-    workers: Workers,
+    pool: Pool,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Verification:
-    """Do what `verify_labels` does for a dataset that is open, with workers that are there."""
+    """Do what `verify_labels` does for a dataset that is open, with a pool that is there."""
     n_labelled = int(np.isfinite(dataset.read(f"labels/{labels}/energies")).sum())
     sample = dataset.load(
         labels,
@@ -114,12 +114,14 @@ def compare_again(
         labelled_only=True,
     )
     zero = dataset.label_sets[labels].subtracted_energies or dict.fromkeys(dataset.elements, 0.0)
-    parts = np.array_split(np.arange(len(sample)), min(len(sample), 4 * workers.capacity))
-    for part in map(sample.select, parts):
-        workers.submit(part, partial(label_structures, afresh=True), spec, part)
+    tasks = Tasks(pool)
+    numbers = np.array_split(np.arange(len(sample)), min(len(sample), 4 * pool.capacity))
+    parts = dict(enumerate(map(sample.select, numbers)))
+    for number, part in parts.items():
+        tasks.add(number, partial(label_structures, afresh=True), spec, part)
     energy, force, stress, done, wrong = 0.0, 0.0, 0.0, 0, []
-    for _ in parts:
-        part, again = workers.wait()
+    for number, again in tasks.finished():
+        part = parts[number]
         compared = _Compared(part, again, zero, FORCE_TOLERANCE[dataset.dtype])
         energy = max(energy, compared.energy)
         force = max(force, compared.force)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hub.library import OpenedVersion
     from hub.structures import ReadResult, StructureSet
     from hub.structures.checks import Finding
+    from hub.structures.stress_labels import StressReading
     from hub.training.job import Job
     from hub.training.reporter import Reporter
 
@@ -79,7 +80,7 @@ def read_data(job: Job, reporter: Reporter) -> Data:
     if job.test:
         keys = (job.energy_key, job.forces_key)
         progress = reporter.counting("reading the test set")
-        held_out = read_structures(job.test, *keys, progress).structures
+        held_out = read_structures(job.test, *keys, progress, stress=job.stress()).structures
         known = elements or read.structures.elements
         test, _ = _checked(held_out, known, cutoff, job, reporter)
     return Data(read, lists, tuple(findings), test, parent)
@@ -101,7 +102,8 @@ def _checked(
 
 def _read(job: Job, reporter: Reporter) -> ReadResult:
     progress = reporter.counting("reading")
-    return read_files_or_dataset(job.data, job.labels, job.energy_key, job.forces_key, progress)
+    keys = (job.energy_key, job.forces_key)
+    return read_files_or_dataset(job.data, job.labels, *keys, progress, job.stress())
 
 
 def read_files_or_dataset(
@@ -110,6 +112,7 @@ def read_files_or_dataset(
     energy_key: str | None = None,
     forces_key: str | None = None,
     progress: Callable[[int, int | None], None] | None = None,
+    stress: StressReading | None = None,
 ) -> ReadResult:
     """Read files, or the label set of one dataset.
 
@@ -123,7 +126,7 @@ def read_files_or_dataset(
     from hub.datasets.loading import is_dataset_name, load_structures
 
     if not labels and not any(map(is_dataset_name, places)):
-        return read_structures(places, energy_key, forces_key, progress)
+        return read_structures(places, energy_key, forces_key, progress, stress=stress)
     if len(places) > 1:
         raise DataError(
             f"a dataset is trained on alone, and {len(places)} things are given: "

@@ -323,7 +323,9 @@ class Trainer:
             progress.epochs_without_gain = 0
         else:
             progress.epochs_without_gain += 1
-        seconds = progress.seconds + time.perf_counter() - started
+        seconds, waiting = self.group.from_first(
+            (progress.seconds + time.perf_counter() - started, progress.waiting)
+        )
         metrics = EpochMetrics(
             epoch=progress.epoch,
             loss=progress.loss / self.steps_per_epoch,
@@ -332,8 +334,8 @@ class Trainer:
             stress_rmse=stress_rmse,
             learning_rate=self.optimizer.param_groups[0]["lr"],
             steps_back=progress.steps_back,
-            seconds=self.group.from_first(seconds),
-            waiting=progress.waiting,
+            seconds=seconds,
+            waiting=waiting,
         )
         progress.history.append(asdict(metrics))
         progress.step, progress.loss, progress.seconds, progress.waiting = 0, 0.0, 0.0, 0.0

@@ -16,10 +16,12 @@ from hub.potentials.architectures import new_config, read_config
 from hub.potentials.building import build_potential
 from hub.potentials.directory import WEIGHTS_NAME, read_model
 from hub.potentials.prediction import predict
+from hub.structures.checks.stresses import compare_stresses
 from hub.structures.graphs import average_neighbors, build_graphs
 from hub.structures.reference_energies import fit_energy_shift, fit_reference_energies
 from hub.structures.splits import split_structures
 from hub.training.alchemy import find_transmutation
+from hub.training.data import stop_on_errors
 from hub.training.loader import GraphLoader
 from registry.files import sha256_of
 
@@ -204,6 +206,7 @@ def prepare(
         progress = reporter.counting("finding the energy shift")
         found = predict(potential, loader.graphs, progress)
         shift = fit_energy_shift(structures, found.energies)
+        stop_on_errors(structures, compare_stresses(structures, found.stresses), job.allow)
     shift_energies(potential, shift, structures.sources)
     return Preparation(
         recipe=recipe if has_stresses(structures) else recipe.with_changes(stress_weight=0.0),

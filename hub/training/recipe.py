@@ -124,7 +124,7 @@ DEFAULT = Recipe(
     keep="best",
     min_delta=0.0,
     energy_weight=40.0,
-    stress_weight=100.0,
+    stress_weight=1000.0,
     ema_decay=0.99,
     max_gradient_norm=10.0,
 )

@@ -217,8 +217,8 @@ def publish_five(folder: Path) -> dict[str, float]:
     from dataclasses import replace
 
     from hub.datasets import Dataset, DatasetWriter
+    from hub.datasets.card import summarise
     from hub.datasets.layout import LabelSet
-    from hub.datasets.summary import summarise
     from hub.library import catalogue
     from hub.library import pull as pull_version
     from registry.publishing import publish

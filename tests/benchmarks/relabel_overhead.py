@@ -119,12 +119,12 @@ def bare_loop(dataset: Dataset, spec: TeacherSpec) -> tuple[float, float]:
 
 def by_workers(dataset: Dataset, spec: TeacherSpec, folder: Path, jobs: int) -> tuple[float, float]:
     """Return the seconds that workers take with everything that is kept, and all CPU seconds."""
+    from hub.jobs.pool import LocalPool
     from hub.teachers.driver import Driver
     from hub.teachers.label_segments import LabelSegments
     from hub.teachers.labelling import describe_teacher
-    from hub.teachers.workers import LocalWorkers
 
-    with LocalWorkers(jobs) as workers:
+    with LocalPool(jobs) as workers:
 
         def of_each(function: Callable[..., Any], *arguments: Any) -> list[Any]:
             for _ in range(jobs):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hub.datasets.recipes import recipe_of
+from hub.importers.recipes import recipe_of
 from registry.cards import builtin_cards
 from tests.cards.conftest import CARDS
 

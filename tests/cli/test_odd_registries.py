@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from registry import transfer
+from registry import download
 from registry.builtin import Builtin
 from registry.catalogue import Catalogue
 from registry.local import LocalStore
@@ -56,7 +56,7 @@ def test_a_dead_registry_does_not_hide_the_others(hub, lab, tmp_path, monkeypatc
 
 
 def test_credentials_of_a_registry_are_used_and_never_shown(hub, lab, monkeypatch):
-    monkeypatch.setattr(transfer.Retries, "pause", lambda *_: 0.01)
+    monkeypatch.setattr(download.Retries, "pause", lambda *_: 0.01)
     home = Path(os.environ["HUB_HOME"])
     with Server(lab) as server:
         location = f"{server.url}/?token=secret"

@@ -20,7 +20,7 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
-from registry import files, transfer
+from registry import download, files
 from tests.faults.cases import Case, all_cases
 from tests.faults.verdict import HANGS, Verdict
 from tests.faults.worlds import Worlds
@@ -170,7 +170,7 @@ def _work(
         threading.settrace(None)
         logging.disable(logging.CRITICAL)
         os.fsync = lambda _: None  # No power is cut here, and a busy disk would take seconds.
-        transfer.Retries.pause = lambda *_: 0.001
+        download.Retries.pause = lambda *_: 0.001
         files.LOCK_POLL = 0.02
         cases, worlds = all_cases(), Worlds(root)
         log = (root / "hang.txt").open("w")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from registry import transfer
+from registry import download
 from registry.builtin import Builtin
 from registry.cards import Card, builtin_cards
 from registry.catalogue import Catalogue
@@ -53,7 +53,7 @@ SOURCE = b"published weights " * 1000
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Do not wait between attempts."""
-    monkeypatch.setattr(transfer.Retries, "pause", lambda *_: 0.01)
+    monkeypatch.setattr(download.Retries, "pause", lambda *_: 0.01)
 
 
 @pytest.fixture

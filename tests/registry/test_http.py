@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registry.blobs import Blobs
-from registry.downloads import download
+from registry.download import Retries, read
 from registry.errors import AccessError, IntegrityError, OfflineError, RegistryError
 from registry.manifest import FileEntry
 from registry.sources import Source
 from registry.stores import addresses
 from registry.stores.base import TransientError
 from registry.stores.http import HttpStore
-from registry.transfer import Retries, fetch, read
+from registry.transfer import download, fetch
 from tests.registry.server import Server, endless, raw, redirect, slow, status
 
 DATA = b"some document"
@@ -257,7 +257,7 @@ def test_a_slow_reader_is_no_slow_server(server):
 
 
 def test_an_endless_file_of_unknown_hash_is_cut_off(server, tmp_path):
-    server.faults["file"] = [endless()]
+    server.faults["file"] = [endless()] * 2
     source = Source("a/b", "c", "file", f"{server.url}/file", size=1000)
     with pytest.raises(IntegrityError, match="longer than 1,000 bytes"):
         download(source, HttpStore(source.url), "", tmp_path / "parts")

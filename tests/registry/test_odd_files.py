@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from registry.blobs import Blobs
-from registry.downloads import download
+from registry.download import read
 from registry.errors import IntegrityError, NotFoundError, StorageError
 from registry.files import is_intact, open_regular, place, sha256_of, storage_errors
 from registry.manifest import FileEntry
@@ -17,7 +17,7 @@ from registry.registry import describe_directory
 from registry.repair import repair
 from registry.sources import Source, git_blob_of
 from registry.stores.directory import DirectoryStore
-from registry.transfer import fetch, read
+from registry.transfer import download, fetch
 from registry.upkeep import prune, usage
 from tests.registry.conftest import ref
 

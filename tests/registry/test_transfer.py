@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from registry import transfer
+from registry import download
 from registry.blobs import Blobs
+from registry.download import Retries, read
 from registry.errors import (
     AccessError,
     IntegrityError,
@@ -22,7 +23,7 @@ from registry.errors import (
 from registry.manifest import FileEntry
 from registry.stores.directory import DirectoryStore
 from registry.stores.http import HttpStore
-from registry.transfer import Retries, fetch, read
+from registry.transfer import fetch
 from tests.registry.server import (
     Server,
     cut,
@@ -306,7 +307,7 @@ def test_documents_are_read_again_too(server, fault):
 
 
 def test_a_document_has_a_largest_size(server, monkeypatch):
-    monkeypatch.setattr(transfer, "LARGEST_DOCUMENT", 1000)
+    monkeypatch.setattr(download, "LARGEST_DOCUMENT", 1000)
     with pytest.raises(IntegrityError, match="too large"):
         read(HttpStore(server.url), "weights.bin")
 

@@ -11,13 +11,13 @@ from hub.datasets.pulling import pull_dataset
 from hub.datasets.selection import SELECTION, Choice
 from hub.datasets.writer import DatasetWriter
 from hub.errors import DataError
+from hub.jobs.pool import LocalPool
 from hub.library import catalogue
 from hub.synthesis.schedule import Recipe
 from hub.synthesis.synthesize import synthesize
 from hub.teachers.label_segments import LabelSegments
 from hub.teachers.relabelling import relabel
 from hub.teachers.spec import TeacherSpec
-from hub.teachers.workers import LocalWorkers
 from registry.errors import ExistsError, IntegrityError, StorageError
 from registry.removal import MARKER_NAME
 from tests.hub.datasets.conftest import LABEL_SETS, random_block, write
@@ -113,7 +113,7 @@ def test_labels_are_not_computed_into_what_is_not_ours(what, treasure, tmp_path)
         (place / "notes.txt").write_text("mine")
     for resume in (True, False):
         with pytest.raises(StorageError, match=r"copper@1\.1\.0"):
-            relabel("copper", EMT, "emt", workers=LocalWorkers(1), resume=resume)
+            relabel("copper", EMT, "emt", pool=LocalPool(1), resume=resume)
     assert place.is_symlink() or {path.read_text() for path in place.iterdir()} == {"mine"}
 
 
@@ -124,7 +124,7 @@ def test_labels_are_not_put_where_a_link_is(treasure):
     (place / "settings.json").unlink()
     (place / "content").symlink_to(treasure.folder)
     with pytest.raises(StorageError, match="content is a link"):
-        relabel("copper", EMT, "emt", workers=LocalWorkers(1))
+        relabel("copper", EMT, "emt", pool=LocalPool(1))
     assert (place / "content").readlink() == treasure.folder
 
 
@@ -140,7 +140,7 @@ def test_trajectories_are_not_run_into_what_is_not_ours(what, treasure):
     recipe = Recipe("Cu", EMT, trajectories=1, density=(8.0, 9.0))
     for resume in (True, False):
         with pytest.raises(StorageError, match=r"copper-1\.0\.0"):
-            synthesize(recipe, "copper", workers=LocalWorkers(1), resume=resume)
+            synthesize(recipe, "copper", pool=LocalPool(1), resume=resume)
     assert place.is_symlink() or [path.name for path in place.iterdir()] == ["notes.txt"]
 
 

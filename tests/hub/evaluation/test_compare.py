@@ -23,8 +23,8 @@ def directory(tmp_path):
     structures = StructureSet(
         numbers=np.full(n_atoms, 6),
         positions=rng.normal(size=(n_atoms, 3)),
-        cells=np.zeros((n_structures, 3, 3)),
-        pbc=np.zeros((n_structures, 3), np.bool_),
+        cells=np.tile(6.0 * np.eye(3), (n_structures, 1, 1)),
+        pbc=np.ones((n_structures, 3), np.bool_),
         pointers=pointers,
         energies=np.full(n_structures, np.nan),
         forces=np.full((n_atoms, 3), np.nan),

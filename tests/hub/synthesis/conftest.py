@@ -2,37 +2,12 @@
 
 from __future__ import annotations
 
-from collections import deque
-from typing import Self
-
 import pytest
 
 from hub.synthesis.schedule import Recipe, Stages
 from hub.teachers.spec import TeacherSpec
 
 EMT = TeacherSpec("ase:ase.calculators.emt.EMT")
-
-
-class Inline:
-    """Does each task when its result is asked for."""
-
-    capacity = 1
-
-    def __init__(self) -> None:
-        self.tasks: deque[tuple] = deque()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.tasks.clear()
-
-    def submit(self, key, function, *arguments) -> None:
-        self.tasks.append((key, function, arguments))
-
-    def wait(self):
-        key, function, arguments = self.tasks.popleft()
-        return key, function(*arguments)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Whole datasets made by both engines; what blows up, and what is killed."""
 
 import json
+from collections import deque
 from dataclasses import replace
 
 import numpy as np
@@ -8,15 +9,14 @@ import pytest
 
 import hub
 from hub.errors import SynthesisError
+from hub.jobs.pool import InProcess, Lost
 from hub.library import catalogue, open_version
 from hub.synthesis import campaign, engine
 from hub.synthesis.schedule import Plan, Stages
 from hub.synthesis.synthesize import synthesize
 from hub.synthesis.trajectory import lost_trajectory, read_trajectory, write_trajectory
 from hub.teachers.teacher import open_teacher
-from hub.teachers.workers import Lost
 from registry.errors import ExistsError, IntegrityError
-from tests.hub.synthesis.conftest import Inline
 
 
 def files_of(made):
@@ -26,7 +26,7 @@ def files_of(made):
 @pytest.mark.parametrize("recipe", ["copper", "carbon"])
 def test_frames_have_their_columns_densities_and_labels(recipe, request):
     recipe = request.getfixturevalue(recipe)
-    made = synthesize(recipe, "set", labels="own", workers=Inline())
+    made = synthesize(recipe, "set", labels="own", pool=InProcess())
     assert made.failures == {}
     loaded = hub.load_dataset("set", labels="own")
     assert len(loaded) == 3 * recipe.n_frames
@@ -60,26 +60,26 @@ def test_frames_have_their_columns_densities_and_labels(recipe, request):
 @pytest.mark.parametrize("recipe", ["copper", "carbon"])
 def test_the_seed_decides_everything(recipe, request):
     recipe = replace(request.getfixturevalue(recipe), trajectories=2)
-    first, second = (synthesize(recipe, "set", f"1.{n}.0", workers=Inline()) for n in (0, 1))
+    first, second = (synthesize(recipe, "set", f"1.{n}.0", pool=InProcess()) for n in (0, 1))
     ours, theirs = (
         {path: digest for path, digest in files_of(made).items() if path != "README.md"}
         for made in (first, second)
     )
     assert ours == theirs
-    other = synthesize(replace(recipe, seed=9), "set", "1.2.0", workers=Inline())
+    other = synthesize(replace(recipe, seed=9), "set", "1.2.0", pool=InProcess())
     assert files_of(other) != files_of(first)
 
 
 def test_more_trajectories_are_added_under_numbers_of_their_own(copper, carbon):
-    synthesize(copper, "one", workers=Inline())
+    synthesize(copper, "one", pool=InProcess())
     again = replace(copper, trajectories=1)
-    made = synthesize(again, "one", "1.1.0", onto="one@1.0.0", workers=Inline())
+    made = synthesize(again, "one", "1.1.0", onto="one@1.0.0", pool=InProcess())
     assert made.facts["structures"] == 16
     assert hub.load_dataset("one@1.1.0").structure_extras["run_id"].max() == 3
     other = replace(copper, teacher=replace(copper.teacher, options={"asap_cutoff": True}))
     with pytest.raises(SynthesisError, match="label set 'emt' is of another teacher"):
-        synthesize(other, "one", "1.2.0", onto="one@1.1.0", workers=Inline())
-    mixed = synthesize(carbon, "mixed", onto="one@1.1.0", workers=Inline())
+        synthesize(other, "one", "1.2.0", onto="one@1.1.0", pool=InProcess())
+    mixed = synthesize(carbon, "mixed", onto="one@1.1.0", pool=InProcess())
     assert mixed.facts["label_sets"]["tersoff"]["structures"] == 3 * carbon.n_frames
     assert mixed.facts["label_sets"]["emt"]["structures"] == 16
     manifest = mixed.version.manifest
@@ -89,7 +89,7 @@ def test_more_trajectories_are_added_under_numbers_of_their_own(copper, carbon):
 
 def test_what_blows_up_is_run_again_with_smaller_steps(carbon):
     notes = []
-    made = synthesize(replace(carbon, timestep=8.0), "set", workers=Inline(), report=notes.append)
+    made = synthesize(replace(carbon, timestep=8.0), "set", pool=InProcess(), report=notes.append)
     assert made.failures == {}
     assert len(notes) == 3
     assert "blew up after 0 of 10 frames with steps of 8 fs" in notes[0]
@@ -99,7 +99,7 @@ def test_what_blows_up_is_run_again_with_smaller_steps(carbon):
 
 def test_if_all_blow_up_that_is_an_error(carbon):
     with pytest.raises(SynthesisError, match="no trajectory came to its first frame"):
-        synthesize(replace(carbon, timestep=100.0), "set", workers=Inline())
+        synthesize(replace(carbon, timestep=100.0), "set", pool=InProcess())
 
 
 def test_the_frames_before_it_blows_up_are_kept_and_marked(copper, monkeypatch):
@@ -114,13 +114,13 @@ def test_the_frames_before_it_blows_up_are_kept_and_marked(copper, monkeypatch):
 
     monkeypatch.setattr("hub.synthesis.trajectory.check", check)
 
-    class Ordered(Inline):
+    class Ordered(InProcess):
         def submit(self, key, function, *arguments):
-            self.tasks.appendleft((key, function, arguments))
-            self.tasks = type(self.tasks)(sorted(self.tasks, key=lambda task: str(task[0])))
+            super().submit(key, function, *arguments)
+            self._waiting = deque(sorted(self._waiting, key=lambda task: str(task[0])))
 
     notes = []
-    made = synthesize(copper, "set", workers=Ordered(), report=notes.append)
+    made = synthesize(copper, "set", pool=Ordered(), report=notes.append)
     assert made.failures == {1: "the temperature is 1000000 K"}
     assert len(notes) == 2
     loaded = hub.load_dataset("set")
@@ -155,18 +155,17 @@ def test_what_is_no_physics_is_seen(change, words):
 
 
 def test_a_process_that_dies_twice_has_its_trajectory_run_with_smaller_steps(copper):
-    class Mortal(Inline):
+    class Mortal(InProcess):
         deaths = 0
 
         def wait(self):
-            key, function, arguments = self.tasks.popleft()
-            if key == 1 and self.deaths < 2:
+            if self._waiting[0][0] == 1 and self.deaths < 2:
                 self.deaths += 1
-                return key, Lost("the process died (signal SIGSEGV)")
-            return key, function(*arguments)
+                return self._waiting.popleft()[0], Lost("the process died (signal SIGSEGV)")
+            return super().wait()
 
     notes = []
-    made = synthesize(copper, "set", workers=Mortal(), report=notes.append)
+    made = synthesize(copper, "set", pool=Mortal(), report=notes.append)
     assert made.failures == {}
     assert made.facts["structures"] == 12
     assert len(notes) == 1
@@ -174,27 +173,27 @@ def test_a_process_that_dies_twice_has_its_trajectory_run_with_smaller_steps(cop
 
 
 def test_what_is_done_is_not_run_again(copper):
-    class Dying(Inline):
+    class Dying(InProcess):
         def wait(self):
-            if self.tasks[0][0] == 2:
+            if self._waiting[0][0] == 2:
                 raise KeyboardInterrupt
             return super().wait()
 
-    whole = synthesize(copper, "whole", workers=Inline())
+    whole = synthesize(copper, "whole", pool=InProcess())
     with pytest.raises(KeyboardInterrupt):
-        synthesize(copper, "set", workers=Dying())
+        synthesize(copper, "set", pool=Dying())
     with pytest.raises(ExistsError, match="not finished"):
-        synthesize(copper, "set", workers=Inline())
+        synthesize(copper, "set", pool=InProcess())
     with pytest.raises(SynthesisError, match="begun with other settings"):
-        synthesize(replace(copper, timestep=1.0), "set", workers=Inline(), resume=True)
+        synthesize(replace(copper, timestep=1.0), "set", pool=InProcess(), resume=True)
     done = []
 
-    class Counting(Inline):
+    class Counting(InProcess):
         def submit(self, key, function, *arguments):
             done.append(key)
             super().submit(key, function, *arguments)
 
-    made = synthesize(copper, "set", workers=Counting(), resume=True)
+    made = synthesize(copper, "set", pool=Counting(), resume=True)
     assert done == [None, 2]
     ours, theirs = files_of(made), files_of(whole)
     assert {**ours, "README.md": ""} == {**theirs, "README.md": ""}
@@ -232,7 +231,7 @@ def test_the_anneal_has_its_temperature(carbon):
         anneal_temperature=(3000.0, 3000.0),
         stages=stages,
     )
-    synthesize(recipe, "set", workers=Inline())
+    synthesize(recipe, "set", pool=InProcess())
     loaded = hub.load_dataset("set", where="time > 2.5")
     measured = loaded.structure_extras["temperature"]
     assert len(measured) == 90
@@ -243,6 +242,6 @@ def test_the_anneal_has_its_temperature(carbon):
 
 
 def test_the_manifest_can_be_read_without_the_data(copper):
-    synthesize(copper, "set", workers=Inline())
+    synthesize(copper, "set", pool=InProcess())
     version = open_version("set").version
     assert json.dumps(version.manifest.metadata["made"][0])

@@ -22,11 +22,11 @@ from hub.datasets.dataset import Dataset
 from hub.datasets.importing import file_source, import_dataset
 from hub.datasets.loading import load_dataset
 from hub.errors import DataError, LabelsDisagreeError, TeacherError
+from hub.jobs.pool import LocalPool
 from hub.library import catalogue
 from hub.teachers.relabelling import relabel
 from hub.teachers.spec import TeacherSpec
 from hub.teachers.verifying import verify_labels
-from hub.teachers.workers import LocalWorkers
 from registry.errors import ExistsError, NotFoundError
 from tests.hub.teachers.conftest import MOODY, cluster, moody
 
@@ -47,7 +47,7 @@ def test_labels_are_added_and_everything_else_is_shared():
         "copper",
         EMT,
         "emt",
-        workers=LocalWorkers(1),
+        pool=LocalPool(1),
         verify=7,
         progress=lambda *numbers: told.append(numbers),
     )
@@ -91,7 +91,7 @@ def test_what_fails_is_named_and_masked(make_dataset):
     make_dataset(range(2, 12), dtype="float32")
     told = []
     teacher = moody(fails=[4], blank=[7], kills=[9])
-    done = relabel("clusters", teacher, "lj", workers=LocalWorkers(2), report=told.append)
+    done = relabel("clusters", teacher, "lj", pool=LocalPool(2), report=told.append)
     assert sorted(done.failures) == [2, 5, 7]
     assert "no convergence" in done.failures[2]
     assert "not finite" in done.failures[5]
@@ -111,7 +111,7 @@ def test_what_fails_is_named_and_masked(make_dataset):
         np.testing.assert_allclose(labelled.forces[own], atoms.get_forces(), rtol=1e-4, atol=1e-4)
     assert done.facts["label_sets"]["lj"]["structures"] == 7
     # The masked ones are not among those that are computed again.
-    checked = verify_labels("clusters", teacher, "lj", 100, workers=LocalWorkers(1))
+    checked = verify_labels("clusters", teacher, "lj", 100, pool=LocalPool(1))
     assert checked.n_structures == 7
 
 
@@ -128,10 +128,10 @@ def test_only_what_repeats_in_three_directions_has_a_stress(tmp_path):
     write(tmp_path / "a.extxyz", [crystal, slab, Atoms("Cu2", [[0, 0, 0], [0, 0, 2]])])
     import_dataset(file_source(tmp_path / "a.extxyz"), "mixed")
     told = []
-    relabel("mixed", EMT, "emt", workers=LocalWorkers(1), report=told.append, verify=3)
+    relabel("mixed", EMT, "emt", pool=LocalPool(1), report=told.append, verify=3)
     assert stresses("mixed", "emt").tolist() == [True, False, False]
     assert not told
-    relabel("mixed", moody(keeps_stress=False), "lj", workers=LocalWorkers(1), report=told.append)
+    relabel("mixed", moody(keeps_stress=False), "lj", pool=LocalPool(1), report=told.append)
     assert stresses("mixed", "lj") is None
     assert told == [f"the labels have no stresses: teacher {MOODY} computes none"]
 
@@ -140,7 +140,7 @@ def test_labels_that_an_earlier_release_began_go_on_without_stresses(tmp_path):
     write(tmp_path / "a.extxyz", [bulk("Cu", cubic=True).repeat((n, 1, 1)) for n in (1, 2, 3)])
     import_dataset(file_source(tmp_path / "a.extxyz"), "crystals")
     with pytest.raises(LabelsDisagreeError):
-        relabel("crystals", moody(drift=0.1), "lj", workers=LocalWorkers(1), verify=3)
+        relabel("crystals", moody(drift=0.1), "lj", pool=LocalPool(1), verify=3)
     (place,) = unfinished()
     settings = json.loads((place / "settings.json").read_text())
     assert settings.pop("properties") == ["stress"]
@@ -152,8 +152,8 @@ def test_labels_that_an_earlier_release_began_go_on_without_stresses(tmp_path):
         if number:
             path.unlink()
     told = []
-    teacher, here = moody(drift=0.1), LocalWorkers(1)
-    relabel("crystals", teacher, "lj", workers=here, resume=True, report=told.append)
+    teacher, here = moody(drift=0.1), LocalPool(1)
+    relabel("crystals", teacher, "lj", pool=here, resume=True, report=told.append)
     assert told == ["the labels have no stresses: an earlier release began without them"]
     assert stresses("crystals", "lj") is None
     assert len(load_dataset("crystals", labels="lj")) == 3
@@ -162,7 +162,7 @@ def test_labels_that_an_earlier_release_began_go_on_without_stresses(tmp_path):
 def test_a_death_by_accident_costs_nothing(make_dataset, tmp_path):
     make_dataset(range(2, 12))
     teacher = moody(kills_once=str(tmp_path / "died"))
-    done = relabel("clusters", teacher, "lj", workers=LocalWorkers(1))
+    done = relabel("clusters", teacher, "lj", pool=LocalPool(1))
     assert (tmp_path / "died").exists()
     assert not done.failures
 
@@ -170,12 +170,12 @@ def test_a_death_by_accident_costs_nothing(make_dataset, tmp_path):
 def test_nothing_is_published_if_nothing_can_be_labelled(make_dataset):
     make_dataset([3, 3, 3])
     with pytest.raises(TeacherError, match=r"none of the 3 structures .*\[0\]: .*no convergence"):
-        relabel("clusters", moody(fails=[3]), "lj", workers=LocalWorkers(1))
+        relabel("clusters", moody(fails=[3]), "lj", pool=LocalPool(1))
     assert not unfinished()
     with pytest.raises(TeacherError, match="no energy of an isolated atom of any element"):
-        relabel("clusters", moody(fails=[1]), "lj", workers=LocalWorkers(1))
+        relabel("clusters", moody(fails=[1]), "lj", pool=LocalPool(1))
     with pytest.raises(TeacherError, match="cannot be opened: the process died"):
-        relabel("clusters", moody(kills=[1]), "lj", workers=LocalWorkers(1))
+        relabel("clusters", moody(kills=[1]), "lj", pool=LocalPool(1))
     with pytest.raises(NotFoundError):
         hub.pull("clusters@1.1.0")
 
@@ -183,7 +183,7 @@ def test_nothing_is_published_if_nothing_can_be_labelled(make_dataset):
 def test_an_element_whose_isolated_atom_fails_is_masked(tmp_path):
     write(tmp_path / "a.xyz", [cluster(3, "Cu"), cluster(2, "Fe"), cluster(4, "Cu")])
     import_dataset(file_source(tmp_path / "a.xyz"), "mixed")
-    done = relabel("mixed", EMT, "emt", workers=LocalWorkers(1))
+    done = relabel("mixed", EMT, "emt", pool=LocalPool(1))
     assert list(done.failures) == [1]
     assert np.isnan(load_dataset("mixed", labels="emt").energies).tolist() == [False, True, False]
 
@@ -191,7 +191,7 @@ def test_an_element_whose_isolated_atom_fails_is_masked(tmp_path):
 def test_labels_that_drift_are_not_published(make_dataset):
     make_dataset(range(2, 8))
     with pytest.raises(LabelsDisagreeError, match="of 6 structures have other lj labels"):
-        relabel("clusters", moody(drift=0.1), "lj", workers=LocalWorkers(1), verify=100)
+        relabel("clusters", moody(drift=0.1), "lj", pool=LocalPool(1), verify=100)
     with pytest.raises(NotFoundError):
         hub.pull("clusters@1.1.0")
     assert unfinished()
@@ -199,23 +199,23 @@ def test_labels_that_drift_are_not_published(make_dataset):
 
 def test_labels_are_compared_with_the_right_teacher(make_dataset):
     make_dataset(range(2, 8))
-    relabel("clusters", moody(epsilon=0.5), "lj", workers=LocalWorkers(1))
+    relabel("clusters", moody(epsilon=0.5), "lj", pool=LocalPool(1))
     with pytest.raises(LabelsDisagreeError, match=r"6 of 6 .*eV/atom, forces by"):
-        verify_labels("clusters", moody(epsilon=0.6), "lj", workers=LocalWorkers(1))
+        verify_labels("clusters", moody(epsilon=0.6), "lj", pool=LocalPool(1))
     with pytest.raises(LabelsDisagreeError, match=r"1 of 6 .*no convergence"):
-        verify_labels("clusters", moody(epsilon=0.5, fails=[4]), "lj", workers=LocalWorkers(1))
+        verify_labels("clusters", moody(epsilon=0.5, fails=[4]), "lj", pool=LocalPool(1))
 
 
 def test_names_that_are_taken(make_dataset):
     make_dataset([2, 3])
-    relabel("clusters", moody(), "lj", workers=LocalWorkers(1))
+    relabel("clusters", moody(), "lj", pool=LocalPool(1))
     with pytest.raises(DataError, match="has a label set 'lj' already"):
         relabel("clusters", moody(), "lj")
     with pytest.raises(ExistsError, match=r"clusters@1.1.0 exists"):
         relabel("clusters@1.0.0", moody(), "lj")
     with pytest.raises(DataError, match="cannot name a label set"):
         relabel("clusters", moody(), "l/j")
-    other = relabel("clusters", moody(), "lj2", name="others", workers=LocalWorkers(1))
+    other = relabel("clusters", moody(), "lj2", name="others", pool=LocalPool(1))
     assert str(other.version.reference) == "local/others@1.0.0"
     assert list(Dataset(other.version.path).label_sets) == ["lj", "lj2"]
 
@@ -224,12 +224,12 @@ def test_names_that_are_taken(make_dataset):
 CHILD = """
 import json, sys
 from hub.teachers.relabelling import relabel
-from hub.teachers.workers import LocalWorkers
+from hub.jobs.pool import LocalPool
 from tests.hub.teachers.conftest import moody
 
 relabel(
     "clusters", moody(**json.loads(sys.argv[2])), "lj",
-    workers=LocalWorkers(int(sys.argv[1])), resume=True,
+    pool=LocalPool(int(sys.argv[1])), resume=True,
     progress=lambda done, total: print(done, flush=True),
 )
 """
@@ -267,11 +267,11 @@ def test_what_was_killed_is_gone_on_with_and_nothing_is_done_twice(make_dataset,
     with pytest.raises(ExistsError, match="unfinished labels"):
         relabel("clusters", moody(log=str(log), seconds=0.02), "lj")
     with pytest.raises(DataError, match="begun with another options"):
-        relabel("clusters", moody(), "lj", workers=LocalWorkers(1), resume=True)
+        relabel("clusters", moody(), "lj", pool=LocalPool(1), resume=True)
     time.sleep(0.5)  # until whoever was left has died
     before = log.read_text().split()
     done = relabel(
-        "clusters", moody(log=str(log), seconds=0.02), "lj", workers=LocalWorkers(2), resume=True
+        "clusters", moody(log=str(log), seconds=0.02), "lj", pool=LocalPool(2), resume=True
     )
     after = [int(size) - 2 for size in log.read_text().split()[len(before) :]]
     assert sorted(after) == sorted(set(range(60)) - kept)

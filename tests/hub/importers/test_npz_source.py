@@ -12,11 +12,6 @@ from hub.datasets.importing import file_source, import_dataset
 N_STRUCTURES, N_ATOMS = 40, 60
 
 
-@pytest.fixture(autouse=True)
-def small_shards():
-    """Keep shards of the usual size."""
-
-
 @pytest.fixture
 def labelled(tmp_path):
     """A dataset `base` with labels, and files of other labels for its later half."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any, Self
 
-from hub.errors import TeacherError
-from hub.teachers.workers import ONE_THREAD, Lost
+from hub.errors import JobError
+from hub.jobs.pool import ONE_THREAD, Lost
 from registry.errors import RegistryError
 
 if TYPE_CHECKING:
@@ -21,11 +22,12 @@ _PATIENCE = 30  # seconds until a scheduler must have answered
 _TASKS_EACH = 2
 
 
-class DaskWorkers:
+class DaskPool:
     """The workers of a Dask cluster, each a process of one thread.
 
-    They need the same packages, the teacher's program, and its parameter file under the same path.
-    Labels come back over the network. Workers may come and go.
+    They need the same packages and programs, and under the same paths the files that a task reads
+    or writes: tasks begin in the directory of this process where there is such a directory there.
+    Results come back over the network. Workers may come and go.
 
     Parameters
     ----------
@@ -36,7 +38,7 @@ class DaskWorkers:
 
     Raises
     ------
-    TeacherError
+    JobError
         If Dask is not installed, there is no such scheduler, or its workers have several threads.
     """
 
@@ -44,11 +46,11 @@ class DaskWorkers:
         try:
             from distributed import Client, as_completed
         except ImportError as problem:
-            raise TeacherError("Dask is not installed", _INSTALL) from problem
+            raise JobError("Dask is not installed", _INSTALL) from problem
         try:
             self._client: Client = Client(cluster, timeout=_PATIENCE, set_as_default=False)
         except (OSError, ValueError) as problem:
-            raise TeacherError(
+            raise JobError(
                 f"there is no Dask scheduler at {cluster}: {problem}",
                 "Start one (`dask scheduler`) and give the address that it prints.",
             ) from problem
@@ -65,7 +67,7 @@ class DaskWorkers:
 
     def submit(self, key: Any, function: Callable[..., Any], *arguments: Any) -> None:
         """Begin a task, on any worker."""
-        future = self._client.submit(function, *arguments, pure=False)
+        future = self._client.submit(_in_directory, os.getcwd(), function, *arguments, pure=False)  # noqa: PTH109
         self._keys[future] = key
         self._completed.add(future)
 
@@ -74,7 +76,7 @@ class DaskWorkers:
 
         Raises
         ------
-        TeacherError
+        JobError
             If the cluster is gone.
         RegistryError
             If the task raised it.
@@ -89,16 +91,16 @@ class DaskWorkers:
             # Tasks that waited at a worker are blamed for its death as well.
             return key, Lost(f"every worker that tried died: {problem}", certain=False)
         except CancelledError as problem:
-            raise TeacherError(
+            raise JobError(
                 "the connection to the Dask scheduler is lost",
-                "What is labelled is kept: go on with --resume.",
+                "What is done is kept: go on with --resume.",
             ) from problem
         except RegistryError:
             raise
         except Exception as problem:  # whatever a worker runs into that is not set up as this is
-            raise TeacherError(
+            raise JobError(
                 f"a Dask worker failed: {problem}",
-                "Workers need the same version of mlip-hub, and the teacher's program.",
+                "Workers need the same version of mlip-hub, and of all that the task uses.",
             ) from problem
 
     def _count(self) -> int:
@@ -107,14 +109,21 @@ class DaskWorkers:
         if several:
             address, count = next(iter(several.items()))
             self._client.close()
-            raise TeacherError(
-                f"the Dask worker {address} has {count} threads, and a teacher works in one only",
+            raise JobError(
+                f"the Dask worker {address} has {count} threads, and a task works in one only",
                 "Start workers with: dask worker ADDRESS --nworkers auto --nthreads 1.",
             )
         return max(1, len(threads))
 
 
-class SlurmWorkers(DaskWorkers):
+def _in_directory(directory: str, function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a function where relative paths mean what they mean to whoever asked for it."""
+    with suppress(OSError):  # Not every task needs files.
+        os.chdir(directory)
+    return function(*arguments)
+
+
+class SlurmPool(DaskPool):
     """Workers in jobs of a SLURM cluster, which are asked for at the start and ended at the end.
 
     Parameters
@@ -133,7 +142,7 @@ class SlurmWorkers(DaskWorkers):
 
     Raises
     ------
-    TeacherError
+    JobError
         If dask-jobqueue is not installed, or refuses the options.
     """
 
@@ -142,7 +151,7 @@ class SlurmWorkers(DaskWorkers):
         try:
             from dask_jobqueue.slurm import SLURMCluster
         except ImportError as problem:
-            raise TeacherError("dask-jobqueue is not installed", _INSTALL) from problem
+            raise JobError("dask-jobqueue is not installed", _INSTALL) from problem
         # Its import lets Ctrl-C end the program as if all were well.
         signal.signal(signal.SIGINT, on_interrupt)
         settings = slurm_settings(options)
@@ -151,7 +160,7 @@ class SlurmWorkers(DaskWorkers):
                 self.cluster = exits.enter_context(SLURMCluster(**settings))
                 self.cluster.scale(workers)
             except (RuntimeError, TypeError, ValueError) as problem:
-                raise TeacherError(
+                raise JobError(
                     f"SLURM cannot be asked for workers: {problem}",
                     "Give what dask_jobqueue.SLURMCluster takes, such as "
                     '--slurm \'{"queue": "cpu", "cores": 16, "memory": "32GB"}\'.',

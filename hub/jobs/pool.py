@@ -1,4 +1,4 @@
-"""Processes of this machine that work on tasks, one each; one that dies takes nothing with it."""
+"""Where tasks are worked on: in processes of this machine, which may die, or in this process."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import sys
 import tempfile
 from collections import deque
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Pipe, wait
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from hub.errors import TeacherError
 from registry.errors import RegistryError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable, Iterator
 
-# Potentials gain nothing from threads of their own when every core has a process.
+# Threads gain nothing when every core has a process.
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
 )
@@ -43,7 +43,7 @@ class Lost:
     certain: bool = True
 
 
-class Workers(Protocol):
+class Pool(Protocol):
     """Where tasks are worked on; a context manager.
 
     Attributes
@@ -78,11 +78,11 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
-class LocalWorkers:
+class LocalPool:
     """Processes of this machine.
 
-    They are started anew, never forked, so that a teacher finds no foreign threads or locks; each
-    lives until the end, or until its task kills it, and is then replaced.
+    They are started anew, never forked, so that a task finds no foreign threads or locks. Each
+    computes in one thread, lives until the end, or until its task kills it, and is then replaced.
 
     Parameters
     ----------
@@ -138,6 +138,72 @@ class LocalWorkers:
             self._busy[process.connection] = (process, key)
 
 
+class InProcess:
+    """No other process: each task is done in this one, when its result is waited for."""
+
+    capacity = 1
+
+    def __init__(self) -> None:
+        self._waiting: deque[tuple[Any, Callable[[], Any]]] = deque()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._waiting.clear()
+
+    def submit(self, key: Any, function: Callable[..., Any], *arguments: Any) -> None:
+        """Note a task."""
+        self._waiting.append((key, partial(function, *arguments)))
+
+    def wait(self) -> tuple[Any, Any]:
+        """Do the oldest task, and return its key and result."""
+        key, task = self._waiting.popleft()
+        return key, task()
+
+
+class Tasks:
+    """Tasks that a pool works on; more can be added while the first are finished.
+
+    A task whose worker died is tried once more before its death is held against it.
+
+    Parameters
+    ----------
+    pool
+        Where they are worked on; nothing else may be under way there.
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._under_way: dict[Hashable, tuple[Any, ...]] = {}
+        self._died: set[Hashable] = set()
+
+    def __len__(self) -> int:
+        return len(self._under_way)
+
+    def add(self, key: Hashable, function: Callable[..., Any], *arguments: Any) -> None:
+        """Begin a task, as `Pool.submit` does."""
+        self._under_way[key] = (function, *arguments)
+        self._pool.submit(key, function, *arguments)
+
+    def finished(self) -> Iterator[tuple[Any, Any]]:
+        """Give the key of each task with its result, or `Lost`, as they end, until none is left.
+
+        Raises
+        ------
+        RegistryError
+            If a task raises it.
+        """
+        while self._under_way:
+            key, result = self._pool.wait()
+            task = self._under_way.pop(key)
+            if isinstance(result, Lost) and key not in self._died:
+                self._died.add(key)
+                self.add(key, *task)
+            else:
+                yield key, result
+
+
 class _Process:
     """One worker process; what it prints goes into a file without a name."""
 
@@ -147,7 +213,7 @@ class _Process:
         # Whatever can be imported here can be imported there.
         paths = os.pathsep.join(path or str(os.getcwd()) for path in sys.path)  # noqa: PTH109
         self._process = subprocess.Popen(  # noqa: S603 - it is this very program
-            [sys.executable, "-m", "hub.teachers.worker", str(theirs.fileno())],
+            [sys.executable, "-m", "hub.jobs.worker", str(theirs.fileno())],
             env={**os.environ, **ONE_THREAD, "PYTHONPATH": paths},
             pass_fds=[theirs.fileno()],
             stdin=subprocess.PIPE,
@@ -185,23 +251,3 @@ class _Process:
             self._process.kill()
             self._process.wait()
         self._output.close()
-
-
-def call(workers: Workers, function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a function in a worker while no other task is under way, and return what it returns.
-
-    Raises
-    ------
-    TeacherError
-        If the worker dies of it.
-    RegistryError
-        If the function raises it.
-    """
-    workers.submit(None, function, *arguments)
-    _, result = workers.wait()
-    if isinstance(result, Lost):
-        raise TeacherError(
-            f"the teacher cannot be opened: {result.reason}",
-            "Is its program installed for this Python and processor?",
-        )
-    return result

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hub.datasets.blocks import Labels
-from hub.datasets.join import JoinError, prove_join
-from hub.datasets.npz_labels import NpzLabels, read_npz_labels
+from hub.importers.join import JoinError, prove_join
+from hub.importers.npz_labels import NpzLabels, read_npz_labels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from hub.datasets.join import Proof
+    from hub.importers.join import Proof
     from hub.structures.arrays import BoolArray, FloatArray, IntArray
 
 # A file of fewer structures than these proves little; as many of the file before it help.

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.datasets.npz_labels import read_npz_labels
 from hub.errors import DataError
+from hub.importers.npz_labels import read_npz_labels
 
 
 def write(path: Path, **arrays: object) -> Path:

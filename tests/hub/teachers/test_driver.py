@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from hub.datasets.blocks import Labels
 from hub.errors import TeacherError
+from hub.jobs.pool import Lost
 from hub.structures import StructureSet
-from hub.teachers import tasks
+from hub.teachers import driver
+from hub.teachers.driver import TaskQueue
 from hub.teachers.label_segments import LabelSegments
-from hub.teachers.tasks import TaskQueue
-from hub.teachers.workers import Lost
 from registry.errors import IntegrityError
 from tests.hub.teachers.conftest import cluster
 
@@ -76,7 +76,7 @@ def test_a_suspect_is_tried_again_while_nothing_else_is():
 
 
 def test_tasks_grow_to_some_seconds_and_shrink_towards_the_end(monkeypatch):
-    monkeypatch.setattr(tasks, "TASK_SECONDS", 1.0)
+    monkeypatch.setattr(driver, "TASK_SECONDS", 1.0)
     queue = TaskQueue(dataset_of([10] * 1000), [(0, 1000)], 2)
     lengths = []
     while task := queue.take(0):

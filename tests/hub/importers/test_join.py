@@ -6,7 +6,7 @@ from ase.io import read
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.datasets.join import JoinError, prove_join
+from hub.importers.join import JoinError, prove_join
 
 
 def pointers_of(sizes):

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from hub.datasets.loading import load_dataset
-from hub.errors import TeacherError
+from hub.errors import JobError
+from hub.jobs.pool import LocalPool
 from hub.teachers.relabelling import relabel
 from hub.teachers.verifying import verify_labels
-from hub.teachers.workers import LocalWorkers
 from tests.hub.teachers.conftest import moody
 
 distributed = pytest.importorskip("distributed", reason="needs mlip-hub[dask]")
-dask_workers = pytest.importorskip("hub.teachers.dask_workers")
+dask_pool = pytest.importorskip("hub.jobs.dask_pool")
 
 # Not imported here: that changes what Ctrl-C does.
 jobqueue = pytest.mark.skipif(not find_spec("dask_jobqueue"), reason="needs mlip-hub[dask]")
@@ -55,14 +55,14 @@ def test_a_worker_that_is_killed_midway_costs_nothing(cluster, make_dataset, tmp
             os.kill(victim, signal.SIGKILL)
 
     teacher = moody(log=str(tmp_path / "log"), seconds=0.05)
-    workers = dask_workers.DaskWorkers(cluster.scheduler_address)
+    workers = dask_pool.DaskPool(cluster.scheduler_address)
     assert workers.capacity == 4
-    done = relabel("clusters", teacher, "dask", workers=workers, progress=kill, verify=5)
+    done = relabel("clusters", teacher, "dask", pool=workers, progress=kill, verify=5)
     assert (tmp_path / "killed").exists()
     assert victim not in pids(cluster)
     assert other in pids(cluster)
     assert not done.failures
-    here = relabel("clusters", moody(), "here", workers=LocalWorkers(1)).version.reference
+    here = relabel("clusters", moody(), "here", pool=LocalPool(1)).version.reference
     dask, here = (load_dataset(str(here), labels=labels) for labels in ("dask", "here"))
     np.testing.assert_array_equal(dask.energies, here.energies)
     np.testing.assert_array_equal(dask.forces, here.forces)
@@ -74,12 +74,12 @@ def test_a_worker_that_is_killed_midway_costs_nothing(cluster, make_dataset, tmp
 @pytest.mark.slow
 def test_what_kills_workers_is_found_and_masked(cluster, make_dataset):
     make_dataset(range(2, 8))
-    workers = dask_workers.DaskWorkers(cluster)
-    done = relabel("clusters", moody(kills=[5], fails=[7]), "lj", workers=workers)
+    workers = dask_pool.DaskPool(cluster)
+    done = relabel("clusters", moody(kills=[5], fails=[7]), "lj", pool=workers)
     assert sorted(done.failures) == [3, 5]
     assert done.failures[3].startswith("every worker that tried died")
-    again = dask_workers.DaskWorkers(cluster)
-    assert verify_labels("clusters", moody(), "lj", 10, workers=again).n_structures == 4
+    again = dask_pool.DaskPool(cluster)
+    assert verify_labels("clusters", moody(), "lj", 10, pool=again).n_structures == 4
 
 
 @pytest.mark.slow
@@ -92,16 +92,16 @@ def test_the_command_works_on_a_cluster(cluster, make_dataset, command):
 
 
 def test_clusters_that_cannot_be_used(monkeypatch):
-    monkeypatch.setattr(dask_workers, "_PATIENCE", 0.2)
-    with pytest.raises(TeacherError, match=r"no Dask scheduler at tcp://127.0.0.1:9"):
-        dask_workers.DaskWorkers("tcp://127.0.0.1:9")
+    monkeypatch.setattr(dask_pool, "_PATIENCE", 0.2)
+    with pytest.raises(JobError, match=r"no Dask scheduler at tcp://127.0.0.1:9"):
+        dask_pool.DaskPool("tcp://127.0.0.1:9")
     with (
         distributed.LocalCluster(
             n_workers=1, threads_per_worker=3, processes=False, dashboard_address=None
         ) as cluster,
-        pytest.raises(TeacherError, match="has 3 threads"),
+        pytest.raises(JobError, match="has 3 threads"),
     ):
-        dask_workers.DaskWorkers(cluster)
+        dask_pool.DaskPool(cluster)
 
 
 SBATCH = """#!/bin/sh
@@ -124,13 +124,13 @@ def test_slurm_jobs_are_asked_for_and_ended(make_dataset, tmp_path, monkeypatch)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     make_dataset(range(2, 8))
     options = {"cores": 2, "memory": "2GB", "scheduler_options": {"dashboard_address": None}}
-    workers = dask_workers.SlurmWorkers(options, 2)
+    workers = dask_pool.SlurmPool(options, 2)
     script = workers.cluster.job_script()
     assert "--nthreads 1" in script
     assert "--nworkers 2" in script
     assert "export OMP_NUM_THREADS=1" in script
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    assert not relabel("clusters", moody(), "lj", workers=workers).failures
+    assert not relabel("clusters", moody(), "lj", pool=workers).failures
     log = tmp_path / "sbatch.log"
     deadline = time.monotonic() + 20
     while "Closing" not in log.read_text():
@@ -140,5 +140,5 @@ def test_slurm_jobs_are_asked_for_and_ended(make_dataset, tmp_path, monkeypatch)
 
 @jobqueue
 def test_slurm_says_what_it_lacks():
-    with pytest.raises(TeacherError, match="SLURM cannot be asked for workers"):
-        dask_workers.SlurmWorkers({}, 1)
+    with pytest.raises(JobError, match="SLURM cannot be asked for workers"):
+        dask_pool.SlurmPool({}, 1)

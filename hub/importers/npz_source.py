@@ -10,8 +10,8 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from hub.datasets.conditions import evaluate
 from hub.datasets.dataset import Dataset
 from hub.datasets.importing import Source
-from hub.datasets.label_tape import LabelTape, files_in_order
 from hub.errors import DataError
+from hub.importers.label_tape import LabelTape, files_in_order
 from hub.library import open_version
 from hub.structures.files import expand_patterns
 
@@ -48,7 +48,7 @@ def npz_source(
 
     Notes
     -----
-    Going through the source raises `hub.datasets.join.JoinError` if the labels do not belong to
+    Going through the source raises `hub.importers.join.JoinError` if the labels do not belong to
     the structures.
     """
     paths = {str(path): path for path in expand_patterns(files)}  # type: ignore[arg-type]

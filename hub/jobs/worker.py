@@ -1,6 +1,6 @@
 """The program of a worker process: calls functions as it is told, until nobody tells it any more.
 
-python -m hub.teachers.worker DESCRIPTOR, the number of an inherited connection.
+python -m hub.jobs.worker DESCRIPTOR, the number of an inherited connection.
 """
 
 from __future__ import annotations

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hub.datasets.blocks import Block, Labels
+from hub.datasets.card import summarise
 from hub.datasets.conditions import evaluate
 from hub.datasets.dataset import Dataset
-from hub.datasets.label_tape import LabelTape, files_in_order
 from hub.datasets.layout import CONFIG_TYPE
-from hub.datasets.recipes import recipe_of
-from hub.datasets.summary import summarise
 from hub.datasets.writer import DatasetWriter
 from hub.errors import DataError
+from hub.importers.label_tape import LabelTape, files_in_order
+from hub.importers.recipes import recipe_of
 from hub.structures.files import iterate_file
 from hub.structures.formats.extxyz import iterate_extxyz
 from hub.structures.structure_set import StructureSet
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from ase import Atoms
 
-    from hub.datasets.recipes import LabelRecipe, Recipe
+    from hub.importers.recipes import LabelRecipe, Recipe
     from hub.structures.arrays import FloatArray, IntArray
     from registry.cards import Card
 

@@ -13,9 +13,9 @@ from hub.cli.main import main
 from hub.datasets.card import Description
 from hub.datasets.dataset import Dataset
 from hub.datasets.importing import file_source, import_dataset
-from hub.datasets.join import JoinError
-from hub.datasets.published import import_published
 from hub.errors import DataError
+from hub.importers.join import JoinError
+from hub.importers.published import import_published
 from registry.builtin import Builtin
 from registry.cards import builtin_cards, join_front_matter
 from registry.catalogue import Catalogue
@@ -27,11 +27,6 @@ from tests.registry.server import Server
 N_ATOMS = 48
 PER_FILE = 13
 TEACHERS = {"ace": 0.95, "gap20": 0.9, "edip": 0.8, "lcbop": 0.75}
-
-
-@pytest.fixture(autouse=True)
-def small_shards():
-    """Keep shards of the usual size: there are many arrays here."""
 
 
 def git_blob(content):

@@ -1,0 +1,239 @@
+"""The one engine that moves bytes out of a store: resumed, retried, bounded and verified."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from registry.documents import LARGEST_DOCUMENT
+from registry.errors import IntegrityError, OfflineError
+from registry.files import CHUNK, storage_errors
+from registry.outputs import require_file
+from registry.removal import remove
+from registry.stores.base import TransientError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from registry.stores.base import Store
+
+# Bytes, of a file whose size neither we nor the server know.
+LARGEST_DOWNLOAD = 100 << 30
+
+
+class Progress(Protocol):
+    """What is told of bytes as they arrive, from several threads but one at a time."""
+
+    def __call__(self, done: int, total: int, /) -> None:
+        """Take note that `done` of `total` bytes are here."""
+
+
+@dataclass(frozen=True)
+class Retries:
+    """How often and how patiently to try again.
+
+    Parameters
+    ----------
+    attempts
+        Failures in a row after which to give up.
+    progress
+        New bytes between two failures, from which on the second is not in a row with the first.
+    corrupt
+        Wholly received but wrong files, after which to give up.
+    first_wait
+        Seconds before the first new attempt; each further wait is twice as long.
+    """
+
+    attempts: int = 5
+    progress: int = 1 << 16
+    corrupt: int = 2
+    first_wait: float = 0.5
+
+    def count(self, failures: int, gained: int) -> int:
+        """Return the failures in a row with one more, before which `gained` bytes came."""
+        return 1 if gained >= self.progress else failures + 1
+
+    def pause(self, failures: int, asked: float) -> float:
+        """Return the seconds to wait after this many failures; at least what a server asked."""
+        # Scattered, so that clients that failed together do not come back together.
+        scatter = random.uniform(0.5, 1.0)  # noqa: S311 - nothing here is secret
+        return max(self.first_wait * 2.0 ** (failures - 1) * scatter, asked)
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a file must be.
+
+    Parameters
+    ----------
+    description
+        What it should be, to go on with after "this file is longer; ".
+    size
+        In bytes; None where it is not known.
+    difference
+        Takes the file, of this size, and its sha256, and returns in what it differs from what is
+        known, to go on with after "this file is"; empty where in nothing.
+    """
+
+    description: str
+    size: int | None
+    difference: Callable[[Path, str], str]
+
+
+def receive(
+    store: Store,
+    path: str,
+    part: Path,
+    expected: Expected,
+    *,
+    arrived: Callable[[int, int | None], None],
+    retries: Retries | None = None,
+    wait: Callable[[float], object] = time.sleep,
+) -> None:
+    """Receive a file, again and again from where it broke off, until it is whole and right.
+
+    Parameters
+    ----------
+    store, path
+        Where to read it.
+    part
+        Where to write it. What is there already is built upon.
+    expected
+        What it must be.
+    arrived
+        Told of the bytes that are here, and of the size where it is known; may raise to give up.
+    retries
+        How often to try again.
+    wait
+        Lets some seconds pass; may raise to give up.
+
+    Raises
+    ------
+    IntegrityError
+        If the store holds another file; nothing of it is kept.
+    NotFoundError
+        If there is no such file.
+    OfflineError
+        If the store cannot be reached, or breaks off again and again; what has come is kept.
+    StorageError
+        If the disk is full or cannot be written, or `part` is no regular file.
+    """
+    require_file(part)
+    retries = retries or Retries()
+    failures = corrupt = 0
+    while True:
+        asked, before = 0.0, size_of(part)
+        try:
+            return _receive_once(store, path, part, expected, arrived)
+        except TransientError as problem:
+            failures = retries.count(failures, size_of(part) - before)
+            asked = problem.wait
+            if failures >= retries.attempts:
+                raise _unreachable(store, problem) from problem
+        except IntegrityError:
+            # What is here cannot be built upon: start again from nothing.
+            remove(part)
+            corrupt += 1
+            if corrupt >= retries.corrupt:
+                raise
+        wait(retries.pause(failures + corrupt, asked))
+
+
+def _receive_once(
+    store: Store,
+    path: str,
+    part: Path,
+    expected: Expected,
+    arrived: Callable[[int, int | None], None],
+) -> None:
+    """Receive what a part lacks, hashing all of it; raise if it is cut short or wrong."""
+    size = expected.size
+    with storage_errors(part), part.open("a+b") as file:
+        file.seek(0)
+        hashed = hashlib.file_digest(file, "sha256")
+        have = file.tell()
+        if size is None or have < size:
+            with store.open(path, have) as stream:
+                if size is not None and stream.size not in (None, size):
+                    raise _wrong(store, path, f"{stream.size} bytes long", expected)
+                size = stream.size if size is None else size
+                if stream.start == 0 and have:
+                    # The store cannot skip, and sends everything again.
+                    file.truncate(0)
+                    hashed, have = hashlib.sha256(), 0
+                elif stream.start != have:
+                    raise _wrong(store, path, f"sent from byte {stream.start}", expected)
+                largest = LARGEST_DOWNLOAD if size is None else size
+                while have <= largest and (piece := stream.read(CHUNK)):
+                    have += len(piece)
+                    file.write(piece)
+                    hashed.update(piece)
+                    arrived(have, size)
+    largest = LARGEST_DOWNLOAD if size is None else size
+    if have > largest:
+        raise _wrong(store, path, f"longer than {largest:,} bytes", expected)
+    if size is not None and have < size:
+        raise TransientError(f"the connection broke off after {have} of {size} bytes")
+    if difference := expected.difference(part, hashed.hexdigest()):
+        raise _wrong(store, path, difference, expected)
+
+
+def read(store: Store, path: str, retries: Retries | None = None) -> bytes:
+    """Read a small document whole.
+
+    Raises
+    ------
+    NotFoundError
+        If the store has no such file.
+    OfflineError
+        If the store cannot be reached.
+    IntegrityError
+        If the file is too large for a document.
+    """
+    retries = retries or Retries(attempts=3)
+    failures = 0
+    while True:
+        try:
+            return _read_once(store, path)
+        except TransientError as problem:
+            failures += 1
+            if failures >= retries.attempts:
+                raise _unreachable(store, problem) from problem
+            time.sleep(retries.pause(failures, problem.wait))
+
+
+def _read_once(store: Store, path: str) -> bytes:
+    with store.open(path) as stream:
+        data = bytearray()
+        while piece := stream.read(CHUNK):
+            data += piece
+            if len(data) > LARGEST_DOCUMENT:
+                raise IntegrityError(f"{path} in {store.location} is too large for a document")
+    if stream.size not in (None, len(data)):
+        raise TransientError(f"it broke off after {len(data)} of {stream.size} bytes")
+    return bytes(data)
+
+
+def _wrong(store: Store, path: str, found: str, expected: Expected) -> IntegrityError:
+    place = f"{store.location}/{path}" if path else store.location
+    return IntegrityError(
+        f"{place} is {found}; {expected.description}",
+        "Nothing of it was kept. Somebody has changed the file, or a proxy rewrites it.",
+    )
+
+
+def _unreachable(store: Store, problem: TransientError) -> OfflineError:
+    return OfflineError(
+        f"cannot get anything from {store.location}: {problem}",
+        "Check the connection and try again: what has arrived is kept, and continued from.",
+    )
+
+
+def size_of(path: Path) -> int:
+    """Return the bytes of a file that may not be there yet."""
+    with storage_errors(path):
+        return path.stat().st_size if path.exists() else 0
