@@ -114,7 +114,7 @@ PAPER = Recipe(
     max_gradient_norm=0.0,
 )
 
-# Silicon labelled by an EDIP potential, 25 structures, stress weights 0, 100, 1,000 and 10,000: test
+# Silicon labelled by an EDIP potential, 25 structures, weights 0, 100, 1,000 and 10,000: test
 # errors of 37, 38, 31, 29 meV/atom, 0.806, 0.802, 0.803, 0.831 eV/Å and 1.85, 1.96, 1.80, 1.68 GPa.
 # 1,000 is the largest that costs the forces nothing.
 DEFAULT = Recipe(
