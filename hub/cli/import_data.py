@@ -121,6 +121,8 @@ def command(
             files[0], name, version, to or LOCAL, terms, allow_code=allow_code, as_json=as_json
         )
         return
+    if reader != "ase" and (stress_key or stress_convention != "ase"):
+        raise click.UsageError("--stress-key and --stress-convention are for --reader ase.")
     if reader == "datasets":
         from hub.datasets.huggingface import datasets_source
 

@@ -107,7 +107,7 @@ def learning_curve(
         done = _finished(trainings, structures.digest())
         if not job.test:
             keys = (job.energy_key or ENERGY, job.forces_key or FORCES)
-            write_labelled(out / TEST_NAME, test, *keys)
+            write_labelled(out / TEST_NAME, test, *keys, job.stress_key)
         reporter.planned(len(trainings), len(done), len(test))
         left = [training for training in trainings if training not in done]
         for training, results in _train_all(left, pool, reporter):

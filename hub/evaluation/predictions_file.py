@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hub.structures.stress_labels import DECLARED
 from registry.outputs import file_beside
 
 if TYPE_CHECKING:
@@ -40,11 +41,16 @@ def write_predictions(path: Path, structures: StructureSet, predictions: Predict
 
 
 def write_labelled(
-    path: Path, structures: StructureSet, energy_key: str = ENERGY, forces_key: str = FORCES
+    path: Path,
+    structures: StructureSet,
+    energy_key: str = ENERGY,
+    forces_key: str = FORCES,
+    stress_key: str | None = None,
 ) -> None:
     """Write structures with labels under these names, the whole file or nothing.
 
-    Stresses are named after the energies: ``REF_stress`` beside ``REF_energy``.
+    Stresses are named after the energies, ``REF_stress`` beside ``REF_energy``, unless they are
+    given a name; the file says that they are in ASE's convention, whatever the reader expects.
 
     Raises
     ------
@@ -52,7 +58,8 @@ def write_labelled(
         If the disk is full or cannot be written.
     """
     numbers = range(len(structures))
-    _write(path, (_labelled(structures, number, energy_key, forces_key) for number in numbers))
+    keys = (energy_key, forces_key, stress_key)
+    _write(path, (_labelled(structures, number, *keys) for number in numbers))
 
 
 def _write(path: Path, frames: Iterable[Atoms]) -> None:
@@ -63,14 +70,21 @@ def _write(path: Path, frames: Iterable[Atoms]) -> None:
             write(file, atoms, format="extxyz", write_results=False)
 
 
-def _labelled(structures: StructureSet, index: int, energy_key: str, forces_key: str) -> Atoms:
+def _labelled(
+    structures: StructureSet,
+    index: int,
+    energy_key: str,
+    forces_key: str,
+    stress_key: str | None = None,
+) -> Atoms:
     atoms = structures.to_atoms(index)
     labels = atoms.calc.results if atoms.calc else {}
     if "energy" in labels:
         atoms.info[energy_key] = labels["energy"]
-    stress_key = energy_key.replace("energy", "stress")
+    stress_key = stress_key or energy_key.replace("energy", "stress")
     if "stress" in labels and stress_key != energy_key:
         atoms.info[stress_key] = structures.stresses[index]
+        atoms.info[DECLARED] = "ase"
     if "forces" in labels:
         atoms.arrays[forces_key] = labels["forces"]
     return atoms

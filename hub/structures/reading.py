@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hub.errors import DataError
 from hub.structures.annotations import (
     config_type,
     constrained_atoms,
@@ -19,8 +20,10 @@ from hub.structures.annotations import (
 )
 from hub.structures.arrays import GrowingArray
 from hub.structures.files import expand_patterns, iterate_file, shown_name
+from hub.structures.formats import vasp
+from hub.structures.formats.opened import Opened
 from hub.structures.keys import Candidate, Pair, choose_labels, names_label
-from hub.structures.stress_labels import StressReading
+from hub.structures.stress_labels import DECLARED, StressReading
 from hub.structures.stresses import as_tensor
 from hub.structures.structure_set import StructureSet
 
@@ -92,6 +95,8 @@ def read_structures(
         If a file is missing, broken or empty, or the labels are absent or ambiguous.
     """
     paths = expand_patterns(files_or_globs)
+    if stress and stress.convention != StressReading().convention:
+        _require_open_convention(paths)
     notes: dict[str, None] = {}
     frames = (
         (atoms, source, frame)
@@ -107,6 +112,16 @@ def read_structures(
         progress(collector.n_structures, collector.n_structures)
     names = tuple(shown_name(path) for path in paths)
     return collector.finish(names, tuple(notes), require_labels=require_labels)
+
+
+def _require_open_convention(paths: Iterable[Path]) -> None:
+    """Refuse to reinterpret what ASE has converted already: VASP's own output says what it is."""
+    for path in paths:
+        if not path.is_dir() and vasp.recognises(Opened(path)):
+            raise DataError(
+                f"{shown_name(path)} is output of VASP, whose stresses are converted as it is read",
+                "Leave out --stress-convention, or read such files apart from the others.",
+            )
 
 
 def gather_structures(
@@ -192,11 +207,11 @@ class _Collector:
             if self._is_wanted("forces", name) and np.shape(value) == (len(atoms), 3):
                 self._put("forces", name, n_before, np.asarray(value, np.float64))
             elif self._may_be_stress(name) and (tensor := as_tensor(value)) is not None:
-                buffer = self._tensors.setdefault(
-                    name, GrowingArray(np.float64, (3, 3), fill=np.nan)
-                )
-                buffer.pad_to(self.n_structures)
-                buffer.append(tensor[None])
+                if name not in self._tensors:
+                    self._tensors[name] = GrowingArray(np.float64, (3, 3), fill=np.nan)
+                self._tensors[name].pad_to(self.n_structures)
+                factor = self._stress.in_file(name, atoms.info.get(DECLARED))
+                self._tensors[name].append(factor * tensor[None])
 
     def _may_be_stress(self, name: str) -> bool:
         is_named = name == self._stress.key

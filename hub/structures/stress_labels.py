@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hub.errors import DataError
-from hub.structures.keys import of_same_tag
+from hub.structures.keys import all_of_same_tag
 from hub.structures.stresses import CONVENTIONS, EV_PER_A3_IN_GPA, of_bulk, stress_of_virial
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hub.structures.structure_set import StructureSet
 
 NONE = "none"
+DECLARED = "stress_convention"  # an entry of a file that says which it has
 _AGREE = 0.02  # of the largest: by how much stress and virial of one calculation may differ
 _LOOKS_LIKE = {name: 1 / factor for name, factor in CONVENTIONS.items() if name != "ase"}
 
@@ -62,13 +63,40 @@ class StressReading:
                     "Give one of these to --stress-key, or none.",
                 )
             return {self.key: entries[self.key]}
-        names = [of_same_tag(kind, entries, energy_key) for kind in ("stress", "virial")]
-        return {name: entries[name] for name in names if name and energy_key}
+        chosen = {}
+        for kind in ("stress", "virial"):
+            names = all_of_same_tag(kind, entries, energy_key) if energy_key else []
+            if any(not _same(entries[names[0]], entries[name]) for name in names[1:]):
+                raise DataError(
+                    f"several entries could be the {kind}, and they differ: {', '.join(names)}",
+                    f"Say which it is with --stress-key, such as --stress-key {names[0]}.",
+                )
+            chosen |= {name: entries[name] for name in names[:1]}
+        return chosen
 
     def factor(self, name: str) -> float:
         """Return what an entry is multiplied by to be a stress or virial of ours."""
         factor = CONVENTIONS[self.convention]
         return float(np.sign(factor)) if kind_of(name) == "virial" else factor
+
+    def in_file(self, name: str, declared: object) -> float:
+        """Return what an entry of a frame is multiplied by, if the frame says its convention.
+
+        It is then one of the convention that is asked for, as all others are.
+
+        Raises
+        ------
+        DataError
+            If nobody knows that convention.
+        """
+        if declared is None:
+            return 1.0
+        if declared not in CONVENTIONS:
+            raise DataError(
+                f"the entry {DECLARED} is {declared!r}",
+                f"Make it one of {', '.join(CONVENTIONS)}, or remove it.",
+            )
+        return StressReading(convention=str(declared)).factor(name) / self.factor(name)
 
     def stresses(
         self, chosen: Mapping[str, FloatArray], structures: StructureSet
@@ -119,7 +147,7 @@ def _meaningful(
         stresses, structures.positions, structures.cells, structures.pbc, structures.pointers
     )
     left_out = int(given.sum() - np.isfinite(kept).all(axis=(1, 2)).sum())
-    notes = [f"{left_out} structures with vacuum or without a cell have no stress"]
+    notes = [f"{left_out} structures with vacuum, without a cell or with zeros have no stress"]
     return kept, notes if left_out else []
 
 
@@ -145,9 +173,10 @@ def _require_agreement(one: tuple[str, FloatArray], other: tuple[str, FloatArray
 
 
 def _same(one: FloatArray, other: FloatArray) -> bool:
-    if not len(one):
+    both = np.isfinite(one) & np.isfinite(other)
+    if not both.any():
         return True
-    return bool(np.abs(one - other).max() <= _AGREE * np.abs(other).max())
+    return bool(np.abs(one - other)[both].max() <= _AGREE * np.abs(other[both]).max())
 
 
 def _in_gpa(stresses: FloatArray) -> str:

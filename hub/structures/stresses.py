@@ -100,11 +100,14 @@ def of_bulk(
     pbc: BoolArray,
     pointers: IntArray,
 ) -> FloatArray:
-    """Return (S, 3, 3) stresses, NaN for structures that have none; see `is_bulk`."""
+    """Return (S, 3, 3) stresses, NaN for structures that have none.
+
+    They are no bulk (see `is_bulk`), or their stress is exactly zero: it was not computed.
+    """
     kept = stresses.copy()
     for index in np.flatnonzero(np.isfinite(stresses).all(axis=(1, 2))).tolist():
         own = slice(*pointers[index : index + 2])
-        if not is_bulk(positions[own], cells[index], pbc[index]):
+        if not (stresses[index].any() and is_bulk(positions[own], cells[index], pbc[index])):
             kept[index] = np.nan
     return kept
 

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from hub.structures.arrays import FloatArray
     from hub.structures.structure_set import StructureSet
 
-STRESS_UNIT, STRESS_SIGN = "stress-unit", "stress-sign"
 _HIGHEST = 1000 / EV_PER_A3_IN_GPA  # eV/Å^3: more than in the centre of a giant planet, typically
 _FEWEST = 5  # structures, from which on labels are compared with a model's stresses
 _OPPOSITE = -0.8  # correlation
@@ -36,7 +35,7 @@ def check_stress_unit(structures: StructureSet) -> list[Finding]:
         f"half of the stresses are beyond {1000 * np.median(largest) / _HIGHEST:.0f} GPa, if they "
         "are in eV/Å^3"
     )
-    return [Finding("error", STRESS_UNIT, message, given.tolist(), _ADVICE)]
+    return [Finding("error", "stress-unit", message, given.tolist(), _ADVICE)]
 
 
 def compare_stresses(structures: StructureSet, predicted: FloatArray) -> list[Finding]:
@@ -57,8 +56,8 @@ def compare_stresses(structures: StructureSet, predicted: FloatArray) -> list[Fi
     concerned = np.flatnonzero(given).tolist()
     if alike < _OPPOSITE:
         message = f"the stresses are opposite to the model's (correlation {alike:.2f})"
-        return [Finding("error", STRESS_SIGN, message, concerned, _ADVICE)]
+        return [Finding("error", "stress-sign", message, concerned, _ADVICE)]
     if alike > _ALIKE and not 1 / _OTHER_UNIT < ratio < _OTHER_UNIT:
         message = f"the stresses are {ratio:.3g} times as large as the model's"
-        return [Finding("error", STRESS_UNIT, message, concerned, _ADVICE)]
+        return [Finding("error", "stress-unit", message, concerned, _ADVICE)]
     return []

@@ -266,7 +266,7 @@ def test_the_codes_that_can_be_allowed_are_those_of_errors() -> None:
 
     folder = Path(hub.structures.checks.__file__).parent
     source = "\n".join(path.read_text() for path in folder.glob("*.py"))
-    written = re.findall(r'Finding\(\s+"error",\s+"([a-z-]+)"', source)
+    written = re.findall(r'Finding\(\s*"error",\s+"([a-z-]+)"', source)
     assert {*written, "missing-energy", "missing-forces", "cell", "positions"} == set(ERROR_CODES)
     with pytest.raises(DataError, match="is called nonsense"):
         require_error_codes(["units", "nonsense"])

@@ -10,6 +10,7 @@ from ase import Atoms
 from ase.build import bulk, fcc111, molecule
 from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
+from ase.io import read as read_ase
 from ase.io import write
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +19,7 @@ from hypothesis.extra.numpy import arrays
 from hub.datasets.importing import file_source, import_dataset
 from hub.datasets.loading import load_dataset
 from hub.errors import DataError
+from hub.evaluation.predictions_file import write_labelled
 from hub.structures import StructureSet, read_structures
 from hub.structures.checks import check_structures
 from hub.structures.checks.stresses import compare_stresses
@@ -167,7 +169,7 @@ def test_structures_with_vacuum_or_without_a_cell_have_none(tmp_path) -> None:
     found = read_structures(tmp_path / "a.xyz")
     has_stress = np.isfinite(found.structures.stresses).all(axis=(1, 2))
     assert has_stress.tolist() == [True, True, False, False, False]
-    assert "3 structures with vacuum or without a cell have no stress" in found.notes
+    assert "3 structures with vacuum, without a cell or with zeros have no stress" in found.notes
 
 
 def test_a_molecule_in_a_crowded_cell_is_bulk_and_one_in_a_skewed_cell_is_measured() -> None:
@@ -220,3 +222,45 @@ def test_an_imported_dataset_has_the_stresses_of_its_files(tmp_path, convention)
     np.testing.assert_allclose(loaded.stresses, direct.stresses, atol=1e-12)
     import_dataset(file_source(path, stress=StressReading("none")), "without")
     assert np.isnan(load_dataset("without").stresses).all()
+
+
+@pytest.mark.parametrize(("unit", "factor"), [("GPa", EV_PER_A3_IN_GPA), ("kbar", 1602.1766208)])
+def test_a_declared_unit_is_honoured(tmp_path, unit, factor) -> None:
+    frames = crystals()
+    write_with(tmp_path / "a.xyz", frames, factor, {"stress-unit": unit})
+    found = read_structures(tmp_path / "a.xyz")
+    np.testing.assert_allclose(found.structures.stresses, expected(frames), atol=1e-7)
+    assert any(f"stress-unit is {unit}" in note for note in found.notes)
+    write_with(tmp_path / "b.xyz", frames, factor, {"stress-unit": "psi"})
+    with pytest.raises(DataError, match="declares the unit 'psi'"):
+        read_structures(tmp_path / "b.xyz")
+
+
+def write_with(path: Path, frames: list[Atoms], scale: float, info: dict[str, str]) -> None:
+    copies = read_ase(written(path, frames, "stress", scale), ":")
+    for atoms in copies:
+        atoms.info |= info
+    write(path, copies, format="extxyz")
+
+
+def test_a_declared_convention_goes_before_that_which_is_asked_for(tmp_path) -> None:
+    frames = crystals()
+    structures = StructureSet.from_atoms(frames)
+    write_labelled(tmp_path / "test.xyz", structures)
+    for convention in CONVENTIONS:
+        found = read_structures(tmp_path / "test.xyz", stress=StressReading(convention=convention))
+        np.testing.assert_allclose(found.structures.stresses, expected(frames), atol=1e-7)
+    write_labelled(tmp_path / "named.xyz", structures, stress_key="sigma")
+    found = read_structures(tmp_path / "named.xyz", stress=StressReading("sigma", "gpa"))
+    np.testing.assert_allclose(found.structures.stresses, expected(frames), atol=1e-7)
+
+
+def test_several_entries_that_differ_are_an_error(tmp_path) -> None:
+    path = written(tmp_path / "a.xyz", crystals(), "stress", 1.0)
+    copies = read_ase(path, ":")
+    for atoms in copies:
+        atoms.info["total_stress"] = 2 * from_voigt(atoms.calc.results["stress"])
+    write(path, copies, format="extxyz")
+    with pytest.raises(DataError, match="several entries could be the stress") as caught:
+        read_structures(path)
+    assert "--stress-key" in caught.value.hint
