@@ -63,7 +63,7 @@ class StressReading:
                     "Give one of these to --stress-key, or none.",
                 )
             return {self.key: entries[self.key]}
-        chosen = {}
+        chosen: dict[str, FloatArray] = {}
         for kind in ("stress", "virial"):
             names = all_of_same_tag(kind, entries, energy_key) if energy_key else []
             if any(not _same(entries[names[0]], entries[name]) for name in names[1:]):
