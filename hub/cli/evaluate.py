@@ -171,6 +171,7 @@ def _report(
         "files": list(read.structures.sources),
         "energy_key": read.energy_key,
         "forces_key": read.forces_key,
+        "stress_keys": list(read.stress_keys),
         "notes": list(read.notes),
         "units": {"energy": "meV/atom", "forces": "eV/Å", "stress": "GPa"},
         "errors": rows(_AS_IT_IS),
@@ -180,11 +181,9 @@ def _report(
 
 
 def _summary(model: str, read: ReadResult, shifts: ReferenceEnergies | None) -> list[str]:
-    labels = [
-        f"{name} (eV)" if unit == "energy" else f"{name} (eV/Å)"
-        for unit, name in (("energy", read.energy_key), ("forces", read.forces_key))
-        if name
-    ]
+    named = ((read.energy_key, "eV"), (read.forces_key, "eV/Å"))
+    labels = [f"{name} ({unit})" for name, unit in named if name]
+    labels += [f"stress from {key}" for key in read.stress_keys]
     lines = [
         f"model:   {model}",
         f"data:    {len(read.structures)} structures in {', '.join(read.structures.sources)}",

@@ -83,7 +83,7 @@ def _labelled(
         atoms.info[energy_key] = labels["energy"]
     stress_key = stress_key or energy_key.replace("energy", "stress")
     if "stress" in labels and stress_key != energy_key:
-        atoms.info[stress_key] = structures.stresses[index]
+        atoms.info[stress_key] = structures.stresses[index].ravel()
         atoms.info[DECLARED] = "ase"
     if "forces" in labels:
         atoms.arrays[forces_key] = labels["forces"]
@@ -97,5 +97,5 @@ def _with_predictions(structures: StructureSet, predictions: Predictions) -> Ite
         atoms.info["ML_energy"] = float(predictions.energies[index])
         atoms.arrays["ML_forces"] = predictions.forces[index]
         if np.isfinite(predictions.stresses[index]).all():
-            atoms.info["ML_stress"] = predictions.stresses[index]
+            atoms.info["ML_stress"] = predictions.stresses[index].ravel()
         yield atoms

@@ -193,8 +193,8 @@ def test_the_predictions_file_has_labels_and_predictions(tmp_path):
     assert [atoms.info["ML_energy"] for atoms in (first, second, third)] == [1.5, 2.5, 3.5]
     assert (third.arrays["ML_forces"] == 2).all()
     assert [each.info.get("ML_stress") is not None for each in (first, second, third)] == [1, 0, 1]
-    np.testing.assert_allclose(first.info["ML_stress"], stresses[0])
-    np.testing.assert_allclose(third.info["REF_stress"], structures.stresses[2])
+    np.testing.assert_allclose(first.info["ML_stress"], stresses[0].ravel())
+    np.testing.assert_allclose(third.info["REF_stress"], structures.stresses[2].ravel())
     assert "REF_stress" not in first.info
     assert "REF_energy" not in second.info
     assert "REF_forces" not in second.arrays
