@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -10,6 +10,9 @@ from click.shell_completion import CompletionItem
 
 from hub.cli.output import one_line
 from registry.errors import RegistryError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def complete_names(
@@ -109,6 +112,16 @@ stress_convention_option = click.option(
     help="ase: eV/Å^3, positive under tension; compression: the opposite sign; gpa: GPa, positive "
     "under tension; vasp: kB, positive under compression.",
 )
+
+
+def label_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that say which entries of a file are its labels."""
+    options = (energy_key_option, forces_key_option, stress_key_option, stress_convention_option)
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 allow_option = click.option(
     "--allow",
     multiple=True,

@@ -9,11 +9,8 @@ import click
 from hub.cli import output
 from hub.cli.arguments import (
     allow_option,
-    energy_key_option,
-    forces_key_option,
     json_option,
-    stress_convention_option,
-    stress_key_option,
+    label_options,
 )
 from hub.cli.progress import progress_bar
 
@@ -30,10 +27,7 @@ _DEFAULT_CUTOFF = 4.0  # Å
 @click.argument("files", nargs=-1, required=True)
 @click.option("--model", "reference", metavar="NAME", help="Also check that this model fits.")
 @click.option("--labels", default="", metavar="NAME", help="Of a dataset, the label set.")
-@energy_key_option
-@forces_key_option
-@stress_key_option
-@stress_convention_option
+@label_options
 @allow_option
 @json_option
 def command(
@@ -97,8 +91,6 @@ def _report(
     findings: list[Finding],
     allow: tuple[str, ...],
 ) -> dict[str, Any]:
-    import numpy as np
-
     structures = read.structures
     return {
         "files": list(structures.sources),
@@ -108,7 +100,7 @@ def _report(
         "energy_key": read.energy_key,
         "forces_key": read.forces_key,
         "stress_keys": list(read.stress_keys),
-        "stresses": int(np.isfinite(structures.stresses).all(axis=(1, 2)).sum()),
+        "stresses": int(structures.has_stress.sum()),
         "config_types": _config_types(structures),
         "digest": structures.digest(),
         "reference_energies": {
@@ -168,7 +160,7 @@ def _stresses(read: ReadResult) -> str:
 
     from hub.structures.stresses import EV_PER_A3_IN_GPA
 
-    given = np.isfinite(read.structures.stresses).all(axis=(1, 2))
+    given = read.structures.has_stress
     text = f"{' and '.join(read.stress_keys)}, of {given.sum()} structures"
     if not given.any():
         return text

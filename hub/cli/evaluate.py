@@ -12,11 +12,8 @@ from hub.cli.arguments import (
     complete_names,
     device_option,
     dtype_option,
-    energy_key_option,
-    forces_key_option,
     json_option,
-    stress_convention_option,
-    stress_key_option,
+    label_options,
 )
 from hub.cli.progress import progress_bar
 
@@ -41,10 +38,7 @@ _AS_IT_IS, _SHIFTED = "as it is", "shifted"
     required=True,
     help="Labelled structures; may be repeated, or a pattern in quotes.",
 )
-@energy_key_option
-@forces_key_option
-@stress_key_option
-@stress_convention_option
+@label_options
 @device_option
 @dtype_option
 @click.option(

@@ -13,15 +13,12 @@ from hub.cli.arguments import (
     batch_size_option,
     complete_names,
     device_option,
-    energy_key_option,
-    forces_key_option,
     json_option,
+    label_options,
     learning_rate_option,
     max_epochs_option,
     recipe_option,
     require_resume_alone,
-    stress_convention_option,
-    stress_key_option,
 )
 
 if TYPE_CHECKING:
@@ -72,10 +69,7 @@ DEFAULT_MODEL = "c-ace-pretrained"
     help="What becomes what then.",
 )
 @device_option
-@energy_key_option
-@forces_key_option
-@stress_key_option
-@stress_convention_option
+@label_options
 @click.option(
     "--stress-weight",
     type=click.FloatRange(min=0),

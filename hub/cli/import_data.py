@@ -9,11 +9,8 @@ import click
 from hub.cli import output
 from hub.cli.arguments import (
     ReaderName,
-    energy_key_option,
-    forces_key_option,
     json_option,
-    stress_convention_option,
-    stress_key_option,
+    label_options,
 )
 from hub.cli.progress import progress_bar
 
@@ -32,10 +29,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="What the label set is to be called.",
 )
-@energy_key_option
-@forces_key_option
-@stress_key_option
-@stress_convention_option
+@label_options
 @click.option(
     "--reader",
     type=ReaderName(),

@@ -12,14 +12,11 @@ from hub.cli.arguments import (
     batch_size_option,
     complete_names,
     device_option,
-    energy_key_option,
-    forces_key_option,
     json_option,
+    label_options,
     learning_rate_option,
     max_epochs_option,
     recipe_option,
-    stress_convention_option,
-    stress_key_option,
 )
 from hub.cli.pool_options import chosen_pool, pool_options
 from hub.cli.progress import progress_bar
@@ -74,10 +71,7 @@ def _numbers(context: click.Context, parameter: click.Parameter, value: str) -> 
 @batch_size_option
 @pool_options("Trainings at a time, each in one thread.  [default: one, in all threads]")
 @device_option
-@energy_key_option
-@forces_key_option
-@stress_key_option
-@stress_convention_option
+@label_options
 @click.option("--resume", is_flag=True, help="Go on in DIR; finished trainings are kept.")
 @json_option
 def command(

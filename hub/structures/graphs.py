@@ -72,7 +72,7 @@ def build_graph(atoms: Atoms, type_names: Sequence[str], r_max: float) -> Graph:
     require_geometry(atoms)
     cell = atoms.cell.array
     return _graph(
-        _types(atoms.numbers, type_names, atoms.get_chemical_formula),
+        _types(atoms.numbers, _type_table(type_names), type_names, atoms.get_chemical_formula),
         atoms.positions,
         cell,
         find_neighbours(atoms.positions, cell, atoms.pbc, r_max),
@@ -112,6 +112,7 @@ def build_graphs(
     chosen = chosen_indices(
         np.arange(len(structures)) if indices is None else indices, len(structures)
     )
+    table = _type_table(type_names)
     graphs = []
     for index in chosen.tolist():
         own = structures.atoms_of(index)
@@ -120,7 +121,9 @@ def build_graphs(
             raise unusable_geometry(structures.where(index), problem)
         graphs.append(
             _graph(
-                _types(structures.numbers[own], type_names, partial(structures.where, index)),
+                _types(
+                    structures.numbers[own], table, type_names, partial(structures.where, index)
+                ),
                 positions,
                 cell,
                 lists.of(index),
@@ -151,14 +154,23 @@ def _graph(
     )
 
 
-def _types(numbers: IntArray, type_names: Sequence[str], name: Callable[[], str]) -> IntArray:
-    """Return (n,) the type of each atom; `name` tells what to call the structure."""
+def _type_table(type_names: Sequence[str]) -> IntArray:
+    """Return the type of each element, by its atomic number; -1 where the model lacks it."""
     from ase.data import atomic_numbers, chemical_symbols
 
-    type_of = np.full(len(chemical_symbols), -1)
-    type_of[[atomic_numbers[symbol] for symbol in type_names]] = np.arange(len(type_names))
-    types: IntArray = type_of[numbers]
+    table = np.full(len(chemical_symbols), -1)
+    table[[atomic_numbers[symbol] for symbol in type_names]] = np.arange(len(type_names))
+    return table
+
+
+def _types(
+    numbers: IntArray, table: IntArray, type_names: Sequence[str], name: Callable[[], str]
+) -> IntArray:
+    """Return (n,) the type of each atom; `name` tells what to call the structure."""
+    types: IntArray = table[numbers]
     if (types < 0).any():
+        from ase.data import chemical_symbols
+
         unknown = sorted({chemical_symbols[number] for number in numbers[types < 0]})
         raise IncompatibleModelError(
             f"the model knows {', '.join(type_names)}, but {name()} contains {', '.join(unknown)}",

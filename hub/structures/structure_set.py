@@ -146,6 +146,11 @@ class StructureSet:
         return np.where(self.constrained[:, None] & (self.forces == 0), np.nan, self.forces)
 
     @cached_property
+    def has_stress(self) -> BoolArray:
+        """(S,) whether each structure has a stress label."""
+        return np.atleast_1d(np.isfinite(self.stresses).all(axis=(1, 2)))
+
+    @cached_property
     def atomic_numbers(self) -> IntArray:
         """(E,) the atomic numbers that occur, in the order of `elements`."""
         from ase.data import chemical_symbols

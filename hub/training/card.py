@@ -18,8 +18,8 @@ from registry.cards import FILE_NAME, join_front_matter
 
 if TYPE_CHECKING:
     from hub.potentials.config import PotentialConfig
-    from hub.training.loop import Progress
     from hub.training.preparation import Preparation
+    from hub.training.progress import Progress
 
 _PACKAGES = ("ase", "numpy")
 

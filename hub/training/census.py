@@ -100,7 +100,7 @@ def take_census(
                 ],
                 axis=1,
             ),
-            "has_stress": np.isfinite(piece.stresses).all(axis=(1, 2)),
+            "has_stress": piece.has_stress,
         }
         for name, values in facts.items():
             parts.setdefault(name, []).append(values)

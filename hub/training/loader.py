@@ -159,11 +159,17 @@ class StreamLoader:
         except RuntimeError as problem:
             if "DataLoader worker" not in str(problem):
                 raise
-            raise TrainingError(
-                f"a process that reads {self.stream.sources[0]} has ended: "
-                f"{str(problem).splitlines()[0]}",
-                "Was it killed, or short of memory? Go on with --resume and the run folder.",
-            ) from problem
+            raise self._ended(problem) from problem
+        # A worker that was killed while it handed over a batch cannot be asked for the rest.
+        except (ConnectionError, EOFError, FileNotFoundError) as problem:
+            raise self._ended(problem) from problem
+
+    def _ended(self, problem: Exception) -> TrainingError:
+        reason = str(problem).partition("\n")[0]
+        return TrainingError(
+            f"a process that reads {self.stream.sources[0]} has ended: {reason}",
+            "Was it killed, or short of memory? Go on with --resume and the run folder.",
+        )
 
 
 class _Epoch(Dataset[Any]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from hub.structures.stresses import EV_PER_A3_IN_GPA
 from hub.training.average import MovingAverage
 from hub.training.loss import count_labels, loss_of
 from hub.training.process_group import ALONE
+from hub.training.progress import EpochMetrics, Progress, unfinished_epoch
 from hub.training.run_files import STATE_NAME
 from hub.training.state import is_finite, load_state, save_state
 from registry.documents import fit_whole
@@ -40,61 +41,6 @@ _DIVERGED = (
     "One absurd label is enough for this: look at the data with `hub check`. If they are right, "
     "start again with a lower --learning-rate. What was trained before this epoch is kept."
 )
-
-
-@dataclass(frozen=True)
-class EpochMetrics:
-    """What one epoch did.
-
-    Attributes
-    ----------
-    epoch
-        Its number, from 1.
-    loss
-        Mean over its steps.
-    energy_rmse, force_rmse, stress_rmse
-        On the validation structures, in meV/atom, eV/Å and GPa; NaN without labels.
-    learning_rate
-        At its last step.
-    steps_back
-        How often the learning rate has been halved so far.
-    seconds, waiting
-        It took, and waited for data.
-    """
-
-    epoch: int
-    loss: float
-    energy_rmse: float
-    force_rmse: float
-    stress_rmse: float
-    learning_rate: float
-    steps_back: int
-    seconds: float
-    waiting: float
-
-
-@dataclass
-class Progress:
-    """Where a training stands; everything here goes into the saved state.
-
-    `step`, `loss`, `seconds` and `waiting` are of the epoch that is not finished.
-    """
-
-    epoch: int = 0
-    best_epoch: int = 0
-    best_force_rmse: float = math.inf
-    reference_force_rmse: float = math.inf
-    epochs_without_gain: int = 0
-    steps_back: int = 0
-    rate_factor: float = 1.0
-    history: list[dict[str, float]] = field(default_factory=list)
-    step: int = 0
-    loss: float = 0.0
-    seconds: float = 0.0
-    waiting: float = 0.0
-
-
-_ADDED_LATER = ("step", "loss", "seconds", "waiting")  # to Progress; older states lack them
 
 
 class Trainer:
@@ -191,7 +137,7 @@ class Trainer:
         while not self.is_finished:
             self._finite_epoch(on_step)
             metrics = self._validate()
-            self._save()
+            self._save(self._state())
             if on_epoch is not None:
                 on_epoch(metrics)
         if not self.progress.best_epoch:
@@ -249,10 +195,11 @@ class Trainer:
             if on_step is not None:
                 on_step()
             if is_save_due:
-                if not is_finite(self._state()):
+                state = copy.deepcopy(self._state())
+                if not is_finite(state):
                     return good, False
-                good = copy.deepcopy(self._state())
-                self._save()
+                good = state
+                self._save(good)
         # A step may leave what is not finite in the weights or the optimiser, and a finite loss.
         return good, is_finite(self._state())
 
@@ -360,9 +307,9 @@ class Trainer:
         energy, force, stress = (total[:, 0] / total[:, 1]).sqrt().tolist()
         return 1000 * energy, force, EV_PER_A3_IN_GPA * stress
 
-    def _save(self) -> None:
+    def _save(self, state: dict[str, Any]) -> None:
         if self.group.is_first:
-            save_state(self.directory, self._state())
+            save_state(self.directory, state)
         self._saved_at = time.monotonic()
 
     def _state(self) -> dict[str, Any]:
@@ -377,7 +324,7 @@ class Trainer:
     def _resume(self, state: dict[str, Any]) -> None:
         """Go on from a saved state, which may be that of anything."""
         try:
-            state["progress"] = {**_unfinished(), **state["progress"]}
+            state["progress"] = {**unfinished_epoch(), **state["progress"]}
             progress = fit_whole(state["progress"], Progress)
             if not 0 <= progress.step <= self.steps_per_epoch:
                 raise ValueError("an epoch has not so many steps")  # noqa: TRY301
@@ -399,8 +346,3 @@ class Trainer:
         self.average.load_state(state["average"])
         self.best = state["best"]
         self.progress = Progress(**copy.deepcopy(state["progress"]))
-
-
-def _unfinished() -> dict[str, float]:
-    """Return what older states do not say of an unfinished epoch: they have none."""
-    return {name: value for name, value in asdict(Progress()).items() if name in _ADDED_LATER}

@@ -209,7 +209,7 @@ def prepare(
         stop_on_errors(structures, compare_stresses(structures, found.stresses), job.allow)
     shift_energies(potential, shift, structures.sources)
     return Preparation(
-        recipe=recipe if has_stresses(structures) else recipe.with_changes(stress_weight=0.0),
+        recipe=recipe if structures.has_stress.any() else recipe.with_changes(stress_weight=0.0),
         seed=job.seed,
         structures=data.read.structures,
         energy_key=data.read.energy_key,
@@ -228,11 +228,6 @@ def prepare(
         shift=shift,
         search=search,
     )
-
-
-def has_stresses(structures: StructureSet) -> bool:
-    """Whether any structure has a stress label."""
-    return bool(np.isfinite(structures.stresses).any())
 
 
 def force_scale(structures: StructureSet) -> float:

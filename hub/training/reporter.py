@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from hub.training.loop import EpochMetrics
     from hub.training.preparation import Preparation
+    from hub.training.progress import EpochMetrics
 
 
 class Reporter:

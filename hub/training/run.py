@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from hub.potentials.prediction import Predictions
     from hub.structures import StructureSet
     from hub.structures.neighbours import NeighbourLists
-    from hub.training.loop import EpochMetrics
     from hub.training.preparation import Preparation
     from hub.training.process_group import ProcessGroup
+    from hub.training.progress import EpochMetrics
     from hub.training.reporter import Reporter
 
 

@@ -27,7 +27,7 @@ _ADVICE = (
 
 def check_stress_unit(structures: StructureSet) -> list[Finding]:
     """Find stresses that no such structures can have."""
-    given = np.flatnonzero(np.isfinite(structures.stresses).all(axis=(1, 2)))
+    given = np.flatnonzero(structures.has_stress)
     largest = np.abs(structures.stresses[given]).max(axis=(1, 2))
     if not len(given) or np.median(largest) < _HIGHEST:
         return []
@@ -43,8 +43,7 @@ def compare_stresses(structures: StructureSet, predicted: FloatArray) -> list[Fi
 
     The model need not be good: only another sign or unit is found, and only where it is plain.
     """
-    given = np.isfinite(structures.stresses).all(axis=(1, 2))
-    given &= np.isfinite(predicted).all(axis=(1, 2))
+    given = structures.has_stress & np.isfinite(predicted).all(axis=(1, 2))
     if given.sum() < _FEWEST:
         return []
     # As six numbers each: the others are the same ones again.

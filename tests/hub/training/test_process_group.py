@@ -18,7 +18,7 @@ from hub.structures import StructureSet
 from hub.structures.graphs import build_graphs
 from hub.structures.neighbours import NeighbourLists
 from hub.training.loader import GraphLoader
-from hub.training.loop import EpochMetrics, Trainer
+from hub.training.loop import Trainer
 from hub.training.process_group import ALONE, ProcessGroup, process_group
 from hub.training.recipe import PRETRAIN
 from hub.training.state import load_state
@@ -26,6 +26,8 @@ from tests.hub.training.conftest import argon, tiny_model
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from hub.training.progress import EpochMetrics
 
 # Seven structures: the last batch of an epoch has one, and nothing for the second process.
 RECIPE = PRETRAIN.with_changes(batch_size=3, max_epochs=4)
