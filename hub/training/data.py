@@ -14,6 +14,7 @@ from hub.structures import read_structures
 from hub.structures.checks import blocking, check_structures, require_error_codes
 from hub.structures.neighbours import NeighbourLists
 from hub.structures.splits import split_structures
+from hub.structures.stress_labels import StressReading
 from hub.training.other_models import with_models_that_know, with_shipped_models
 from registry.errors import AccessError, OfflineError
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from hub.library import OpenedVersion
     from hub.structures import ReadResult, StructureSet
     from hub.structures.checks import Finding
-    from hub.structures.stress_labels import StressReading
     from hub.training.job import Job
     from hub.training.reporter import Reporter
 
@@ -127,6 +127,12 @@ def read_files_or_dataset(
 
     if not labels and not any(map(is_dataset_name, places)):
         return read_structures(places, energy_key, forces_key, progress, stress=stress)
+    if stress not in (None, StressReading()):
+        raise DataError(
+            f"{places[0]} is a dataset, whose stresses are those of its label set",
+            "Leave out --stress-key and --stress-convention; --stress-weight 0 trains without "
+            "stresses.",
+        )
     if len(places) > 1:
         raise DataError(
             f"a dataset is trained on alone, and {len(places)} things are given: "

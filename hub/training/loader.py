@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from hub.training.process_group import ALONE
 from registry.errors import RegistryError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
 
     from hub.datasets.streaming import Stream
     from hub.potentials.batches import LabelledBatch
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from hub.structures.graphs import Graph
     from hub.training.process_group import ProcessGroup
 
+Batches: TypeAlias = "Generator[Sequence[LabelledBatch], None, None]"
 _PREFETCHED = 4  # batches that each worker has ready
 
 
@@ -34,7 +35,7 @@ class Loader(Protocol):
     def __len__(self) -> int:
         """Return the number of structures."""
 
-    def batches(self, epoch: int, size: int, start: int = 0) -> Iterator[Sequence[LabelledBatch]]:
+    def batches(self, epoch: int, size: int, start: int = 0) -> Batches:
         """Give this process's share of each batch of an epoch, on its device.
 
         Parameters
@@ -87,7 +88,7 @@ class GraphLoader:
     def __len__(self) -> int:
         return len(self.graphs)
 
-    def batches(self, epoch: int, size: int, start: int = 0) -> Iterator[Sequence[LabelledBatch]]:
+    def batches(self, epoch: int, size: int, start: int = 0) -> Batches:
         """Give each batch as `Loader.batches` says."""
         generator = torch.Generator().manual_seed(1_000_003 * self.seed + epoch)
         order = torch.randperm(len(self), generator=generator).tolist()
@@ -131,7 +132,7 @@ class StreamLoader:
     def __len__(self) -> int:
         return len(self.stream)
 
-    def batches(self, epoch: int, size: int, start: int = 0) -> Iterator[Sequence[LabelledBatch]]:
+    def batches(self, epoch: int, size: int, start: int = 0) -> Batches:
         """Give each batch as `Loader.batches` says.
 
         Raises
@@ -151,25 +152,39 @@ class StreamLoader:
             multiprocessing_context="spawn" if self.workers else None,
             prefetch_factor=_PREFETCHED if self.workers else None,
         )
+        reason = ""
         try:
             for parts in loader:
                 if isinstance(parts, RegistryError):
                     raise parts
                 yield [part.to(self.potential.device) for part in parts]
         except RuntimeError as problem:
-            if "DataLoader worker" not in str(problem):
+            reason = death_of_worker(problem)
+            if not reason:
                 raise
-            raise self._ended(problem) from problem
         # A worker that was killed while it handed over a batch cannot be asked for the rest.
         except (ConnectionError, EOFError, FileNotFoundError) as problem:
-            raise self._ended(problem) from problem
+            reason = str(problem) or type(problem).__name__
+        if reason:
+            # Raised here, it does not hold the other workers, which torch ends at once.
+            raise worker_ended(reason)
 
-    def _ended(self, problem: Exception) -> TrainingError:
-        reason = str(problem).partition("\n")[0]
-        return TrainingError(
-            f"a process that reads {self.stream.sources[0]} has ended: {reason}",
-            "Was it killed, or short of memory? Go on with --resume and the run folder.",
-        )
+
+def death_of_worker(problem: RuntimeError) -> str:
+    """Return what torch says of the death of a worker; empty if it says something else.
+
+    It is said wherever the program is when the worker dies, not only where its batch is awaited.
+    """
+    said = str(problem).partition("\n")[0]
+    return said if "DataLoader worker" in said else ""
+
+
+def worker_ended(reason: str) -> TrainingError:
+    """Return the error for a worker that has ended."""
+    return TrainingError(
+        f"a process that reads the training structures has ended: {reason}",
+        "Was it killed, or short of memory? Go on with --resume and the run folder.",
+    )
 
 
 class _Epoch(Dataset[Any]):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import time
+from contextlib import closing
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from hub.potentials.batches import collate
 from hub.potentials.prediction import predict
 from hub.structures.stresses import EV_PER_A3_IN_GPA
 from hub.training.average import MovingAverage
+from hub.training.loader import death_of_worker, worker_ended
 from hub.training.loss import count_labels, loss_of
 from hub.training.process_group import ALONE
 from hub.training.progress import EpochMetrics, Progress, unfinished_epoch
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from hub.potentials.batches import LabelledBatch
     from hub.potentials.potential import Potential
     from hub.structures.graphs import Graph
-    from hub.training.loader import Loader
+    from hub.training.loader import Batches, Loader
     from hub.training.process_group import ProcessGroup
     from hub.training.recipe import Recipe
 
@@ -153,7 +155,15 @@ class Trainer:
         """
         good = copy.deepcopy(self._state())
         while True:
-            good, is_whole = self._steps(good, on_step)
+            progress = self.progress
+            batches = self.loader.batches(progress.epoch, self.recipe.batch_size, progress.step)
+            try:
+                with closing(batches):
+                    good, is_whole = self._steps(batches, good, on_step)
+            except RuntimeError as problem:
+                if reason := death_of_worker(problem):
+                    raise worker_ended(reason) from problem
+                raise
             if is_whole:
                 return
             steps_back = self.progress.steps_back + 1
@@ -168,7 +178,7 @@ class Trainer:
             self.progress.steps_back, self.progress.rate_factor = steps_back, rate_factor
 
     def _steps(
-        self, good: dict[str, Any], on_step: Callable[[], None] | None
+        self, batches: Batches, good: dict[str, Any], on_step: Callable[[], None] | None
     ) -> tuple[dict[str, Any], bool]:
         """Take the steps that an epoch lacks, saving the state now and then.
 
@@ -178,7 +188,6 @@ class Trainer:
         """
         progress = self.progress
         self.potential.train()
-        batches = self.loader.batches(progress.epoch, self.recipe.batch_size, progress.step)
         began = time.perf_counter()
         for parts in batches:
             fetched = time.perf_counter()

@@ -33,6 +33,7 @@ from hub.structures.stresses import (
     stress_of_virial,
     to_voigt,
 )
+from hub.training.data import read_files_or_dataset
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -264,3 +265,12 @@ def test_several_entries_that_differ_are_an_error(tmp_path) -> None:
     with pytest.raises(DataError, match="several entries could be the stress") as caught:
         read_structures(path)
     assert "--stress-key" in caught.value.hint
+
+
+def test_a_dataset_says_itself_what_its_stresses_are(tmp_path) -> None:
+    import_dataset(file_source(written(tmp_path / "a.xyz", crystals(), "stress", 1.0)), "copper")
+    assert read_files_or_dataset(["copper"]).structures.has_stress.all()
+    for asked in (StressReading("none"), StressReading(convention="gpa")):
+        with pytest.raises(DataError, match="copper is a dataset, whose stresses") as caught:
+            read_files_or_dataset(["copper"], stress=asked)
+        assert "--stress-weight 0" in caught.value.hint

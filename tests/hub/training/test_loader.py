@@ -6,6 +6,7 @@ import os
 import pickle
 import shutil
 import signal
+import time
 
 import numpy as np
 import pytest
@@ -21,8 +22,10 @@ from hub.structures.neighbours import NeighbourLists
 from hub.training import pretrain_data
 from hub.training.census import take_census
 from hub.training.loader import GraphLoader, StreamLoader
+from hub.training.loop import Trainer
 from hub.training.pretrain import resume_pretraining
 from hub.training.process_group import ProcessGroup
+from hub.training.recipe import PRETRAIN
 from hub.training.reporter import Reporter
 from registry.errors import IntegrityError
 from tests.hub.training.conftest import TINY, tiny_model
@@ -148,6 +151,20 @@ def test_a_killed_worker_is_an_error_that_says_how_to_go_on(stream, potential) -
     with pytest.raises(TrainingError, match=r"a process that reads .* has ended") as caught:
         list(batches)
     assert "--resume" in caught.value.hint
+
+
+def test_a_worker_that_dies_during_a_step_is_the_same_error(stream, potential, tmp_path) -> None:
+    """Torch says so wherever the program is; here while a step is reported."""
+    loader = StreamLoader(stream, potential, 0, workers=1)
+    trainer = Trainer(potential, loader, [], PRETRAIN.with_changes(batch_size=1), tmp_path)
+
+    def kill() -> None:
+        for worker in torch.multiprocessing.active_children():
+            os.kill(worker.pid, signal.SIGKILL)
+        time.sleep(2)  # in which the death is noticed
+
+    with pytest.raises(TrainingError, match=r"a process that reads .* has ended"):
+        trainer.run(on_step=kill)
 
 
 def test_the_census_is_what_structures_in_memory_say(stream) -> None:
