@@ -25,6 +25,7 @@ from hub.potentials.directory import read_model, write_model
 from hub.structures import StructureSet
 from hub.structures.graphs import build_graphs
 from hub.structures.neighbours import NeighbourLists
+from hub.training.loader import GraphLoader
 from hub.training.loop import Trainer
 from hub.training.loss import loss_of
 from hub.training.recipe import DEFAULT
@@ -180,7 +181,8 @@ def test_fine_tuning_lowers_the_loss_and_goes_on_after_a_kill(random_one, tmp_pa
         potential = build_potential(random_one.config, dtype=torch.float32).accelerate()
         potential.set_weights(random_one.weights(), "the start")
         folder.mkdir(exist_ok=True)
-        return Trainer(potential, graphs[:6], graphs[6:], RECIPE, folder, seed=1)
+        loader = GraphLoader(graphs[:6], potential, seed=1)
+        return Trainer(potential, loader, graphs[6:], RECIPE, folder)
 
     whole = start(tmp_path / "whole")
     whole.run()
