@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import timedelta
 from pathlib import Path
 
@@ -54,9 +54,13 @@ def test_any_job_is_read_or_refused(folder, data):
         job = outcome(lambda: kind.read(folder), TrainingError, folder)  # noqa: B023
         if job is not None:
             job.write(folder)
-            later = {name: [] for name in kind.added_later}
+            by_default = {
+                each.name: as_json(each.default)
+                for each in fields(kind)
+                if each.name in kind.added_later
+            }
             written = json.loads(path.read_bytes())
-            assert written == {"command": "finetune", **later} | json.loads(data)
+            assert written == {"command": "finetune", **by_default} | json.loads(data)
             path.write_bytes(data)
     outcome(lambda: resume_command(folder), TrainingError, path)
 
@@ -66,7 +70,10 @@ def test_any_job_is_read_or_refused(folder, data):
 def test_any_recipe_is_read_or_refused(folder, data):
     (folder / "recipe.json").write_bytes(data)
     recipe = outcome(lambda: Recipe.read(folder), TrainingError, folder / "recipe.json")
-    assert recipe is None or asdict(recipe) == json.loads(data)
+    if recipe is not None:
+        content = json.loads(data)
+        older = {"stress_weight": 0.0, "keep": "best" if content["patience"] else "last"}
+        assert asdict(recipe) == older | content
 
 
 @SOON
