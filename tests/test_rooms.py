@@ -41,6 +41,28 @@ def importing(*roots: str) -> set[str]:
     }
 
 
+# Rooms that know nothing of those above them.
+BELOW = {
+    "structures": ("datasets", "potentials", "evaluation", "training", "teachers"),
+    "datasets": ("potentials", "evaluation", "training", "teachers"),
+    "potentials": ("datasets", "evaluation", "training", "teachers"),
+    "evaluation": ("training",),
+}
+# They train, or look at run folders.
+STUDIES = {f"hub/evaluation/{name}.py" for name in ("curve", "learning_curve", "stability_folder")}
+
+
+def test_no_room_imports_one_above_it():
+    for room, above in BELOW.items():
+        for other in above:
+            found = {
+                file
+                for file in importing(f"hub.{other}") - STUDIES
+                if file.startswith(f"hub/{room}/")
+            }
+            assert not found, (room, other)
+
+
 def test_an_architecture_s_library_is_imported_at_its_home_alone():
     for library, homes in HOMES.items():
         found = importing(library)

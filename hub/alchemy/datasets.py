@@ -55,7 +55,8 @@ def transmute_dataset(
         What the new one is to be called, for good.
     paper_forces
         Scale forces as energies are, as published (Gardner, Baker, Deringer 2023): with an energy
-        scale of 1 all labels are kept. Forces are then wrong by the length scale.
+        scale of 1 energies and forces are kept. Forces are then wrong by the length scale, while
+        stresses and virials remain the derivatives of the energies by strain.
     to
         The name of a registry, or a directory; this machine's own registry by default.
     licence

@@ -131,6 +131,7 @@ def transmute_structures(structures: StructureSet, transmutation: Transmutation)
         "cells": structures.cells * transmutation.scale,
         "energies": structures.energies * transmutation.energy_scale,
         "forces": structures.forces * transmutation.force_scale,
+        "stresses": structures.stresses * transmutation.stress_scale,
     }
     # A new object, for a set keeps what it once derived from its numbers.
     kept = {item.name: getattr(structures, item.name) for item in fields(structures)}

@@ -98,6 +98,17 @@ energy_key_option = click.option(
 forces_key_option = click.option(
     "--forces-key", metavar="KEY", help="Entry to take as forces (eV/Å)."
 )
+stress_key_option = click.option(
+    "--stress-key", metavar="KEY", help="Entry to take as stress or virial; none for no stresses."
+)
+stress_convention_option = click.option(
+    "--stress-convention",
+    type=click.Choice(["ase", "compression", "gpa", "vasp"]),
+    default="ase",
+    show_default=True,
+    help="ase: eV/Å^3, positive under tension; compression: the opposite sign; gpa: GPa, positive "
+    "under tension; vasp: kB, positive under compression.",
+)
 allow_option = click.option(
     "--allow",
     multiple=True,

@@ -12,6 +12,8 @@ from hub.cli.arguments import (
     energy_key_option,
     forces_key_option,
     json_option,
+    stress_convention_option,
+    stress_key_option,
 )
 from hub.cli.progress import progress_bar
 
@@ -30,6 +32,8 @@ _DEFAULT_CUTOFF = 4.0  # Å
 @click.option("--labels", default="", metavar="NAME", help="Of a dataset, the label set.")
 @energy_key_option
 @forces_key_option
+@stress_key_option
+@stress_convention_option
 @allow_option
 @json_option
 def command(
@@ -38,6 +42,8 @@ def command(
     labels: str,
     energy_key: str | None,
     forces_key: str | None,
+    stress_key: str | None,
+    stress_convention: str,
     allow: tuple[str, ...],
     as_json: bool,
 ) -> None:
@@ -51,12 +57,14 @@ def command(
     from hub.errors import DataError
     from hub.structures.checks import blocking, check_structures, require_error_codes
     from hub.structures.reference_energies import fit_reference_energies
-    from hub.training.job_data import read_files_or_dataset
+    from hub.structures.stress_labels import StressReading
+    from hub.training.data import read_files_or_dataset
 
     require_error_codes(allow)
     elements, cutoff = _model_limits(reference) if reference else (None, _DEFAULT_CUTOFF)
     with progress_bar("reading") as progress:
-        read = read_files_or_dataset(files, labels, energy_key, forces_key, progress)
+        stress = StressReading(stress_key, stress_convention)
+        read = read_files_or_dataset(files, labels, energy_key, forces_key, progress, stress)
     with progress_bar("checking") as progress:
         findings = check_structures(read.structures, elements, cutoff, progress)
     references = fit_reference_energies(read.structures)
@@ -89,6 +97,8 @@ def _report(
     findings: list[Finding],
     allow: tuple[str, ...],
 ) -> dict[str, Any]:
+    import numpy as np
+
     structures = read.structures
     return {
         "files": list(structures.sources),
@@ -97,8 +107,8 @@ def _report(
         "elements": list(structures.elements),
         "energy_key": read.energy_key,
         "forces_key": read.forces_key,
-        "stress_key": read.stress_key,
-        "virial_key": read.virial_key,
+        "stress_keys": list(read.stress_keys),
+        "stresses": int(np.isfinite(structures.stresses).all(axis=(1, 2)).sum()),
         "config_types": _config_types(structures),
         "digest": structures.digest(),
         "reference_energies": {
@@ -143,15 +153,27 @@ def _print_summary(read: ReadResult, references: ReferenceEnergies) -> None:
         ("forces", f"{read.forces_key} (eV/Å)"),
         ("reference energies", f"{energies} eV/atom ({references.method})"),
     ]
-    for name, key in (("stress", read.stress_key), ("virial", read.virial_key)):
-        if key:
-            rows.append((name, f"{key} (not used)"))
+    if read.stress_keys:
+        rows.append(("stresses", _stresses(read)))
     if types:
         named = [f"{name} {count}" for name, count in types.items()]
         rows.insert(3, ("configuration types", _shortened(named)))
     rows += [("note", note) for note in (*references.notes, *read.notes)]
     for name, text in rows:
         output.result(f"{name + ':':<20} {text}")
+
+
+def _stresses(read: ReadResult) -> str:
+    import numpy as np
+
+    from hub.structures.stresses import EV_PER_A3_IN_GPA
+
+    given = np.isfinite(read.structures.stresses).all(axis=(1, 2))
+    text = f"{' and '.join(read.stress_keys)}, of {given.sum()} structures"
+    if not given.any():
+        return text
+    pressures = -EV_PER_A3_IN_GPA * np.trace(read.structures.stresses[given], axis1=1, axis2=2) / 3
+    return f"{text}, pressures {pressures.min():.2f} to {pressures.max():.2f} GPa"
 
 
 def _print_findings(

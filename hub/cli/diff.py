@@ -13,8 +13,8 @@ from hub.cli.arguments import complete_names, json_option
 from hub.cli.progress import progress_bar
 
 if TYPE_CHECKING:
-    from hub.datasets.compare import Comparison
     from hub.evaluation import Errors
+    from hub.evaluation.compare import Comparison
 
 _AS_THEY_ARE, _SHIFTED = "as they are", "shifted"
 
@@ -32,12 +32,12 @@ _AS_THEY_ARE, _SHIFTED = "as they are", "shifted"
 def command(name: str, labels: str, out: Path | None, as_json: bool) -> None:
     """Compare two label sets of NAME, a dataset or a directory that holds one.
 
-    Prints root-mean-square and mean absolute differences of energies and forces over the
+    Prints root-mean-square and mean absolute differences of energies, forces and stresses over the
     structures that both cover. Where the two count energies from different zeros, the shift per
     element is fitted, and energies are compared both ways.
     """
-    from hub.datasets.compare import compare_labels, open_for_comparison
     from hub.evaluation import error_table, errors_by_group, parity_plot
+    from hub.evaluation.compare import compare_labels, open_for_comparison
 
     names = tuple(labels.split(","))
     if len(names) != 2 or not all(names):
@@ -83,7 +83,7 @@ def _report(
     return {
         "dataset": name,
         "labels": [first, second],
-        "units": {"energy": "meV/atom", "forces": "eV/Å"},
+        "units": {"energy": "meV/atom", "forces": "eV/Å", "stress": "GPa"},
         "differences": rows[_AS_THEY_ARE],
         "energy_shift_eV_per_atom": _shifts(compared),
         "differences_shifted": rows[_SHIFTED],

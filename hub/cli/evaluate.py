@@ -15,6 +15,8 @@ from hub.cli.arguments import (
     energy_key_option,
     forces_key_option,
     json_option,
+    stress_convention_option,
+    stress_key_option,
 )
 from hub.cli.progress import progress_bar
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from hub.evaluation import Errors, Predictions
     from hub.structures import ReadResult, StructureSet
     from hub.structures.reference_energies import ReferenceEnergies
+    from hub.structures.stress_labels import StressReading
 
 _AS_IT_IS, _SHIFTED = "as it is", "shifted"
 
@@ -40,6 +43,8 @@ _AS_IT_IS, _SHIFTED = "as it is", "shifted"
 )
 @energy_key_option
 @forces_key_option
+@stress_key_option
+@stress_convention_option
 @device_option
 @dtype_option
 @click.option(
@@ -54,6 +59,8 @@ def command(
     files: tuple[str, ...],
     energy_key: str | None,
     forces_key: str | None,
+    stress_key: str | None,
+    stress_convention: str,
     device: str,
     dtype: str,
     out: Path | None,
@@ -61,9 +68,9 @@ def command(
 ) -> None:
     """Measure the errors of MODEL, a name or a run folder, on DFT data.
 
-    Errors are in meV/atom and eV/Å, over all structures and for each configuration type that the
-    files name. Where model and data count energies from different zeros, the shift per element is
-    fitted and the errors are shown both ways.
+    Errors are in meV/atom and eV/Å, and those of stresses in GPa and meV/Å^3, over all structures
+    and for each configuration type that the files name. Where model and data count energies from
+    different zeros, the shift per element is fitted and the errors are shown both ways.
     """
     from hub.evaluation import (
         align_energy_zero,
@@ -74,12 +81,14 @@ def command(
     )
     from hub.library import open_model
     from hub.potentials.loading import load_model
+    from hub.structures.stress_labels import StressReading
     from registry.outputs import require_free
 
     if out is not None:
         require_free(out, _names())
     with progress_bar("reading") as progress:
-        read = _read(files, energy_key, forces_key, progress)
+        stress = StressReading(stress_key, stress_convention)
+        read = _read(files, energy_key, forces_key, progress, stress)
     with progress_bar("pulling", in_bytes=True) as progress:
         opened = open_model(model, progress)
     potential = load_model(opened.path, device=device, dtype=dtype)
@@ -111,12 +120,15 @@ def _read(
     energy_key: str | None,
     forces_key: str | None,
     progress: Callable[[int, int | None], None] | None,
+    stress: StressReading,
 ) -> ReadResult:
     """Read structures that have energies, forces or both."""
     from hub.errors import DataError
     from hub.structures import read_structures
 
-    read = read_structures(files, energy_key, forces_key, progress, require_labels=False)
+    read = read_structures(
+        files, energy_key, forces_key, progress, require_labels=False, stress=stress
+    )
     if not (read.energy_key or read.forces_key):
         raise DataError(
             f"no energies and no forces found in {', '.join(files)}",
@@ -159,8 +171,9 @@ def _report(
         "files": list(read.structures.sources),
         "energy_key": read.energy_key,
         "forces_key": read.forces_key,
+        "stress_keys": list(read.stress_keys),
         "notes": list(read.notes),
-        "units": {"energy": "meV/atom", "forces": "eV/Å"},
+        "units": {"energy": "meV/atom", "forces": "eV/Å", "stress": "GPa"},
         "errors": rows(_AS_IT_IS),
         "energy_shift_eV_per_atom": shifts.energies if shifts else None,
         "errors_shifted": rows(_SHIFTED),
@@ -168,11 +181,9 @@ def _report(
 
 
 def _summary(model: str, read: ReadResult, shifts: ReferenceEnergies | None) -> list[str]:
-    labels = [
-        f"{name} (eV)" if unit == "energy" else f"{name} (eV/Å)"
-        for unit, name in (("energy", read.energy_key), ("forces", read.forces_key))
-        if name
-    ]
+    named = ((read.energy_key, "eV"), (read.forces_key, "eV/Å"))
+    labels = [f"{name} ({unit})" for name, unit in named if name]
+    labels += [f"stress from {key}" for key in read.stress_keys]
     lines = [
         f"model:   {model}",
         f"data:    {len(read.structures)} structures in {', '.join(read.structures.sources)}",

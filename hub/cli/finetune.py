@@ -20,6 +20,8 @@ from hub.cli.arguments import (
     max_epochs_option,
     recipe_option,
     require_resume_alone,
+    stress_convention_option,
+    stress_key_option,
 )
 
 if TYPE_CHECKING:
@@ -72,6 +74,13 @@ DEFAULT_MODEL = "c-ace-pretrained"
 @device_option
 @energy_key_option
 @forces_key_option
+@stress_key_option
+@stress_convention_option
+@click.option(
+    "--stress-weight",
+    type=click.FloatRange(min=0),
+    help="Of stresses in the loss, beside forces. [that of the recipe]",
+)
 @allow_option
 @click.option(
     "--resume", type=click.Path(path_type=Path), metavar="DIR", help="Go on with this run folder."

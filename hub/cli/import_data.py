@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hub.cli import output
-from hub.cli.arguments import ReaderName, energy_key_option, forces_key_option, json_option
+from hub.cli.arguments import (
+    ReaderName,
+    energy_key_option,
+    forces_key_option,
+    json_option,
+    stress_convention_option,
+    stress_key_option,
+)
 from hub.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -27,6 +34,8 @@ if TYPE_CHECKING:
 )
 @energy_key_option
 @forces_key_option
+@stress_key_option
+@stress_convention_option
 @click.option(
     "--reader",
     type=ReaderName(),
@@ -69,6 +78,8 @@ def command(
     labels: str,
     energy_key: str | None,
     forces_key: str | None,
+    stress_key: str | None,
+    stress_convention: str,
     reader: str,
     covers: str | None,
     proved_by: str | None,
@@ -99,6 +110,7 @@ def command(
     from hub.datasets.layout import LabelSet
     from hub.importers.importer import plugin_source
     from hub.importers.models import is_model_file
+    from hub.structures.stress_labels import StressReading
     from registry.origins import LOCAL
 
     if is_model_file(files[0]):
@@ -109,6 +121,8 @@ def command(
             files[0], name, version, to or LOCAL, terms, allow_code=allow_code, as_json=as_json
         )
         return
+    if reader != "ase" and (stress_key or stress_convention != "ase"):
+        raise click.UsageError("--stress-key and --stress-convention are for --reader ase.")
     if reader == "datasets":
         from hub.datasets.huggingface import datasets_source
 
@@ -120,7 +134,8 @@ def command(
             raise click.UsageError("--reader npz-labels needs --onto, the dataset that is labelled")
         source = npz_source(files, onto, covers, proved_by)
     elif reader == "ase":
-        source = file_source(files, energy_key, forces_key)
+        stress = StressReading(stress_key, stress_convention)
+        source = file_source(files, energy_key, forces_key, stress)
     else:
         source = plugin_source(reader, files, energy_key, forces_key)
     keys = f"energy {source.energy_key or 'none'}, forces {source.forces_key or 'none'}"

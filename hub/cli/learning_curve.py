@@ -18,6 +18,8 @@ from hub.cli.arguments import (
     learning_rate_option,
     max_epochs_option,
     recipe_option,
+    stress_convention_option,
+    stress_key_option,
 )
 from hub.cli.pool_options import chosen_pool, pool_options
 from hub.cli.progress import progress_bar
@@ -74,6 +76,8 @@ def _numbers(context: click.Context, parameter: click.Parameter, value: str) -> 
 @device_option
 @energy_key_option
 @forces_key_option
+@stress_key_option
+@stress_convention_option
 @click.option("--resume", is_flag=True, help="Go on in DIR; finished trainings are kept.")
 @json_option
 def command(

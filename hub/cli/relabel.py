@@ -58,8 +58,10 @@ def command(
 ) -> None:
     """Label every structure of DATASET, and print the reference of the version that has the labels.
 
-    The energies of the teacher's isolated atoms are subtracted. Structures that cannot be labelled
-    are named and have no labels. Killed at any moment, it goes on with --resume.
+    Stresses are computed where the teacher gives them and the structure repeats in all three
+    directions. The energies of the teacher's isolated atoms are subtracted. Structures that
+    cannot be labelled are named and have no labels. Killed at any moment, it goes on with
+    --resume.
     """
     from hub.teachers.relabelling import relabel
     from hub.teachers.verifying import verify_labels
@@ -154,7 +156,8 @@ def _print_verification(verification: Verification, *, as_json: bool) -> None:
 def _sentence(verification: Verification) -> str:
     return (
         f"{verification.n_structures} computed again: energies differ by at most "
-        f"{verification.energy:.1e} eV/atom, forces by {verification.force:.1e} eV/Å"
+        f"{verification.energy:.1e} eV/atom, forces by {verification.force:.1e} eV/Å, "
+        f"stresses by {verification.stress:.1e} eV/Å^3"
     )
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress, TaskID
 
+    from hub.datasets.streaming import Stream
     from hub.structures import StructureSet
     from hub.training.loop import EpochMetrics
     from hub.training.preparation import Preparation
@@ -64,7 +65,7 @@ class TrainingOutput(Reporter):
             self._tell(name, text)
         if preparation.search:
             print_search(preparation.search, self._print)
-        for finding in preparation.data.findings:
+        for finding in preparation.findings:
             allowed = "allowed" if finding.severity == "error" else finding.severity
             self._tell(allowed, f"{finding.code}: {finding.message}")
 
@@ -137,6 +138,8 @@ class TrainingOutput(Reporter):
             f"epoch {metrics.epoch}: validation {metrics.energy_rmse:.1f} meV/atom, "
             f"{metrics.force_rmse:.3f} eV/Å"
         )
+        if math.isfinite(metrics.stress_rmse):
+            text += f", {metrics.stress_rmse:.2f} GPa"
         if self.bar is not None and self.task is not None:
             self.bar.update(self.task, description=text, total=steps_at_most)
         elif time.monotonic() - self.last_line > _QUIET_INTERVAL:
@@ -178,35 +181,35 @@ def plan_lines(preparation: Preparation) -> list[tuple[str, str]]:
     """Return what is going to be done, as names and texts."""
     from hub.devices import device_name
 
-    recipe, read, test = preparation.recipe, preparation.data.read, preparation.data.test
+    recipe = preparation.recipe
     adam = f"Adam {recipe.learning_rate:g} ({recipe.schedule})"
     loss = f"loss {recipe.energy_weight:g} x energy + forces"
+    loss += f" + {recipe.stress_weight:g} x stress" if recipe.stress_weight else ""
     hours = f" or {recipe.max_hours:g} hours" if recipe.max_hours else ""
     steps = f"{preparation.steps_per_epoch} an epoch, at most {recipe.max_epochs} epochs{hours}"
     stop = f"; stops after {recipe.patience} without a lower validation force error"
     steps += stop if 0 < recipe.patience < recipe.max_epochs else ""
-    lines = [("model", _start(preparation)), ("data", _content(read.structures))]
+    lines = [("model", _start(preparation)), ("data", _content(preparation.structures))]
     if preparation.search:
         lines.append(("alchemical", str(preparation.search.chosen.transmutation)))
-    if test is not None:
-        lines.append(("test set", _content(test)))
+    if preparation.test_is_given:
+        lines.append(("test set", _content(preparation.test.structures)))
     lines += [
-        ("labels", f"{read.energy_key} (eV), {read.forces_key} (eV/Å)"),
+        ("labels", f"{preparation.energy_key} (eV), {preparation.forces_key} (eV/Å)"),
         ("reference energy", _energies(preparation.reference_energies)),
     ]
     if not preparation.from_scratch:
         lines.append(("energy shift", _energies(preparation.shift)))
-    notes = (*read.notes, *preparation.split.notes, *preparation.shift.notes)
     return [
         *lines,
-        *(("note", note) for note in notes),
+        *(("note", note) for note in preparation.notes),
         ("recipe", f"{recipe.name}: {adam}, batches of {recipe.batch_size}, {loss}"),
         ("steps", steps),
-        ("device", device_name(preparation.device)),
+        ("device", device_name(preparation.potential.device)),
     ]
 
 
-def _content(structures: StructureSet) -> str:
+def _content(structures: StructureSet | Stream) -> str:
     smallest, largest = structures.n_atoms.min(), structures.n_atoms.max()
     sizes = f"{smallest} to {largest}" if smallest != largest else f"{largest}"
     elements, files = ", ".join(structures.elements), ", ".join(structures.sources)
@@ -252,8 +255,10 @@ def print_results(folder: Path, results: dict[str, Any]) -> None:
     output.result_table(*error_table(series))
     if "seeds" in results:
         _print_seeds(results["seeds"])
+    from hub.training.recipe import keeps_best
+
     training = results["training"]
-    kept = "best epoch" if training["recipe"]["patience"] else "epoch"
+    kept = "best epoch" if keeps_best(training["recipe"]) else "epoch"
     output.message(
         f"{kept} {training['best_epoch']} of {training['epochs']}, "
         f"{human_time(training['seconds'])} on {training['device']}"
@@ -267,12 +272,17 @@ def _print_seeds(summary: dict[str, Any]) -> None:
     output.result("")
     output.result(f"over seeds {seeds} (best by validation: {summary['best']}):")
     for row in ("before", "after"):
-        energy, force = (summary.get(f"{row}_{name}") for name in ("energy_rmse", "force_rmse"))
+        energy, force, stress = (
+            summary.get(f"{row}_{name}_rmse") for name in ("energy", "force", "stress")
+        )
         if energy and force:
-            output.result(
+            text = (
                 f"  {row:<7} {energy['mean']:.1f} ± {energy['std']:.1f} meV/atom, "
                 f"{force['mean']:.3f} ± {force['std']:.3f} eV/Å"
             )
+            if stress:
+                text += f", {stress['mean']:.2f} ± {stress['std']:.2f} GPa"
+            output.result(text)
 
 
 def human_time(seconds: float) -> str:

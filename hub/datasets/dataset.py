@@ -29,7 +29,7 @@ from hub.datasets.names import PROPERTIES, renamed_notes, row_shapes, unreserved
 from hub.datasets.selection import Choice, recorded_choice, select
 from hub.datasets.shards import open_group, read_group, read_rows, shard_rows
 from hub.errors import DataError
-from hub.structures.stresses import from_voigt, stress_of_virial
+from hub.structures.stresses import from_voigt, of_bulk, stress_of_virial
 from registry.documents import damage
 from registry.errors import IntegrityError
 from registry.files import storage_errors
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 Facts = TypeVar("Facts")
 
 _BLOCK_ATOMS = 262_144
+LEAN = {CONFIG_TYPE, SPLIT, CONSTRAINED, "stress", "virial"}  # what training looks at besides
 
 
 class Dataset:
@@ -145,10 +146,14 @@ class Dataset:
         stored = self._read_once(self._extras[STRUCTURE_EXTRAS][name])
         return decode(stored, self.structure_extras[name])
 
+    @cached_property
+    def shard_atoms(self) -> int:
+        """The atoms of a whole shard of the arrays over atoms."""
+        return shard_rows(self._node("structures/positions"), self.path)
+
     def shards_of(self, chosen: IntArray) -> IntArray:
         """Return the numbers of the shards of arrays over atoms that hold some structures."""
-        rows = shard_rows(self._node("structures/positions"), self.path)
-        return touched_shards(self.pointers, chosen, rows)
+        return touched_shards(self.pointers, chosen, self.shard_atoms)
 
     def read(self, name: str, start: int = 0, stop: int | None = None) -> npt.NDArray[Any]:
         """Read rows of any array as they are kept, such as ``labels/ace/forces``.
@@ -249,23 +254,36 @@ class Dataset:
         cuts = np.searchsorted(atoms, np.arange(_BLOCK_ATOMS, atoms[-1], _BLOCK_ATOMS))
         return [part for part in np.split(chosen, cuts) if len(part)]
 
-    def take(self, labels: str, chosen: IntArray) -> LoadedStructures:
-        """Decode the structures at some indices, with the labels of that name; none if empty."""
-        extras = {name: self.column(name)[chosen] for name in self.structure_extras}
+    def take(self, labels: str, chosen: IntArray, *, lean: bool = False) -> LoadedStructures:
+        """Decode the structures at some indices, with the labels of that name; none if empty.
+
+        What training does not look at is left out of `lean` ones: extras, and what the
+        calculations gave besides energies, forces and stresses.
+        """
+        columns = LEAN & self.structure_extras.keys() if lean else self.structure_extras
+        extras = {name: self.column(name)[chosen] for name in columns}
         n_structures = len(chosen)
         empty = np.full(n_structures, "", np.str_)
         pointers = np.zeros(n_structures + 1, np.int64)
         np.cumsum(np.diff(self.pointers)[chosen], out=pointers[1:])
-        absent = Labels.absent(n_structures, int(pointers[-1]))
-        own = self._labels(labels, chosen) if labels else absent
-        by_atom = {n: self._atoms(path, chosen) for n, path in self._extras[ATOM_EXTRAS].items()}
+        if labels:
+            own = self._labels(labels, chosen, lean=lean)
+        else:
+            own = Labels.absent(n_structures, int(pointers[-1]))
+        by_atom = {
+            name: self._atoms(path, chosen)
+            for name, path in self._extras[ATOM_EXTRAS].items()
+            if not lean or name in LEAN
+        }
+        positions = self._atoms("structures/positions", chosen)
         cells = self._read_once("structures/cells")[chosen]
+        pbc = self._read_once("structures/pbc")[chosen]
         constrained = by_atom.get(CONSTRAINED, np.zeros(int(pointers[-1])))
         return LoadedStructures(
             numbers=self._atoms("structures/numbers", chosen, np.int64),
-            positions=self._atoms("structures/positions", chosen),
+            positions=positions,
             cells=cells,
-            pbc=self._read_once("structures/pbc")[chosen],
+            pbc=pbc,
             pointers=pointers,
             energies=own.energies,
             forces=own.forces,
@@ -275,13 +293,13 @@ class Dataset:
             config_types=extras.pop(CONFIG_TYPE, empty),
             split_labels=extras.pop(SPLIT, empty),
             constrained=(constrained == 1).reshape(int(pointers[-1]), -1).any(axis=1),
-            stresses=_stresses(own, cells),
-            properties=own.properties,
+            stresses=of_bulk(_stresses(own, cells), positions, cells, pbc, pointers),
+            properties={} if lean else own.properties,
             structure_extras=extras,
-            atom_extras=by_atom,
+            atom_extras={} if lean else by_atom,
         )
 
-    def _labels(self, name: str, chosen: IntArray) -> Labels:
+    def _labels(self, name: str, chosen: IntArray, *, lean: bool = False) -> Labels:
         def rows(kind: str, *, per_atom: bool) -> npt.NDArray[Any]:
             path = label_array(name, kind)
             return self._atoms(path, chosen) if per_atom else self._read_once(path)[chosen]
@@ -292,6 +310,7 @@ class Dataset:
             {
                 each: rows(property_path(each), per_atom=PROPERTIES[each].per_atom)
                 for each in self.properties_of(name)
+                if not lean or each in LEAN
             },
         )
 

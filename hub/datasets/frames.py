@@ -20,6 +20,7 @@ from hub.datasets.names import (
 )
 from hub.errors import DataError
 from hub.structures.reading import take_nested
+from hub.structures.stress_labels import StressReading, kind_of
 from hub.structures.structure_set import StructureSet
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ BLOCK_ATOMS = 131_072
 _OWN = {"config_type", "configtype", "config-type", "split", "numbers", "positions"}
 # Results of ASE's calculators that have a row for each atom.
 _PER_ATOM = {"forces", *(name for name, each in PROPERTIES.items() if each.per_atom)}
+_STRESSES = ("stress", "virial")
 _PER_STRUCTURE = PROPERTIES.keys() - _PER_ATOM
 
 
@@ -46,6 +48,8 @@ class Frames:
         The name of the label set.
     energy_key, forces_key
         The entries that are its labels; empty for none.
+    stress
+        Which entries are stresses or virials, and of what convention.
     properties
         Entries that belong to the label set besides, in order of appearance.
     unfit
@@ -59,6 +63,7 @@ class Frames:
     labels: str
     energy_key: str
     forces_key: str
+    stress: StressReading = field(default_factory=StressReading)
     properties: dict[str, None] = field(default_factory=dict)
     unfit: dict[str, None] = field(default_factory=dict)
     renamed: dict[str, str] = field(default_factory=dict)
@@ -135,7 +140,7 @@ class Frames:
         taken: dict[str, list[Any]] = {}
         for number, entries in enumerate(rows):
             for name in list(entries):
-                key = property_of(name, tag, per_atom=lengths is not None)
+                key = self._property(name, tag, per_atom=lengths is not None)
                 if key is None:
                     continue
                 value = as_property(entries[name], key, lengths[number] if lengths else None)
@@ -143,6 +148,8 @@ class Frames:
                 if value is None or values[number] is not None or not _fits(value, values, lengths):
                     self.unfit[name] = None
                     continue
+                if key in _STRESSES:
+                    value = self.stress.factor(name) * value
                 values[number] = value
                 del entries[name]
                 self.properties[name] = None
@@ -151,6 +158,14 @@ class Frames:
             for key, values in taken.items()
             if any(value is not None for value in values)
         }
+
+    def _property(self, name: str, tag: str | None, *, per_atom: bool) -> str | None:
+        """Return which property of the label set an entry is, if it is one."""
+        wanted = self.stress.key
+        if name == wanted and not per_atom:
+            return kind_of(name)
+        key = property_of(name, tag, per_atom=per_atom)
+        return None if key in _STRESSES and wanted is not None else key
 
     def _renamed(self, entries: dict[str, Any], *, per_atom: bool) -> dict[str, Any]:
         """Give entries that are called like labels or parts of the structure other names."""

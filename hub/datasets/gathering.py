@@ -1,4 +1,4 @@
-"""Read the atoms of chosen structures, decoding no more than a shard at a time."""
+"""Read the atoms of chosen structures, decoding no more than a few shards at a time."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import zarr
 
     from hub.structures.arrays import IntArray
+
+_SHARDS_TOGETHER = 8  # Zarr decodes several shards of one read at the same time
 
 
 def gather_atoms(
@@ -44,7 +46,8 @@ def gather_atoms(
     starts, stops = pointers[chosen], pointers[chosen + 1]
     gathered = np.empty((int((stops - starts).sum()), *array.shape[1:]), dtype)
     done = 0
-    for first, last in _stretches(starts, stops, array.chunks[0], shard_rows(array, group)):
+    together = _SHARDS_TOGETHER * shard_rows(array, group)
+    for first, last in _stretches(starts, stops, array.chunks[0], together):
         begin, end = int(starts[first]), int(stops[last - 1])
         rows = read_rows(array, begin, end, group)
         count = int((stops[first:last] - starts[first:last]).sum())
@@ -71,15 +74,15 @@ def touched_shards(pointers: IntArray, chosen: IntArray, rows: int) -> IntArray:
 
 
 def _stretches(
-    starts: IntArray, stops: IntArray, chunk_rows: int, shard_rows: int
+    starts: IntArray, stops: IntArray, chunk_rows: int, most_rows: int
 ) -> Iterator[tuple[int, int]]:
     """Cut ascending structures into stretches that are worth one read each.
 
-    A stretch stays within about a shard, and has no gap of a chunk or more.
+    A stretch stays within about so many rows, and has no gap of a chunk or more.
     """
     if not len(starts):
         return
     gaps = starts[1:] - stops[:-1] >= chunk_rows
-    shards = np.diff(starts // shard_rows) > 0
-    cuts = [0, *(np.flatnonzero(gaps | shards) + 1).tolist(), len(starts)]
+    full = np.diff(starts // most_rows) > 0
+    cuts = [0, *(np.flatnonzero(gaps | full) + 1).tolist(), len(starts)]
     yield from pairwise(cuts)

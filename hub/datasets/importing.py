@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from hub.datasets.card import Description, made_of
@@ -14,6 +14,7 @@ from hub.datasets.making import Content, make_dataset
 from hub.library import catalogue, open_version
 from hub.structures.files import expand_patterns, iterate_file
 from hub.structures.reading import read_structures
+from hub.structures.stress_labels import StressReading
 from registry.manifest import Parent
 from registry.origins import LOCAL
 from registry.publishing import check_free
@@ -46,6 +47,8 @@ class Source:
         Gives the structures after a place, each after its own place (any JSON).
     notes
         What a person should know about the labels.
+    stress
+        Which entries are stresses or virials, and of what convention.
     """
 
     describe: Any
@@ -53,6 +56,7 @@ class Source:
     forces_key: str
     frames: Callable[[Any], Iterator[tuple[Any, Atoms]]]
     notes: tuple[str, ...] = ()
+    stress: StressReading = field(default_factory=StressReading)
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,7 @@ def file_source(
     files: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     energy_key: str | None = None,
     forces_key: str | None = None,
+    stress: StressReading | None = None,
 ) -> Source:
     """Look into files of any format that ASE reads.
 
@@ -87,7 +92,10 @@ def file_source(
         If a file is missing or broken, or it is not clear which entries are the labels.
     """
     paths = expand_patterns(files)  # type: ignore[arg-type]
-    found = read_structures(paths, energy_key, forces_key, require_labels=False, limit=LOOKED_AT)
+    stress = stress or StressReading()
+    found = read_structures(
+        paths, energy_key, forces_key, require_labels=False, limit=LOOKED_AT, stress=stress
+    )
 
     def frames(after: Any) -> Iterator[tuple[Any, Atoms]]:
         file, frame = after or (0, -1)
@@ -97,8 +105,14 @@ def file_source(
                     yield [number, position], atoms
 
     sizes = [[str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns] for path in paths]
-    describe = {"files": sizes, "energy": found.energy_key, "forces": found.forces_key}
-    return Source(describe, found.energy_key, found.forces_key, frames, found.notes)
+    describe: dict[str, Any] = {
+        "files": sizes,
+        "energy": found.energy_key,
+        "forces": found.forces_key,
+    }
+    if stress != StressReading():
+        describe["stress"] = [stress.key, stress.convention]
+    return Source(describe, found.energy_key, found.forces_key, frames, found.notes, stress)
 
 
 def import_dataset(
@@ -152,7 +166,7 @@ def import_dataset(
     description = description or Description()
     base = open_version(onto) if onto else None
     extension = Extension(Dataset(base.path, onto), labels) if base else None
-    frames = Frames(check_label_name(labels), source.energy_key, source.forces_key)
+    frames = Frames(check_label_name(labels), source.energy_key, source.forces_key, source.stress)
     label_sets = dict(extension.dataset.label_sets) if extension else {}
     if frames.has_labels:
         label_sets.setdefault(labels, description.labels)

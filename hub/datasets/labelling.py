@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
 from msgspec import to_builtins
 
+from hub.datasets.blocks import Labels
 from hub.datasets.dataset import Dataset
 from hub.datasets.layout import (
     ATTRIBUTE,
     GROUP,
     METADATA,
+    PROPERTY_GROUP,
     WRITING,
     LabelSet,
     check_label_name,
@@ -27,8 +30,6 @@ from registry.removal import discard, remove
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
-
-    from hub.datasets.blocks import Labels
 
 _REWRITTEN = (f"{GROUP}/{METADATA}", CARD_NAME)
 
@@ -49,7 +50,7 @@ def add_label_set(
     name, label_set
         The new label set, and what is known about it.
     labels
-        Of all structures in order, some at a time.
+        Of all structures in order, some at a time; all with the same properties.
 
     Raises
     ------
@@ -67,26 +68,37 @@ def add_label_set(
             if path.is_file() and inner.as_posix() not in _REWRITTEN:
                 place(path, target / inner, link=True)
     group = target / GROUP
-    energies = ShardWriter(group, ArraySpec(label_array(name, "energies"), np.dtype(np.float64)))
-    forces_spec = ArraySpec(label_array(name, "forces"), np.dtype(dataset.dtype), (3,), True)
-    forces = ShardWriter(group, forces_spec)
-    for each in labels:
-        energies.append(each.energies)
-        forces.append(each.forces)
-    if (len(energies), len(forces)) != (dataset.n_structures, dataset.n_atoms):
-        raise DataError(
-            f"there are labels of {len(energies)} structures and {len(forces)} atoms for "
-            f"{dataset.n_structures} structures of {dataset.n_atoms} atoms"
-        )
-    energies.finish()
-    forces.finish()
+    _write_labels(group, name, labels, dataset)
     write_group(group, f"labels/{name}", label_set.to_attributes())
+    if (group / label_array(name, PROPERTY_GROUP)).is_dir():
+        write_group(group, label_array(name, PROPERTY_GROUP))
     attributes = read_group(dataset.path)
     facts = read_attributes(attributes, str(source))
     facts.label_sets = sorted([*facts.label_sets, name])
     write_group(group, attributes={**attributes, ATTRIBUTE: to_builtins(facts)})
     remove(target / WRITING)
     return Dataset(target)
+
+
+def _write_labels(group: Path, name: str, labels: Iterable[Labels], dataset: Dataset) -> None:
+    """Write the arrays of a label set: one row for each structure of a dataset, or each atom."""
+    arrays: dict[str, ShardWriter] = {}
+    for each in chain([Labels.absent(0, 0)], labels):
+        for per_atom, columns in ((False, each.by_structure), (True, each.by_atom)):
+            dtype = np.dtype(dataset.dtype if per_atom else np.float64)
+            for kind, values in columns.items():
+                if kind not in arrays:
+                    spec = ArraySpec(label_array(name, kind), dtype, values.shape[1:], per_atom)
+                    arrays[kind] = ShardWriter(group, spec)
+                arrays[kind].append(values)
+    for kind, array in arrays.items():
+        expected = dataset.n_atoms if array.spec.per_atom else dataset.n_structures
+        if len(array) != expected:
+            rows = "atoms" if array.spec.per_atom else "structures"
+            raise DataError(
+                f"there are {kind} of {len(array)} {rows}, and the dataset has {expected}"
+            )
+        array.finish()
 
 
 def refuse_existing(dataset: Dataset, name: str) -> None:

@@ -143,4 +143,7 @@ def load_structures(
     absent = int(np.isnan(dataset.read(label_array(name, "energies"))).sum())
     notes = [f"{absent} structures of {dataset.name} have no {name} labels: left out"]
     energy_key, forces_key = label_array(name, "energies"), label_array(name, "forces")
-    return ReadResult(structures, energy_key, forces_key, tuple(notes if absent else ()))
+    has_stress = np.isfinite(structures.stresses).any()
+    stress_keys = (label_array(name, "stress"),) if has_stress else ()
+    notes = notes if absent else []
+    return ReadResult(structures, energy_key, forces_key, tuple(notes), stress_keys)

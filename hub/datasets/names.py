@@ -18,6 +18,7 @@ from hub.structures.keys import names_label
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+STRESS = "stress"  # among `PROPERTIES`
 UNUSED = "unused_"  # `hub.structures.keys` takes no label from an entry that begins with it
 
 
@@ -43,7 +44,7 @@ class Property:
 # By ASE's names, in ASE's units and signs. ASE has no virial: it is in eV, with the file's sign.
 PROPERTIES = {
     "free_energy": Property(r"free_?energ(?:y|ies)"),
-    "stress": Property(r"stress(?:es)?(?:_tensor)?", ((6,),)),
+    STRESS: Property(r"stress(?:es)?(?:_tensor)?", ((6,),)),
     "virial": Property(r"virials?(?:_tensor)?", ((3, 3),)),
     "dipole": Property(r"dipoles?(?:_moment)?", ((3,),)),
     "magmom": Property(r"magmoms?|magnetic_moments?"),

@@ -271,3 +271,6 @@ class MissingShardError(IntegrityError):
     def __init__(self, message: str, path: str) -> None:
         super().__init__(message, "Pull the dataset again, with the labels that you want.")
         self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.message, self.path)  # of its own arguments, not those of the base

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from hub.evaluation.curve import Point
 
-_NUMBERS = ("energy_rmse", "energy_mae", "force_rmse", "force_mae")
+_NUMBERS = ("energy_rmse", "energy_mae", "force_rmse", "force_mae", "stress_rmse", "stress_mae")
 
 
 def curve_table(points: Sequence[Point]) -> tuple[list[str], list[list[str]]]:

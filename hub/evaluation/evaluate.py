@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hub.errors import IncompatibleModelError
 from hub.evaluation.metrics import measure_errors
-from hub.potentials.prediction import predict
+from hub.potentials.prediction import Predictions, predict
 from hub.structures.graphs import build_graphs
+from hub.structures.neighbours import NeighbourLists
 from hub.structures.reference_energies import fit_energy_shift
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hub.potentials.potential import Potential
+    from hub.structures.arrays import BoolArray
     from hub.structures.reference_energies import ReferenceEnergies
     from hub.structures.structure_set import StructureSet
 
@@ -25,28 +27,15 @@ _EXPLAINED = 2.0  # a shift that divides the energy error by this is worth sayin
 _STRUCTURES_PER_ELEMENT = 3  # with fewer, a shift fits noise
 
 
-@dataclass(frozen=True)
-class Predictions:
-    """Predictions for the S structures of a set, in its order.
-
-    Attributes
-    ----------
-    energies
-        (S,) total energies, eV.
-    forces
-        S arrays (n, 3), eV/Å.
-    """
-
-    energies: np.ndarray
-    forces: tuple[np.ndarray, ...]
-
-
 def evaluate(
     potential: Potential,
     structures: StructureSet,
     progress: Callable[[int, int | None], None] | None = None,
+    lists: NeighbourLists | None = None,
 ) -> Predictions:
-    """Predict energies and forces; labels are not looked at.
+    """Predict energies, forces and stresses; labels are not looked at.
+
+    The stresses of structures that do not repeat in all three directions are NaN.
 
     Parameters
     ----------
@@ -56,6 +45,8 @@ def evaluate(
         S structures.
     progress
         Called with the number of structures done, and of all.
+    lists
+        The neighbour lists of `structures` with the cutoff of the potential, where they are kept.
 
     Raises
     ------
@@ -63,19 +54,20 @@ def evaluate(
         If a structure holds an element that the model does not know.
     """
     _require_elements(structures, potential.elements)
-    energies, forces = [], []
+    lists = lists or NeighbourLists(structures, potential.cutoff, most_kept=0)
+    parts = [predict(potential, [])]
     for start in range(0, len(structures), _STRUCTURES_AT_ONCE):
         stop = min(start + _STRUCTURES_AT_ONCE, len(structures))
-        part = structures.select(np.arange(start, stop))
-        graphs = build_graphs(part, potential.elements, potential.cutoff)
-        part_energies, part_forces = predict(
-            potential, [graph.to(potential.device) for graph in graphs]
-        )
-        energies.append(part_energies.numpy())
-        forces += [item.numpy() for item in part_forces]
+        graphs = build_graphs(lists, potential.elements, np.arange(start, stop))
+        parts.append(predict(potential, [graph.to(potential.device) for graph in graphs]))
         if progress is not None:
             progress(stop, len(structures))
-    return Predictions(np.concatenate([np.empty(0), *energies]), tuple(forces))
+    repeats: BoolArray = np.asarray(structures.pbc.all(axis=1))
+    return Predictions(
+        np.concatenate([part.energies for part in parts]),
+        tuple(forces for part in parts for forces in part.forces),
+        np.where(repeats[:, None, None], np.concatenate([part.stresses for part in parts]), np.nan),
+    )
 
 
 def align_energy_zero(
@@ -93,7 +85,7 @@ def align_energy_zero(
         If no structure has an energy.
     """
     shifts = fit_energy_shift(structures, predictions.energies)
-    return shifts, Predictions(predictions.energies + shifts.of(structures), predictions.forces)
+    return shifts, replace(predictions, energies=predictions.energies + shifts.of(structures))
 
 
 def energy_zeros_differ(structures: StructureSet, raw: Predictions, shifted: Predictions) -> bool:
@@ -101,10 +93,7 @@ def energy_zeros_differ(structures: StructureSet, raw: Predictions, shifted: Pre
     labelled = int(np.isfinite(structures.energies).sum())
     if labelled < _STRUCTURES_PER_ELEMENT * len(structures.elements):
         return False
-    before, after = (
-        measure_errors(structures, item.energies, item.forces).energy_rmse
-        for item in (raw, shifted)
-    )
+    before, after = (measure_errors(structures, each).energy_rmse for each in (raw, shifted))
     return before > _EXPLAINED * after
 
 

@@ -14,9 +14,9 @@ from hub.jobs.pool import InProcess, Lost, Tasks
 from hub.structures.reference_energies import isolated_atoms
 from hub.structures.splits import split_structures
 from hub.training import run_files, run_folder
+from hub.training.data import read_data
 from hub.training.finetune import resume_run, start_run
 from hub.training.job import Job
-from hub.training.job_data import read_data
 from hub.training.recipe import Recipe
 from registry.outputs import require_real_way
 
@@ -107,7 +107,7 @@ def learning_curve(
         done = _finished(trainings, structures.digest())
         if not job.test:
             keys = (job.energy_key or ENERGY, job.forces_key or FORCES)
-            write_labelled(out / TEST_NAME, test, *keys)
+            write_labelled(out / TEST_NAME, test, *keys, job.stress_key)
         reporter.planned(len(trainings), len(done), len(test))
         left = [training for training in trainings if training not in done]
         for training, results in _train_all(left, pool, reporter):
@@ -123,7 +123,7 @@ def _read(
     for start in starts:
         data = read_data(start.applied(job), reporter)
     structures = data.read.structures
-    return structures, hold_out(structures) if data.test is None else data.test
+    return structures, data.test.structures if data.test else hold_out(structures)
 
 
 def _require_enough(structures: StructureSet, size: int, test: StructureSet) -> None:

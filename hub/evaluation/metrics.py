@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from hub.structures.stresses import EV_PER_A3_IN_GPA
 
+if TYPE_CHECKING:
+    from hub.potentials.prediction import Predictions
     from hub.structures.structure_set import StructureSet
 
 
@@ -25,6 +26,9 @@ class Errors:
         In meV/atom.
     force_rmse, force_mae
         Over force components, in eV/Å.
+    stress_rmse, stress_mae
+        Over the nine components of the tensors, so that the orientation of the cells does not
+        matter to the RMSE, in GPa.
     """
 
     n_structures: int
@@ -32,6 +36,8 @@ class Errors:
     energy_mae: float
     force_rmse: float
     force_mae: float
+    stress_rmse: float = np.nan  # older results have none
+    stress_mae: float = np.nan
 
     def to_dict(self) -> dict[str, float | None]:
         """Return a dictionary for JSON, None standing for NaN."""
@@ -49,41 +55,25 @@ class Errors:
         return cls(**values)
 
 
-def measure_errors(
-    structures: StructureSet, energies: np.ndarray, forces: Sequence[np.ndarray]
-) -> Errors:
-    """Compare predictions with the labels of a structure set.
-
-    Parameters
-    ----------
-    structures
-        S structures with labels; missing ones are left out.
-    energies
-        (S,) predicted total energies, eV.
-    forces
-        S arrays (n, 3) of predicted forces, eV/Å.
-    """
-    energy_errors = 1000 * (np.asarray(energies) - structures.energies) / structures.n_atoms
-    force_errors = np.concatenate([np.asarray(item) for item in forces]) - structures.force_labels
+def measure_errors(structures: StructureSet, predictions: Predictions) -> Errors:
+    """Compare predictions with the labels of a structure set; missing labels are left out."""
+    energy_errors = 1000 * (predictions.energies - structures.energies) / structures.n_atoms
+    force_errors = np.concatenate(predictions.forces) - structures.force_labels
+    stress_errors = EV_PER_A3_IN_GPA * (predictions.stresses - structures.stresses)
     return Errors(
         len(structures),
         *_rmse_and_mae(energy_errors),
         *_rmse_and_mae(force_errors),
+        *_rmse_and_mae(stress_errors),
     )
 
 
-def measure_errors_by_type(
-    structures: StructureSet, energies: np.ndarray, forces: Sequence[np.ndarray]
-) -> dict[str, Errors]:
+def measure_errors_by_type(structures: StructureSet, predictions: Predictions) -> dict[str, Errors]:
     """Compare predictions with labels for each configuration type that the file names."""
     errors = {}
     for config_type in sorted(set(structures.config_types.tolist()) - {""}):
-        chosen = np.flatnonzero(structures.config_types == config_type).tolist()
-        errors[config_type] = measure_errors(
-            structures.select(chosen),
-            np.asarray(energies)[chosen],
-            [forces[index] for index in chosen],
-        )
+        chosen = np.flatnonzero(structures.config_types == config_type)
+        errors[config_type] = measure_errors(structures.select(chosen), predictions.select(chosen))
     return errors
 
 

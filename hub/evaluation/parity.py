@@ -1,4 +1,4 @@
-"""Parity plots: predictions against labels, energies beside forces."""
+"""Parity plots: predictions against labels, energies beside forces and stresses."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from hub.evaluation.metrics import measure_errors
 from hub.pictures import picture
+from hub.structures.stresses import EV_PER_A3_IN_GPA, to_voigt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from hub.evaluation.evaluate import Predictions
+    from hub.potentials.prediction import Predictions
     from hub.structures.structure_set import StructureSet
 
 FILE_NAME = "parity.png"
@@ -26,7 +27,9 @@ _DENSE = 2000  # points from which on their density is shown instead of themselv
 
 
 def parity_plot(path: Path, series: Mapping[str, Predictions], structures: StructureSet) -> None:
-    """Plot energies per atom and force components against their labels as a PNG.
+    """Plot energies per atom, force and stress components against their labels as a PNG.
+
+    There are panels for stresses if any structure has a label.
 
     Parameters
     ----------
@@ -42,13 +45,14 @@ def parity_plot(path: Path, series: Mapping[str, Predictions], structures: Struc
     StorageError
         If the disk is full or cannot be written.
     """
-    with picture(path, (2 * _PANEL, len(series) * _PANEL)) as figure:
-        axes = figure.subplots(len(series), 2, squeeze=False)
+    n_panels = 3 if np.isfinite(structures.stresses).any() else 2
+    with picture(path, (n_panels * _PANEL, len(series) * _PANEL)) as figure:
+        axes = figure.subplots(len(series), n_panels, squeeze=False)
         sizes = structures.n_atoms
-        for (energy_axes, force_axes), (label, predictions) in zip(
+        for (energy_axes, force_axes, *stress_axes), (label, predictions) in zip(
             axes, series.items(), strict=True
         ):
-            errors = measure_errors(structures, predictions.energies, predictions.forces)
+            errors = measure_errors(structures, predictions)
             _panel(
                 energy_axes,
                 structures.energies / sizes,
@@ -63,6 +67,14 @@ def parity_plot(path: Path, series: Mapping[str, Predictions], structures: Struc
                 _title(label, f"force RMSE {errors.force_rmse:.3f} eV/Å"),
                 ("force component", "eV/Å"),
             )
+            for each in stress_axes:
+                _panel(
+                    each,
+                    EV_PER_A3_IN_GPA * to_voigt(structures.stresses).ravel(),
+                    EV_PER_A3_IN_GPA * to_voigt(predictions.stresses).ravel(),
+                    _title(label, f"stress RMSE {errors.stress_rmse:.2f} GPa"),
+                    ("stress component", "GPa"),
+                )
 
 
 def _title(label: str, errors: str) -> str:

@@ -1,15 +1,19 @@
 """Predictions beside their labels, in a file that ASE and other programs read.
 
-An extended XYZ file: for each structure ``REF_energy`` and ``ML_energy`` (total energies, eV), for
-each atom ``REF_forces`` and ``ML_forces`` (eV/Å), ``REF`` being the labels and ``ML`` the
-predictions. A label that the data lack is left out. ``source`` names the file that a structure
-came from and its position there; ``config_type`` and ``split`` are kept.
+An extended XYZ file: for each structure ``REF_energy`` and ``ML_energy`` (total energies, eV) and
+``REF_stress`` and ``ML_stress`` (eV/Å^3, positive under tension; where the structure repeats in all
+three directions), for each atom ``REF_forces`` and ``ML_forces`` (eV/Å), ``REF`` being the labels
+and ``ML`` the predictions. A label that the data lack is left out. ``source`` names the file that
+a structure came from and its position there; ``config_type`` and ``split`` are kept.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from hub.structures.stress_labels import DECLARED
 from registry.outputs import file_beside
 
 if TYPE_CHECKING:
@@ -18,7 +22,7 @@ if TYPE_CHECKING:
 
     from ase import Atoms
 
-    from hub.evaluation.evaluate import Predictions
+    from hub.potentials.prediction import Predictions
     from hub.structures.structure_set import StructureSet
 
 FILE_NAME = "predictions.extxyz"
@@ -37,9 +41,16 @@ def write_predictions(path: Path, structures: StructureSet, predictions: Predict
 
 
 def write_labelled(
-    path: Path, structures: StructureSet, energy_key: str = ENERGY, forces_key: str = FORCES
+    path: Path,
+    structures: StructureSet,
+    energy_key: str = ENERGY,
+    forces_key: str = FORCES,
+    stress_key: str | None = None,
 ) -> None:
     """Write structures with labels under these names, the whole file or nothing.
+
+    Stresses are named after the energies, ``REF_stress`` beside ``REF_energy``, unless they are
+    given a name; the file says that they are in ASE's convention, whatever the reader expects.
 
     Raises
     ------
@@ -47,7 +58,8 @@ def write_labelled(
         If the disk is full or cannot be written.
     """
     numbers = range(len(structures))
-    _write(path, (_labelled(structures, number, energy_key, forces_key) for number in numbers))
+    keys = (energy_key, forces_key, stress_key)
+    _write(path, (_labelled(structures, number, *keys) for number in numbers))
 
 
 def _write(path: Path, frames: Iterable[Atoms]) -> None:
@@ -58,11 +70,21 @@ def _write(path: Path, frames: Iterable[Atoms]) -> None:
             write(file, atoms, format="extxyz", write_results=False)
 
 
-def _labelled(structures: StructureSet, index: int, energy_key: str, forces_key: str) -> Atoms:
+def _labelled(
+    structures: StructureSet,
+    index: int,
+    energy_key: str,
+    forces_key: str,
+    stress_key: str | None = None,
+) -> Atoms:
     atoms = structures.to_atoms(index)
     labels = atoms.calc.results if atoms.calc else {}
     if "energy" in labels:
         atoms.info[energy_key] = labels["energy"]
+    stress_key = stress_key or energy_key.replace("energy", "stress")
+    if "stress" in labels and stress_key != energy_key:
+        atoms.info[stress_key] = structures.stresses[index].ravel()
+        atoms.info[DECLARED] = "ase"
     if "forces" in labels:
         atoms.arrays[forces_key] = labels["forces"]
     return atoms
@@ -74,4 +96,6 @@ def _with_predictions(structures: StructureSet, predictions: Predictions) -> Ite
         atoms.info["source"] = structures.where(index)
         atoms.info["ML_energy"] = float(predictions.energies[index])
         atoms.arrays["ML_forces"] = predictions.forces[index]
+        if np.isfinite(predictions.stresses[index]).all():
+            atoms.info["ML_stress"] = predictions.stresses[index].ravel()
         yield atoms

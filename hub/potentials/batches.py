@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
 import torch
 
@@ -14,13 +15,34 @@ if TYPE_CHECKING:
     from hub.structures.graphs import Graph
 
 
-def collate(graphs: Sequence[Graph]) -> Batch:
+@dataclass(frozen=True)
+class LabelledBatch(Batch):
+    """A batch with what its B structures are to be predicted as; NaN where there is no label.
+
+    Attributes
+    ----------
+    energies : (B,) float64, eV
+    forces : (N, 3) float64, eV/Å
+    stresses : (B, 3, 3) float64, eV/Å^3, positive under tension
+    """
+
+    energies: torch.Tensor
+    forces: torch.Tensor
+    stresses: torch.Tensor
+
+    def to(self, device: torch.device) -> Self:
+        """Copy to a device."""
+        moved = {name: value.to(device) for name, value in vars(self).items()}
+        return type(self)(**moved)
+
+
+def collate(graphs: Sequence[Graph]) -> LabelledBatch:
     """Join graphs, all on one device, into one batch."""
     sizes = torch.tensor([len(graph) for graph in graphs])
     offsets = (torch.cumsum(sizes, 0) - sizes).tolist()
     device = graphs[0].positions.device
     sizes = sizes.to(device)
-    return Batch(
+    return LabelledBatch(
         positions=torch.cat([graph.positions for graph in graphs]),
         types=torch.cat([graph.types for graph in graphs]),
         cells=torch.stack([graph.cell for graph in graphs]),
@@ -30,6 +52,9 @@ def collate(graphs: Sequence[Graph]) -> Batch:
         shifts=torch.cat([graph.shifts for graph in graphs]).double(),
         sizes=sizes,
         structure=torch.repeat_interleave(sizes),
+        energies=torch.stack([graph.energy for graph in graphs]),
+        forces=torch.cat([graph.forces for graph in graphs]),
+        stresses=torch.stack([graph.stress for graph in graphs]),
     )
 
 

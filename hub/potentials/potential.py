@@ -72,13 +72,9 @@ class Potential(torch.nn.Module, ABC):
     ----------
     is_trainable
         Whether its weights can be trained.
-    max_edges
-        Edges that it is to be given at once where structures can be divided, so that memory
-        suffices; None for any number.
     """
 
     is_trainable: bool = True
-    max_edges: int | None = None
 
     def __init__(self, config: PotentialConfig) -> None:
         super().__init__()
@@ -93,6 +89,14 @@ class Potential(torch.nn.Module, ABC):
     def cutoff(self) -> float:
         """The distance in Å beyond which atoms are no neighbours."""
         return self.config.r_max
+
+    @property
+    def max_edges(self) -> int | None:
+        """Edges that it is to be given at once where a batch can be divided; None for any number.
+
+        The parts of a batch add up to the same, and so bound the memory.
+        """
+        return None
 
     @property
     def device(self) -> torch.device:

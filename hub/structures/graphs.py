@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import torch
-from vesin import NeighborList
 
 from hub.errors import IncompatibleModelError
-from hub.structures.checks.geometry import require_geometry
+from hub.structures.arrays import chosen_indices
+from hub.structures.checks.geometry import geometry_problem, require_geometry, unusable_geometry
+from hub.structures.neighbours import find_neighbours
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    import numpy.typing as npt
     from ase import Atoms
 
-    from hub.structures.structure_set import StructureSet
+    from hub.structures.arrays import FloatArray, IntArray
+    from hub.structures.neighbours import NeighbourList, NeighbourLists
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ class Graph:
     shifts : (m, 3) int32, lattice translations of the neighbour, in cells
     energy : () float64, eV
     forces : (n, 3) float64, eV/Å
+    stress : (3, 3) float64, eV/Å^3, positive under tension
     """
 
     positions: torch.Tensor
@@ -44,6 +49,7 @@ class Graph:
     shifts: torch.Tensor
     energy: torch.Tensor
     forces: torch.Tensor
+    stress: torch.Tensor
 
     def __len__(self) -> int:
         return len(self.types)
@@ -53,14 +59,8 @@ class Graph:
         return type(self)(**{name: value.to(device) for name, value in vars(self).items()})
 
 
-def build_graph(
-    atoms: Atoms,
-    type_names: Sequence[str],
-    r_max: float,
-    energy: float = np.nan,
-    forces: np.ndarray | None = None,
-) -> Graph:
-    """Find the neighbours of one structure within `r_max` (Å).
+def build_graph(atoms: Atoms, type_names: Sequence[str], r_max: float) -> Graph:
+    """Find the neighbours of one ASE structure within `r_max` (Å); labels are not looked at.
 
     Raises
     ------
@@ -70,54 +70,101 @@ def build_graph(
         If its coordinates are no numbers or absurd, or it repeats along a vector without length.
     """
     require_geometry(atoms)
-    symbols = atoms.get_chemical_symbols()
-    unknown = sorted(set(symbols) - set(type_names))
-    if unknown:
-        raise IncompatibleModelError(
-            f"the model knows {', '.join(type_names)}, but {atoms.get_chemical_formula()} "
-            f"contains {', '.join(unknown)}",
-            hint="Choose a model that covers these elements: hub list",
-        )
-    centres, neighbours, shifts = NeighborList(cutoff=r_max, full_list=True).compute(
-        points=atoms.positions, box=atoms.cell.array, periodic=atoms.pbc, quantities="ijS"
-    )
-    if forces is None:
-        forces = np.full((len(atoms), 3), np.nan)
-    index = {name: position for position, name in enumerate(type_names)}
-    return Graph(
-        positions=torch.tensor(atoms.positions, dtype=torch.float64),
-        types=torch.tensor([index[symbol] for symbol in symbols], dtype=torch.int64),
-        cell=torch.tensor(atoms.cell.array, dtype=torch.float64),
-        edges=torch.from_numpy(np.stack([centres, neighbours]).astype(np.int32)),
-        shifts=torch.tensor(np.asarray(shifts), dtype=torch.int32).reshape(-1, 3),
-        energy=torch.tensor(energy, dtype=torch.float64),
-        forces=torch.tensor(forces, dtype=torch.float64),
+    cell = atoms.cell.array
+    return _graph(
+        _types(atoms.numbers, type_names, atoms.get_chemical_formula),
+        atoms.positions,
+        cell,
+        find_neighbours(atoms.positions, cell, atoms.pbc, r_max),
+        energy=np.nan,
+        forces=np.full((len(atoms), 3), np.nan),
+        stress=np.full((3, 3), np.nan),
     )
 
 
 def build_graphs(
-    structures: StructureSet,
+    lists: NeighbourLists,
     type_names: Sequence[str],
-    r_max: float,
+    indices: npt.ArrayLike | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Graph]:
-    """Build the graphs of a whole structure set, labels included, in its order."""
+    """Build the graphs of structures, labels included, of their neighbour lists.
+
+    Parameters
+    ----------
+    lists
+        Of a structure set.
+    type_names
+        The elements that the model knows, in its order.
+    indices
+        Of the structures, and their order; all by default.
+    progress
+        Called with the number of structures done, and of all.
+
+    Raises
+    ------
+    IncompatibleModelError
+        If a structure holds an element that is not among `type_names`.
+    DataError
+        If no neighbour list can be made of it.
+    """
+    structures = lists.structures
+    chosen = chosen_indices(
+        np.arange(len(structures)) if indices is None else indices, len(structures)
+    )
     graphs = []
-    for index in range(len(structures)):
-        atoms = structures.to_atoms(index)
-        start, stop = structures.pointers[index : index + 2]
+    for index in chosen.tolist():
+        own = structures.atoms_of(index)
+        positions, cell = structures.positions[own], structures.cells[index]
+        if problem := geometry_problem(positions, cell, structures.pbc[index]):
+            raise unusable_geometry(structures.where(index), problem)
         graphs.append(
-            build_graph(
-                atoms,
-                type_names,
-                r_max,
-                energy=float(structures.energies[index]),
-                forces=structures.force_labels[start:stop],
+            _graph(
+                _types(structures.numbers[own], type_names, partial(structures.where, index)),
+                positions,
+                cell,
+                lists.of(index),
+                energy=structures.energies[index],
+                forces=structures.force_labels[own],
+                stress=structures.stresses[index],
             )
         )
         if progress is not None:
-            progress(index + 1, len(structures))
+            progress(len(graphs), len(chosen))
     return graphs
+
+
+def _graph(
+    types: IntArray,
+    positions: FloatArray,
+    cell: FloatArray,
+    neighbours: NeighbourList,
+    **labels: npt.ArrayLike,
+) -> Graph:
+    return Graph(
+        positions=torch.tensor(positions, dtype=torch.float64),
+        types=torch.from_numpy(types),
+        cell=torch.tensor(cell, dtype=torch.float64),
+        edges=torch.from_numpy(neighbours.edges),
+        shifts=torch.from_numpy(neighbours.shifts),
+        **{name: torch.tensor(value, dtype=torch.float64) for name, value in labels.items()},
+    )
+
+
+def _types(numbers: IntArray, type_names: Sequence[str], name: Callable[[], str]) -> IntArray:
+    """Return (n,) the type of each atom; `name` tells what to call the structure."""
+    from ase.data import atomic_numbers, chemical_symbols
+
+    type_of = np.full(len(chemical_symbols), -1)
+    type_of[[atomic_numbers[symbol] for symbol in type_names]] = np.arange(len(type_names))
+    types: IntArray = type_of[numbers]
+    if (types < 0).any():
+        unknown = sorted({chemical_symbols[number] for number in numbers[types < 0]})
+        raise IncompatibleModelError(
+            f"the model knows {', '.join(type_names)}, but {name()} contains {', '.join(unknown)}",
+            hint="Choose a model that covers these elements: hub list",
+        )
+    return types
 
 
 def average_neighbors(graphs: Sequence[Graph]) -> float:

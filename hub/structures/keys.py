@@ -170,11 +170,10 @@ def tag_of(kind: str, name: str) -> str:
     return parsed.tag if parsed else name.lower()
 
 
-def of_same_tag(kind: str, names: Iterable[str], energy: str) -> str:
-    """Return which of `names` is the stress or virial (`kind`) of an energy; empty if none is."""
+def all_of_same_tag(kind: str, names: Iterable[str], energy: str) -> list[str]:
+    """Return which of `names` are the stress or virial (`kind`) of an energy."""
     tag = tag_of("energy", energy)
-    fitting = [name for name in names if names_label(kind, name) and tag_of(kind, name) == tag]
-    return fitting[0] if fitting else ""
+    return [name for name in names if names_label(kind, name) and tag_of(kind, name) == tag]
 
 
 def choose_labels(

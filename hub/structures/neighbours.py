@@ -1,13 +1,104 @@
-"""Neighbours of a common atom."""
+"""Neighbour lists, found once for all who need them, and neighbours of a common atom."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from hub.structures.arrays import chosen_indices
+
 if TYPE_CHECKING:
-    from hub.structures.arrays import IntArray
+    import numpy.typing as npt
+
+    from hub.structures.arrays import BoolArray, FloatArray, IntArray
+    from hub.structures.structure_set import StructureSet
+
+
+class NeighbourList(NamedTuple):
+    """All pairs of atoms of one structure that are nearer than the cutoff, in both directions.
+
+    Attributes
+    ----------
+    edges
+        (2, m) int32, centre and neighbour of each pair; centres ascend.
+    shifts
+        (m, 3) int32, lattice translations of the neighbour, in cells.
+    """
+
+    edges: npt.NDArray[np.int32]
+    shifts: npt.NDArray[np.int32]
+
+    def distances(self, positions: FloatArray, cell: FloatArray) -> FloatArray:
+        """Return (m,) the distance of each pair in Å."""
+        first, second = self.edges
+        ways = positions[second] - positions[first] + self.shifts @ cell
+        distances: FloatArray = np.sqrt(np.einsum("ij,ij->i", ways, ways))
+        return distances
+
+
+def find_neighbours(
+    positions: FloatArray, cell: FloatArray, pbc: BoolArray, cutoff: float
+) -> NeighbourList:
+    """Find the neighbours of (n, 3) positions in a (3, 3) cell within `cutoff` (all in Å)."""
+    from vesin import NeighborList
+
+    centres, neighbours, shifts = NeighborList(cutoff=cutoff, full_list=True).compute(
+        points=positions, box=cell, periodic=pbc, quantities="ijS"
+    )
+    edges = np.stack([centres, neighbours]).astype(np.int32)
+    return NeighbourList(edges, np.asarray(shifts, np.int32).reshape(-1, 3))
+
+
+class NeighbourLists:
+    """The neighbour lists of a structure set, each found when it is first asked for and kept.
+
+    Parameters
+    ----------
+    structures
+        S structures.
+    cutoff
+        In Å.
+    most_kept
+        Edges, of 20 bytes each, beyond which lists are found again when they are asked for again.
+    """
+
+    def __init__(
+        self, structures: StructureSet, cutoff: float, most_kept: int = 20_000_000
+    ) -> None:
+        self.structures = structures
+        self.cutoff = cutoff
+        self._kept: dict[int, NeighbourList] = {}
+        self._room = most_kept
+
+    def of(self, index: int) -> NeighbourList:
+        """Return the neighbours of one structure, of which a list must be possible."""
+        if index in self._kept:
+            return self._kept[index]
+        structures = self.structures
+        positions = structures.positions[structures.atoms_of(index)]
+        found = find_neighbours(
+            positions, structures.cells[index], structures.pbc[index], self.cutoff
+        )
+        if len(found.shifts) <= self._room:
+            self._kept[index] = found
+            self._room -= len(found.shifts)
+        return found
+
+    def __len__(self) -> int:
+        return len(self.structures)
+
+    def select(self, indices: npt.ArrayLike) -> NeighbourLists:
+        """Return those of the structures at `indices`, in that order; what was found is kept."""
+        chosen = chosen_indices(indices, len(self.structures))
+        selected = NeighbourLists(self.structures.select(chosen), self.cutoff, self._room)
+        places = enumerate(chosen.tolist())
+        selected._kept = {new: self._kept[old] for new, old in places if old in self._kept}
+        return selected
+
+    def within(self, cutoff: float) -> NeighbourLists:
+        """Return lists of the same structures with a cutoff in Å; these if it is theirs."""
+        return self if cutoff == self.cutoff else NeighbourLists(self.structures, cutoff)
 
 
 def two_of_each_centre(centres: IntArray) -> tuple[IntArray, IntArray]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hub.errors import DataError
 from hub.structures.annotations import (
     config_type,
     constrained_atoms,
@@ -19,7 +20,11 @@ from hub.structures.annotations import (
 )
 from hub.structures.arrays import GrowingArray
 from hub.structures.files import expand_patterns, iterate_file, shown_name
-from hub.structures.keys import Candidate, Pair, choose_labels, names_label, of_same_tag
+from hub.structures.formats import vasp
+from hub.structures.formats.opened import Opened
+from hub.structures.keys import Candidate, Pair, choose_labels, names_label
+from hub.structures.stress_labels import DECLARED, StressReading
+from hub.structures.stresses import as_tensor
 from hub.structures.structure_set import StructureSet
 
 if TYPE_CHECKING:
@@ -43,8 +48,8 @@ class ReadResult:
         All structures of all files, in order.
     energy_key, forces_key
         The entries taken as labels; empty if there are none.
-    stress_key, virial_key
-        The entries that go with them by their names; empty if there are none. They are not read.
+    stress_keys
+        The entries that the stresses were taken from; empty if there are none.
     notes
         What a person should know about the choice and the labels.
     """
@@ -53,8 +58,7 @@ class ReadResult:
     energy_key: str
     forces_key: str
     notes: tuple[str, ...] = ()
-    stress_key: str = ""
-    virial_key: str = ""
+    stress_keys: tuple[str, ...] = ()
 
 
 def read_structures(
@@ -65,6 +69,7 @@ def read_structures(
     *,
     require_labels: bool = True,
     limit: int | None = None,
+    stress: StressReading | None = None,
 ) -> ReadResult:
     """Read structures and their labels from files of any format that ASE reads.
 
@@ -81,6 +86,8 @@ def read_structures(
         Whether files without energies or without forces are refused.
     limit
         Read no more structures than this.
+    stress
+        What is known about the stresses; found by their names if not given.
 
     Raises
     ------
@@ -88,13 +95,15 @@ def read_structures(
         If a file is missing, broken or empty, or the labels are absent or ambiguous.
     """
     paths = expand_patterns(files_or_globs)
+    if stress and stress.convention != StressReading().convention:
+        _require_open_convention(paths)
     notes: dict[str, None] = {}
     frames = (
         (atoms, source, frame)
         for source, path in enumerate(paths)
         for frame, atoms in enumerate(iterate_file(path, notes))
     )
-    collector = _Collector(energy_key, forces_key)
+    collector = _Collector(energy_key, forces_key, stress)
     for atoms, source, frame in islice(frames, limit):
         collector.add(atoms, source, frame)
         if progress and collector.n_structures % _PROGRESS_EVERY == 0:
@@ -103,6 +112,16 @@ def read_structures(
         progress(collector.n_structures, collector.n_structures)
     names = tuple(shown_name(path) for path in paths)
     return collector.finish(names, tuple(notes), require_labels=require_labels)
+
+
+def _require_open_convention(paths: Iterable[Path]) -> None:
+    """Refuse to reinterpret what ASE has converted already: VASP's own output says what it is."""
+    for path in paths:
+        if not path.is_dir() and vasp.recognises(Opened(path)):
+            raise DataError(
+                f"{shown_name(path)} is output of VASP, whose stresses are converted as it is read",
+                "Leave out --stress-convention, or read such files apart from the others.",
+            )
 
 
 def gather_structures(
@@ -127,9 +146,16 @@ def gather_structures(
 class _Collector:
     """Growing flat arrays, with one array for each entry that may turn out to be a label."""
 
-    def __init__(self, energy_key: str | None, forces_key: str | None) -> None:
+    def __init__(
+        self,
+        energy_key: str | None,
+        forces_key: str | None,
+        stress: StressReading | None = None,
+    ) -> None:
         self._named = {"energy": energy_key, "forces": forces_key}
+        self._stress = stress or StressReading()
         self._labels: dict[str, dict[str, GrowingArray]] = {"energy": {}, "forces": {}}
+        self._tensors: dict[str, GrowingArray] = {}
         self._found: dict[str, None] = {}  # an ordered set
         self._numbers = GrowingArray(np.int64)
         self._positions = GrowingArray(np.float64, (3,))
@@ -180,6 +206,16 @@ class _Collector:
         for name, value in per_atom.items():
             if self._is_wanted("forces", name) and np.shape(value) == (len(atoms), 3):
                 self._put("forces", name, n_before, np.asarray(value, np.float64))
+            elif self._may_be_stress(name) and (tensor := as_tensor(value)) is not None:
+                if name not in self._tensors:
+                    self._tensors[name] = GrowingArray(np.float64, (3, 3), fill=np.nan)
+                self._tensors[name].pad_to(self.n_structures)
+                factor = self._stress.in_file(name, atoms.info.get(DECLARED))
+                self._tensors[name].append(factor * tensor[None])
+
+    def _may_be_stress(self, name: str) -> bool:
+        is_named = name == self._stress.key
+        return is_named or names_label("stress", name) or names_label("virial", name)
 
     def _is_wanted(self, kind: str, name: str) -> bool:
         # Beside the one that is named, the others say what its forces are.
@@ -222,11 +258,18 @@ class _Collector:
         ]
         if self._unknown_splits:
             all_notes.append(f"split labels not understood: {', '.join(self._unknown_splits)}")
-        stress, virial = (
-            of_same_tag(kind, self._found, energy_key) if energy_key else ""
-            for kind in ("stress", "virial")
+        for buffer in self._tensors.values():
+            buffer.pad_to(n_structures)
+        tensors = {name: buffer.take() for name, buffer in self._tensors.items()}
+        stress_keys = self._stress.choose(tensors, energy_key)
+        stresses, stress_notes = self._stress.stresses(stress_keys, structures)
+        return ReadResult(
+            replace(structures, stresses=stresses),
+            energy_key,
+            forces_key,
+            (*all_notes, *stress_notes),
+            tuple(stress_keys),
         )
-        return ReadResult(structures, energy_key, forces_key, tuple(all_notes), stress, virial)
 
     def _choose_labels(self, *, require_labels: bool) -> Pair:
         candidates = {kind: self._candidates(kind) for kind in ("energy", "forces")}

@@ -11,7 +11,7 @@ from hub.errors import DataError
 from hub.structures.annotations import names_isolated_atoms
 
 if TYPE_CHECKING:
-    from hub.structures.arrays import BoolArray, FloatArray
+    from hub.structures.arrays import BoolArray, FloatArray, IntArray
     from hub.structures.structure_set import StructureSet
 
 _ISOLATION = 8.0  # Å to the next image, from which on an atom is taken as isolated
@@ -80,27 +80,55 @@ def fit_reference_energies(structures: StructureSet) -> ReferenceEnergies:
     DataError
         If no structure has an energy.
     """
-    symbols = structures.elements
-    labelled = np.isfinite(structures.energies)
+    return fit_to_composition(
+        structures.elements, structures.composition, structures.energies, isolated_atoms(structures)
+    )
+
+
+def fit_to_composition(
+    symbols: tuple[str, ...], composition: IntArray, energies: FloatArray, alone: BoolArray
+) -> ReferenceEnergies:
+    """Do as `fit_reference_energies` for what is known of S structures of E elements.
+
+    Parameters
+    ----------
+    symbols
+        (E,) chemical symbols.
+    composition
+        (S, E) atoms of each element.
+    energies
+        (S,) total energies in eV; NaN where absent.
+    alone
+        (S,) whether a structure is an isolated atom.
+
+    Raises
+    ------
+    DataError
+        If no structure has an energy.
+    """
+    labelled = np.isfinite(energies)
     _require_energies(labelled)
-    alone = isolated_atoms(structures) & labelled
+    alone = alone & labelled
     known: dict[str, float] = {}
     notes = []
     for column, symbol in enumerate(symbols):
-        energies = structures.energies[alone & (structures.composition[:, column] == 1)]
-        if len(energies):
-            known[symbol] = float(np.median(energies))
-            if np.ptp(energies) > 0.01:
+        of_atoms = energies[alone & (composition[:, column] == 1)]
+        if len(of_atoms):
+            known[symbol] = float(np.median(of_atoms))
+            if np.ptp(of_atoms) > 0.01:
                 notes.append(
-                    f"{len(energies)} isolated {symbol} atoms differ by {np.ptp(energies):.3f} eV; "
+                    f"{len(of_atoms)} isolated {symbol} atoms differ by {np.ptp(of_atoms):.3f} eV; "
                     "their median is taken"
                 )
-    unknown = [symbol for symbol in symbols if symbol not in known]
+    columns = [column for column, symbol in enumerate(symbols) if symbol not in known]
+    unknown = [symbols[column] for column in columns]
     if not unknown:
         return ReferenceEnergies(known, "isolated atoms", notes)
-    fixed = structures.composition @ np.array([known.get(symbol, 0.0) for symbol in symbols])
+    rest = energies - composition @ np.array([known.get(symbol, 0.0) for symbol in symbols])
+    used = labelled & ~alone
+    sizes = composition.sum(axis=1)
     fitted, fit_notes = _fit_per_element(
-        structures, structures.energies - fixed, unknown, labelled & ~alone
+        unknown, composition[used][:, columns], sizes[used], rest[used]
     )
     method = f"isolated atoms ({', '.join(known)}) and robust fit" if known else "robust fit"
     energies_of = {**known, **fitted}
@@ -132,8 +160,12 @@ def fit_energy_shift(structures: StructureSet, predicted_energies: FloatArray) -
     difference = structures.energies - predicted_energies
     labelled = np.isfinite(difference)
     _require_energies(labelled)
-    symbols = list(structures.elements)
-    fitted, notes = _fit_per_element(structures, difference, symbols, labelled)
+    fitted, notes = _fit_per_element(
+        list(structures.elements),
+        structures.composition[labelled],
+        structures.n_atoms[labelled],
+        difference[labelled],
+    )
     return ReferenceEnergies(fitted, "robust fit of label - prediction", notes)
 
 
@@ -146,19 +178,20 @@ def _require_energies(labelled: BoolArray) -> None:
 
 
 def _fit_per_element(
-    structures: StructureSet, energies: FloatArray, symbols: list[str], used: BoolArray
+    symbols: list[str], counts: IntArray, sizes: IntArray, energies: FloatArray
 ) -> tuple[dict[str, float], list[str]]:
-    """Fit `energies` (S,) by one energy for each of `symbols`, over the structures in `used`."""
-    columns = [structures.elements.index(symbol) for symbol in symbols]
-    used = used & structures.composition[:, columns].any(axis=1)
-    counts = structures.composition[used][:, columns]
+    """Fit (S,) `energies` by one energy for each of E `symbols`.
+
+    `counts` (S, E) and `sizes` (S,) are the atoms of these, and of all elements.
+    """
+    concerned = counts.any(axis=1)
+    counts, sizes, energies = counts[concerned], sizes[concerned], energies[concerned]
     if not len(counts):
         return dict.fromkeys(symbols, 0.0), [
             f"no energies to fit {', '.join(symbols)} to; taken as 0"
         ]
-    sizes = structures.n_atoms[used]
     fractions = counts / sizes[:, None]
-    solution = robust_fit(fractions, energies[used] / sizes)
+    solution = robust_fit(fractions, energies / sizes)
     notes = []
     if np.linalg.matrix_rank(fractions, tol=1e-6 * np.sqrt(len(counts))) < len(symbols):
         notes.append(
@@ -191,6 +224,8 @@ def robust_fit(fractions: FloatArray, per_atom: FloatArray) -> FloatArray:
     if n_elements == 1 and np.allclose(fractions, 1.0):
         return np.array([np.median(per_atom)])
     to_each_other = 1e-6 * (np.eye(n_elements) - 1.0 / n_elements)
+    # SciPy's least_squares keeps one scale for its Huber loss: taken from the spread around the
+    # median, 5 % of wrong energies among 60 of three elements move the fit by 3 eV, here by 0.06.
     weights = np.ones(len(per_atom))
     solution = np.full(n_elements, np.median(per_atom))
     for _ in range(_MAX_ITERATIONS):

@@ -7,9 +7,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from hub.structures.arrays import FloatArray
+    from hub.structures.arrays import BoolArray, FloatArray, IntArray
 
 EV_PER_A3_IN_GPA = 160.21766208  # 1 eV/Å^3 in GPa (CODATA 2014, as in ASE)
+# What an entry called stress is multiplied by to be in eV/Å^3 and positive under tension.
+CONVENTIONS = {
+    "ase": 1.0,
+    "compression": -1.0,
+    "gpa": 1 / EV_PER_A3_IN_GPA,
+    "vasp": -0.1 / EV_PER_A3_IN_GPA,
+}
+_WIDEST_GAP = 8.0  # Å without an atom, from which on a cell holds vacuum
 _VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))  # as ASE orders them
 _ASYMMETRY = 1e-3  # of the largest component: what programs leave by rounding
 
@@ -62,6 +70,46 @@ def as_stress(value: Any) -> FloatArray:
     """Return `as_tensor` of a stress; NaN where there is none."""
     tensor = as_tensor(value)
     return np.full((3, 3), np.nan) if tensor is None else tensor
+
+
+def is_bulk(positions: FloatArray, cell: FloatArray, pbc: BoolArray) -> bool:
+    """Whether a structure has a stress: it repeats in three directions and holds no vacuum.
+
+    In a cell with a layer of vacuum the volume, and so the stress, is whatever the vacuum is.
+
+    Parameters
+    ----------
+    positions, cell
+        (n, 3) and (3, 3) in Å.
+    pbc
+        (3,) along which lattice vectors it repeats.
+    """
+    volume = abs(np.linalg.det(cell))
+    if not pbc.all() or not volume > 0:
+        return False
+    fractions = np.sort(np.mod(positions @ np.linalg.inv(cell), 1.0), axis=0)
+    gaps = np.diff(fractions, axis=0, append=fractions[:1] + 1).max(axis=0)
+    heights = volume / np.linalg.norm(np.cross(cell[[1, 2, 0]], cell[[2, 0, 1]]), axis=1)
+    return bool((gaps * heights).max() < _WIDEST_GAP)
+
+
+def of_bulk(
+    stresses: FloatArray,
+    positions: FloatArray,
+    cells: FloatArray,
+    pbc: BoolArray,
+    pointers: IntArray,
+) -> FloatArray:
+    """Return (S, 3, 3) stresses, NaN for structures that have none.
+
+    They are no bulk (see `is_bulk`), or their stress is exactly zero: it was not computed.
+    """
+    kept = stresses.copy()
+    for index in np.flatnonzero(np.isfinite(stresses).all(axis=(1, 2))).tolist():
+        own = slice(*pointers[index : index + 2])
+        if not (stresses[index].any() and is_bulk(positions[own], cells[index], pbc[index])):
+            kept[index] = np.nan
+    return kept
 
 
 def volumes(cells: FloatArray) -> FloatArray:

@@ -20,7 +20,7 @@ from hub.structures.arrays import chosen_indices, pointers_of
 from hub.structures.stresses import as_stress, to_voigt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     import numpy.typing as npt
     from ase import Atoms
@@ -186,6 +186,11 @@ class StructureSet:
         index = range(len(self))[index]
         return slice(int(self.pointers[index]), int(self.pointers[index + 1]))
 
+    def per_structure(self, combine: np.ufunc, values: FloatArray) -> FloatArray:
+        """Combine (A,) values of the atoms of each structure; none may be empty."""
+        combined: FloatArray = combine.reduceat(values, self.pointers[:-1])
+        return combined
+
     def where(self, index: int) -> str:
         """Name the file and position of structure `index`, such as ``file.xyz[12]``."""
         return f"{self.sources[self.source_index[index]]}[{self.frame_index[index]}]"
@@ -314,18 +319,20 @@ class StructureSet:
             atoms.calc = SinglePointCalculator(atoms, **labels)
         return atoms
 
-    def digest(self) -> str:
+    def digest(self, *, stresses: bool = True) -> str:
         """Return the sha256 of the content in hexadecimal.
 
         Two sets have the same digest if they hold the same structures with the same labels,
         whatever the order and the files that they came from.
-        """
-        whole = hashlib.sha256(b"structure set 1")
-        for structure in sorted(self._structure_digests()):
-            whole.update(structure)
-        return whole.hexdigest()
 
-    def _structure_digests(self) -> Iterator[bytes]:
+        Parameters
+        ----------
+        stresses
+            Whether they are part of it.
+        """
+        return joint_digest(self.structure_digests(stresses=stresses))
+
+    def structure_digests(self, *, stresses: bool = True) -> Iterator[bytes]:
         """Hash each structure over little-endian bytes with one zero and one NaN."""
         for index in range(len(self)):
             own = self.atoms_of(index)
@@ -341,9 +348,17 @@ class StructureSet:
                 self.energies[index : index + 1],
                 self.forces[own],
                 # Sets without stresses keep the digest that they had before there were any.
-                *([stress] if np.isfinite(stress).any() else []),
+                *([stress] if stresses and np.isfinite(stress).any() else []),
             ):
                 canonical = values.astype("<f8") + 0.0  # the sum turns -0.0 into 0.0
                 canonical[np.isnan(canonical)] = np.nan
                 content.update(canonical.tobytes())
             yield content.digest()
+
+
+def joint_digest(structure_digests: Iterable[bytes]) -> str:
+    """Return what `StructureSet.digest` of all structures with these digests is."""
+    whole = hashlib.sha256(b"structure set 1")
+    for structure in sorted(structure_digests):
+        whole.update(structure)
+    return whole.hexdigest()

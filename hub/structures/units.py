@@ -13,6 +13,7 @@ import numpy as np
 
 from hub.errors import DataError
 from hub.structures.keys import names_label, tag_of
+from hub.structures.stresses import EV_PER_A3_IN_GPA
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, MutableMapping
@@ -55,6 +56,12 @@ _SPELLINGS = {
 _UNIT = re.compile(r"units?", re.IGNORECASE)
 _PER_ATOM = re.compile(r"/\s*atom|per[\s_-]*atom", re.IGNORECASE)
 _KINDS = ("energy", "forces")
+_PRESSURES = {
+    "ev": 1.0,  # eV/Å^3, however the volume is written
+    "gpa": 1 / EV_PER_A3_IN_GPA,
+    "kbar": 0.1 / EV_PER_A3_IN_GPA,
+    "kb": 0.1 / EV_PER_A3_IN_GPA,
+}
 _POSITIONS = {"length", "lengths", "position", "positions", "distance", "cell", "lattice"}
 
 
@@ -76,6 +83,9 @@ def honour_units(atoms: Atoms, notes: MutableMapping[str, None]) -> None:
     for key in [name for name in atoms.info if _UNIT.search(name)]:
         declared = atoms.info[key]
         subject = _UNIT.sub("", key).strip("_- ")
+        if isinstance(declared, str) and names_label("stress", subject):
+            _convert_stress(atoms, key, subject, declared, notes)
+            continue
         kind = next((kind for kind in _KINDS if names_label(kind, subject)), "")
         if not isinstance(declared, str):
             continue
@@ -93,6 +103,23 @@ def honour_units(atoms: Atoms, notes: MutableMapping[str, None]) -> None:
                 if names:
                     notes[f"{', '.join(names)} converted to {target}: {key} is {declared}"] = None
         atoms.info[key] = "eV/angstrom" if kinds == ("forces",) else "eV"
+
+
+def _convert_stress(
+    atoms: Atoms, key: str, subject: str, declared: str, notes: MutableMapping[str, None]
+) -> None:
+    """Convert the stresses that an entry declares the unit of."""
+    factor = _PRESSURES.get(declared.lower().split("/", maxsplit=1)[0].strip())
+    if factor is None:
+        raise DataError(
+            f"the entry {key} declares the unit {declared!r}, which cannot be converted",
+            "Give stresses in eV/angstrom^3, GPa or kbar, and change that entry.",
+        )
+    places = list(_labels(atoms, "stress", tag_of("stress", subject)))
+    names = [_scale(place, name, factor) for place, name in places if factor != 1]
+    if names:
+        notes[f"{', '.join(names)} converted to eV/Å^3: {key} is {declared}"] = None
+    atoms.info[key] = "eV/angstrom^3"
 
 
 def unit_factor(kind: str, unit: str) -> float | None:

@@ -82,11 +82,11 @@ class AseEngine:
     def snapshot(self) -> Snapshot:
         """Return the structure as it is now."""
         try:
-            energy, forces = self._teacher.label(self._atoms)
+            label = self._teacher.label(self._atoms)
         except TeacherError as problem:
             raise BlownUpError(problem.message) from problem
         positions = self._atoms.get_positions(wrap=True)
-        return Snapshot(positions, energy, forces, float(self._atoms.get_temperature()))
+        return Snapshot(positions, *label, float(self._atoms.get_temperature()))
 
     def close(self) -> None:
         """Free what it holds."""

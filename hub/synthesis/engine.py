@@ -43,6 +43,8 @@ class Snapshot:
         Potential energy in eV.
     forces
         (n, 3) of the potential alone, in eV/Å.
+    stress
+        (3, 3) of the potential alone, in eV/Å^3; NaN if the teacher gives none.
     temperature
         Of the motion now, in K.
     """
@@ -50,6 +52,7 @@ class Snapshot:
     positions: FloatArray
     energy: float
     forces: FloatArray
+    stress: FloatArray
     temperature: float
 
 

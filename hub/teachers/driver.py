@@ -20,7 +20,7 @@ from hub.teachers.labelling import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from hub.datasets.dataset import Dataset
     from hub.jobs.pool import Pool
@@ -172,6 +172,8 @@ class Driver:
         Who labels.
     isolated_atoms
         What is subtracted for each atom, in eV by chemical symbol.
+    properties
+        What is kept besides energies and forces.
     progress
         Called with the number of structures that are done, and of all.
     report
@@ -184,6 +186,7 @@ class Driver:
         segments: LabelSegments,
         spec: TeacherSpec,
         isolated_atoms: Mapping[str, float],
+        properties: Collection[str] = (),
         progress: Progress | None = None,
         report: Report | None = None,
     ) -> None:
@@ -191,6 +194,7 @@ class Driver:
         self.segments = segments
         self.spec = spec
         self.isolated_atoms = isolated_atoms
+        self.properties = properties
         self.progress = progress
         self.report = report
 
@@ -232,7 +236,8 @@ class Driver:
         structures = task.structures
         labels, failures = relative_to_atoms(labelled, structures, self.isolated_atoms)
         numbered = {task.start + index: reason for index, reason in failures.items()}
-        self.segments.add(task.start, labels, numbered)
+        kept = {name: labels.properties[name] for name in self.properties}
+        self.segments.add(task.start, replace(labels, properties=kept), numbered)
         self._n_done += len(structures)
         if self.report:
             for index, reason in failures.items():

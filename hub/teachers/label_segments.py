@@ -60,7 +60,7 @@ class LabelSegments:
         failures
             Why structures have none, by their number in the dataset.
         """
-        rows = {"energies": labels.energies, "forces": labels.forces}
+        rows = {"energies": labels.energies, "forces": labels.forces, **labels.properties}
         segment = Segment([rows], facts={"failures": failures})
         stop = start + len(labels.energies)
         write_file(self.directory / f"{start:010d}-{stop:010d}{_SUFFIX}", segment.to_bytes())
@@ -78,7 +78,7 @@ class LabelSegments:
         """Give the labels of all structures in order, once nothing is missing."""
         for segment in self._segments():
             (rows,) = segment.blocks
-            yield Labels(rows["energies"], rows["forces"])
+            yield Labels(rows.pop("energies"), rows.pop("forces"), rows)
 
     def failures(self) -> dict[int, str]:
         """Return why structures have no labels, by their number in the dataset."""

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hub.datasets.blocks import Labels
+from hub.datasets.names import STRESS
 from hub.errors import TeacherError
+from hub.structures.stresses import to_voigt
 from hub.teachers.teacher import open_teacher
 
 if TYPE_CHECKING:
@@ -41,14 +43,17 @@ class Labelled:
         (S,) in eV as the potential gives them; NaN where it failed.
     forces
         (A, 3) in eV/Å; NaN where it failed.
+    stresses
+        (S, 3, 3) in eV/Å^3; NaN where it failed or gives none.
     failures
-        Why, by the index of the structure.
+        Why it failed, by the index of the structure.
     seconds
         How long it took, without opening the teacher.
     """
 
     energies: FloatArray
     forces: FloatArray
+    stresses: FloatArray
     failures: dict[int, str]
     seconds: float
 
@@ -61,6 +66,8 @@ class Described:
     ----------
     provenance
         As `Teacher.provenance` gives it.
+    gives_stress
+        Whether it computes stresses.
     isolated_atoms
         Energy in eV of an isolated atom by chemical symbol.
     failures
@@ -68,6 +75,7 @@ class Described:
     """
 
     provenance: dict[str, Any]
+    gives_stress: bool
     isolated_atoms: dict[str, float] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
 
@@ -82,7 +90,7 @@ def describe_teacher(spec: TeacherSpec, elements: Iterable[str] = ()) -> Describ
     """
     with _ONE_AT_A_TIME:
         teacher = _teacher(spec)
-        described = Described(teacher.provenance())
+        described = Described(teacher.provenance(), teacher.gives_stress)
         for symbol in elements:
             try:
                 described.isolated_atoms[symbol] = teacher.isolated_atom_energy(symbol)
@@ -118,14 +126,15 @@ def label_structures(
             atoms = structures.to_atoms(index)
             atoms.calc = None  # whatever labels there were
             try:
-                energy, forces = teacher.label(atoms)
+                label = teacher.label(atoms)
             except TeacherError as problem:
                 labelled.failures[index] = problem.message
                 continue
-            labelled.energies[index] = energy
-            labelled.forces[structures.atoms_of(index)] = forces
+            labelled.energies[index] = label.energy
+            labelled.forces[structures.atoms_of(index)] = label.forces
+            labelled.stresses[index] = label.stress
         seconds = time.perf_counter() - began
-    return Labelled(labelled.energies, labelled.forces, labelled.failures, seconds)
+    return replace(labelled, seconds=seconds)
 
 
 def relative_to_atoms(
@@ -144,8 +153,8 @@ def relative_to_atoms(
 
     Returns
     -------
-    The labels, and why structures have none, by index. Those with an element whose energy is not
-    known have none.
+    The labels, with the property ``stress``, and why structures have none, by index. Those with an
+    element whose energy is not known have none.
     """
     each = np.array([isolated_atoms.get(symbol, np.nan) for symbol in structures.elements])
     unknown: BoolArray = np.any(structures.composition[:, np.isnan(each)] > 0, axis=1)
@@ -153,17 +162,25 @@ def relative_to_atoms(
     energies[unknown] = np.nan
     forces = labelled.forces.copy()
     forces[unknown[structures.structure_of_atom]] = np.nan
+    stresses = to_voigt(labelled.stresses)
+    stresses[unknown] = np.nan
     absent = [s for s, energy in zip(structures.elements, each, strict=True) if np.isnan(energy)]
     reason = f"no energy is known of an isolated atom of {' or '.join(absent)}"
     without = dict.fromkeys(np.flatnonzero(unknown).tolist(), reason)
-    return Labels(energies, forces), without | labelled.failures
+    return Labels(energies, forces, {STRESS: stresses}), without | labelled.failures
 
 
 def unlabelled(structures: StructureSet, reason: str = "") -> Labelled:
     """Return labels that are NaN everywhere, all for one reason if it is given."""
     failures = dict.fromkeys(range(len(structures)), reason) if reason else {}
     n_structures, n_atoms = len(structures), len(structures.numbers)
-    return Labelled(np.full(n_structures, np.nan), np.full((n_atoms, 3), np.nan), failures, 0.0)
+    return Labelled(
+        energies=np.full(n_structures, np.nan),
+        forces=np.full((n_atoms, 3), np.nan),
+        stresses=np.full((n_structures, 3, 3), np.nan),
+        failures=failures,
+        seconds=0.0,
+    )
 
 
 def _teacher(spec: TeacherSpec) -> Teacher:

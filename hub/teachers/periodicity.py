@@ -17,12 +17,13 @@ VACUUM = 25.0
 
 
 def fully_periodic(atoms: Atoms) -> Atoms:
-    """Return a structure that repeats in all directions, of equal energy and forces.
+    """Return a structure that repeats in all directions, of equal energy, forces and stress.
 
     Along directions in which `atoms` does not repeat, the images are `VACUUM` (Å) apart, so that
-    a potential of finite range cannot tell. The order and orientation of the atoms are kept.
+    a potential of finite range cannot tell. The order and orientation of the atoms are kept;
+    the cell is right-handed.
     """
-    if atoms.pbc.all():
+    if atoms.pbc.all() and np.linalg.det(atoms.cell) > 0:
         return atoms
     copy: Atoms = atoms.copy()
     periodic = np.flatnonzero(atoms.pbc)
@@ -36,7 +37,7 @@ def fully_periodic(atoms: Atoms) -> Atoms:
         cell[axis] = (extent + VACUUM) * direction
         copy.positions += (VACUUM / 2 - along.min()) * direction
     if np.linalg.det(cell) < 0:
-        cell[free[0]] *= -1  # Some programs want right-handed cells.
+        cell *= -1  # Some programs want right-handed cells; it is the same lattice.
     copy.set_cell(cell)
     copy.pbc = True
     return copy

@@ -13,6 +13,7 @@ from hub.datasets.dataset import Dataset
 from hub.datasets.labelling import add_label_set, refuse_existing
 from hub.datasets.layout import LabelSet
 from hub.datasets.making import publish_dataset
+from hub.datasets.names import STRESS
 from hub.errors import DataError, TeacherError
 from hub.jobs.pool import LocalPool
 from hub.jobs.unfinished import Unfinished
@@ -69,10 +70,14 @@ class _Settings(Struct, forbid_unknown_fields=True, frozen=True):
         The dataset, the label set, and all that the labels depend on.
     about
         What is known about the label set.
+    properties
+        Which of `hub.datasets.names.PROPERTIES` it has. Those begun by releases before there were
+        any go on without.
     """
 
     who: dict[str, Any]
     about: LabelSet
+    properties: tuple[str, ...] = ()
 
 
 def relabel(
@@ -116,7 +121,7 @@ def relabel(
     progress
         Called with the number of structures that are done, and of all.
     report
-        Told of each structure that cannot be labelled.
+        Told of each structure that cannot be labelled, and of why there are no stresses.
 
     Raises
     ------
@@ -151,9 +156,12 @@ def relabel(
         segments = LabelSegments(place)
         content = place / CONTENT
         with pool or LocalPool() as workers:
-            about = _begin(unfinished, base, source, spec, labels, workers, resume=resume)
+            begun = _begin(unfinished, base, source, spec, labels, workers, report, resume=resume)
+            about = begun.about
             isolated_atoms = about.subtracted_energies
-            Driver(source, segments, spec, isolated_atoms, progress, report).run(workers)
+            Driver(source, segments, spec, isolated_atoms, begun.properties, progress, report).run(
+                workers
+            )
             failures = _failures(segments, source, unfinished)
             labelled = add_label_set(base.path, content, labels, about, segments.labels())
             verification = (
@@ -179,15 +187,11 @@ def _begin(
     spec: TeacherSpec,
     labels: str,
     pool: Pool,
+    report: Report | None,
     *,
     resume: bool,
-) -> LabelSet:
-    """Ask the teacher who it is, and take up what was begun by the same one, if anything was.
-
-    Returns
-    -------
-    What is known about the label set.
-    """
+) -> _Settings:
+    """Ask the teacher who it is, and take up what was begun by the same one, if anything was."""
     begun = unfinished.begun(_Settings, resume=resume)
     others = {path.name for path in unfinished.folder.parent.glob(f"{base.manifest.name}@*")}
     if begun is None and resume and others:
@@ -204,12 +208,18 @@ def _begin(
         "options": spec.options,
         "provenance": described.provenance,
     }
+    reason = "" if described.gives_stress else f"teacher {spec.family} computes none"
+    if not source.read("structures/pbc").all(axis=1).any():
+        reason = "no structure repeats in all three directions"
     if begun is None:
-        about = _describe_labels(described)
-        unfinished.begin(_Settings(who, about))
-        return about
+        begun = _Settings(who, _describe_labels(described), () if reason else (STRESS,))
+        unfinished.begin(begun)
+    elif not begun.properties:
+        reason = reason or "an earlier release began without them"
+    if reason and report:
+        report(f"the labels have no stresses: {reason}")
     unfinished.require_same(begun.who, who)
-    return begun.about
+    return begun
 
 
 def _describe_labels(described: Described) -> LabelSet:

@@ -6,7 +6,7 @@ import hashlib
 import threading
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -30,6 +30,26 @@ if TYPE_CHECKING:
 LONELY_CELL = 20.0
 
 _UNSUITABLE = "Are the parameter file and options those of this teacher?"
+
+
+class Label(NamedTuple):
+    """What a teacher says of a structure of n atoms.
+
+    Attributes
+    ----------
+    energy
+        In eV, as the potential gives it. It is the one whose negative gradient the forces are: with
+        electrons at a finite temperature the free energy.
+    forces
+        (n, 3) in eV/Å.
+    stress
+        (3, 3) in eV/Å^3, symmetric, positive under tension as in ASE. NaN where the structure does
+        not repeat in all three directions, or the teacher gives none.
+    """
+
+    energy: float
+    forces: FloatArray
+    stress: FloatArray
 
 
 class Teacher:
@@ -72,11 +92,13 @@ class Teacher:
             )
         return self._calculator
 
-    def label(self, atoms: Atoms) -> tuple[float, FloatArray]:
-        """Return the energy in eV, as the potential gives it, and (n, 3) forces in eV/Å.
+    @property
+    def gives_stress(self) -> bool:
+        """Whether its calculator says that it computes stresses."""
+        return "stress" in self._calculator.implemented_properties
 
-        The energy is the one whose negative gradient the forces are: with electrons at a finite
-        temperature the free energy.
+    def label(self, atoms: Atoms) -> Label:
+        """Return energy, forces and stress of a structure.
 
         Raises
         ------
@@ -89,6 +111,8 @@ class Teacher:
         copy.calc = calculator
         consistent = "free_energy" in calculator.implemented_properties
         try:
+            # Stress first: some programs compute again what was asked for without it.
+            stress = self._stress(copy)
             energy = float(copy.get_potential_energy(force_consistent=consistent))
             forces = np.array(copy.get_forces(apply_constraint=False), dtype=np.float64)
         except Exception as problem:  # foreign code raises anything
@@ -97,14 +121,13 @@ class Teacher:
             raise TeacherError(
                 f"teacher {self.spec.family} failed on {_named(atoms)}: {_reason(problem)}"
             ) from problem
-        if not (np.isfinite(energy) and np.isfinite(forces).all()):
+        if not (np.isfinite(energy) and np.isfinite(forces).all() and not np.isinf(stress).any()):
             self._calculator = self._build()
             raise TeacherError(
-                f"teacher {self.spec.family} gave energies or forces for {_named(atoms)} "
-                "that are not finite",
+                f"teacher {self.spec.family} gave labels for {_named(atoms)} that are not finite",
                 "Are atoms on top of one another?",
             )
-        return energy, forces
+        return Label(energy, forces, stress)
 
     def isolated_atom_energy(self, symbol: str) -> float:
         """Return the energy in eV of one atom alone, in a cell of `LONELY_CELL`.
@@ -118,7 +141,7 @@ class Teacher:
 
         atom = Atoms(symbol, cell=[LONELY_CELL] * 3)
         atom.center()
-        return self.label(atom)[0]
+        return self.label(atom).energy
 
     def provenance(self) -> dict[str, Any]:
         """Return what decides the labels.
@@ -145,6 +168,17 @@ class Teacher:
     def _build(self) -> Calculator:
         calculator: Calculator = _call(self.family.build, self.spec)
         return calculator
+
+    def _stress(self, atoms: Atoms) -> FloatArray:
+        """Return the (3, 3) stress of a structure that has its calculator; NaN if it has none."""
+        absent: FloatArray = np.full((3, 3), np.nan)
+        if not (self.gives_stress and atoms.pbc.all()):
+            return absent
+        try:
+            stress = np.asarray(atoms.get_stress(voigt=False, apply_constraint=False), np.float64)
+        except NotImplementedError:  # programs that have it in some of their modes only
+            return absent
+        return stress
 
     def _check(self, atoms: Atoms) -> None:
         """Refuse what programs label wrongly, or never come back from."""

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hub.datasets.loading import open_dataset
+from hub.datasets.names import STRESS
 from hub.errors import LabelsDisagreeError
 from hub.jobs.pool import LocalPool, Lost, Tasks
+from hub.structures.stresses import from_voigt
 from hub.teachers.labelling import label_structures, relative_to_atoms
 from hub.teachers.spec import TeacherSpec
 
@@ -27,7 +29,8 @@ if TYPE_CHECKING:
 # What another order of additions may change, and the rounding of what is kept.
 ENERGY_TOLERANCE = 1e-6  # eV/atom
 FORCE_TOLERANCE = {"float64": 1e-6, "float32": 1e-5}  # eV/Å
-_RELATIVE = 1e-6  # of a force
+STRESS_TOLERANCE = 1e-7  # eV/Å^3
+_RELATIVE = 1e-6  # of a force or stress
 _SHOWN = 5
 
 
@@ -43,11 +46,14 @@ class Verification:
         The largest difference of energies, in eV/atom.
     force
         The largest difference of a force component, in eV/Å.
+    stress
+        The largest difference of a stress component, in eV/Å^3; 0 if there are no stresses.
     """
 
     n_structures: int
     energy: float
     force: float
+    stress: float
 
 
 def verify_labels(
@@ -113,18 +119,19 @@ def compare_again(
     parts = dict(enumerate(map(sample.select, numbers)))
     for number, part in parts.items():
         tasks.add(number, partial(label_structures, afresh=True), spec, part)
-    energy, force, done, wrong = 0.0, 0.0, 0, []
+    energy, force, stress, done, wrong = 0.0, 0.0, 0.0, 0, []
     for number, again in tasks.finished():
         part = parts[number]
         compared = _Compared(part, again, zero, FORCE_TOLERANCE[dataset.dtype])
         energy = max(energy, compared.energy)
         force = max(force, compared.force)
+        stress = max(stress, compared.stress)
         wrong += compared.wrong
         done += len(part)
         if progress:
             progress(done, len(sample))
     _refuse(wrong, len(sample), labels)
-    return Verification(len(sample), energy, force)
+    return Verification(len(sample), energy, force, stress)
 
 
 class _Compared:
@@ -132,8 +139,8 @@ class _Compared:
 
     Attributes
     ----------
-    energy, force
-        The largest differences, in eV/atom and eV/Å.
+    energy, force, stress
+        The largest differences, in eV/atom, eV/Å and eV/Å^3.
     wrong
         What to say of each structure whose labels differ.
     """
@@ -145,7 +152,7 @@ class _Compared:
         zero: dict[str, float],
         tolerance: float,
     ) -> None:
-        self.energy = self.force = 0.0
+        self.energy = self.force = self.stress = 0.0
         self.wrong: list[str] = []
         if isinstance(again, Lost):
             self.wrong = [f"{kept.where(index)}: {again.reason}" for index in range(len(kept))]
@@ -154,15 +161,19 @@ class _Compared:
         energies = np.abs(labels.energies - kept.energies) / np.maximum(kept.n_atoms, 1)
         forces = np.abs(labels.forces - kept.forces)
         excess = forces > tolerance + _RELATIVE * np.abs(kept.forces)
+        stresses = np.abs(from_voigt(labels.properties[STRESS]) - kept.stresses)
+        strained = stresses > STRESS_TOLERANCE + _RELATIVE * np.abs(kept.stresses)
         self.energy, self.force = _largest(energies), _largest(forces)
+        self.stress = _largest(stresses)
         for index in range(len(kept)):
             where, own = kept.where(index), kept.atoms_of(index)
             if index in failures:
                 self.wrong.append(f"{where}: {failures[index]}")
-            elif energies[index] > ENERGY_TOLERANCE or excess[own].any():
+            elif energies[index] > ENERGY_TOLERANCE or excess[own].any() or strained[index].any():
                 self.wrong.append(
                     f"{where}: energies differ by {energies[index]:.2g} eV/atom, forces by "
-                    f"{_largest(forces[own]):.2g} eV/Å"
+                    f"{_largest(forces[own]):.2g} eV/Å, stresses by "
+                    f"{_largest(stresses[index]):.2g} eV/Å^3"
                 )
 
 

@@ -13,6 +13,7 @@ from hub.evaluation.tables import ALL
 from hub.potentials.architectures import architecture_of
 from hub.potentials.cards import model_front_matter
 from hub.structures.checks import blocking
+from hub.training.recipe import keeps_best
 from registry.cards import FILE_NAME, join_front_matter
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def software_versions(config: PotentialConfig) -> dict[str, str]:
 
 def lineage(preparation: Preparation, progress: Progress) -> dict[str, Any]:
     """Return what a training was made of: parent, data, recipe, software, hardware."""
-    structures = preparation.data.read.structures
+    structures = preparation.structures
     parent = preparation.parent
     return {
         "parent": parent.as_parent("fine-tuned") if parent else None,
@@ -53,8 +54,8 @@ def lineage(preparation: Preparation, progress: Progress) -> dict[str, Any]:
             "train_sha256": preparation.train.digest(),
             "n_train": len(preparation.train),
             "n_validation": len(preparation.validation),
-            "energy_key": preparation.data.read.energy_key,
-            "forces_key": preparation.data.read.forces_key,
+            "energy_key": preparation.energy_key,
+            "forces_key": preparation.forces_key,
             **_allowed(preparation),
             **preparation.origin,
         },
@@ -64,14 +65,14 @@ def lineage(preparation: Preparation, progress: Progress) -> dict[str, Any]:
         "seed": preparation.seed,
         "epochs": progress.epoch,
         "best_epoch": progress.best_epoch,
-        "device": device_name(preparation.device),
+        "device": device_name(preparation.potential.device),
         "versions": software_versions(preparation.potential.config),
     }
 
 
 def _allowed(preparation: Preparation) -> dict[str, Any]:
     """Return the errors in the data that whoever trained has allowed."""
-    errors = blocking(preparation.data.findings)
+    errors = blocking(preparation.findings)
     return (
         {"allowed_findings": [f"{each.code}: {each.message}" for each in errors]} if errors else {}
     )
@@ -102,14 +103,17 @@ def _description(preparation: Preparation, parent: dict[str, Any]) -> str:
 def _body(title: str, front_matter: dict[str, Any], results: dict[str, Any]) -> str:
     """Write the part for people."""
     errors, training = results["errors"], results["training"]
-    rows = [
-        f"| {name} | {_number(row[ALL]['energy_rmse'], 1)} | {_number(row[ALL]['force_rmse'], 3)} |"
-        for name, row in (("before training", errors["before"]), ("this model", errors["after"]))
-        if row is not None
+    columns = {"energy, meV/atom": ("energy_rmse", 1), "forces, eV/Å": ("force_rmse", 3)}
+    if errors["after"][ALL]["stress_rmse"] is not None:
+        columns["stress, GPa"] = ("stress_rmse", 2)
+    models = {"before training": errors["before"], "this model": errors["after"]}
+    rows = [["", *columns], ["---"] * (1 + len(columns))]
+    rows += [
+        [name, *(_number(of[ALL][error], decimals) for error, decimals in columns.values())]
+        for name, of in models.items()
+        if of is not None
     ]
-    table = "\n".join(
-        ["| | energy, meV/atom | forces, eV/Å |", "|---|---|---|", *rows],
-    )
+    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     elements = ", ".join(front_matter["model"]["elements"])
     return (
         f"# {front_matter['description']}\n\n"
@@ -129,7 +133,7 @@ def _body(title: str, front_matter: dict[str, Any], results: dict[str, Any]) -> 
 def _kept(training: dict[str, Any]) -> str:
     """Say which epoch's weights these are."""
     epoch = f"epoch {training['best_epoch']} of {training['epochs']} was"
-    if not training["recipe"]["patience"]:
+    if not keeps_best(training["recipe"]):
         return f"{epoch} kept, whatever its error on validation structures"
     n_validation = training["data"]["n_validation"]
     return f"{epoch} the best by the force error on {n_validation} validation structures"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import shutil
 from pathlib import Path
 from statistics import mean, stdev
@@ -11,9 +12,9 @@ from hub.evaluation.tables import ALL
 from hub.library import MODEL_FOLDER
 from hub.training import run_files, run_folder
 from hub.training.alchemy import requested
+from hub.training.data import hold_out_test, read_data
 from hub.training.job import Job
-from hub.training.job_data import hold_out_test, read_data
-from hub.training.preparation import prepare
+from hub.training.preparation import prepare, starting_model
 from hub.training.recipe import Recipe
 from hub.training.reporter import Reporter
 from hub.training.run import train
@@ -95,16 +96,20 @@ def resume_run(folder: Path, reporter: Reporter | None = None) -> dict[str, Any]
 
 def _train(folder: Path, job: Job, recipe: Recipe, reporter: Reporter) -> dict[str, Any]:
     data = read_data(job, reporter)
+    model = starting_model(job, data)
     if job.seeds == 1:
-        return train(folder, prepare(job, recipe, data, folder, reporter), reporter)
+        return train(folder, prepare(job, recipe, data, model, folder, reporter), reporter)
     data = hold_out_test(data, job)
-    results = {}
+    results: dict[int, dict[str, Any]] = {}
     for seed in range(job.seed, job.seed + job.seeds):
         inner = folder / f"seed-{seed}"
         inner.mkdir(exist_ok=True)
-        results[seed] = run_files.read_results(inner) or train(
-            inner, prepare(job.with_seed(seed), recipe, data, inner, reporter), reporter
-        )
+        finished = run_files.read_results(inner)
+        if finished is None:
+            own = copy.deepcopy(model)
+            ready = prepare(job.with_seed(seed), recipe, data, own, inner, reporter)
+            finished = train(inner, ready, reporter)
+        results[seed] = finished
     best = min(results, key=lambda seed: results[seed]["validation"]["force_rmse"])
     for name in (MODEL_FOLDER, run_files.PREDICTIONS_NAME, run_files.PARITY_NAME):
         _copy(folder / f"seed-{best}" / name, folder / name)
@@ -129,8 +134,9 @@ def _summarise(results: dict[int, dict[str, Any]], best: int) -> dict[str, Any]:
     summary: dict[str, Any] = {"seeds": list(results), "best": best}
     for row in ("before", "after"):
         errors = [item["errors"][row][ALL] for item in results.values() if item["errors"][row]]
-        for name in ("energy_rmse", "force_rmse"):
-            values = [item[name] for item in errors if item[name] is not None]
+        for name in ("energy_rmse", "force_rmse", "stress_rmse"):
+            # Seeds that an older release trained have no stresses.
+            values = [item[name] for item in errors if item.get(name) is not None]
             if len(values) > 1:
                 summary[f"{row}_{name}"] = {"mean": mean(values), "std": stdev(values)}
     return summary

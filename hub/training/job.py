@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import asdict, dataclass, fields, replace
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from hub.errors import TrainingError
-from hub.schemas import AtLeastOne, Positive
+from hub.schemas import AtLeastOne, NotNegative, Positive
 from hub.training.recipe import (
     DEFAULT,
     DEFAULT_ALCHEMICAL,
@@ -20,6 +20,8 @@ from registry.documents import damage, fit_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from hub.structures.stress_labels import StressReading
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,10 @@ class Job(SavedJob):
         Where `data` is a dataset (a reference or directory), its label set; the only one if empty.
     energy_key, forces_key
         Names of the labels; found by looking if None.
+    stress_key, stress_convention
+        See `hub.structures.stress_labels.StressReading`.
+    stress_weight
+        Replaces the recipe's if not None.
     alchemical
         If not empty, the model is carried to the elements of the data: ``auto``, a length scale,
         or length and energy scale, ``1.52,0.25``.
@@ -101,7 +107,9 @@ class Job(SavedJob):
     """
 
     command: ClassVar[str] = "finetune"
-    added_later: ClassVar[frozenset[str]] = frozenset({"allow"})
+    added_later: ClassVar[frozenset[str]] = frozenset(
+        {"allow", "stress_key", "stress_convention", "stress_weight"}
+    )
 
     data: tuple[str, ...]
     model: str = "c-ace-pretrained"
@@ -118,6 +126,9 @@ class Job(SavedJob):
     labels: str = ""
     energy_key: str | None = None
     forces_key: str | None = None
+    stress_key: str | None = None
+    stress_convention: Literal["ase", "compression", "gpa", "vasp"] = "ase"
+    stress_weight: NotNegative | None = None
     alchemical: str = ""
     element_map: str = ""
     allow: tuple[str, ...] = ()
@@ -152,4 +163,11 @@ class Job(SavedJob):
             max_epochs=self.max_epochs,
             learning_rate=self.learning_rate,
             batch_size=self.batch_size,
+            stress_weight=self.stress_weight,
         )
+
+    def stress(self) -> StressReading:
+        """Return what is known about the stresses of the data."""
+        from hub.structures.stress_labels import StressReading
+
+        return StressReading(self.stress_key, self.stress_convention)

@@ -8,13 +8,15 @@ import time
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from hub.errors import ModelError, TrainingError
-from hub.potentials.batches import batches_by_edges, collate
+from hub.potentials.batches import collate
 from hub.potentials.prediction import predict
-from hub.training.ema import MovingAverage
-from hub.training.loss import count_labels, energy_and_force_loss
+from hub.structures.stresses import EV_PER_A3_IN_GPA
+from hub.training.average import MovingAverage
+from hub.training.loss import count_labels, loss_of
 from hub.training.process_group import ALONE
 from hub.training.run_files import STATE_NAME
 from hub.training.state import is_finite, load_state, save_state
@@ -24,13 +26,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from hub.potentials.batches import LabelledBatch
     from hub.potentials.potential import Potential
     from hub.structures.graphs import Graph
+    from hub.training.loader import Loader
     from hub.training.process_group import ProcessGroup
     from hub.training.recipe import Recipe
 
 _MAX_STEPS_BACK = 5
 _LAST_RATE = 0.01
+_SAVE_EVERY = 600.0  # seconds, in epochs that take longer
 _DIVERGED = (
     "One absurd label is enough for this: look at the data with `hub check`. If they are right, "
     "start again with a lower --learning-rate. What was trained before this epoch is kept."
@@ -39,20 +44,41 @@ _DIVERGED = (
 
 @dataclass(frozen=True)
 class EpochMetrics:
-    """What one epoch did: loss, validation errors (meV/atom, eV/Å), rate, seconds."""
+    """What one epoch did.
+
+    Attributes
+    ----------
+    epoch
+        Its number, from 1.
+    loss
+        Mean over its steps.
+    energy_rmse, force_rmse, stress_rmse
+        On the validation structures, in meV/atom, eV/Å and GPa; NaN without labels.
+    learning_rate
+        At its last step.
+    steps_back
+        How often the learning rate has been halved so far.
+    seconds, waiting
+        It took, and waited for data.
+    """
 
     epoch: int
     loss: float
     energy_rmse: float
     force_rmse: float
+    stress_rmse: float
     learning_rate: float
     steps_back: int
     seconds: float
+    waiting: float
 
 
 @dataclass
 class Progress:
-    """Where a training stands; everything here goes into the saved state."""
+    """Where a training stands; everything here goes into the saved state.
+
+    `step`, `loss`, `seconds` and `waiting` are of the epoch that is not finished.
+    """
 
     epoch: int = 0
     best_epoch: int = 0
@@ -62,48 +88,54 @@ class Progress:
     steps_back: int = 0
     rate_factor: float = 1.0
     history: list[dict[str, float]] = field(default_factory=list)
+    step: int = 0
+    loss: float = 0.0
+    seconds: float = 0.0
+    waiting: float = 0.0
+
+
+_ADDED_LATER = ("step", "loss", "seconds", "waiting")  # to Progress; older states lack them
 
 
 class Trainer:
-    """Train a model on graphs in memory.
+    """Train a potential.
 
     Parameters
     ----------
     potential
         On the device that it is to be trained on; changed in place.
-    training, validation
-        Labelled graphs. They are copied to the device once.
+    loader
+        Gives the training structures.
+    validation
+        Labelled graphs, copied to the device once.
     recipe
         The settings.
     directory
-        Where the state is saved after each epoch. If one is there, the training goes on from it.
-    seed
-        Decides the order of the structures in each epoch.
+        Where the state is saved after each epoch, and every ten minutes of a longer one. If one is
+        there, the training goes on from it.
     group
-        The processes that share each batch. All are given the same; the first saves the state.
+        The processes that share each batch. The first saves the state.
     """
 
     def __init__(
         self,
         potential: Potential,
-        training: Sequence[Graph],
+        loader: Loader,
         validation: Sequence[Graph],
         recipe: Recipe,
         directory: Path,
-        seed: int,
         group: ProcessGroup = ALONE,
     ) -> None:
         self.device = potential.device
-        self.potential, self.recipe = potential, recipe
-        self.directory, self.seed = directory, seed
-        self.group = group
-        self.training = [graph.to(self.device) for graph in training]
+        self.potential, self.loader, self.recipe = potential, loader, recipe
+        self.directory, self.group = directory, group
         self.validation = [graph.to(self.device) for graph in group.share(validation)]
         self.parameters = [value for value in potential.parameters() if value.requires_grad]
         self.optimizer = torch.optim.Adam(self.parameters, lr=recipe.learning_rate)
         self.average = MovingAverage(potential, recipe.ema_decay)
         self.progress = Progress()
         self.best = potential.weights()
+        self._saved_at = time.monotonic()
         state = load_state(directory)
         if state is not None:
             self._resume(state)
@@ -111,7 +143,12 @@ class Trainer:
     @property
     def steps_per_epoch(self) -> int:
         """How many batches an epoch has."""
-        return math.ceil(len(self.training) / self.recipe.batch_size)
+        return math.ceil(len(self.loader) / self.recipe.batch_size)
+
+    @property
+    def steps_done(self) -> int:
+        """How many steps were taken so far."""
+        return self.progress.epoch * self.steps_per_epoch + self.progress.step
 
     @property
     def last_epoch(self) -> int:
@@ -143,20 +180,18 @@ class Trainer:
         on_epoch: Callable[[EpochMetrics], None] | None = None,
         on_step: Callable[[], None] | None = None,
     ) -> None:
-        """Train to the end and leave the best weights, averaged, in the model.
+        """Train to the end and leave the best weights, averaged, in the potential.
 
         Raises
         ------
         TrainingError
             If loss or weights keep being infinite or undefined however small the steps, or the
-            validation errors are in every epoch. The state of the last good epoch is kept.
+            validation errors are in every epoch. The last good state is kept.
         """
         while not self.is_finished:
-            started = time.perf_counter()
-            loss = self._finite_epoch(on_step)
-            metrics = self._validate(loss, started)
-            if self.group.is_first:
-                save_state(self.directory, self._state())
+            self._finite_epoch(on_step)
+            metrics = self._validate()
+            self._save()
             if on_epoch is not None:
                 on_epoch(metrics)
         if not self.progress.best_epoch:
@@ -164,13 +199,17 @@ class Trainer:
         self.potential.set_weights(self.best, "the best epoch")
         self.potential.eval()
 
-    def _finite_epoch(self, on_step: Callable[[], None] | None) -> float:
-        """Train one epoch; on a loss that is not finite step back and halve the learning rate."""
-        before = copy.deepcopy(self._state())
+    def _finite_epoch(self, on_step: Callable[[], None] | None) -> None:
+        """Train the rest of an epoch.
+
+        Where loss or weights are not finite, return to the last state that was, and halve the
+        learning rate.
+        """
+        good = copy.deepcopy(self._state())
         while True:
-            loss = self._epoch(on_step)
-            if math.isfinite(loss):
-                return loss
+            good, is_whole = self._steps(good, on_step)
+            if is_whole:
+                return
             steps_back = self.progress.steps_back + 1
             if steps_back > _MAX_STEPS_BACK:
                 raise TrainingError(
@@ -179,52 +218,82 @@ class Trainer:
                     hint=_DIVERGED,
                 )
             rate_factor = self.progress.rate_factor / 2
-            self._restore(before)
+            self._restore(good)
             self.progress.steps_back, self.progress.rate_factor = steps_back, rate_factor
 
-    def _epoch(self, on_step: Callable[[], None] | None) -> float:
-        """Return the mean loss over the steps of one epoch, or NaN as soon as one is not finite."""
-        order = torch.randperm(
-            len(self.training),
-            generator=torch.Generator().manual_seed(1_000_003 * self.seed + self.progress.epoch),
-        ).tolist()
+    def _steps(
+        self, good: dict[str, Any], on_step: Callable[[], None] | None
+    ) -> tuple[dict[str, Any], bool]:
+        """Take the steps that an epoch lacks, saving the state now and then.
+
+        Returns
+        -------
+        The last good state, and whether the epoch came to its end with all numbers finite.
+        """
+        progress = self.progress
         self.potential.train()
-        total = 0.0
-        for step in range(self.steps_per_epoch):
-            self._set_learning_rate(step)
-            chosen = order[step * self.recipe.batch_size : (step + 1) * self.recipe.batch_size]
-            loss = self._step([self.training[index] for index in chosen])
+        batches = self.loader.batches(progress.epoch, self.recipe.batch_size, progress.step)
+        began = time.perf_counter()
+        for parts in batches:
+            fetched = time.perf_counter()
+            self._set_learning_rate(progress.step)
+            loss, is_save_due = self._step(parts)
             if not math.isfinite(loss):
-                return math.nan
-            total += loss
+                return good, False
+            progress.step += 1
+            progress.loss += loss
+            ended = time.perf_counter()
+            progress.waiting += fetched - began
+            progress.seconds += ended - began
+            began = ended
             if on_step is not None:
                 on_step()
+            if is_save_due:
+                if not is_finite(self._state()):
+                    return good, False
+                good = copy.deepcopy(self._state())
+                self._save()
         # A step may leave what is not finite in the weights or the optimiser, and a finite loss.
-        return total / self.steps_per_epoch if is_finite(self._state()) else math.nan
+        return good, is_finite(self._state())
 
-    def _step(self, graphs: Sequence[Graph]) -> float:
-        """Take one step; return the loss, or NaN if the step was not taken."""
+    def _step(self, parts: Sequence[LabelledBatch]) -> tuple[float, bool]:
+        """Take one step.
+
+        Returns
+        -------
+        The loss, or NaN if the step was not taken; and whether the state is to be saved.
+        """
         self.optimizer.zero_grad()
-        loss = self.group.sum(self._backward(graphs))
+        said = torch.zeros(2, dtype=torch.float64, device=self.device)
+        said[0] = self._backward(parts)
+        # All processes have to know when the first one saves the state.
+        said[1] = self.group.is_first and time.monotonic() - self._saved_at > _SAVE_EVERY
+        loss, due = self.group.sum(said).tolist()
         self.group.sum_gradients(self.parameters)
         limit = self.recipe.max_gradient_norm or math.inf
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, limit)
-        value = float(loss)
-        if not (math.isfinite(value) and math.isfinite(float(norm))):
-            return math.nan
+        if not (math.isfinite(loss) and math.isfinite(float(norm))):
+            return math.nan, False
         self.optimizer.step()
-        self.average.update()
-        return value
+        self.average.update(self.potential)
+        return loss, bool(due)
 
-    def _backward(self, graphs: Sequence[Graph]) -> torch.Tensor:
+    def _backward(self, parts: Sequence[LabelledBatch]) -> torch.Tensor:
         """Add the gradients of this process's share of the loss; return the share.
 
         What is too much for memory at once is divided: the parts add up to the same.
         """
-        weight, counts = self.recipe.energy_weight, count_labels(graphs)
+        counts = torch.zeros(3, dtype=torch.int64, device=self.device)
+        counts = self.group.sum(sum((count_labels(part) for part in parts), counts))
         total = torch.zeros((), dtype=torch.float64, device=self.device)
-        for part in batches_by_edges(self.group.share(graphs), self.potential.max_edges):
-            loss = energy_and_force_loss(self.potential(collate(part)), part, weight, counts)
+        for part in parts:
+            loss = loss_of(
+                self.potential(part),
+                part,
+                self.recipe.energy_weight,
+                self.recipe.stress_weight,
+                counts,
+            )
             loss.backward()
             total += loss.detach()
         return total
@@ -238,55 +307,63 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
 
-    def _validate(self, loss: float, started: float) -> EpochMetrics:
+    def _validate(self) -> EpochMetrics:
         """Measure the averaged weights; keep them if they are the best so far, or to be kept."""
-        progress = self.progress
+        progress, started = self.progress, time.perf_counter()
         progress.epoch += 1
-        with self.average.applied():
-            energy_rmse, force_rmse = self._validation_errors()
-            is_kept = math.isfinite(force_rmse) and not self.recipe.patience
-            if is_kept or force_rmse < progress.best_force_rmse:
-                progress.best_force_rmse, progress.best_epoch = force_rmse, progress.epoch
-                self.best = {
-                    name: value.clone() for name, value in self.potential.weights().items()
-                }
+        energy_rmse, force_rmse, stress_rmse = self._validation_errors()
+        is_kept = math.isfinite(force_rmse) and self.recipe.keep == "last"
+        if is_kept or force_rmse < progress.best_force_rmse:
+            progress.best_force_rmse, progress.best_epoch = force_rmse, progress.epoch
+            weights = self.average.potential.weights()
+            self.best = {name: value.clone() for name, value in weights.items()}
         # Small gains add up: the error is compared with that of the last real gain.
         if force_rmse < progress.reference_force_rmse - self.recipe.min_delta:
             progress.reference_force_rmse = force_rmse
             progress.epochs_without_gain = 0
         else:
             progress.epochs_without_gain += 1
+        seconds, waiting = self.group.from_first(
+            (progress.seconds + time.perf_counter() - started, progress.waiting)
+        )
         metrics = EpochMetrics(
             epoch=progress.epoch,
-            loss=loss,
+            loss=progress.loss / self.steps_per_epoch,
             energy_rmse=energy_rmse,
             force_rmse=force_rmse,
+            stress_rmse=stress_rmse,
             learning_rate=self.optimizer.param_groups[0]["lr"],
             steps_back=progress.steps_back,
-            seconds=self.group.from_first(time.perf_counter() - started),
+            seconds=seconds,
+            waiting=waiting,
         )
         progress.history.append(asdict(metrics))
+        progress.step, progress.loss, progress.seconds, progress.waiting = 0, 0.0, 0.0, 0.0
         return metrics
 
-    def _validation_errors(self) -> tuple[float, float]:
-        """Return the energy (meV/atom) and force (eV/Å) RMSE on the validation structures."""
-        sums = torch.zeros(4, dtype=torch.float64)
+    def _validation_errors(self) -> tuple[float, float, float]:
+        """Return the RMSE of energies (meV/atom), forces (eV/Å) and stresses (GPa).
+
+        On the validation structures, with the averaged weights.
+        """
+        sums = np.zeros((3, 2))
         if self.validation:
-            energies, forces = predict(self.potential, self.validation)
-            labels = torch.stack([graph.energy for graph in self.validation]).cpu()
-            sizes = torch.tensor([len(graph) for graph in self.validation])
-            force_labels = torch.cat([graph.forces for graph in self.validation]).cpu()
-            energy_errors = ((energies - labels) / sizes).square()
-            force_errors = (torch.cat(forces) - force_labels).square()
-            sums = torch.stack(
-                [
-                    *(energy_errors.nansum(), (~energy_errors.isnan()).sum()),
-                    *(force_errors.nansum(), (~force_errors.isnan()).sum()),
-                ]
+            found = predict(self.average.potential, self.validation)
+            labels = collate(self.validation).to(torch.device("cpu"))
+            errors = (
+                (found.energies - labels.energies.numpy()) / labels.sizes.numpy(),
+                np.concatenate(found.forces) - labels.forces.numpy(),
+                found.stresses - labels.stresses.numpy(),
             )
-        energy_sum, n_energies, force_sum, n_forces = self.group.sum(sums.to(self.device)).cpu()
-        energy_mse, force_mse = energy_sum / n_energies, force_sum / n_forces
-        return 1000 * float(energy_mse.sqrt()), float(force_mse.sqrt())
+            sums = np.array([[np.nansum(each**2), (~np.isnan(each)).sum()] for each in errors])
+        total = self.group.sum(torch.from_numpy(sums).to(self.device)).cpu()
+        energy, force, stress = (total[:, 0] / total[:, 1]).sqrt().tolist()
+        return 1000 * energy, force, EV_PER_A3_IN_GPA * stress
+
+    def _save(self) -> None:
+        if self.group.is_first:
+            save_state(self.directory, self._state())
+        self._saved_at = time.monotonic()
 
     def _state(self) -> dict[str, Any]:
         return {
@@ -300,7 +377,10 @@ class Trainer:
     def _resume(self, state: dict[str, Any]) -> None:
         """Go on from a saved state, which may be that of anything."""
         try:
+            state["progress"] = {**_unfinished(), **state["progress"]}
             progress = fit_whole(state["progress"], Progress)
+            if not 0 <= progress.step <= self.steps_per_epoch:
+                raise ValueError("an epoch has not so many steps")  # noqa: TRY301
             if not 0 <= progress.best_epoch <= progress.epoch == len(progress.history):
                 raise ValueError("it does not say what each epoch did")  # noqa: TRY301
             self.potential.set_weights(state["best"], "its best epoch")
@@ -312,9 +392,15 @@ class Trainer:
             ) from problem
 
     def _restore(self, state: dict[str, Any]) -> None:
-        self.potential.set_weights(state["weights"], "the saved state")
+        for potential in (self.potential, self.average.potential):
+            potential.set_weights(state["weights"], "the saved state")
         # The optimiser keeps what it is given, and must not share it with a state kept elsewhere.
         self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
         self.average.load_state(state["average"])
         self.best = state["best"]
         self.progress = Progress(**copy.deepcopy(state["progress"]))
+
+
+def _unfinished() -> dict[str, float]:
+    """Return what older states do not say of an unfinished epoch: they have none."""
+    return {name: value for name, value in asdict(Progress()).items() if name in _ADDED_LATER}

@@ -1,4 +1,4 @@
-"""From a job to everything that training needs: data, split, model, energy zero."""
+"""From a job and its data to everything that training needs: split, model, energy zero."""
 
 from __future__ import annotations
 
@@ -12,30 +12,35 @@ import torch
 from hub.alchemy.models import transmute_model
 from hub.devices import choose_device
 from hub.errors import TrainingError
-from hub.library import open_model
-from hub.potentials.architectures import new_config
+from hub.potentials.architectures import new_config, read_config
 from hub.potentials.building import build_potential
 from hub.potentials.directory import WEIGHTS_NAME, read_model
 from hub.potentials.prediction import predict
-from hub.structures.graphs import Graph, average_neighbors, build_graphs
-from hub.structures.reference_energies import (
-    ReferenceEnergies,
-    fit_energy_shift,
-    fit_reference_energies,
-)
-from hub.structures.splits import Split, split_structures
+from hub.structures.checks.stresses import compare_stresses
+from hub.structures.graphs import average_neighbors, build_graphs
+from hub.structures.reference_energies import fit_energy_shift, fit_reference_energies
+from hub.structures.splits import split_structures
 from hub.training.alchemy import find_transmutation
-from hub.training.job_data import starting_config
+from hub.training.data import stop_on_errors
+from hub.training.loader import GraphLoader
 from registry.files import sha256_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hub.alchemy.search import Search
+    from hub.datasets.streaming import Stream
     from hub.library import OpenedVersion
     from hub.potentials.config import PotentialConfig
     from hub.potentials.potential import Potential
     from hub.structures import StructureSet
+    from hub.structures.checks import Finding
+    from hub.structures.graphs import Graph
+    from hub.structures.neighbours import NeighbourLists
+    from hub.structures.reference_energies import ReferenceEnergies
+    from hub.training.data import Data
     from hub.training.job import Job
-    from hub.training.job_data import Data
+    from hub.training.loader import Loader
     from hub.training.recipe import Recipe
     from hub.training.reporter import Reporter
 
@@ -48,18 +53,35 @@ class Preparation:
 
     Attributes
     ----------
-    potential
-        On the device, with the energy zero of the data; checked against its stored predictions.
-    train, validation, test
-        Structure sets; `test` may be empty.
+    recipe, seed
+        The seed decides the split, the order of the structures and random weights.
+    structures
+        Everything that was read to train on, to validate on and, without a file of its own, to
+        test on; of a stream what is trained on alone.
+    energy_key, forces_key
+        What the labels are called there.
+    findings
+        What the checks found and nobody minds.
+    notes
+        What a person should know about labels, split and energies.
+    train
+        The training structures.
+    validation, test
+        The neighbour lists of these; `test` may be empty.
+    test_is_given
+        Whether the test structures are those of a file of their own.
+    loader
+        Gives the training structures to the loop.
+    validation_graphs
+        Labelled.
     parent
         Where the model came from; None for random weights.
+    potential
+        On the device, with the energy zero of the data; checked against its stored predictions.
     reference_energies
         Those of the training data, for people.
     shift
         What is added to the model's energies per atom of each element.
-    seed
-        Decides the split, the order of the structures and random weights.
     origin
         Of structures that were chosen from a dataset: which, and how.
     search
@@ -67,19 +89,22 @@ class Preparation:
     """
 
     recipe: Recipe
-    data: Data
-    split: Split
-    train: StructureSet
-    validation: StructureSet
-    test: StructureSet
-    train_graphs: list[Graph]
-    validation_graphs: list[Graph]
+    seed: int
+    structures: StructureSet | Stream
+    energy_key: str
+    forces_key: str
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...]
+    train: StructureSet | Stream
+    validation: NeighbourLists
+    test: NeighbourLists
+    test_is_given: bool
+    loader: Loader
+    validation_graphs: Sequence[Graph]
     parent: OpenedVersion | None
     potential: Potential
     reference_energies: ReferenceEnergies
     shift: ReferenceEnergies
-    device: torch.device
-    seed: int
     origin: dict[str, Any] = field(default_factory=dict)
     search: Search | None = None
 
@@ -91,81 +116,128 @@ class Preparation:
     @property
     def steps_per_epoch(self) -> int:
         """How many batches an epoch has."""
-        return -(-len(self.train_graphs) // self.recipe.batch_size)
+        return -(-len(self.loader) // self.recipe.batch_size)
 
     def input_digests(self) -> dict[str, str]:
         """Return a sha256 of all that the result depends on besides the recipe, by its name."""
-        digests = {
-            "training data": self.train.digest(),
-            "validation data": self.validation.digest(),
-            "test data": self.test.digest(),
+        sets = {
+            "training data": self.train,
+            "validation data": self.validation.structures,
+            "test data": self.test.structures,
         }
+        stresses = self.recipe.stress_weight > 0
+        digests = {name: each.digest(stresses=stresses) for name, each in sets.items()}
         if self.parent is not None:
             digests["model"] = sha256_of(self.parent.path / WEIGHTS_NAME)
         return digests
 
 
-def prepare(job: Job, recipe: Recipe, data: Data, folder: Path, reporter: Reporter) -> Preparation:
-    """Split the data, load the model, check it, and give it the data's zero of energy.
+def starting_model(job: Job, data: Data) -> Potential | None:
+    """Open the model that a job starts from, checked against its stored predictions; None for none.
+
+    Raises
+    ------
+    ModelError
+        If it does not reproduce them.
+    """
+    if job.from_scratch or data.parent is None:
+        return None
+    return read_model(data.parent.path, dtype=_DTYPE, device=choose_device(job.device))
+
+
+def prepare(
+    job: Job,
+    recipe: Recipe,
+    data: Data,
+    potential: Potential | None,
+    folder: Path,
+    reporter: Reporter,
+) -> Preparation:
+    """Split the data, and give the model the data's zero of energy.
 
     What takes long to find is kept in the run folder.
+
+    Parameters
+    ----------
+    job, recipe, data
+        What is asked for, and what it is asked for.
+    potential
+        To start from, and changed in place; None for random weights.
+    folder
+        The run folder.
+    reporter
+        Is told what happens.
 
     Raises
     ------
     DataError
         If there are too few structures.
-    ModelError
-        If the model does not reproduce its stored predictions.
     TrainingError
         If energies or forces are missing altogether.
     AlchemyError
         If the model cannot be carried to the elements of the data.
     """
-    structures = data.read.structures
-    split = split_structures(structures, job.n_train, seed=job.seed, test=data.test)
-    train, validation = structures.select(split.train), structures.select(split.validation)
-    test = data.test if data.test is not None else structures.select(split.test)
-    require_labels(train, validation)
-    device = choose_device(job.device)
-    if job.from_scratch:
-        parent = search = None
-        config = starting_config(job) or new_config({}, structures.elements, "the architecture")
+    given = data.test.structures if data.test else None
+    split = split_structures(data.read.structures, job.n_train, seed=job.seed, test=given)
+    train, validation = data.lists.select(split.train), data.lists.select(split.validation)
+    test = data.test or data.lists.select(split.test)
+    structures = train.structures
+    require_labels(structures, validation.structures)
+    search = None
+    if potential is None:
+        config = read_config(data.parent.path) if data.parent else None
+        config = config or new_config({}, data.read.structures.elements, "the architecture")
     else:
-        parent = open_model(job.model)
-        potential = read_model(parent.path, dtype=_DTYPE, device=device)
-        search = find_transmutation(job, potential, train, folder, reporter)
+        search = find_transmutation(job, potential, structures, folder, reporter)
         if search:
             potential = transmute_model(potential, search.chosen.transmutation)
         config = potential.config
-    graphs = reporter.counting("building graphs")
-    train_graphs = build_graphs(train, config.type_names, config.r_max, graphs)
-    validation_graphs = build_graphs(validation, config.type_names, config.r_max)
-    references = fit_reference_energies(train)
-    if job.from_scratch:
-        shift = references
-        potential = random_model(config, job.seed, train, train_graphs, device)
+    train, validation, test = (each.within(config.r_max) for each in (train, validation, test))
+    graphs = build_graphs(train, config.type_names, progress=reporter.counting("building graphs"))
+    references = shift = fit_reference_energies(structures)
+    if potential is None:
+        device = choose_device(job.device)
+        potential = random_model(
+            config, job.seed, force_scale(structures), average_neighbors(graphs), device
+        )
+        loader = GraphLoader(graphs, potential, job.seed)
     else:
-        on_device = [graph.to(device) for graph in train_graphs]
-        energies, _ = predict(potential, on_device, reporter.counting("finding the energy shift"))
-        shift = fit_energy_shift(train, energies.numpy())
-    shift_energies(potential, shift, train)
+        loader = GraphLoader(graphs, potential, job.seed)
+        progress = reporter.counting("finding the energy shift")
+        found = predict(potential, loader.graphs, progress)
+        shift = fit_energy_shift(structures, found.energies)
+        stop_on_errors(structures, compare_stresses(structures, found.stresses), job.allow)
+    shift_energies(potential, shift, structures.sources)
     return Preparation(
-        recipe=recipe,
-        data=data,
-        split=split,
-        train=train,
+        recipe=recipe if has_stresses(structures) else recipe.with_changes(stress_weight=0.0),
+        seed=job.seed,
+        structures=data.read.structures,
+        energy_key=data.read.energy_key,
+        forces_key=data.read.forces_key,
+        findings=data.findings,
+        notes=(*data.read.notes, *split.notes, *shift.notes),
+        train=structures,
         validation=validation,
         test=test,
-        train_graphs=train_graphs,
-        validation_graphs=validation_graphs,
-        parent=parent,
+        test_is_given=data.test is not None,
+        loader=loader,
+        validation_graphs=build_graphs(validation, config.type_names),
+        parent=None if job.from_scratch else data.parent,
         potential=potential,
         reference_energies=references,
         shift=shift,
-        device=device,
-        seed=job.seed,
         search=search,
     )
+
+
+def has_stresses(structures: StructureSet) -> bool:
+    """Whether any structure has a stress label."""
+    return bool(np.isfinite(structures.stresses).any())
+
+
+def force_scale(structures: StructureSet) -> float:
+    """Return the root mean square of the force labels in eV/Å."""
+    return float(np.sqrt(np.nanmean(structures.force_labels**2)))
 
 
 def require_labels(train: StructureSet, validation: StructureSet) -> None:
@@ -182,24 +254,24 @@ def require_labels(train: StructureSet, validation: StructureSet) -> None:
 def random_model(
     config: PotentialConfig,
     seed: int,
-    train: StructureSet,
-    graphs: list[Graph],
+    energy_scale: float,
+    neighbours: float,
     device: torch.device,
 ) -> Potential:
-    """Build a potential with random weights, on the scale of the training data.
+    """Build a potential with random weights.
 
-    Its sums over neighbours are normalised by their average number, and its energies have the
-    scale of the forces.
+    Its sums over neighbours are normalised by their average number, `neighbours`, and its energies
+    have the scale of the forces, `energy_scale`.
     """
-    config = config.with_changes(avg_num_neighbors=average_neighbors(graphs))
+    config = config.with_changes(avg_num_neighbors=neighbours)
     potential = build_potential(config, seed=seed, dtype=_DTYPE).accelerate()
-    potential.set_energy_scales(float(np.sqrt(np.nanmean(train.force_labels**2))))
+    potential.set_energy_scales(energy_scale)
     return potential.to(device)
 
 
-def shift_energies(potential: Potential, shift: ReferenceEnergies, train: StructureSet) -> None:
+def shift_energies(potential: Potential, shift: ReferenceEnergies, sources: Sequence[str]) -> None:
     """Give the potential the data's zero of energy; elements that do not occur keep theirs."""
-    files = ", ".join(Path(name).name for name in train.sources)
+    files = ", ".join(Path(name).name for name in sources)
     reference = f"that of the training data ({files})"
     potential.config = potential.config.with_changes(energy_reference=reference)
     shifts = potential.energy_shifts()

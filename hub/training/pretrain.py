@@ -6,11 +6,11 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hub.datasets.layout import label_array
 from hub.potentials.architectures import new_config
-from hub.structures.graphs import build_graphs
-from hub.structures.reference_energies import fit_reference_energies
+from hub.structures.graphs import average_neighbors, build_graphs
 from hub.training import run_files, run_folder
-from hub.training.job_data import stop_on_errors
+from hub.training.loader import GraphLoader, StreamLoader
 from hub.training.preparation import Preparation, random_model, require_labels, shift_energies
 from hub.training.pretrain_data import read_dataset
 from hub.training.pretrain_job import PretrainJob
@@ -20,6 +20,9 @@ from hub.training.reporter import Reporter
 from hub.training.run import train
 
 if TYPE_CHECKING:
+    import torch
+
+    from hub.training.loader import Loader
     from hub.training.process_group import ProcessGroup
 
 
@@ -122,31 +125,47 @@ def prepare_pretraining(
     """
     cutoff = new_config(job.architecture, ("C",), "the architecture").r_max
     chosen = read_dataset(job, cutoff, reporter)
-    structures, split = chosen.data.read.structures, chosen.split
-    stop_on_errors(structures, list(chosen.data.findings))
-    train, validation = structures.select(split.train), structures.select(split.validation)
-    require_labels(train, validation)
+    train, validation, stream = chosen.train, chosen.validation, chosen.stream
+    require_labels(train.structures, validation.structures)
     device = group.device(job.device)
-    elements = structures.elements
-    graphs = build_graphs(train, elements, cutoff, reporter.counting("building graphs"))
-    references = fit_reference_energies(train)
+    sets = (train, validation, chosen.test)
+    elements = tuple(sorted({symbol for each in sets for symbol in each.structures.elements}))
+    if stream is not None:
+        elements = stream.elements
+    graphs = build_graphs(train, elements, progress=reporter.counting("building graphs"))
+    references = chosen.census.reference_energies()
     config = new_config(job.architecture, elements, "the architecture")
-    potential = random_model(config, job.seed, train, graphs, device)
-    shift_energies(potential, references, train)
+    force_scale, neighbours = chosen.census.force_scale, average_neighbors(graphs)
+    potential = random_model(config, job.seed, force_scale, neighbours, device)
+    structures = stream or train.structures
+    shift_energies(potential, references, structures.sources)
+    if stream is None:
+        loader: Loader = GraphLoader(graphs, potential, job.seed, group)
+    else:
+        loader = StreamLoader(stream, potential, job.seed, group, _workers(device))
+    has_stresses = bool(chosen.census.has_stress.any())
     return Preparation(
-        recipe=recipe,
-        data=chosen.data,
-        split=split,
-        train=train,
+        recipe=recipe if has_stresses else recipe.with_changes(stress_weight=0.0),
+        seed=job.seed,
+        structures=structures,
+        energy_key=label_array(chosen.origin["labels"]["name"], "energies"),
+        forces_key=label_array(chosen.origin["labels"]["name"], "forces"),
+        findings=chosen.findings,
+        notes=(*chosen.notes, *references.notes),
+        train=structures,
         validation=validation,
-        test=structures.select(split.test),
-        train_graphs=graphs,
-        validation_graphs=build_graphs(validation, elements, cutoff),
+        test=chosen.test,
+        test_is_given=False,
+        loader=loader,
+        validation_graphs=build_graphs(validation, elements),
         parent=None,
         potential=potential,
         reference_energies=references,
         shift=references,
-        device=device,
-        seed=job.seed,
         origin=chosen.origin,
     )
+
+
+def _workers(device: torch.device) -> int:
+    """Return how many processes build graphs: a step on a GPU takes about as long as its graphs."""
+    return 1 if device.type == "cpu" else 2

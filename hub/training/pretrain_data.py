@@ -7,24 +7,27 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hub.datasets.layout import label_array
 from hub.datasets.loading import open_dataset
 from hub.datasets.selection import Choice
+from hub.datasets.streaming import Stream
 from hub.errors import DataError
 from hub.structures.checks import check_structures
-from hub.structures.reading import ReadResult
-from hub.structures.splits import Split, split_by_trajectory
-from hub.training.job_data import Data
+from hub.structures.neighbours import NeighbourLists
+from hub.structures.splits import split_by_trajectory
+from hub.training.census import Census, take_census
+from hub.training.data import stop_on_errors
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from hub.datasets.dataset import Dataset
-    from hub.structures import StructureSet
     from hub.structures.arrays import BoolArray, IntArray
+    from hub.structures.checks import Finding
     from hub.training.pretrain_job import PretrainJob
     from hub.training.reporter import Reporter
 
+MOST_ATOMS_IN_MEMORY = 1_000_000  # whose graphs take about a gigabyte
+_SAMPLE = 500  # structures that are checked where most stay on the disk
 TRAJECTORY = "run_id"  # the column that says which trajectory a structure is of
 
 
@@ -34,16 +37,30 @@ class Chosen:
 
     Attributes
     ----------
-    data
-        The chosen structures and what was found in them.
-    split
-        Indices into them.
+    train
+        The neighbour lists of what is trained on, or of a sample of it where that stays on the
+        disk.
+    stream
+        What is trained on, if it stays on the disk.
+    validation, test
+        The neighbour lists of what is held out.
+    census
+        Of what is trained on.
+    findings
+        What the checks found in all these neighbour lists.
+    notes
+        How the structures were chosen, and what a person should know about them.
     origin
         Which dataset, and how they were chosen; for the card.
     """
 
-    data: Data
-    split: Split
+    train: NeighbourLists
+    stream: Stream | None
+    validation: NeighbourLists
+    test: NeighbourLists
+    census: Census
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...]
     origin: dict[str, Any]
 
 
@@ -53,7 +70,7 @@ def read_dataset(job: PretrainJob, cutoff: float, reporter: Reporter) -> Chosen:
     Raises
     ------
     DataError
-        If there is no such label set, or too few structures are left.
+        If there is no such label set, too few structures are left, or a check finds an error.
     RegistryError
         As `hub.pull` does.
     """
@@ -69,33 +86,54 @@ def read_dataset(job: PretrainJob, cutoff: float, reporter: Reporter) -> Chosen:
     drawn = split_by_trajectory(trajectories, job.n, job.held_out, job.seed)
     sides = (drawn.train, drawn.validation, drawn.test)
     frames = np.sort(np.concatenate(sides))
-    structures = dataset.take(labels, labelled[frames])
-    usable, left_out = _usable(structures, job.max_force)
+    everything = Stream(dataset, labels, labelled[frames])
+    census = take_census(everything, reporter.counting("reading"))
+    usable, left_out = _usable(census, job.max_force)
     left_out = {f"without {labels} labels": unlabelled} | left_out
-    structures, frames = structures.select(usable), frames[usable]
-    train, validation, test = (np.flatnonzero(np.isin(frames, side)) for side in sides)
+    everything, frames = everything.select(usable), frames[usable]
+    in_train, in_validation, in_test = (np.isin(frames, side) for side in sides)
     named = trajectories[frames]
     notes += [f"{n} structures {reason} are left out" for reason, n in left_out.items() if n]
     notes.append(
-        f"{_frames(named[train])} for training, {_frames(named[validation])} for validation, "
-        f"{_frames(named[test])} for the test (seed {job.seed})"
+        f"{_frames(named[in_train])} for training, {_frames(named[in_validation])} for "
+        f"validation, {_frames(named[in_test])} for the test (seed {job.seed})"
     )
-    findings = check_structures(structures, None, cutoff, reporter.counting("checking"))
-    keys = label_array(labels, "energies"), label_array(labels, "forces")
+    streams = everything.n_atoms[in_train].sum() > MOST_ATOMS_IN_MEMORY
+    if streams:
+        notes.append(f"read while training; the checks see {_SAMPLE} structures and those held out")
+    seen = _sample(in_train, job.seed) | ~in_train if streams else np.ones(len(frames), np.bool_)
+    lists = NeighbourLists(dataset.take(labels, everything.chosen[seen]), cutoff)
+    progress = reporter.counting("checking")
+    findings = check_structures(lists.structures, None, cutoff, progress, lists)
+    stop_on_errors(lists.structures, findings)
     return Chosen(
-        Data(ReadResult(structures, *keys), tuple(findings), None),
-        Split(train, validation, test, tuple(notes)),
+        lists.select(in_train[seen]),
+        everything.select(in_train) if streams else None,
+        lists.select(in_validation[seen]),
+        lists.select(in_test[seen]),
+        census.select(np.flatnonzero(usable)[in_train]),
+        tuple(findings),
+        tuple(notes),
         origin={
             "dataset": dataset.name,
             "dataset_digest": dataset.digest or None,
             "labels": {"name": labels, **asdict(dataset.label_sets[labels])},
             "where": job.where,
-            "n_test": len(test),
+            "n_test": int(in_test.sum()),
             "left_out": left_out,
-            "validation_trajectories": np.unique(named[validation]).tolist(),
-            "test_trajectories": np.unique(named[test]).tolist(),
+            "validation_trajectories": np.unique(named[in_validation]).tolist(),
+            "test_trajectories": np.unique(named[in_test]).tolist(),
         },
     )
+
+
+def _sample(in_train: BoolArray, seed: int) -> BoolArray:
+    """Return (S,) which training structures are looked at where most stay on the disk."""
+    places = np.flatnonzero(in_train)
+    drawn = np.random.default_rng(seed).choice(places, min(_SAMPLE, len(places)), replace=False)
+    sample = np.zeros(len(in_train), np.bool_)
+    sample[drawn] = True
+    return sample
 
 
 def _trajectories(dataset: Dataset, chosen: IntArray) -> tuple[npt.NDArray[Any], list[str]]:
@@ -109,11 +147,10 @@ def _trajectories(dataset: Dataset, chosen: IntArray) -> tuple[npt.NDArray[Any],
     return np.arange(len(chosen)), [note]
 
 
-def _usable(structures: StructureSet, max_force: float) -> tuple[BoolArray, dict[str, int]]:
+def _usable(census: Census, max_force: float) -> tuple[BoolArray, dict[str, int]]:
     """Return (S,) which structures can be trained on, and the numbers of those that cannot."""
-    largest = np.abs(structures.forces).max(axis=1)  # NaN where one is missing
-    largest = np.maximum.reduceat(largest, structures.pointers[:-1])
-    complete, moderate = ~np.isnan(largest), ~(largest > max_force)
+    complete = ~np.isnan(census.largest_forces)
+    moderate = ~(census.largest_forces > max_force)
     reasons = {
         "without all forces": int((~complete).sum()),
         f"with forces above {max_force:g} eV/Å": int((~moderate).sum()),

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import csv
+import math
 import time
 from typing import TYPE_CHECKING, Any
 
 from hub.errors import TrainingError
-from hub.evaluation.evaluate import Predictions
+from hub.evaluation.evaluate import evaluate
 from hub.evaluation.parity import parity_plot
 from hub.evaluation.predictions_file import write_predictions
 from hub.evaluation.tables import errors_by_group
 from hub.library import MODEL_FOLDER
 from hub.potentials.directory import write_model
-from hub.potentials.prediction import predict
 from hub.schemas import Sha256
-from hub.structures.graphs import build_graphs
 from hub.training import run_files, run_folder
 from hub.training.card import lineage, write_card
 from hub.training.energy_meter import EnergyMeter
@@ -27,8 +26,9 @@ from registry.outputs import file_beside, settle_folder
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from hub.potentials.prediction import Predictions
     from hub.structures import StructureSet
-    from hub.structures.graphs import Graph
+    from hub.structures.neighbours import NeighbourLists
     from hub.training.loop import EpochMetrics
     from hub.training.preparation import Preparation
     from hub.training.process_group import ProcessGroup
@@ -46,21 +46,13 @@ def train(
     if group.is_first:
         _require_same_inputs(folder, preparation)
     reporter.prepared(preparation)
-    test, set_name = _judged_by(preparation)
+    before = None
+    if group.is_first and not preparation.from_scratch:
+        before = _predict(preparation, reporter)
     potential = preparation.potential
-    graphs = build_graphs(test, potential.elements, potential.cutoff)
-    graphs = [graph.to(preparation.device) for graph in graphs]
-    before = None if preparation.from_scratch else _predict(preparation, graphs, reporter)
-    meter, started = EnergyMeter(preparation.device), time.perf_counter()
-    trainer = Trainer(
-        potential,
-        preparation.train_graphs,
-        preparation.validation_graphs,
-        preparation.recipe,
-        folder,
-        preparation.seed,
-        group,
-    )
+    meter, started = EnergyMeter(potential.device), time.perf_counter()
+    graphs, recipe = preparation.validation_graphs, preparation.recipe
+    trainer = Trainer(potential, preparation.loader, graphs, recipe, folder, group)
     _run(trainer, reporter)
     if not group.is_first:
         return {}
@@ -72,16 +64,20 @@ def train(
         # The counters of the other processes' hardware are not read.
         "energy_kWh_this_session": meter.kwh() if group.size == 1 else None,
     }
-    after = _predict(preparation, graphs, reporter)
+    after = _predict(preparation, reporter)
+    test, set_name = _judged_by(preparation)
     results = {
-        "errors": _errors(test, set_name, before, after),
-        "validation": trainer.best_metrics,
+        "errors": _errors(test.structures, set_name, before, after),
+        "validation": {
+            name: value if math.isfinite(value) else None
+            for name, value in trainer.best_metrics.items()
+        },
         "training": training,
     }
     series = {"fine-tuned" if before else "trained from scratch": after}
     series = ({"before": before} if before else {}) | series
-    write_predictions(folder / run_files.PREDICTIONS_NAME, test, after)
-    parity_plot(folder / run_files.PARITY_NAME, series, test)
+    write_predictions(folder / run_files.PREDICTIONS_NAME, test.structures, after)
+    parity_plot(folder / run_files.PARITY_NAME, series, test.structures)
     _write_model_folder(folder, preparation, results)
     run_files.write_json(folder / run_files.RESULTS_NAME, results)
     return results
@@ -91,7 +87,7 @@ def _run(trainer: Trainer, reporter: Reporter) -> None:
     """Train to the end; the first process keeps the table of the epochs up to date."""
     table = trainer.directory / run_files.METRICS_NAME
     steps = trainer.steps_per_epoch
-    reporter.started(trainer.progress.epoch * steps, trainer.last_epoch * steps)
+    reporter.started(trainer.steps_done, trainer.last_epoch * steps)
 
     def after_epoch(metrics: EpochMetrics) -> None:
         if trainer.group.is_first:
@@ -121,16 +117,17 @@ def _require_same_inputs(folder: Path, preparation: Preparation) -> None:
         )
 
 
-def _judged_by(preparation: Preparation) -> tuple[StructureSet, str]:
+def _judged_by(preparation: Preparation) -> tuple[NeighbourLists, str]:
     """Return the test set, or the validation set where there is none."""
     if len(preparation.test):
         return preparation.test, "test"
     return preparation.validation, "validation"
 
 
-def _predict(preparation: Preparation, graphs: list[Graph], reporter: Reporter) -> Predictions:
-    energies, forces = predict(preparation.potential, graphs, reporter.counting("evaluating"))
-    return Predictions(energies.numpy(), tuple(item.numpy() for item in forces))
+def _predict(preparation: Preparation, reporter: Reporter) -> Predictions:
+    test, _ = _judged_by(preparation)
+    progress = reporter.counting("evaluating")
+    return evaluate(preparation.potential, test.structures, progress, test)
 
 
 def _errors(
@@ -155,7 +152,8 @@ def _write_metrics(path: Path, history: list[dict[str, Any]]) -> None:
         file_beside(path) as part,
         part.open("w", newline="", encoding="utf-8") as stream,
     ):
-        writer = csv.DictWriter(stream, fieldnames=list(history[0]))
+        # Epochs of an older release lack the columns that came later.
+        writer = csv.DictWriter(stream, fieldnames=list(history[-1]))
         writer.writeheader()
         writer.writerows(history)
 

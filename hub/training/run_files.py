@@ -26,7 +26,7 @@ STATE_NAME = "training-state.pt"
 PREDICTIONS_NAME = "test-predictions.extxyz"
 PARITY_NAME = "parity.png"
 JOB_FORMAT = 1
-_REPLACE = "Put a copy of the file back, or start a new run."
+REPLACE = "Put a copy of the file back, or start a new run."
 
 Schema = TypeVar("Schema")
 
@@ -45,7 +45,7 @@ def read_json(path: Path, schema: type[Schema]) -> Schema:
     TrainingError
         If the file is damaged, or another release wrote it.
     """
-    with damage(path, TrainingError, _REPLACE):
+    with damage(path, TrainingError, REPLACE):
         return fit_whole(parse_json(read_bounded(path)), schema)
 
 
@@ -122,7 +122,7 @@ def read_job(path: Path) -> tuple[str, dict[str, Any]]:
     TrainingError
         If the file is damaged, or another release wrote it.
     """
-    with damage(path, TrainingError, _REPLACE):
+    with damage(path, TrainingError, REPLACE):
         content: dict[str, Any] = parse_json(read_bounded(path))
         job = fit(content, _Job)
         if job.format != JOB_FORMAT:

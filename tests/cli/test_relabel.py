@@ -23,6 +23,7 @@ def test_relabel_and_verify(command):
     arguments = ("--teacher", LJ, "--arguments", '{"epsilon": 0.5}', "--as", "lj", "--jobs", 1)
     done = command("relabel", "clusters", *arguments, "--verify", 3)
     assert done.out == "local/clusters@1.1.0\n"
+    assert "the labels have no stresses: no structure repeats in all three directions" in done.err
     assert "7 of 7 structures are labelled\n3 computed again: energies differ by" in done.err
     pair = cluster(2)
     pair.calc = LennardJones(epsilon=0.5)
@@ -33,7 +34,7 @@ def test_relabel_and_verify(command):
     assert "relabelled" in shown
 
     checked = command("relabel", "clusters", *arguments, "--verify", 100, "--json")
-    assert checked.json == {"n_structures": 7, "energy": 0.0, "force": 0.0}
+    assert checked.json == {"n_structures": 7, "energy": 0.0, "force": 0.0, "stress": 0.0}
     wrong = ("--teacher", LJ, "--as", "lj", "--jobs", 1, "--verify", 100)
     refused = command("relabel", "clusters", *wrong, code=4)
     assert "7 of 7 structures have other lj labels" in refused.err

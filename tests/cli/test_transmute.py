@@ -7,6 +7,9 @@ import shutil
 
 import numpy as np
 import pytest
+from ase.calculators.lj import LennardJones
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.io import write
 
 import hub as library
 from hub.datasets.dataset import Dataset
@@ -89,6 +92,29 @@ def test_a_dataset(hub, dataset, crystals, forces):
     source = Dataset(version.path).label_sets["reference"].source
     assert "argon@1.0.0, transmuted" in source
     assert f"'forces': '{forces}'" in source
+
+
+@pytest.mark.parametrize("forces", ["consistent", "paper"])
+def test_stresses_and_virials_belong_to_the_energies(hub, tmp_path, forces):
+    crystals = argon(3)
+    for atoms in crystals:
+        potential = LennardJones(sigma=3.4, epsilon=0.0104, rc=5.0)
+        potential.calculate(atoms)
+        kept = ("energy", "forces", "stress")
+        atoms.calc = SinglePointCalculator(atoms, **{k: potential.results[k] for k in kept})
+        atoms.info["virial"] = -atoms.get_volume() * atoms.get_stress(voigt=False)
+    write(tmp_path / "stressed.extxyz", crystals)
+    assert hub("import", tmp_path / "stressed.extxyz", "--name", "stressed").code == 0
+    options = ("--to", "Kr", *SCALES, "--forces", forces, "--name", "krypton")
+    assert hub("transmute", "stressed", *options).code == 0
+    loaded = library.load_dataset("krypton")
+    assert loaded.properties.keys() >= {"stress", "virial"}
+    for index, atoms in enumerate(loaded.to_ase()):
+        virial = atoms.info["virial"]
+        atoms.calc = LennardJones(sigma=3.4 * 1.2, epsilon=0.0104 * 0.5, rc=5.0 * 1.2)
+        stress = atoms.get_stress(voigt=False)
+        np.testing.assert_allclose(loaded.stresses[index], stress, atol=1e-9)
+        np.testing.assert_allclose(virial, -atoms.get_volume() * stress, atol=1e-6)
 
 
 def test_the_paper_keeps_the_labels(hub, dataset):

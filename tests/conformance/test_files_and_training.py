@@ -24,8 +24,9 @@ from hub.potentials.building import build_potential
 from hub.potentials.directory import read_model, write_model
 from hub.structures import StructureSet
 from hub.structures.graphs import build_graphs
+from hub.structures.neighbours import NeighbourLists
 from hub.training.loop import Trainer
-from hub.training.loss import energy_and_force_loss
+from hub.training.loss import loss_of
 from hub.training.recipe import DEFAULT
 from tests.conformance.potentials import RIGID, SMALL, crystal, molecule, numbers, outputs
 from tests.mutations import mutated_json, outcome
@@ -142,7 +143,9 @@ def labelled(potential):
         energy, forces = float(output.energies.detach()), numbers(output.forces)
         atoms.calc = SinglePointCalculator(atoms, energy=0.9 * energy, forces=0.9 * forces)
         structures.append(atoms)
-    return build_graphs(StructureSet.from_atoms(structures), potential.elements, potential.cutoff)
+    return build_graphs(
+        NeighbourLists(StructureSet.from_atoms(structures), potential.cutoff), potential.elements
+    )
 
 
 def test_weights_get_the_gradient_of_the_loss(fresh):
@@ -151,7 +154,8 @@ def test_weights_get_the_gradient_of_the_loss(fresh):
     fresh.train()
 
     def loss():
-        return energy_and_force_loss(fresh(collate(graphs)), graphs, 1.0)
+        batch = collate(graphs)
+        return loss_of(fresh(batch), batch, 1.0)
 
     parameters = [each for group in fresh.parameter_groups().values() for each in group[:1]]
     gradients = torch.autograd.grad(loss(), parameters)

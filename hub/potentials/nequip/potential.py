@@ -48,6 +48,14 @@ class NequIPPotential(Potential):
         return found
 
     @property
+    def max_edges(self) -> int | None:
+        """Few on a CPU: four layers of 32 features take 50 kB for each in a training step.
+
+        A CPU computes them no faster together; a GPU does, and has memory for all.
+        """
+        return 12_500 if self.device.type == "cpu" else None
+
+    @property
     def energy_network(self) -> torch.nn.Module:
         """The network inside NequIP's wrappers; its names are those in the files."""
         return self.network.get_submodule("model.func")

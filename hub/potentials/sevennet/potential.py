@@ -32,8 +32,6 @@ class SevenNetPotential(Potential):
         As :func:`~hub.potentials.sevennet.network.build_network` builds it.
     """
 
-    max_edges = 10_000  # SevenNet-0 takes 0.3 MB for each in a training step
-
     def __init__(self, config: SevenNetConfig, network: torch.nn.Module) -> None:
         super().__init__(config)
         self.network = network
@@ -42,6 +40,11 @@ class SevenNetPotential(Potential):
     def dtype(self) -> torch.dtype:
         """The precision of the network; energies, their scales and shifts are float64 in both."""
         return next(self.parameters()).dtype
+
+    @property
+    def max_edges(self) -> int:
+        """Few: SevenNet-0 takes 0.3 MB for each in a training step."""
+        return 10_000
 
     def forward(self, batch: Batch) -> Output:
         """Predict energies and their derivatives."""

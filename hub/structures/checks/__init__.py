@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from hub.structures.checks.evidence import Evidence
 from hub.structures.checks.findings import Finding, blocking
 from hub.structures.checks.table import Check, all_findings, require_error_codes
+from hub.structures.neighbours import NeighbourLists
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -21,6 +22,7 @@ def check_structures(
     model_elements: Collection[str] | None = None,
     cutoff: float = 4.0,
     progress: Callable[[int, int | None], None] | None = None,
+    lists: NeighbourLists | None = None,
 ) -> list[Finding]:
     """Look for what commonly goes wrong with a file of structures.
 
@@ -34,10 +36,13 @@ def check_structures(
         Of the model, in Å.
     progress
         Called with the number of structures whose neighbours were looked at, and their total.
+    lists
+        The neighbour lists of `structures` with this cutoff, where they are needed afterwards.
 
     Returns
     -------
     Findings, errors first.
     """
-    findings = all_findings(Evidence(structures, model_elements, cutoff, progress))
+    lists = lists or NeighbourLists(structures, cutoff, most_kept=0)
+    findings = all_findings(Evidence(lists, model_elements, progress))
     return sorted(findings, key=lambda finding: finding.severity != "error")

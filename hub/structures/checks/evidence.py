@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from hub.structures.checks.findings import Finding
     from hub.structures.checks.geometry import Neighbourhoods
     from hub.structures.checks.work import Work
+    from hub.structures.neighbours import NeighbourLists
     from hub.structures.structure_set import StructureSet
 
 
@@ -33,20 +34,27 @@ class Evidence:
 
     Attributes
     ----------
-    structures
-        What is checked; not to be changed.
+    lists
+        The neighbour lists of the structures, with the cutoff of the model.
     model_elements
         The elements that the model knows; None if any will do.
-    cutoff
-        Of the model, in Å.
     progress
         Called with the number of structures whose neighbours were looked at, and their total.
     """
 
-    structures: StructureSet
+    lists: NeighbourLists
     model_elements: Collection[str] | None = None
-    cutoff: float = 4.0
     progress: Callable[[int, int | None], None] | None = None
+
+    @property
+    def structures(self) -> StructureSet:
+        """What is checked; not to be changed."""
+        return self.lists.structures
+
+    @property
+    def cutoff(self) -> float:
+        """Of the model, in Å."""
+        return self.lists.cutoff
 
     @property
     def usable(self) -> BoolArray:
@@ -56,7 +64,7 @@ class Evidence:
     @cached_property
     def neighbours(self) -> Neighbourhoods:
         """Distances and bonds of the usable structures."""
-        return survey_neighbours(self.structures, self.usable, self.cutoff, self.progress)
+        return survey_neighbours(self.lists, self.usable, self.progress)
 
     @cached_property
     def residuals(self) -> FloatArray:

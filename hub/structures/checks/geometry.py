@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ase import Atoms
 
     from hub.structures.arrays import BoolArray, FloatArray
+    from hub.structures.neighbours import NeighbourLists
     from hub.structures.structure_set import StructureSet
 
 # In sums of two covalent radii.
@@ -105,23 +106,36 @@ def require_geometry(atoms: Atoms) -> None:
         If its coordinates are no numbers or absurd, or it repeats along a vector without length,
         or in a cell too small for its atoms.
     """
-    positions, periods = atoms.positions, atoms.cell.array[atoms.pbc]
-    problem = ""
-    if not (np.isfinite(positions).all() and np.isfinite(atoms.cell.array).all()):
-        problem = "has coordinates or cell vectors that are not finite"
-    elif not atoms.pbc.all() and len(atoms) and np.ptp(positions, axis=0).max() > LARGEST_SPAN:
-        problem = f"has atoms more than {LARGEST_SPAN:.0e} Å apart"
-    elif atoms.pbc.any() and np.linalg.matrix_rank(periods) < len(periods):
-        problem = "is periodic along cell vectors that are zero or parallel"
-    elif (np.linalg.norm(periods, axis=1) < _SHORTEST_LATTICE_VECTOR).any() or (
-        atoms.pbc.all() and atoms.get_volume() < _SMALLEST_VOLUME_PER_ATOM * len(atoms)
+    if problem := geometry_problem(atoms.positions, atoms.cell.array, atoms.pbc):
+        raise unusable_geometry(atoms.get_chemical_formula(), problem)
+
+
+def unusable_geometry(name: str, problem: str) -> DataError:
+    """Return the error for a structure of that name, with what `geometry_problem` says."""
+    return DataError(
+        f"{name} {problem}",
+        "Look at where it comes from: a simulation that blew up, a file without its cell?",
+    )
+
+
+def geometry_problem(positions: FloatArray, cell: FloatArray, pbc: BoolArray) -> str:
+    """Say why no neighbour list can be made of (n, 3) positions in a (3, 3) cell; empty if it can.
+
+    Positions and cell are in Å; `pbc` (3,) says along which vectors the structure repeats.
+    """
+    periods = cell[pbc]
+    if not (np.isfinite(positions).all() and np.isfinite(cell).all()):
+        return "has coordinates or cell vectors that are not finite"
+    if not pbc.all() and len(positions) and np.ptp(positions, axis=0).max() > LARGEST_SPAN:
+        return f"has atoms more than {LARGEST_SPAN:.0e} Å apart"
+    if pbc.any() and np.linalg.matrix_rank(periods) < len(periods):
+        return "is periodic along cell vectors that are zero or parallel"
+    volume = abs(np.linalg.det(cell))
+    if (np.linalg.norm(periods, axis=1) < _SHORTEST_LATTICE_VECTOR).any() or (
+        pbc.all() and volume < _SMALLEST_VOLUME_PER_ATOM * len(positions)
     ):
-        problem = "has a cell too small for its atoms"
-    if problem:
-        raise DataError(
-            f"{atoms.get_chemical_formula()} {problem}",
-            "Look at where it comes from: a simulation that blew up, a file without its cell?",
-        )
+        return "has a cell too small for its atoms"
+    return ""
 
 
 def _spans(structures: StructureSet) -> FloatArray:
@@ -149,31 +163,29 @@ def _periodic_volumes(structures: StructureSet) -> FloatArray:
 
 
 def survey_neighbours(
-    structures: StructureSet,
+    lists: NeighbourLists,
     usable: BoolArray,
-    cutoff: float,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Neighbourhoods:
-    """Make the neighbour list of each usable structure once and keep what the checks need of it."""
+    """Keep of the neighbour list of each usable structure what the checks need of it."""
     from ase.data import covalent_radii
-    from vesin import NeighborList
 
-    neighbour_list = NeighborList(cutoff=cutoff, full_list=False)
+    structures = lists.structures
     radii = covalent_radii[structures.numbers]
     shortest = np.full(len(structures), np.inf)
     coordination = np.zeros(len(structures))
     lonely = np.zeros(len(structures))
-    for done, index in enumerate(np.flatnonzero(usable), start=1):
-        own = structures.atoms_of(int(index))
-        first, second, distances = neighbour_list.compute(
-            structures.positions[own], structures.cells[index], structures.pbc[index], "ijd"
-        )
+    for done, index in enumerate(np.flatnonzero(usable).tolist(), start=1):
+        own = structures.atoms_of(index)
+        found = lists.of(index)
+        first, second = found.edges
+        distances = found.distances(structures.positions[own], structures.cells[index])
         ratios = distances / (radii[own][first] + radii[own][second])
         n_atoms = own.stop - own.start
         has_neighbour = np.zeros(n_atoms, np.bool_)
-        has_neighbour[first] = has_neighbour[second] = True
+        has_neighbour[first] = True
         shortest[index] = ratios.min(initial=np.inf)
-        coordination[index] = 2 * (ratios < BOND_DISTANCE).sum() / n_atoms
+        coordination[index] = (ratios < BOND_DISTANCE).sum() / n_atoms
         lonely[index] = n_atoms - has_neighbour.sum()
         if progress and done % _PROGRESS_EVERY == 0:
             progress(done, len(structures))

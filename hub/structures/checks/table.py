@@ -16,6 +16,7 @@ from hub.structures.checks.geometry import check_distances, check_lonely_atoms
 from hub.structures.checks.labels import check_elements, check_labels, check_net_forces
 from hub.structures.checks.signs import check_shifted_labels
 from hub.structures.checks.sources import check_sources
+from hub.structures.checks.stresses import check_stress_unit
 from hub.structures.checks.units import check_length_unit, check_units
 from hub.structures.checks.zero_forces import check_zero_forces
 from registry.documents import MalformedError, fit
@@ -87,6 +88,9 @@ CHECKS = {
     ),
     "mixed-references": Check(lambda seen: seen.mixed_references, ("mixed-references",)),
     "sources": Check(_sources),
+    "stresses": Check(
+        lambda seen: check_stress_unit(seen.structures), ("stress-unit", "stress-sign")
+    ),
     "duplicates": Check(
         lambda seen: check_duplicates(seen.structures), ("contradicting-duplicates",)
     ),

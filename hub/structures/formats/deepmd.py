@@ -1,7 +1,7 @@
 """DeePMD-kit's directories: ``type.raw``, ``type_map.raw`` and ``set.*/coord.npy``.
 
 Source: https://docs.deepmodeling.com/projects/deepmd/en/stable/data/system.html; lengths are in Å,
-energies in eV and forces in eV/Å.
+energies in eV, forces in eV/Å, and virials, -V times the stress, in eV.
 """
 
 from __future__ import annotations
@@ -59,11 +59,11 @@ def read_directory(directory: Path, notes: MutableMapping[str, None]) -> Iterato
                 labels["energy"] = float(arrays["energy"].reshape(-1)[index])
             if "force" in arrays:
                 labels["forces"] = arrays["force"][index].reshape(-1, 3)[own[1]]
+            if "virial" in arrays:
+                atoms.info["virial"] = arrays["virial"][index].reshape(3, 3)
             atoms.calc = SinglePointCalculator(atoms, **labels)
             yield atoms
-    unread = [
-        name for name in ("virial", "atom_ener", "dipole") if (sets[0] / f"{name}.npy").exists()
-    ]
+    unread = [name for name in ("atom_ener", "dipole") if (sets[0] / f"{name}.npy").exists()]
     if unread:
         notes[f"not read from {directory}: {', '.join(unread)}"] = None
 

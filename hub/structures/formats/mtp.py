@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 NAME = "MTP configurations"
 _POSITIONS = ("cartes_x", "cartes_y", "cartes_z")
 _FORCES = ("fx", "fy", "fz")
+_VOIGT = ("xx", "yy", "zz", "yz", "xz", "xy")
 
 
 def recognises(file: Opened) -> bool:
@@ -79,6 +80,11 @@ def _structure(lines: list[str], symbols: list[str]) -> Atoms:
         labels["energy"] = float(lines[starts["energy"]])
     if _FORCES[0] in table:
         labels["forces"] = _columns(table, _FORCES)
+    if "plusstress" in starts:
+        place = starts["plusstress"]
+        named = dict(zip(lines[place - 1].split()[1:], lines[place].split(), strict=True))
+        # MLIP's PlusStress is -V times the stress, in eV: a virial.
+        atoms.info["virial"] = np.array([float(named[name]) for name in _VOIGT])
     atoms.calc = SinglePointCalculator(atoms, **labels)
     return atoms
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.build import bulk
 from ase.calculators.lj import LennardJones
+from ase.calculators.singlepoint import SinglePointCalculator
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -126,6 +128,33 @@ def test_forces_are_the_derivatives_of_the_scaled_energies():
         moved[atom, axis] = 1e-4
         rise = energy(scaled.positions + moved) - energy(scaled.positions - moved)
         assert scaled.forces[atom, axis] == pytest.approx(-rise / 2e-4, rel=1e-6)
+
+
+def test_stresses_stay_the_derivative_of_the_energy_by_strain():
+    potential = LennardJones(sigma=3.4, epsilon=0.0104, rc=5.0)
+    (atoms,) = argon(1)
+    atoms.calc = potential
+    labels = {"energy": atoms.get_potential_energy(), "stress": atoms.get_stress()}
+    atoms.calc = SinglePointCalculator(atoms, **labels)
+    scaled = transmute_structures(StructureSet.from_atoms([atoms]), TO_KRYPTON)
+    image = scaled.to_atoms(0)
+
+    def energy(strain):
+        strained = Atoms("Ar4", image.positions, cell=image.cell, pbc=True)
+        strained.set_cell(image.cell.array @ (np.eye(3) + strain), scale_atoms=True)
+        strained.calc = LennardJones(
+            sigma=3.4 * TO_KRYPTON.scale,
+            epsilon=0.0104 * TO_KRYPTON.energy_scale,
+            rc=5.0 * TO_KRYPTON.scale,
+        )
+        return strained.get_potential_energy()
+
+    for row, column in ((0, 0), (1, 2)):
+        strain = np.zeros((3, 3))
+        strain[row, column] = strain[column, row] = 1e-5 if row == column else 0.5e-5
+        rise = energy(strain) - energy(-strain)
+        stress = rise / 2e-5 / image.get_volume()
+        assert scaled.stresses[0, row, column] == pytest.approx(stress, rel=1e-5)
 
 
 @given(

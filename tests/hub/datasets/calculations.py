@@ -8,6 +8,8 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 
+from hub.structures.stresses import from_voigt
+
 PER_STRUCTURE = {"free_energy": (), "stress": (6,), "dipole": (3,), "magmom": ()}
 PER_ATOM = {"magmoms": (), "charges": (), "energies": (), "stresses": (6,)}
 
@@ -23,8 +25,9 @@ def calculated(number: int, n_atoms: int, scale: float = 1.0) -> Atoms:
         rng.choice([6, 8, 26], n_atoms), rng.uniform(0, 9, (n_atoms, 3)), cell=np.eye(3) * 9
     )
     atoms.pbc = (True, True, number % 2)
-    atoms.info = {"density": draw(), "virial": np.diag(draw(3))}
     results = {name: draw(*shape) for name, shape in PER_STRUCTURE.items()}
+    virial = -atoms.get_volume() * from_voigt(results["stress"])
+    atoms.info = {"density": draw(), "virial": virial}
     results |= {name: draw(n_atoms, *shape) for name, shape in PER_ATOM.items()}
     energy, forces = draw() * 1e5, draw(n_atoms, 3)
     atoms.calc = SinglePointCalculator(atoms, energy=energy, forces=forces, **results)

@@ -18,9 +18,9 @@ from hub.errors import DataError
 from hub.jobs.pool import LocalPool
 from hub.library import catalogue
 from hub.teachers.relabelling import relabel
-from hub.teachers.spec import TeacherSpec
 from registry.references import Reference
 from tests.hub.datasets.calculations import calculated, same_labels
+from tests.hub.teachers.conftest import moody
 
 SIZES = (3, 6, 1, 9, 3)
 
@@ -96,9 +96,8 @@ def test_nequip_reads_the_lmdb_to_the_last_bit(traj, tmp_path):
 
 def test_another_label_set_never_has_the_stress(traj, tmp_path):
     import_dataset(file_source(traj), "all", labels="dft")
-    teacher = TeacherSpec("ase:ase.calculators.lj.LennardJones")
     with LocalPool(1) as workers:
-        relabel("all", teacher, "lj", pool=workers)
+        relabel("all", moody(keeps_stress=False), "lj", pool=workers)
     for to in ("extxyz", "datasets"):
         exported("all", tmp_path / to, to, "lj")
     (tmp_path / "extxyz").rename(tmp_path / "lj.xyz")
@@ -132,7 +131,7 @@ def test_labels_join_with_all_that_they_have(traj, tmp_path):
     changed = {entry.path for entry in old if new[entry.path] != entry.sha256}
     assert changed <= {"README.md", "dataset.zarr/zarr.json"}
     other = read(traj, ":")
-    other[1].calc.results["stress"] = other[1].calc.results["stress"] + 1.0
+    other[1].calc.results["dipole"] = other[1].calc.results["dipole"] + 1.0
     write(tmp_path / "twice.traj", [*read(traj, ":"), *other])
     with pytest.raises(DataError, match="came before, with other labels"):
         import_dataset(

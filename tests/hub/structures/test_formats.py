@@ -9,6 +9,7 @@ import shutil
 import zipfile
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from ase.io import write
 
@@ -151,7 +152,12 @@ def test_mtp_configurations(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="configurations of MTP"):
         read_structures(path)
     (tmp_path / "train.cfg.elements").write_text("O, H")
-    assert_same(read_structures(path).structures, frames)
+    found = read_structures(path)
+    assert_same(found.structures, frames)
+    # PlusStress is a virial in eV, of these components: -V times the stress.
+    virial = np.array([[1, 6, 5], [6, 2, 4], [5, 4, 3]])
+    expected = [-virial / atoms.get_volume() for atoms in frames]
+    np.testing.assert_allclose(found.structures.stresses, expected)
     path.write_text(mtp(frames)[:-30])
     with pytest.raises(DataError, match=r"train.cfg\[2\]"):
         read_structures(path)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hub.errors import IncompatibleModelError
 from hub.structures import StructureSet
 from hub.structures.graphs import build_graph, build_graphs
+from hub.structures.neighbours import NeighbourLists
 from tests.hub.structures.conftest import copper
 
 
@@ -68,7 +69,7 @@ def test_an_isolated_atom_and_a_molecule_without_a_cell() -> None:
 def test_labels_and_types_keep_their_places() -> None:
     frames = copper(2)
     structures = StructureSet.from_atoms([*frames, Atoms("AuCu", [[0, 0, 0], [0, 0, 2.5]])])
-    first, second, third = build_graphs(structures, ["Au", "Ag", "Cu"], 4.0)
+    first, second, third = build_graphs(NeighbourLists(structures, 4.0), ["Au", "Ag", "Cu"])
     assert third.types.tolist() == [0, 2]
     assert set(first.types.tolist()) == {2}
     for graph, atoms in ((first, frames[0]), (second, frames[1])):
@@ -81,7 +82,11 @@ def test_labels_and_types_keep_their_places() -> None:
 
 def test_progress_counts_structures() -> None:
     calls: list[tuple[int, int]] = []
-    build_graphs(StructureSet.from_atoms(copper(3)), ["Cu"], 3.0, lambda *now: calls.append(now))
+    build_graphs(
+        NeighbourLists(StructureSet.from_atoms(copper(3)), 3.0),
+        ["Cu"],
+        progress=lambda *now: calls.append(now),
+    )
     assert calls == [(1, 3), (2, 3), (3, 3)]
 
 

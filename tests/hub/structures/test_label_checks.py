@@ -185,7 +185,9 @@ def constrained(count: int = 12) -> list[Atoms]:
 @pytest.mark.parametrize("name", ["data.traj", "data.xyz", "data.db"])
 def test_forces_that_a_constraint_made_zero_are_left_out(tmp_path: Path, name: str) -> None:
     from hub.evaluation.metrics import measure_errors
+    from hub.potentials.prediction import Predictions
     from hub.structures.graphs import build_graphs
+    from hub.structures.neighbours import NeighbourLists
 
     frames = constrained()
     if name.endswith("xyz"):
@@ -199,11 +201,14 @@ def test_forces_that_a_constraint_made_zero_are_left_out(tmp_path: Path, name: s
     found = codes(structures)
     assert found["constrained-atoms"] == list(range(12))
     assert "net-force" not in found
-    (graph, *_) = build_graphs(structures, ["Cu"], 4.0)
+    (graph, *_) = build_graphs(NeighbourLists(structures, 4.0), ["Cu"])
     assert np.isnan(graph.forces[:4].numpy()).all()
     assert np.isfinite(graph.forces[4:].numpy()).all()
     predicted = structures.forces + np.where(structures.forces == 0, 100.0, 0.1)
-    errors = measure_errors(structures, structures.energies, np.split(predicted, 12))
+    predictions = Predictions(
+        structures.energies, tuple(np.split(predicted, 12)), structures.stresses
+    )
+    errors = measure_errors(structures, predictions)
     assert errors.force_rmse == pytest.approx(0.1)
 
 
@@ -261,7 +266,7 @@ def test_the_codes_that_can_be_allowed_are_those_of_errors() -> None:
 
     folder = Path(hub.structures.checks.__file__).parent
     source = "\n".join(path.read_text() for path in folder.glob("*.py"))
-    written = re.findall(r'Finding\(\s+"error",\s+"([a-z-]+)"', source)
+    written = re.findall(r'Finding\(\s*"error",\s+"([a-z-]+)"', source)
     assert {*written, "missing-energy", "missing-forces", "cell", "positions"} == set(ERROR_CODES)
     with pytest.raises(DataError, match="is called nonsense"):
         require_error_codes(["units", "nonsense"])

@@ -37,6 +37,11 @@ def test_deepmd_directories(tmp_path: Path) -> None:
     write_deepmd(tmp_path / "data" / "b", frames[:2])
     write_deepmd(tmp_path / "data" / "a", frames[2:])
     assert_same(read_structures(tmp_path / "data" / "b").structures, frames[:2])
+    virials = np.array([np.diag([1.0, 2.0, 3.0]) * (1 + number) for number in range(2)])
+    np.save(tmp_path / "data" / "b" / "set.000/virial.npy", virials.reshape(2, 9))
+    stresses = read_structures(tmp_path / "data" / "b").structures.stresses
+    volumes = [atoms.get_volume() for atoms in frames[:2]]
+    np.testing.assert_allclose(stresses, -virials / np.array(volumes)[:, None, None])
     both = read_structures(tmp_path / "data").structures
     assert_same(both, [*frames[2:], *frames[:2]])
     (tmp_path / "data" / "a" / "type_map.raw").unlink()

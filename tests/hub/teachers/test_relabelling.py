@@ -1,5 +1,6 @@
 """Datasets labelled by teachers: what is kept, what fails, what dies, what is gone on with."""
 
+import json
 import os
 import signal
 import subprocess
@@ -9,7 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ase import Atoms
+from ase.build import bulk
+from ase.calculators.emt import EMT as EMTCalculator
 from ase.calculators.lj import LennardJones
+from ase.io import write
 
 import hub
 from hub.datasets.card import Description
@@ -62,6 +67,13 @@ def test_labels_are_added_and_everything_else_is_shared():
     zero = new.n_atoms * label_set.subtracted_energies["Cu"]
     np.testing.assert_allclose(new.energies + zero, before.energies, atol=1e-6)
     np.testing.assert_allclose(new.forces, before.forces, atol=1e-6)
+    assert done.verification.stress < 1e-12
+    for index in (0, len(new) - 1):
+        atoms = new.to_atoms(index)
+        stress = atoms.get_stress(voigt=False)
+        atoms.calc = EMTCalculator()
+        np.testing.assert_allclose(stress, atoms.get_stress(voigt=False), atol=1e-9)
+        np.testing.assert_array_equal(stress, new.stresses[index])
 
     manifest = done.version.manifest
     (parent,) = manifest.parents
@@ -84,7 +96,8 @@ def test_what_fails_is_named_and_masked(make_dataset):
     assert "no convergence" in done.failures[2]
     assert "not finite" in done.failures[5]
     assert done.failures[7] == "the process died (signal SIGKILL): something terrible"
-    assert len(told) == 3
+    assert len(told) == 4
+    assert told[0] == "the labels have no stresses: no structure repeats in all three directions"
     assert any(text.startswith("local/clusters@1.0.0[2] has no labels: ") for text in told)
     labelled = load_dataset("clusters", labels="lj")
     assert np.isnan(labelled.energies).nonzero()[0].tolist() == [2, 5, 7]
@@ -100,6 +113,50 @@ def test_what_fails_is_named_and_masked(make_dataset):
     # The masked ones are not among those that are computed again.
     checked = verify_labels("clusters", teacher, "lj", 100, pool=LocalPool(1))
     assert checked.n_structures == 7
+
+
+def stresses(dataset, labels):
+    """Return which structures of the newest version have stresses, or None if it keeps none."""
+    loaded = load_dataset(dataset, labels=labels)
+    return np.isfinite(loaded.stresses).all(axis=(1, 2)) if "stress" in loaded.properties else None
+
+
+def test_only_what_repeats_in_three_directions_has_a_stress(tmp_path):
+    crystal = bulk("Cu", cubic=True)
+    slab = crystal.copy()
+    slab.pbc = [True, True, False]
+    write(tmp_path / "a.extxyz", [crystal, slab, Atoms("Cu2", [[0, 0, 0], [0, 0, 2]])])
+    import_dataset(file_source(tmp_path / "a.extxyz"), "mixed")
+    told = []
+    relabel("mixed", EMT, "emt", pool=LocalPool(1), report=told.append, verify=3)
+    assert stresses("mixed", "emt").tolist() == [True, False, False]
+    assert not told
+    relabel("mixed", moody(keeps_stress=False), "lj", pool=LocalPool(1), report=told.append)
+    assert stresses("mixed", "lj") is None
+    assert told == [f"the labels have no stresses: teacher {MOODY} computes none"]
+
+
+def test_labels_that_an_earlier_release_began_go_on_without_stresses(tmp_path):
+    write(tmp_path / "a.extxyz", [bulk("Cu", cubic=True).repeat((n, 1, 1)) for n in (1, 2, 3)])
+    import_dataset(file_source(tmp_path / "a.extxyz"), "crystals")
+    with pytest.raises(LabelsDisagreeError):
+        relabel("crystals", moody(drift=0.1), "lj", pool=LocalPool(1), verify=3)
+    (place,) = unfinished()
+    settings = json.loads((place / "settings.json").read_text())
+    assert settings.pop("properties") == ["stress"]
+    (place / "settings.json").write_text(json.dumps(settings))
+    for number, path in enumerate(sorted(place.glob("*.npz"))):
+        with np.load(path) as content:
+            arrays = {name: content[name] for name in content.files if name != "0:stress"}
+        np.savez(path, **arrays)
+        if number:
+            path.unlink()
+    told = []
+    teacher, here = moody(drift=0.1), LocalPool(1)
+    relabel("crystals", teacher, "lj", pool=here, resume=True, report=told.append)
+    assert told == ["the labels have no stresses: an earlier release began without them"]
+    assert stresses("crystals", "lj") is None
+    assert len(load_dataset("crystals", labels="lj")) == 3
 
 
 def test_a_death_by_accident_costs_nothing(make_dataset, tmp_path):
@@ -124,8 +181,6 @@ def test_nothing_is_published_if_nothing_can_be_labelled(make_dataset):
 
 
 def test_an_element_whose_isolated_atom_fails_is_masked(tmp_path):
-    from ase.io import write
-
     write(tmp_path / "a.xyz", [cluster(3, "Cu"), cluster(2, "Fe"), cluster(4, "Cu")])
     import_dataset(file_source(tmp_path / "a.xyz"), "mixed")
     done = relabel("mixed", EMT, "emt", pool=LocalPool(1))

@@ -18,6 +18,7 @@ from hub.potentials.building import build_potential
 from hub.potentials.nequip.onehot import OneHotConfig
 from hub.structures import StructureSet
 from hub.structures.graphs import average_neighbors, build_graphs
+from hub.structures.neighbours import NeighbourLists
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -85,4 +86,4 @@ def tiny_model(graphs: Sequence[Graph], seed: int = 0) -> Potential:
 @pytest.fixture(scope="session")
 def graphs() -> list[Graph]:
     """Eight argon crystals with labels."""
-    return build_graphs(StructureSet.from_atoms(argon(8)), ["Ar"], 4.0)
+    return build_graphs(NeighbourLists(StructureSet.from_atoms(argon(8)), 4.0), ["Ar"])

@@ -2,20 +2,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
-from hub.potentials.batches import batches_by_atoms
+from hub.potentials.batches import batches_by_atoms, collate
 from hub.potentials.potential import Output
 from hub.potentials.prediction import predict
 from hub.structures.graphs import Graph
-from hub.training.loss import energy_and_force_loss
+from hub.training.loss import loss_of
 from tests.hub.training.conftest import tiny_model
 
 NAN = float("nan")
 
 
-def graph(energy: float, forces: list[list[float]]) -> Graph:
+def graph(energy: float, forces: list[list[float]], stress: float = NAN) -> Graph:
     """Return a graph of which the loss looks at the labels only."""
     atoms = len(forces)
     return Graph(
@@ -26,15 +27,16 @@ def graph(energy: float, forces: list[list[float]]) -> Graph:
         shifts=torch.zeros(0, 3, dtype=torch.float64),
         energy=torch.tensor(energy, dtype=torch.float64),
         forces=torch.tensor(forces, dtype=torch.float64),
+        stress=torch.full((3, 3), stress, dtype=torch.float64),
     )
 
 
-def loss_of(energies: list[float], forces: list[list[float]], graphs: list[Graph]) -> torch.Tensor:
+def loss(energies: list[float], forces: list[list[float]], graphs: list[Graph]) -> torch.Tensor:
     output = predicted(
         torch.tensor(energies, dtype=torch.float64, requires_grad=True),
         torch.tensor(forces, dtype=torch.float64, requires_grad=True),
     )
-    return energy_and_force_loss(output, graphs, energy_weight=4.0)
+    return loss_of(output, collate(graphs), energy_weight=4.0)
 
 
 def predicted(energies: torch.Tensor, forces: torch.Tensor) -> Output:
@@ -54,20 +56,20 @@ def test_the_loss_by_hand() -> None:
     # Energies are off by 1 eV over 2 atoms and 3 eV over 3; forces by 0.5 and 2 in 15 components.
     energy_term = (0.5**2 + 1.0**2) / 2
     force_term = (0.5**2 + 2.0**2) / 15
-    assert float(loss_of([-5.0, -6.0], FORCES, TWO)) == pytest.approx(4 * energy_term + force_term)
+    assert float(loss([-5.0, -6.0], FORCES, TWO)) == pytest.approx(4 * energy_term + force_term)
 
 
 def test_missing_labels_count_for_nothing() -> None:
     graphs = [replace(TWO[0], energy=torch.tensor(NAN, dtype=torch.float64)), TWO[1]]
     graphs[1] = replace(graphs[1], forces=graphs[1].forces.clone())
     graphs[1].forces[1] = NAN
-    loss = loss_of([-5.0, -6.0], FORCES, graphs)
-    assert float(loss) == pytest.approx(4 * 1.0**2 + 0.5**2 / 12)
-    loss.backward()  # whose gradients would be NaN, had the missing labels come in
+    found = loss([-5.0, -6.0], FORCES, graphs)
+    assert float(found) == pytest.approx(4 * 1.0**2 + 0.5**2 / 12)
+    found.backward()  # whose gradients would be NaN, had the missing labels come in
 
 
 def test_nothing_but_missing_labels_is_no_loss() -> None:
-    output = loss_of([1.0], [[1.0, 2.0, 3.0]], [graph(NAN, [[NAN] * 3])])
+    output = loss([1.0], [[1.0, 2.0, 3.0]], [graph(NAN, [[NAN] * 3])])
     assert float(output) == 0.0
 
 
@@ -75,11 +77,28 @@ def test_gradients_stay_finite_beside_missing_labels() -> None:
     energies = torch.tensor([1.0], dtype=torch.float64, requires_grad=True)
     forces = torch.ones(1, 3, dtype=torch.float64, requires_grad=True)
     output = predicted(energies, forces)
-    energy_and_force_loss(output, [graph(NAN, [[0.0, NAN, 0.5]])], 4.0).backward()
+    loss_of(output, collate([graph(NAN, [[0.0, NAN, 0.5]])]), 4.0).backward()
     assert energies.grad is not None
     assert forces.grad is not None
     assert energies.grad.tolist() == [0.0]
     assert forces.grad.tolist() == [[1.0, 0.0, 0.5]]
+
+
+def test_stresses_count_where_there_are_labels() -> None:
+    crystals = [graph(-4.0, [[0.0] * 3], stress=0.02), graph(-4.0, [[0.0] * 3])]
+    # The second has no cell, and no stress that means anything.
+    stresses = torch.stack([torch.full((3, 3), 0.03), torch.full((3, 3), torch.inf)]).double()
+    stresses.requires_grad_()
+    output = Output(
+        torch.full((2,), -4.0).double(), torch.zeros(2, 3).double(), stresses, *[torch.zeros(0)] * 2
+    )
+    assert float(loss_of(output, collate(crystals), 1.0)) == 0.0
+    found = loss_of(output, collate(crystals), 1.0, stress_weight=50.0)
+    assert float(found) == pytest.approx(50 * 0.01**2, rel=1e-5)
+    found.backward()
+    assert stresses.grad is not None
+    assert stresses.grad[1].abs().max() == 0.0
+    np.testing.assert_allclose(stresses.grad[0], 50 * 2 * 0.01 / 9, rtol=1e-5)
 
 
 def test_batches_keep_the_order_and_the_limit() -> None:
@@ -95,14 +114,16 @@ def test_batches_keep_the_order_and_the_limit() -> None:
 def test_predictions_do_not_depend_on_the_batches(graphs, monkeypatch) -> None:
     model = tiny_model(graphs).train()
     calls: list[tuple[int, int]] = []
-    energies, forces = predict(model, graphs, lambda *now: calls.append(now))
+    found = predict(model, graphs, lambda *now: calls.append(now))
     assert calls == [(8, 8)]
     assert model.training
-    assert (energies.dtype, energies.shape) == (torch.float64, (8,))
-    assert [tuple(item.shape) for item in forces] == [(4, 3)] * 8
+    assert (found.energies.dtype, found.energies.shape) == (np.float64, (8,))
+    assert [item.shape for item in found.forces] == [(4, 3)] * 8
+    assert found.stresses.shape == (8, 3, 3)
     monkeypatch.setattr(
         "hub.potentials.prediction.batches_by_atoms", lambda graphs: [[item] for item in graphs]
     )
-    one_by_one, forces_one_by_one = predict(model, graphs)
-    torch.testing.assert_close(energies, one_by_one, rtol=1e-5, atol=1e-6)
-    torch.testing.assert_close(forces, forces_one_by_one, rtol=1e-4, atol=1e-5)
+    one_by_one = predict(model, graphs)
+    np.testing.assert_allclose(found.energies, one_by_one.energies, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(found.forces, one_by_one.forces, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(found.stresses, one_by_one.stresses, rtol=1e-4, atol=1e-6)

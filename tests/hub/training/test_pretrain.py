@@ -44,27 +44,33 @@ def chosen_of(place, **settings):
     return read_dataset(PretrainJob(str(place), **settings), 4.0, Reporter())
 
 
+def sides_of(chosen):
+    return chosen.train, chosen.validation, chosen.test
+
+
+def frames_of(chosen):
+    return np.concatenate([side.structures.frame_index for side in sides_of(chosen)])
+
+
 def test_spoilt_structures_are_left_out_and_counted(dataset) -> None:
     chosen = chosen_of(dataset, held_out=40)
-    structures = chosen.data.read.structures
-    assert len(structures) == N_RUNS * N_FRAMES - 3
-    assert not np.isin([UNLABELLED, HALF_LABELLED, ABSURD], structures.frame_index).any()
+    frames = frames_of(chosen)
+    assert len(frames) == N_RUNS * N_FRAMES - 3
+    assert not np.isin([UNLABELLED, HALF_LABELLED, ABSURD], frames).any()
     counts = chosen.origin["left_out"]
     assert counts == {
         "without lj labels": 1, "without all forces": 1, "with forces above 50 eV/Å": 1,
     }  # fmt: skip
-    assert [note for note in chosen.split.notes if note.endswith("left out")] == [
+    assert [note for note in chosen.notes if note.endswith("left out")] == [
         f"1 structures {reason} are left out" for reason in counts
     ]
-    assert len(chosen_of(dataset, held_out=40, max_force=51.0).data.read.structures) == 38
+    assert len(frames_of(chosen_of(dataset, held_out=40, max_force=51.0))) == 38
 
 
 def test_whole_trajectories_are_held_out(dataset) -> None:
     chosen = chosen_of(dataset, n=12)
-    runs = chosen.data.read.structures.frame_index // N_FRAMES
     train, validation, test = (
-        set(runs[side].tolist())
-        for side in (chosen.split.train, chosen.split.validation, chosen.split.test)
+        set((side.structures.frame_index // N_FRAMES).tolist()) for side in sides_of(chosen)
     )
     assert len(train) == N_RUNS - 2
     assert not train & (validation | test)
@@ -75,14 +81,13 @@ def test_whole_trajectories_are_held_out(dataset) -> None:
 
 def test_without_trajectories_frames_are_held_out_which_is_said(tmp_path) -> None:
     chosen = chosen_of(write_trajectories(tmp_path / "d", spoilt=False, run_id=False))
-    sides = chosen.split.train, chosen.split.validation, chosen.split.test
-    assert [len(side) for side in sides] == [32, 4, 4]
-    assert "has no column 'run_id'" in chosen.split.notes[0]
+    assert [len(side) for side in sides_of(chosen)] == [32, 4, 4]
+    assert "has no column 'run_id'" in chosen.notes[0]
 
 
 def test_a_condition_chooses(dataset) -> None:
     chosen = chosen_of(dataset, where="time < 2")
-    assert (chosen.data.read.structures.frame_index % N_FRAMES < 2).all()
+    assert (frames_of(chosen) % N_FRAMES < 2).all()
     assert chosen.origin["left_out"]["without lj labels"] == 0
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from ase import Atoms
@@ -10,7 +12,7 @@ from nequip.nn._tp_scatter_base import TensorProductScatter
 from hub.potentials.batches import collate
 from hub.potentials.nequip.tensor_product import SplitTensorProductScatter
 from hub.structures.graphs import build_graph
-from hub.training.loss import energy_and_force_loss
+from hub.training.loss import loss_of
 from tests.hub.potentials.small import SMALL, hydrocarbon, random_model
 
 
@@ -19,12 +21,10 @@ def batch(config):
     structures = [hydrocarbon(1), hydrocarbon(2), Atoms("CH", [[0, 0, 0], [0, 0, 1.1]]), Atoms("C")]
     generator = torch.Generator().manual_seed(0)
     return [
-        build_graph(
-            atoms,
-            config.type_names,
-            config.r_max,
-            energy=-5.0 * len(atoms),
-            forces=torch.randn(len(atoms), 3, generator=generator, dtype=torch.float64).numpy(),
+        replace(
+            build_graph(atoms, config.type_names, config.r_max),
+            energy=torch.tensor(-5.0 * len(atoms), dtype=torch.float64),
+            forces=torch.randn(len(atoms), 3, generator=generator, dtype=torch.float64),
         )
         for atoms in structures
     ]
@@ -34,7 +34,7 @@ def outcome(model, graphs):
     """Return energies, forces, stresses, and the gradients that training follows."""
     model.train()
     output = model(collate(graphs))
-    loss = energy_and_force_loss(output, graphs, energy_weight=4.0)
+    loss = loss_of(output, collate(graphs), energy_weight=4.0)
     parameters = {name: value for name, value in model.named_parameters() if value.requires_grad}
     gradients = torch.autograd.grad(loss, list(parameters.values()))
     predictions = {"energies": output.energies.detach(), "forces": output.forces.detach()}

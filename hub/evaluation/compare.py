@@ -11,7 +11,8 @@ import numpy as np
 from hub.datasets.dataset import Dataset
 from hub.datasets.pulling import pull_dataset
 from hub.errors import DataError
-from hub.evaluation import Predictions, align_energy_zero
+from hub.evaluation.evaluate import align_energy_zero
+from hub.potentials.prediction import Predictions
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -67,7 +68,9 @@ def compare_labels(dataset: Dataset, first: str, second: str) -> Comparison:
         )
     if not covered.all():
         one, other = one.select(covered), other.select(covered)
-    others = Predictions(other.energies, tuple(np.split(other.forces, other.pointers[1:-1])))
+    others = Predictions(
+        other.energies, tuple(np.split(other.forces, other.pointers[1:-1])), other.stresses
+    )
     shifts, shifted = align_energy_zero(one, others)
     sizes = one.n_atoms
     return Comparison(

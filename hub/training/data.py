@@ -1,4 +1,4 @@
-"""The data of a job, read and checked, and the architecture that they are checked for."""
+"""The data of a job, read and checked for the model that it starts from."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from hub.library import open_model
 from hub.potentials.architectures import DEFAULT_CUTOFF, read_config
 from hub.structures import read_structures
 from hub.structures.checks import blocking, check_structures, require_error_codes
+from hub.structures.neighbours import NeighbourLists
 from hub.structures.splits import split_structures
 from hub.training.other_models import with_models_that_know, with_shipped_models
 from registry.errors import AccessError, OfflineError
@@ -19,30 +20,37 @@ from registry.errors import AccessError, OfflineError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from hub.potentials.config import PotentialConfig
+    from hub.library import OpenedVersion
     from hub.structures import ReadResult, StructureSet
     from hub.structures.checks import Finding
+    from hub.structures.stress_labels import StressReading
     from hub.training.job import Job
     from hub.training.reporter import Reporter
 
 
 @dataclass(frozen=True)
 class Data:
-    """What was read, checked and held out.
+    """What was read, checked and held out, and the model that it was checked for.
 
     Attributes
     ----------
     read
         All structures of the data files, with the names of their labels.
+    lists
+        Their neighbour lists.
     findings
         Warnings, and errors that the job allows; others have stopped it before.
     test
-        Held-out structures of another file; None if there is no such file.
+        The neighbour lists of held-out structures of another file; None if there is no such file.
+    parent
+        The model to start from; None for the default architecture.
     """
 
     read: ReadResult
+    lists: NeighbourLists
     findings: tuple[Finding, ...]
-    test: StructureSet | None
+    test: NeighbourLists | None
+    parent: OpenedVersion | None
 
 
 def read_data(job: Job, reporter: Reporter) -> Data:
@@ -54,34 +62,48 @@ def read_data(job: Job, reporter: Reporter) -> Data:
         If they cannot be read, or a check finds an error that the job does not allow.
     """
     require_error_codes(job.allow)
-    try:
-        config = starting_config(job)
-    except (OfflineError, AccessError) as problem:
-        raise with_shipped_models(
-            problem, job, _read(job, reporter).structures.elements
-        ) from problem
+    parent = config = None
+    if job.model or not job.from_scratch:
+        try:
+            parent = open_model(job.model)
+        except (OfflineError, AccessError) as problem:
+            known = _read(job, reporter).structures.elements
+            raise with_shipped_models(problem, job, known) from problem
+        config = read_config(parent.path)
     if job.alchemical:
         config = None  # its elements and its cutoff will be those of the data
     read = _read(job, reporter)
+    elements = config.type_names if config is not None else None
+    cutoff = config.r_max if config is not None else DEFAULT_CUTOFF
+    lists, findings = _checked(read.structures, elements, cutoff, job, reporter)
     test = None
     if job.test:
         keys = (job.energy_key, job.forces_key)
-        test = read_structures(
-            job.test, *keys, reporter.counting("reading the test set")
-        ).structures
-    elements = config.type_names if config is not None else None
-    cutoff = config.r_max if config is not None else DEFAULT_CUTOFF
-    findings = check_structures(read.structures, elements, cutoff, reporter.counting("checking"))
-    _stop_on_errors(read.structures, findings, job)
-    if test is not None:
+        progress = reporter.counting("reading the test set")
+        held_out = read_structures(job.test, *keys, progress, stress=job.stress()).structures
         known = elements or read.structures.elements
-        _stop_on_errors(test, check_structures(test, known, cutoff), job)
-    return Data(read, tuple(findings), test)
+        test, _ = _checked(held_out, known, cutoff, job, reporter)
+    return Data(read, lists, tuple(findings), test, parent)
+
+
+def _checked(
+    structures: StructureSet,
+    elements: tuple[str, ...] | None,
+    cutoff: float,
+    job: Job,
+    reporter: Reporter,
+) -> tuple[NeighbourLists, list[Finding]]:
+    lists = NeighbourLists(structures, cutoff)
+    progress = reporter.counting("checking")
+    findings = check_structures(structures, elements, cutoff, progress, lists)
+    _stop_on_errors(structures, findings, job)
+    return lists, findings
 
 
 def _read(job: Job, reporter: Reporter) -> ReadResult:
     progress = reporter.counting("reading")
-    return read_files_or_dataset(job.data, job.labels, job.energy_key, job.forces_key, progress)
+    keys = (job.energy_key, job.forces_key)
+    return read_files_or_dataset(job.data, job.labels, *keys, progress, job.stress())
 
 
 def read_files_or_dataset(
@@ -90,6 +112,7 @@ def read_files_or_dataset(
     energy_key: str | None = None,
     forces_key: str | None = None,
     progress: Callable[[int, int | None], None] | None = None,
+    stress: StressReading | None = None,
 ) -> ReadResult:
     """Read files, or the label set of one dataset.
 
@@ -103,7 +126,7 @@ def read_files_or_dataset(
     from hub.datasets.loading import is_dataset_name, load_structures
 
     if not labels and not any(map(is_dataset_name, places)):
-        return read_structures(places, energy_key, forces_key, progress)
+        return read_structures(places, energy_key, forces_key, progress, stress=stress)
     if len(places) > 1:
         raise DataError(
             f"a dataset is trained on alone, and {len(places)} things are given: "
@@ -111,13 +134,6 @@ def read_files_or_dataset(
             "Take one after the other, or join them: hub import --onto.",
         )
     return load_structures(places[0], labels or None, progress)
-
-
-def starting_config(job: Job) -> PotentialConfig | None:
-    """Return the configuration of the model to start from; None for the default architecture."""
-    if job.from_scratch and not job.model:
-        return None
-    return read_config(open_model(job.model).path)
 
 
 def _stop_on_errors(structures: StructureSet, findings: list[Finding], job: Job) -> None:
@@ -161,6 +177,6 @@ def hold_out_test(data: Data, job: Job) -> Data:
         # Half of what one seed leaves over, so that the others draw from more than its own.
         shuffled = np.random.default_rng(job.seed).permutation(held_out)
         held_out = np.sort(shuffled[: len(held_out) // 2])
-    others = np.setdiff1d(np.arange(len(structures)), held_out)
-    read = replace(data.read, structures=structures.select(others))
-    return Data(read, data.findings, structures.select(held_out))
+    lists = data.lists.select(np.setdiff1d(np.arange(len(structures)), held_out))
+    read = replace(data.read, structures=lists.structures)
+    return replace(data, read=read, lists=lists, test=data.lists.select(held_out))

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from hub.datasets.blocks import Block, Labels
-from hub.datasets.compare import compare_labels
 from hub.datasets.dataset import Dataset
 from hub.datasets.layout import LabelSet
 from hub.datasets.writer import DatasetWriter
 from hub.errors import DataError
+from hub.evaluation.compare import compare_labels
 from hub.structures import StructureSet
 
 SIZES = [8, 12, 10, 9]
@@ -23,8 +23,8 @@ def directory(tmp_path):
     structures = StructureSet(
         numbers=np.full(n_atoms, 6),
         positions=rng.normal(size=(n_atoms, 3)),
-        cells=np.zeros((n_structures, 3, 3)),
-        pbc=np.zeros((n_structures, 3), np.bool_),
+        cells=np.tile(6.0 * np.eye(3), (n_structures, 1, 1)),
+        pbc=np.ones((n_structures, 3), np.bool_),
         pointers=pointers,
         energies=np.full(n_structures, np.nan),
         forces=np.full((n_atoms, 3), np.nan),
@@ -39,9 +39,11 @@ def directory(tmp_path):
     other_energies, other_forces = energies + 0.5 * np.array(SIZES), forces + 0.1
     other_energies[3], other_forces[pointers[3] :] = np.nan, np.nan
     only_last = np.where(np.arange(n_structures) == 3, energies, np.nan)
+    stresses = rng.normal(0, 0.05, (n_structures, 6))
+    stresses[0] = np.nan
     labels = {
-        "a": Labels(energies, forces),
-        "b": Labels(other_energies, other_forces),
+        "a": Labels(energies, forces, {"stress": stresses}),
+        "b": Labels(other_energies, other_forces, {"stress": stresses + 0.01}),
         "c": Labels(only_last, forces),
     }
     with DatasetWriter(tmp_path / "set", {name: LabelSet() for name in labels}) as writer:
@@ -69,9 +71,12 @@ def test_the_command(command, directory, tmp_path):
     assert whole["energy_rmse"] == pytest.approx(500.0)
     assert whole["force_rmse"] == pytest.approx(0.1)
     assert report["differences_shifted"]["all structures"]["energy_rmse"] < 1e-6
+    assert whole["stress_rmse"] == pytest.approx(0.01 * 160.2177, rel=1e-4)
+    assert report["units"]["stress"] == "GPa"
     assert plot.read_bytes().startswith(b"\x89PNG")
     shown = command("diff", directory, "--labels", "a,b")
     assert "500.0" in shown.out
+    assert "MAE (GPa)" in shown.out
     assert "C -0.5000 eV/atom" in shown.err
 
 

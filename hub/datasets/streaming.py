@@ -1,0 +1,103 @@
+"""Structures that stay on the disk, and are decoded a few shards at a time."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hub.datasets.dataset import Dataset
+from hub.structures.arrays import chosen_indices
+from hub.structures.structure_set import joint_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import numpy.typing as npt
+
+    from hub.datasets.loaded import LoadedStructures
+    from hub.structures.arrays import IntArray
+
+# Of a million atoms each: what is shuffled together, and in memory at once (about 60 MB a shard).
+WINDOW_SHARDS = 3
+
+
+class Stream:
+    """Some structures of a dataset, with one label set.
+
+    Parameters
+    ----------
+    dataset
+        That they are in.
+    labels
+        The name of the label set.
+    chosen
+        (S,) indices into the dataset, ascending.
+    """
+
+    def __init__(self, dataset: Dataset, labels: str, chosen: IntArray) -> None:
+        self.dataset, self.labels, self.chosen = dataset, labels, chosen
+        self.n_atoms: IntArray = np.diff(dataset.pointers)[chosen]
+        self.shards: IntArray = dataset.pointers[chosen] // dataset.shard_atoms
+        self._digests: dict[bool, str] = {}
+
+    def __len__(self) -> int:
+        return len(self.chosen)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Another process opens the files anew.
+        dataset = self.dataset
+        return _reopen, (dataset.path, dataset.name, dataset.digest, self.labels, self.chosen)
+
+    @property
+    def elements(self) -> tuple[str, ...]:
+        """The chemical symbols that occur in the dataset, sorted."""
+        return self.dataset.elements
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The name of the dataset."""
+        return (self.dataset.name,)
+
+    def select(self, indices: npt.ArrayLike) -> Stream:
+        """Return the structures at some places, ascending."""
+        return Stream(self.dataset, self.labels, self.chosen[chosen_indices(indices, len(self))])
+
+    def take(self, places: IntArray) -> LoadedStructures:
+        """Decode the structures at some places, ascending."""
+        return self.dataset.take(self.labels, self.chosen[places], lean=True)
+
+    def pieces(self) -> Iterator[LoadedStructures]:
+        """Decode all structures in their order, a shard at a time."""
+        cuts = np.flatnonzero(np.diff(self.shards)) + 1
+        for places in np.split(np.arange(len(self)), cuts):
+            yield self.take(places)
+
+    def digest(self, *, stresses: bool = True) -> str:
+        """Return what `StructureSet.digest` of all structures is; this reads them once."""
+        if stresses not in self._digests:
+            pieces = (piece.structure_digests(stresses=stresses) for piece in self.pieces())
+            self._digests[stresses] = joint_digest(chain.from_iterable(pieces))
+        return self._digests[stresses]
+
+    def windows(self, seed: Sequence[int]) -> list[IntArray]:
+        """Shuffle the shards, take a few at a time, and shuffle the structures of these together.
+
+        Returns
+        -------
+        The places of the structures in each window, in their order; each place once.
+        """
+        rng = np.random.default_rng(seed)
+        shards = rng.permutation(np.unique(self.shards))
+        starts = range(0, len(shards), WINDOW_SHARDS)
+        return [
+            rng.permutation(
+                np.flatnonzero(np.isin(self.shards, shards[start : start + WINDOW_SHARDS]))
+            )
+            for start in starts
+        ]
+
+
+def _reopen(path: Any, name: str, digest: str, labels: str, chosen: IntArray) -> Stream:
+    return Stream(Dataset(path, name, digest), labels, chosen)
