@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,16 +10,16 @@ from hub.datasets.card import MADE, Description, describe, summarise, write_card
 from hub.datasets.dataset import Dataset
 from hub.datasets.layout import WRITING
 from hub.datasets.writer import DatasetWriter, is_whole
+from hub.jobs.unfinished import Unfinished
 from hub.library import catalogue
 from registry.cards import FILE_NAME as CARD_NAME
 from registry.files import storage_errors
 from registry.origins import LOCAL
-from registry.outputs import write_file
 from registry.publishing import check_free, publish
-from registry.removal import TEMPORARY, claim, discard, retire
+from registry.removal import discard
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from hub.datasets.blocks import Block
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from registry.versions import LocalVersion
 
 _BEGUN, _CONTENT = "begun.json", "content"
-_OURS = re.compile(rf"{re.escape(_BEGUN)}|{_CONTENT}|{TEMPORARY.pattern}")
 
 
 @dataclass(frozen=True)
@@ -103,39 +101,96 @@ def make_dataset(
     names = catalogue()
     check_free(names, name, version, to)
     place = names.local.files.parts / f"{work}-{name}-{version}"
-    claim(place, _OURS)
-    if not _is_made(place, content.begun, resume=resume):
-        writer = DatasetWriter(
+    unfinished = Unfinished(place, f"{name}@{version}", _BEGUN, _CONTENT)
+    with unfinished.held(names.local):
+        if not _is_made(place, content.begun, resume=resume):
+            unfinished.begin(content.begun)
+            _write(place / _CONTENT, content, resume=resume, progress=progress)
+        facts = summarise(Dataset(place / _CONTENT, name))
+        about = description or Description()
+        about = replace(about, text=about.text or describe(facts))
+        published = publish_dataset(
             place / _CONTENT,
-            content.label_sets,
-            dtype=content.dtype,
-            resume=resume,
-            source=content.begun,
+            name,
+            version,
+            about,
+            facts,
+            metadata={MADE: about.made},
+            parents=content.parents,
+            to=to,
         )
-        with writer:
-            write_file(place / _BEGUN, json.dumps(content.begun).encode())
-            for cursor, block in content.blocks(writer.cursor):
-                writer.append(block, cursor)
-                if progress:
-                    progress(writer.n_structures, None)
-            writer.finish()
-    facts = summarise(Dataset(place / _CONTENT, name))
-    about = description or Description()
-    about = replace(about, text=about.text or describe(facts))
-    write_card(place / _CONTENT / CARD_NAME, name, version, about, facts)
-    published = publish(
-        names,
-        place / _CONTENT,
+        unfinished.retire(names.local)
+    return published, facts
+
+
+def publish_dataset(
+    directory: Path,
+    name: str,
+    version: str,
+    about: Description,
+    facts: dict[str, Any],
+    *,
+    metadata: dict[str, Any],
+    parents: Sequence[Parent],
+    to: str,
+) -> LocalVersion:
+    """Write the card of a dataset that is whole, and publish it as a version.
+
+    Parameters
+    ----------
+    directory
+        The dataset's; all that is in it becomes part of the version.
+    name, version
+        What it is called.
+    about
+        Text, licence and citation.
+    facts
+        What is in it; see `hub.datasets.card.summarise`.
+    metadata
+        For the manifest, besides text and facts.
+    parents
+        The versions that it is made from.
+    to
+        The name of a registry, or a directory.
+
+    Raises
+    ------
+    ExistsError, StorageError
+        As `hub.publish` does.
+    """
+    write_card(directory / CARD_NAME, name, version, about, facts)
+    return publish(
+        catalogue(),
+        directory,
         name,
         version,
         kind="dataset",
-        metadata={"description": about.text, "dataset": facts, MADE: about.made},
-        parents=content.parents,
+        metadata={**metadata, "description": about.text, "dataset": facts},
+        parents=parents,
         licence=about.licence,
         to=to,
     )
-    retire(place, names.local.files.parts)
-    return published, facts
+
+
+def _write(
+    directory: Path,
+    content: Content,
+    *,
+    resume: bool,
+    progress: Callable[[int, int | None], None] | None,
+) -> None:
+    with DatasetWriter(
+        directory,
+        content.label_sets,
+        dtype=content.dtype,
+        resume=resume,
+        source=content.begun,
+    ) as writer:
+        for cursor, block in content.blocks(writer.cursor):
+            writer.append(block, cursor)
+            if progress:
+                progress(writer.n_structures, None)
+        writer.finish()
 
 
 def _is_made(place: Path, begun: Any, *, resume: bool) -> bool:

@@ -28,9 +28,10 @@ from hub.datasets.segments import NAMES as SEGMENTS
 from hub.datasets.segments import Segment, Segments
 from hub.datasets.shards import ArraySpec, ShardWriter, read_group
 from hub.errors import DataError
+from hub.jobs.unfinished import held
 from registry.documents import damage, fit, parse_json, read_bounded
 from registry.errors import ExistsError, IntegrityError
-from registry.files import locked, storage_errors
+from registry.files import storage_errors
 from registry.outputs import require_file, write_file
 from registry.removal import TEMPORARY, claim, discard, in_the_way, is_marked, is_real_file
 
@@ -118,12 +119,11 @@ class DatasetWriter:
         self._exits = ExitStack()
 
     def __enter__(self) -> Self:
-        refusal = Refusal(f"the dataset in {self.directory}")
         self._require_own_place()
         claim(self._writing, _OURS)
         for name in (_LOCK, _SETTINGS):
             require_file(self._writing / name)
-        self._exits.enter_context(locked(self._writing / _LOCK, refusal))
+        self._exits.enter_context(held(self._writing / _LOCK, f"the dataset in {self.directory}"))
         try:
             self._begin()
         except BaseException:
@@ -303,26 +303,3 @@ def is_whole(directory: Path) -> bool:
     """Whether a writer has finished a dataset in a directory: the root's attributes come last."""
     group = directory / GROUP
     return (group / METADATA).is_file() and ATTRIBUTE in read_group(group)
-
-
-class Refusal:
-    """Gives up on a lock that is not free at once.
-
-    Parameters
-    ----------
-    what
-        What is written under the lock, for the message.
-    """
-
-    def __init__(self, what: str) -> None:
-        self.what = what
-        self.asked = False
-
-    def __call__(self) -> None:
-        """Raise when it is called a second time."""
-        if self.asked:
-            raise ExistsError(
-                f"another process is writing {self.what}",
-                "Wait until it has finished, or stop it.",
-            )
-        self.asked = True

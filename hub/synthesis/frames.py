@@ -15,13 +15,13 @@ from hub.structures.stresses import to_voigt
 from hub.synthesis.trajectory import read_trajectory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 RUN_ID = "run_id"
 
 
-def frames_source(paths: Sequence[Path], begun: dict[str, Any]) -> Source:
+def frames_source(paths: Sequence[Path], begun: Mapping[str, Any]) -> Source:
     """Give the frames of trajectories, one trajectory after the other.
 
     Parameters

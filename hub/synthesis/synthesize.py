@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import re
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from hub.datasets.card import Description
 from hub.datasets.importing import import_dataset
 from hub.datasets.layout import LabelSet, check_label_name
-from hub.datasets.writer import Refusal
 from hub.errors import SynthesisError
 from hub.jobs.pool import LocalPool
+from hub.jobs.unfinished import Unfinished
 from hub.library import catalogue
 from hub.synthesis.campaign import NAMES as TRAJECTORIES
 from hub.synthesis.campaign import Campaign
@@ -22,24 +20,29 @@ from hub.synthesis.frames import frames_source, next_run_id, open_base
 from hub.synthesis.schedule import spread
 from hub.synthesis.start import NEAREST_AT_START
 from hub.teachers.driver import ask_teacher
-from registry.documents import damage, fit, parse_json, read_bounded
-from registry.errors import ExistsError
-from registry.files import locked, storage_errors
 from registry.origins import LOCAL
-from registry.outputs import write_file
 from registry.publishing import check_free
-from registry.removal import TEMPORARY, claim, entries, retire, take_over
+from registry.removal import entries
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from hub.jobs.pool import Pool
     from hub.synthesis.schedule import Recipe
     from registry.versions import LocalVersion
 
 _BEGUN = "begun.json"
-_OURS = re.compile(rf"{re.escape(_BEGUN)}|{TRAJECTORIES.pattern}|{TEMPORARY.pattern}")
+
+
+class _Begun(TypedDict):
+    """By what trajectories are made, when they were begun, and the labels of their teacher."""
+
+    recipe: dict[str, Any]
+    labels: str
+    onto: str
+    provenance: dict[str, Any]
+    isolated_atoms: dict[str, float]
+    date: str
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,9 @@ def synthesize(
     Raises
     ------
     SynthesisError
-        If it cannot be made, what is unfinished was begun in another way, or all of it blew up.
+        If it cannot be made, or all of it blew up.
+    JobError
+        If what is unfinished was begun in another way, or the pool is lost.
     TeacherError
         If the teacher cannot be used.
     ExistsError
@@ -124,10 +129,11 @@ def synthesize(
     plans = spread(recipe, next_run_id(base) if base else 0)
     # Trajectories may have taken days: they are not where what is left over is swept away.
     place = names.local.root / "synthesis" / f"{name}-{version}"
-    lock = names.local.root / "locks" / f"synthesis-{name}-{version}"
-    with locked(lock, Refusal(f"the trajectories of {name}@{version}")):
+    what = f"the trajectories of {name}@{version}"
+    unfinished = Unfinished(place, what, _BEGUN, TRAJECTORIES.pattern)
+    with unfinished.held(names.local):
         with pool or LocalPool() as workers:
-            begun = _begin(place, recipe, labels, onto, workers, resume=resume)
+            begun = _begin(unfinished, recipe, labels, onto, workers, resume=resume)
             if base and labels in base.label_sets:
                 _refuse_another_teacher(base.label_sets[labels], labels, begun["provenance"])
             campaign = Campaign(place, recipe, plans, workers, progress, report)
@@ -143,7 +149,7 @@ def synthesize(
             resume=True,
             description=_describe(description or Description(), recipe, begun, campaign),
         )
-        retire(place, names.local.files.parts)
+        unfinished.retire(names.local)
     return Synthesized(imported.version, imported.facts, failures)
 
 
@@ -164,8 +170,8 @@ def _refuse_another_teacher(known: LabelSet, labels: str, provenance: dict[str, 
 
 
 def _begin(
-    place: Path, recipe: Recipe, labels: str, onto: str, pool: Pool, *, resume: bool
-) -> dict[str, Any]:
+    unfinished: Unfinished, recipe: Recipe, labels: str, onto: str, pool: Pool, *, resume: bool
+) -> _Begun:
     """Note what is made and what the teacher is, or compare it with what was begun."""
     described = ask_teacher(pool, recipe.teacher, [recipe.element])
     if described.failures:
@@ -173,41 +179,24 @@ def _begin(
             f"the teacher has no energy of an isolated atom: {described.failures[recipe.element]}",
             "Choose a teacher that covers the element: `hub teachers` lists them.",
         )
-    now = {
+    now: _Begun = {
         "recipe": asdict(recipe),
         "labels": labels,
         "onto": onto,
         "provenance": described.provenance,
         "isolated_atoms": described.isolated_atoms,
+        "date": datetime.now(UTC).date().isoformat(),
     }
-    take_over(place, _OURS)
-    path = place / _BEGUN
-    with storage_errors(path):
-        is_empty = not any(entries(place, TRAJECTORIES))
-    with damage(path, SynthesisError, "Remove its folder, and start again."):
-        begun = fit(parse_json(read_bounded(path)), dict[str, Any]) if path.exists() else None
-    if begun is None or is_empty:
-        begun = {**now, "date": datetime.now(UTC).date().isoformat()}
-        claim(place, _OURS)
-        write_file(path, json.dumps(begun).encode())
-    elif not resume:
-        raise ExistsError(
-            f"the trajectories in {place} are not finished",
-            "Go on with --resume, or remove that folder.",
-        )
-    elif not isinstance(begun.get("date"), str) or (
-        {**begun, "date": ""} != {**json.loads(json.dumps(now)), "date": ""}
-    ):
-        raise SynthesisError(
-            f"the trajectories in {place} were begun with other settings or another teacher",
-            "Repeat the command as it was, or remove that folder.",
-        )
-    return begun
+    if any(entries(unfinished.folder, TRAJECTORIES)):
+        begun = unfinished.begun(_Begun, resume=resume)
+        if begun is not None:
+            unfinished.require_same(begun, {**now, "date": begun["date"]})
+            return begun
+    unfinished.begin(now)
+    return now
 
 
-def _describe(
-    given: Description, recipe: Recipe, begun: dict[str, Any], campaign: Campaign
-) -> Description:
+def _describe(given: Description, recipe: Recipe, begun: _Begun, campaign: Campaign) -> Description:
     """Say how the structures were made: in a line for people, and in full for the manifest."""
     isolated = begun["isolated_atoms"]
     labels = LabelSet(

@@ -5,31 +5,28 @@ A segment is there whole or not at all, so whatever is killed, what is there is 
 
 from __future__ import annotations
 
-import json
 import re
 from itertools import pairwise
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-from msgspec import Meta, Struct, to_builtins
+from msgspec import Meta, Struct
 
 from hub.datasets.blocks import Labels
-from hub.datasets.layout import LabelSet
 from hub.datasets.segments import Segment
-from hub.errors import DataError
-from registry.documents import damage, fit, parse_json, read_bounded
+from registry.documents import damage, fit
 from registry.errors import IntegrityError
 from registry.outputs import write_file
-from registry.removal import TEMPORARY, claim, entries, take_over
+from registry.removal import entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_SETTINGS = "settings.json"
 _SUFFIX = ".npz"
 _NAMES = re.compile(rf"\d{{10}}-\d{{10}}{re.escape(_SUFFIX)}")
 CONTENT = "content"  # the dataset with the labels, beside the segments
-_OURS = re.compile(rf"{re.escape(_SETTINGS)}|{CONTENT}|{_NAMES.pattern}|{TEMPORARY.pattern}")
+SETTINGS = "settings.json"
+OURS = rf"{CONTENT}|{_NAMES.pattern}"
 _REMOVE = "Remove it and go on with --resume: it is labelled again."
 
 
@@ -39,25 +36,6 @@ class _Facts(Struct, forbid_unknown_fields=True):
     failures: dict[Annotated[str, Meta(pattern="^[0-9]{1,15}$")], str]
 
 
-class Settings(Struct, forbid_unknown_fields=True, frozen=True):
-    """By which settings labels are made.
-
-    Attributes
-    ----------
-    who
-        The dataset, the label set, and all that the labels depend on.
-    about
-        What is known about the label set.
-    properties
-        Which of `hub.datasets.names.PROPERTIES` it has. Those begun by releases before there were
-        any go on without.
-    """
-
-    who: dict[str, Any]
-    about: LabelSet
-    properties: tuple[str, ...] = ()
-
-
 class LabelSegments:
     """The segments of one unfinished label set, in a directory.
 
@@ -65,36 +43,10 @@ class LabelSegments:
     ----------
     directory
         Where they are, or will be.
-
-    Raises
-    ------
-    StorageError
-        If there is something that we did not make.
     """
 
     def __init__(self, directory: Path) -> None:
-        take_over(directory, _OURS)
         self.directory = directory
-
-    @property
-    def settings(self) -> Settings | None:
-        """What `begin` was given; None if nothing has begun.
-
-        Raises
-        ------
-        DataError
-            If the file is damaged.
-        """
-        path = self.directory / _SETTINGS
-        if not path.exists():
-            return None
-        with damage(path, DataError, f"Remove {self.directory}, and start again."):
-            return fit(parse_json(read_bounded(path)), Settings)
-
-    def begin(self, settings: Settings) -> None:
-        """Note by which settings the labels are made, as JSON."""
-        claim(self.directory, _OURS)
-        write_file(self.directory / _SETTINGS, json.dumps(to_builtins(settings)).encode())
 
     def add(self, start: int, labels: Labels, failures: dict[int, str]) -> None:
         """Keep the labels of consecutive structures, for good.

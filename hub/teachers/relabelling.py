@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from hub.datasets.card import Description, describe, made_of, summarise, write_card
+from msgspec import Struct
+
+from hub.datasets.card import Description, describe, made_of, summarise
 from hub.datasets.dataset import Dataset
 from hub.datasets.labelling import add_label_set, refuse_existing
 from hub.datasets.layout import LabelSet
+from hub.datasets.making import publish_dataset
 from hub.datasets.names import STRESS
-from hub.datasets.writer import Refusal
 from hub.errors import DataError, TeacherError
 from hub.jobs.pool import LocalPool
+from hub.jobs.unfinished import Unfinished
 from hub.library import catalogue
 from hub.teachers.driver import Driver, ask_teacher
-from hub.teachers.label_segments import CONTENT, LabelSegments, Settings
+from hub.teachers.label_segments import CONTENT, OURS, SETTINGS, LabelSegments
 from hub.teachers.spec import TeacherSpec
 from hub.teachers.verifying import compare_again
-from registry.cards import FILE_NAME as CARD_NAME
 from registry.cards import split_front_matter
-from registry.errors import ExistsError
-from registry.files import locked
 from registry.manifest import Parent
 from registry.origins import LOCAL
-from registry.publishing import check_free, publish
+from registry.publishing import check_free
 from registry.references import Reference
-from registry.removal import discard, retire
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,6 +59,25 @@ class Relabelled:
     facts: dict[str, Any]
     failures: dict[int, str] = field(default_factory=dict)
     verification: Verification | None = None
+
+
+class _Settings(Struct, forbid_unknown_fields=True, frozen=True):
+    """By which settings labels are made.
+
+    Attributes
+    ----------
+    who
+        The dataset, the label set, and all that the labels depend on.
+    about
+        What is known about the label set.
+    properties
+        Which of `hub.datasets.names.PROPERTIES` it has. Those begun by releases before there were
+        any go on without.
+    """
+
+    who: dict[str, Any]
+    about: LabelSet
+    properties: tuple[str, ...] = ()
 
 
 def relabel(
@@ -109,8 +126,9 @@ def relabel(
     Raises
     ------
     DataError
-        If it is no dataset, it has such a label set, or what is unfinished was begun in another
-        way.
+        If it is no dataset, or has such a label set.
+    JobError
+        If what is unfinished was begun in another way, or the pool is lost.
     TeacherError
         If the teacher cannot be used, or labels no structure at all.
     LabelsDisagreeError
@@ -133,25 +151,25 @@ def relabel(
     check_free(names, name, version, to)
     # Labels may have taken days: they do not lie where what is left over is swept away.
     place = names.local.root / "relabelling" / f"{name}@{version}"
-    lock = names.local.root / "locks" / f"relabelling-{name}@{version}"
-    with locked(lock, Refusal(f"the labels of {name}@{version}")):
+    unfinished = Unfinished(place, f"the labels of {name}@{version}", SETTINGS, OURS)
+    with unfinished.held(names.local):
         segments = LabelSegments(place)
         content = place / CONTENT
         with pool or LocalPool() as workers:
-            begun = _begin(segments, base, source, spec, labels, workers, report, resume=resume)
+            begun = _begin(unfinished, base, source, spec, labels, workers, report, resume=resume)
             about = begun.about
             isolated_atoms = about.subtracted_energies
             Driver(source, segments, spec, isolated_atoms, begun.properties, progress, report).run(
                 workers
             )
-            failures = _failures(segments, source)
+            failures = _failures(segments, source, unfinished)
             labelled = add_label_set(base.path, content, labels, about, segments.labels())
             verification = (
                 compare_again(labelled, labels, spec, verify, workers) if verify else None
             )
         facts = summarise(labelled)
         published = _publish(names, content, base, name, version, facts, to)
-        retire(place, names.local.files.parts)
+        unfinished.retire(names.local)
     return Relabelled(published, facts, failures, verification)
 
 
@@ -163,7 +181,7 @@ def _next_version(base: LocalVersion, name: str) -> str:
 
 
 def _begin(
-    segments: LabelSegments,
+    unfinished: Unfinished,
     base: LocalVersion,
     source: Dataset,
     spec: TeacherSpec,
@@ -172,15 +190,10 @@ def _begin(
     report: Report | None,
     *,
     resume: bool,
-) -> Settings:
+) -> _Settings:
     """Ask the teacher who it is, and take up what was begun by the same one, if anything was."""
-    begun = segments.settings
-    if begun is not None and not resume:
-        raise ExistsError(
-            f"there are unfinished labels in {segments.directory}",
-            "Go on with --resume, or remove that directory.",
-        )
-    others = {path.name for path in segments.directory.parent.glob(f"{base.manifest.name}@*")}
+    begun = unfinished.begun(_Settings, resume=resume)
+    others = {path.name for path in unfinished.folder.parent.glob(f"{base.manifest.name}@*")}
     if begun is None and resume and others:
         raise DataError(
             f"nothing is unfinished of what is asked for, but {' and '.join(sorted(others))} is",
@@ -199,20 +212,13 @@ def _begin(
     if not source.read("structures/pbc").all(axis=1).any():
         reason = "no structure repeats in all three directions"
     if begun is None:
-        begun = Settings(who, _describe_labels(described), () if reason else (STRESS,))
-        segments.begin(begun)
+        begun = _Settings(who, _describe_labels(described), () if reason else (STRESS,))
+        unfinished.begin(begun)
     elif not begun.properties:
         reason = reason or "an earlier release began without them"
     if reason and report:
         report(f"the labels have no stresses: {reason}")
-    now = json.loads(json.dumps(who))
-    differ = [key for key in now if begun.who.get(key) != now[key]]
-    if differ:
-        raise DataError(
-            f"the unfinished labels in {segments.directory} were begun with another "
-            f"{' and '.join(differ)}",
-            "Give what was given then, with the same versions installed, or remove that directory.",
-        )
+    unfinished.require_same(begun.who, who)
     return begun
 
 
@@ -231,12 +237,12 @@ def _describe_labels(described: Described) -> LabelSet:
     )
 
 
-def _failures(segments: LabelSegments, source: Dataset) -> dict[int, str]:
+def _failures(segments: LabelSegments, source: Dataset, unfinished: Unfinished) -> dict[int, str]:
     """Return why structures have no labels; if none has any, raise and leave nothing."""
     failures = segments.failures()
     if len(failures) < len(source):
         return failures
-    discard(segments.directory, segments.directory)
+    unfinished.abandon()
     number, reason = next(iter(failures.items()))
     raise TeacherError(
         f"none of the {len(source)} structures could be labelled; {source.name}[{number}]: "
@@ -263,15 +269,14 @@ def _publish(
     about = Description(
         text or describe(facts), manifest.licence, before.get("citation", ""), made=made_of(base)
     )
-    write_card(content / CARD_NAME, name, version, about, facts)
-    return publish(
-        names,
+    parent = Parent(manifest.name, manifest.version, base.digest, "relabelled")
+    return publish_dataset(
         content,
         name,
         version,
-        kind="dataset",
-        metadata={**manifest.metadata, "description": about.text, "dataset": facts},
-        parents=[Parent(manifest.name, manifest.version, base.digest, "relabelled")],
-        licence=manifest.licence,
+        about,
+        facts,
+        metadata=manifest.metadata,
+        parents=[parent],
         to=to,
     )

@@ -15,7 +15,6 @@ from hub.jobs.pool import LocalPool
 from hub.library import catalogue
 from hub.synthesis.schedule import Recipe
 from hub.synthesis.synthesize import synthesize
-from hub.teachers.label_segments import LabelSegments
 from hub.teachers.relabelling import relabel
 from hub.teachers.spec import TeacherSpec
 from registry.errors import ExistsError, IntegrityError, StorageError
@@ -120,8 +119,8 @@ def test_labels_are_not_computed_into_what_is_not_ours(what, treasure, tmp_path)
 def test_labels_are_not_put_where_a_link_is(treasure):
     import_dataset(file_source(COPPER), "copper")
     place = catalogue().local.root / "relabelling" / "copper@1.1.0"
-    LabelSegments(place).begin({})
-    (place / "settings.json").unlink()
+    place.mkdir(parents=True)
+    (place / MARKER_NAME).touch()
     (place / "content").symlink_to(treasure.folder)
     with pytest.raises(StorageError, match="content is a link"):
         relabel("copper", EMT, "emt", pool=LocalPool(1))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import hub
-from hub.errors import SynthesisError
+from hub.errors import JobError, SynthesisError
 from hub.jobs.pool import InProcess, Lost
 from hub.library import catalogue, open_version
 from hub.synthesis import campaign, engine
@@ -184,7 +184,7 @@ def test_what_is_done_is_not_run_again(copper):
         synthesize(copper, "set", pool=Dying())
     with pytest.raises(ExistsError, match="not finished"):
         synthesize(copper, "set", pool=InProcess())
-    with pytest.raises(SynthesisError, match="begun with other settings"):
+    with pytest.raises(JobError, match="begun with another recipe"):
         synthesize(replace(copper, timestep=1.0), "set", pool=InProcess(), resume=True)
     done = []
 

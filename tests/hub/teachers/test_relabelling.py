@@ -21,7 +21,7 @@ from hub.datasets.card import Description
 from hub.datasets.dataset import Dataset
 from hub.datasets.importing import file_source, import_dataset
 from hub.datasets.loading import load_dataset
-from hub.errors import DataError, LabelsDisagreeError, TeacherError
+from hub.errors import DataError, JobError, LabelsDisagreeError, TeacherError
 from hub.jobs.pool import LocalPool
 from hub.library import catalogue
 from hub.teachers.relabelling import relabel
@@ -264,9 +264,9 @@ def test_what_was_killed_is_gone_on_with_and_nothing_is_done_twice(make_dataset,
         number for path in place.glob("*.npz") for number in range(*map(int, path.stem.split("-")))
     }
     assert 10 <= len(kept) < 60
-    with pytest.raises(ExistsError, match="unfinished labels"):
+    with pytest.raises(ExistsError, match="are not finished"):
         relabel("clusters", moody(log=str(log), seconds=0.02), "lj")
-    with pytest.raises(DataError, match="begun with another options"):
+    with pytest.raises(JobError, match="begun with another options"):
         relabel("clusters", moody(), "lj", pool=LocalPool(1), resume=True)
     time.sleep(0.5)  # until whoever was left has died
     before = log.read_text().split()
