@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from nequip.utils import global_state
 
 
 @pytest.fixture(autouse=True, scope="package")
@@ -13,3 +14,15 @@ def _one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def _own_precision():
+    """Take back what NequIP's calculators set for the whole process: torch's default precision.
+
+    They set it once, and note that they have.
+    """
+    dtype, was_set = torch.get_default_dtype(), global_state.global_state_initialized()
+    yield
+    torch.set_default_dtype(dtype)
+    global_state._GLOBAL_STATE_INITIALIZED = was_set
