@@ -44,7 +44,12 @@ def test_a_word_that_means_something_else_now_is_refused(typed, says) -> None:
 
 
 def test_what_is_meant_now_is_left_alone() -> None:
-    for typed in ("finetune --out a --resume", "transmute m --to ./lab", "stability m --resume"):
+    for typed in (
+        "finetune",
+        "finetune --out a --resume",
+        "transmute m --to ./lab",
+        "stability m --resume",
+    ):
         assert present_spelling(typed.split()) == typed.split()
     assert present_spelling([]) == []
 
