@@ -264,9 +264,11 @@ def test_the_table_of_several_seeds(finetune, crystals) -> None:
     assert done.err.count("for training and 1 for validation") == 2
 
 
-def test_two_elements_from_scratch(finetune, tmp_path) -> None:
+def test_two_elements_from_scratch(hub, tmp_path) -> None:
     data = write_data(tmp_path / "alloy.xyz", alloy(9))
-    done = finetune("--data", data, "--n-train", 6, "--out", "run")
+    done = hub(
+        "finetune", "--from-scratch", "--epochs", 2, "--data", data, "--n-train", 6, "--out", "run"
+    )
     assert done.code == 0
     assert "random weights (Au, Cu, cutoff 4 Å" in done.err
     config = load_model("run").config
@@ -274,7 +276,7 @@ def test_two_elements_from_scratch(finetune, tmp_path) -> None:
     assert config.energy_reference == "that of the training data (alloy.xyz)"
 
 
-def test_as_a_function(trained, crystals, tmp_path) -> None:
+def test_as_a_function(trained, crystals, from_scratch, tmp_path) -> None:
     folder, results = library.finetune(crystals, out=tmp_path / "run", from_scratch=True, epochs=2)
     assert folder == tmp_path / "run"
     expected = json.loads((trained / "results.json").read_text())
