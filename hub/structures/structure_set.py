@@ -335,10 +335,13 @@ class StructureSet:
         stresses
             Whether they are part of it.
         """
-        return joint_digest(self.structure_digests(stresses=stresses))
+        return joint_digest(each[not stresses] for each in self.structure_digests())
 
-    def structure_digests(self, *, stresses: bool = True) -> Iterator[bytes]:
-        """Hash each structure over little-endian bytes with one zero and one NaN."""
+    def structure_digests(self) -> Iterator[tuple[bytes, bytes]]:
+        """Hash each structure, with its stress and without.
+
+        The hash is over little-endian bytes with one zero and one NaN.
+        """
         for index in range(len(self)):
             own = self.atoms_of(index)
             words = f"{self.config_types[index]}\0{self.split_labels[index]}\0".encode()
@@ -346,19 +349,24 @@ class StructureSet:
             if self.constrained[own].any():
                 content.update(self.constrained[own].tobytes())
             content.update(self.numbers[own].astype("<i8").tobytes())
-            stress = self.stresses[index]
             for values in (
                 self.cells[index],
                 self.positions[own],
                 self.energies[index : index + 1],
                 self.forces[own],
-                # Sets without stresses keep the digest that they had before there were any.
-                *([stress] if stresses and np.isfinite(stress).any() else []),
             ):
-                canonical = values.astype("<f8") + 0.0  # the sum turns -0.0 into 0.0
-                canonical[np.isnan(canonical)] = np.nan
-                content.update(canonical.tobytes())
-            yield content.digest()
+                content.update(_canonical(values))
+            without = content.digest()
+            # Sets without stresses keep the digest that they had before there were any.
+            if np.isfinite(self.stresses[index]).any():
+                content.update(_canonical(self.stresses[index]))
+            yield content.digest(), without
+
+
+def _canonical(values: FloatArray) -> bytes:
+    canonical = values.astype("<f8") + 0.0  # the sum turns -0.0 into 0.0
+    canonical[np.isnan(canonical)] = np.nan
+    return canonical.tobytes()
 
 
 def joint_digest(structure_digests: Iterable[bytes]) -> str:
