@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import ctypes
+import re
 import sys
 
 import torch
 
 from hub.errors import IncompatibleModelError
 
+# What torch says of the memory of a CPU or an Apple GPU, on one system or another.
+_NO_MEMORY = re.compile(
+    r"DefaultCPUAllocator|(not enough|can ?not allocate|can't allocate|out of) memory|bad_alloc",
+    re.IGNORECASE,
+)
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
 
 
@@ -40,6 +46,13 @@ def device_name(device: torch.device) -> str:
         return torch.cuda.get_device_name(device)
     threads = torch.get_num_threads()
     return f"{device.type} ({threads} thread{'s' if threads != 1 else ''})"
+
+
+def is_out_of_memory(problem: BaseException) -> bool:
+    """Whether an error of Python, numpy or torch says that memory could not be had."""
+    if isinstance(problem, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(problem, RuntimeError) and bool(_NO_MEMORY.search(str(problem)))
 
 
 def keep_freed_memory() -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 import torch
 
+from hub.devices import is_out_of_memory
+from hub.errors import IncompatibleModelError
 from hub.potentials.potential import Batch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from hub.structures.graphs import Graph
 
@@ -24,16 +27,18 @@ class LabelledBatch(Batch):
     energies : (B,) float64, eV
     forces : (N, 3) float64, eV/Å
     stresses : (B, 3, 3) float64, eV/Å^3, positive under tension
+    names : (B,) what to call each structure in messages
     """
 
     energies: torch.Tensor
     forces: torch.Tensor
     stresses: torch.Tensor
+    names: tuple[str, ...] = ()
 
     def to(self, device: torch.device) -> Self:
         """Copy to a device."""
-        moved = {name: value.to(device) for name, value in vars(self).items()}
-        return type(self)(**moved)
+        moved = {key: value.to(device) for key, value in vars(self).items() if key != "names"}
+        return type(self)(**moved, names=self.names)
 
 
 def collate(graphs: Sequence[Graph]) -> LabelledBatch:
@@ -55,7 +60,35 @@ def collate(graphs: Sequence[Graph]) -> LabelledBatch:
         energies=torch.stack([graph.energy for graph in graphs]),
         forces=torch.cat([graph.forces for graph in graphs]),
         stresses=torch.stack([graph.stress for graph in graphs]),
+        names=tuple(graph.name for graph in graphs),
     )
+
+
+@contextmanager
+def enough_memory(batch: LabelledBatch, advice: str) -> Iterator[None]:
+    """Say which structures are too large where memory runs out.
+
+    Raises
+    ------
+    IncompatibleModelError
+        Instead of the errors that torch and numpy raise then; `advice` is what to do next.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as problem:
+        if not is_out_of_memory(problem):
+            raise
+        owners = batch.structure.cpu()[batch.edges[0].cpu()]
+        edges = torch.bincount(owners, minlength=len(batch.sizes))
+        largest = int(edges.argmax())
+        size = f"{int(batch.sizes[largest])} atoms and {int(edges[largest])} neighbours"
+        others = len(batch.sizes) - 1
+        together = f", together with {others} more" if others else ""
+        raise IncompatibleModelError(
+            f"{batch.names[largest]} is too large for the memory ({batch.positions.device}): "
+            f"{size} within the cutoff{together}",
+            advice,
+        ) from problem
 
 
 def batches_by_atoms(graphs: Sequence[Graph], max_atoms: int = 1000) -> list[list[Graph]]:

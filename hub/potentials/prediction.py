@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hub.potentials.batches import batches_by_atoms, batches_by_edges, collate
+from hub.potentials.batches import batches_by_atoms, batches_by_edges, collate, enough_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from hub.potentials.potential import Potential
     from hub.structures.arrays import FloatArray, IntArray
     from hub.structures.graphs import Graph
+
+
+_ADVICE = (
+    "Take a device with more memory, float32, or a model with a smaller cutoff; or leave the "
+    "structure out."
+)
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,9 @@ def predict(
     forces: list[FloatArray] = []
     for some in batches_by_atoms(graphs):
         for batch in batches_by_edges(some, potential.max_edges):
-            output = potential(collate(batch))
+            labelled = collate(batch)
+            with enough_memory(labelled, _ADVICE):
+                output = potential(labelled)
             energies.append(output.energies.detach().cpu().double().numpy())
             stresses.append(output.stresses.detach().cpu().double().numpy())
             ends = np.cumsum([len(graph) for graph in batch])[:-1]

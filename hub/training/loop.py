@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from hub.errors import ModelError, TrainingError
-from hub.potentials.batches import collate
+from hub.errors import IncompatibleModelError, ModelError, TrainingError
+from hub.potentials.batches import collate, enough_memory
 from hub.potentials.prediction import predict
 from hub.structures.stresses import EV_PER_A3_IN_GPA
 from hub.training.average import MovingAverage
@@ -43,6 +43,12 @@ _DIVERGED = (
     "One absurd label is enough for this: look at the data with `hub check`. If they are right, "
     "start again with a lower --learning-rate. What was trained before this epoch is kept."
 )
+_TOO_LARGE = (
+    "Train on a machine or --device with more memory, on which --resume and the run folder go on "
+    "after the last step; or start again without this structure, or with a model of a smaller "
+    "cutoff."
+)
+_SEVERAL_TOO_LARGE = "Start again with a smaller --batch-size. Or else: "
 
 
 class Trainer:
@@ -135,10 +141,20 @@ class Trainer:
         TrainingError
             If loss or weights keep being infinite or undefined however small the steps, or the
             validation errors are in every epoch. The last good state is kept.
+        IncompatibleModelError
+            If a structure is too large for the memory. The state before it is kept.
         """
         while not self.is_finished:
-            self._finite_epoch(on_step)
-            metrics = self._validate()
+            try:
+                self._finite_epoch(on_step)
+                metrics = self._validate()
+            except IncompatibleModelError:
+                # Memory ran out within a step, before it changed anything: what came before is
+                # kept, for a machine that has more.
+                state = self._state()
+                if is_finite(state):
+                    self._save(state)
+                raise
             self._save(self._state())
             if on_epoch is not None:
                 on_epoch(metrics)
@@ -242,15 +258,12 @@ class Trainer:
         counts = torch.zeros(3, dtype=torch.int64, device=self.device)
         counts = self.group.sum(sum((count_labels(part) for part in parts), counts))
         total = torch.zeros((), dtype=torch.float64, device=self.device)
+        weights = self.recipe.energy_weight, self.recipe.stress_weight
         for part in parts:
-            loss = loss_of(
-                self.potential(part),
-                part,
-                self.recipe.energy_weight,
-                self.recipe.stress_weight,
-                counts,
-            )
-            loss.backward()
+            advice = (_SEVERAL_TOO_LARGE if len(part.sizes) > 1 else "") + _TOO_LARGE
+            with enough_memory(part, advice):
+                loss = loss_of(self.potential(part), part, *weights, counts)
+                loss.backward()
             total += loss.detach()
         return total
 
@@ -266,8 +279,8 @@ class Trainer:
     def _validate(self) -> EpochMetrics:
         """Measure the averaged weights; keep them if they are the best so far, or to be kept."""
         progress, started = self.progress, time.perf_counter()
-        progress.epoch += 1
         energy_rmse, force_rmse, stress_rmse = self._validation_errors()
+        progress.epoch += 1
         is_kept = math.isfinite(force_rmse) and self.recipe.keep == "last"
         if is_kept or force_rmse < progress.best_force_rmse:
             progress.best_force_rmse, progress.best_epoch = force_rmse, progress.epoch
