@@ -18,16 +18,17 @@ if TYPE_CHECKING:
     from hub.training.finetune import finetune
     from hub.training.pretrain import pretrain
 
+# Where a name is defined: a module, and what it is called there.
 _HOMES = {
-    "calculator": "hub.potentials",
-    "finetune": "hub.training.finetune",
-    "load_dataset": "hub.datasets.loading",
-    "load_model": "hub.potentials",
-    "pretrain": "hub.training.pretrain",
-    "pull": "hub.library",
-    "relabel": "hub.teachers.relabelling",
-    "synthesize": "hub.synthesis.synthesize",
-    "verify_labels": "hub.teachers.verifying",
+    "calculator": "hub.potentials:calculator",
+    "finetune": "hub.training.finetune:finetune",
+    "load_dataset": "hub.datasets.loading:load_dataset",
+    "load_model": "hub.potentials:load_model",
+    "pretrain": "hub.training.pretrain:pretrain",
+    "pull": "hub.library:pull",
+    "relabel": "hub.teachers.relabelling:relabel",
+    "synthesize": "hub.synthesis.synthesize:synthesize",
+    "verify_labels": "hub.teachers.verifying:verify_labels",
 }
 
 __all__ = [
@@ -46,5 +47,10 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
+        module, _, function = _HOMES[name].partition(":")
+        return getattr(import_module(module), function)
     raise AttributeError(f"module 'hub' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

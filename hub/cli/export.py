@@ -20,7 +20,7 @@ _ENDINGS = {"extxyz": ".extxyz", "lmdb": ".lmdb", "datasets": ""}
 @click.command(name="export", short_help="Write a model or dataset as a file for other programs.")
 @click.argument("name", shell_complete=complete_names)
 @click.option(
-    "--to",
+    "--format",
     "target",
     metavar="FORMAT",
     required=True,
@@ -74,7 +74,7 @@ def _require_model_format(target: str) -> None:
 
     known = [*model_formats(), *_ENDINGS]
     if target not in known:
-        raise click.UsageError(f"There is no format {target!r} for --to: {', '.join(known)}.")
+        raise click.UsageError(f"There is no format {target!r} for --format: {', '.join(known)}.")
 
 
 def _export_model(model: str, target: str, out: Path | None, dtype: str, *, force: bool) -> Path:

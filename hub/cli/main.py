@@ -12,37 +12,47 @@ import click
 from hub._version import __version__
 from hub.cli import output
 from hub.cli.errors import EXIT_CRASH, EXIT_ERROR, EXIT_INTERRUPTED, exit_code
+from hub.cli.renamed import present_spelling
 from registry.errors import RegistryError
 
 if TYPE_CHECKING:
     from registry.plugins import Plugin
 
-# Command name to the module that defines it, in the order that help shows them; those of other
-# packages follow.
-COMMANDS = {
-    "list": "hub.cli.list",
-    "show": "hub.cli.show",
-    "pull": "hub.cli.pull",
-    "check": "hub.cli.check",
-    "import": "hub.cli.import_data",
-    "relabel": "hub.cli.relabel",
-    "teachers": "hub.cli.teachers",
-    "synthesize": "hub.cli.synthesize",
-    "pretrain": "hub.cli.pretrain",
-    "finetune": "hub.cli.finetune",
-    "learning-curve": "hub.cli.learning_curve",
-    "evaluate": "hub.cli.evaluate",
-    "overlap": "hub.cli.overlap",
-    "stability": "hub.cli.stability",
-    "diff": "hub.cli.diff",
-    "transmute": "hub.cli.transmute",
-    "export": "hub.cli.export",
-    "publish": "hub.cli.publish",
-    "verify": "hub.cli.verify",
-    "cache": "hub.cli.cache",
-    "registry": "hub.cli.registry",
-    "completion": "hub.cli.completion",
+# The sections of the help text, and in each the module that defines a command.
+SECTIONS = {
+    "Find": {
+        "list": "hub.cli.list",
+        "show": "hub.cli.show",
+        "pull": "hub.cli.pull",
+    },
+    "Data": {
+        "check": "hub.cli.check",
+        "import": "hub.cli.import_data",
+        "export": "hub.cli.export",
+    },
+    "Train": {
+        "finetune": "hub.cli.finetune",
+        "pretrain": "hub.cli.pretrain",
+        "transmute": "hub.cli.transmute",
+    },
+    "Labels": {
+        "synthesize": "hub.cli.synthesize",
+        "relabel": "hub.cli.relabel",
+        "teachers": "hub.cli.teachers",
+    },
+    "Judge and share": {
+        "evaluate": "hub.cli.evaluate",
+        "learning-curve": "hub.cli.learning_curve",
+        "stability": "hub.cli.stability",
+        "overlap": "hub.cli.overlap",
+        "publish": "hub.cli.publish",
+        "verify": "hub.cli.verify",
+        "registry": "hub.cli.registry",
+        "cache": "hub.cli.cache",
+        "completion": "hub.cli.completion",
+    },
 }
+COMMANDS = {name: module for section in SECTIONS.values() for name, module in section.items()}
 
 
 class HubGroup(click.Group):
@@ -63,10 +73,27 @@ class HubGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Suggest near commands for a mistyped one."""
+        """Take spellings of the release before; suggest near commands for a mistyped one."""
+        args = present_spelling(args)
         if args and not args[0].startswith("-") and args[0] not in COMMANDS:
             self._require(args[0], ctx)
         return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands by section, and those of other packages at the end."""
+        sections = {title: list(names) for title, names in SECTIONS.items()}
+        if _added():
+            sections["Other packages"] = sorted(_added())
+        width = max(len(name) for names in sections.values() for name in names)
+        for title, names in sections.items():
+            commands = {name: self.get_command(ctx, name) for name in names}
+            rows = [
+                (name.ljust(width), command.get_short_help_str(60))
+                for name, command in commands.items()
+                if command
+            ]
+            with formatter.section(title):
+                formatter.write_dl(rows)
 
     def _require(self, name: str, ctx: click.Context) -> None:
         from difflib import get_close_matches

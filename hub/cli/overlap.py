@@ -24,7 +24,11 @@ if TYPE_CHECKING:
     help="Lengths of DATA / lengths of the source.  [default: what brings them nearest]",
 )
 @click.option(
-    "--map", "pairs", default="", metavar="OLD=NEW,...", help="What of the source is what of DATA."
+    "--element-map",
+    "pairs",
+    default="",
+    metavar="OLD=NEW,...",
+    help="Map source elements to DATA elements.",
 )
 @click.option(
     "--plot", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Draw a PNG."

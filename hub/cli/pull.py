@@ -15,7 +15,7 @@ from hub.cli.progress import progress_bar
 @click.command(name="pull", short_help="Get a model or dataset.")
 @click.argument("name", shell_complete=complete_names)
 @click.option(
-    "--to",
+    "--out",
     metavar="DIR",
     type=click.Path(file_okay=False, path_type=Path),
     help="Put a copy of your own into this new or empty directory.",
@@ -37,7 +37,7 @@ from hub.cli.progress import progress_bar
 @json_option
 def command(
     name: str,
-    to: Path | None,
+    out: Path | None,
     update: bool,
     accept: bool,
     labels: str | None,
@@ -68,7 +68,7 @@ def command(
                 name,
                 labels=labels.split(",") if labels is not None else None,
                 choice=choice if choice.is_any else None,
-                to=to,
+                to=out,
                 update=update,
                 accept=accept,
                 progress=progress,
@@ -77,7 +77,7 @@ def command(
             facts = {"moved": pulled.moved, "saved": pulled.saved, "chosen": pulled.chosen}
         else:
             version = catalogue().pull(
-                reference, to=to, update=update, accept=accept, progress=progress
+                reference, to=out, update=update, accept=accept, progress=progress
             )
     output.message(f"{version.reference} ({version.digest[:12]})")
     if "-NC" in version.manifest.licence.upper():

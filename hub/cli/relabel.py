@@ -25,7 +25,7 @@ _SHOWN = 10
 @click.command(name="relabel", short_help="Give a dataset the labels of a teacher.")
 @click.argument("dataset", shell_complete=complete_names)
 @teacher_options
-@click.option("--as", "labels", required=True, metavar="NAME", help="Of the new label set.")
+@click.option("--labels", required=True, metavar="NAME", help="Of the new label set.")
 @click.option("--name", default="", help="Of the result, if it is not the dataset's own.")
 @click.option(
     "--version", default="", help="Of the result.  [default: the dataset's next minor version]"

@@ -25,9 +25,13 @@ if TYPE_CHECKING:
 
 @click.command(name="transmute", short_help="Carry a model or dataset to another element.")
 @click.argument("source", metavar="MODEL_OR_DATASET", shell_complete=complete_names)
-@click.option("--to", "elements", metavar="ELEMENT", help="What it becomes, such as Si.")
+@click.option("--element", "elements", metavar="ELEMENT", help="New element, e.g. Si.")
 @click.option(
-    "--map", "pairs", default="", metavar="OLD=NEW,...", help="What becomes what, if it is several."
+    "--element-map",
+    "pairs",
+    default="",
+    metavar="OLD=NEW,...",
+    help="Element mapping for several elements, e.g. C=Si,H=F.",
 )
 @click.option(
     "--scale",
@@ -51,7 +55,7 @@ if TYPE_CHECKING:
 )
 @click.option("--name", help="Make it a version of this name.")
 @click.option("--version", default="1.0.0", show_default=True, help="MAJOR.MINOR.PATCH.")
-@click.option("--registry", metavar="REGISTRY", help="Where to: a name, or ./directory.")
+@click.option("--to", metavar="REGISTRY", help="A registry's name, or ./directory.")
 @click.option("--license", "licence", metavar="ID", help="Replaces that of what it is made of.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="A model directory.")
 @click.option("--resume", is_flag=True, help="Go on with a dataset after being killed.")
@@ -70,7 +74,9 @@ def command(source: str, as_json: bool, **given: Any) -> None:
     from hub.library import open_version
 
     if not (given["elements"] or given["pairs"]):
-        raise click.UsageError("Say what it becomes: --to ELEMENT, or --map OLD=NEW,...")
+        raise click.UsageError(
+            "Say what it becomes: --element ELEMENT, or --element-map OLD=NEW,..."
+        )
     if bool(given["name"]) == bool(given["out"]):
         raise click.UsageError("Name the new version with --name, or a directory with --out.")
     with progress_bar("pulling", in_bytes=True) as progress:
@@ -101,7 +107,7 @@ def _dataset(opened: OpenedVersion, given: dict[str, Any]) -> dict[str, Any]:
             given["name"],
             given["version"],
             paper_forces=paper,
-            to=given["registry"] or LOCAL,
+            to=given["to"] or LOCAL,
             licence=given["licence"] or "",
             resume=given["resume"],
             progress=progress,
@@ -141,7 +147,7 @@ def _model(source: str, given: dict[str, Any]) -> dict[str, Any]:
                 scratch / "model",
                 given["name"],
                 given["version"],
-                to=given["registry"] or LOCAL,
+                to=given["to"] or LOCAL,
                 licence=given["licence"],
             )
         result = {"reference": str(version.reference), "digest": version.digest}
@@ -162,7 +168,7 @@ def _search(opened: OpenedVersion, given: dict[str, Any]) -> Search:
         structures = read_structures(given["data"], *keys, progress).structures
     held = ",".join(structures.elements)
     if given["elements"] and set(given["elements"].split(",")) != set(structures.elements):
-        raise click.UsageError(f"--data holds {held}, and --to says {given['elements']}")
+        raise click.UsageError(f"--data holds {held}, and --element says {given['elements']}")
     request = Request(given["scale"], given["energy_scale"], given["pairs"])
     potential = load_model(opened.path, device=given["device"], dtype="float32")
     with progress_bar("scales") as progress:

@@ -1,0 +1,83 @@
+"""Spellings of the release before, which work for one release more.
+
+An old spelling is replaced by the new one, with a note. Where its word means something else now,
+an error names the new spelling instead.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import zip_longest
+from typing import TYPE_CHECKING
+
+import click
+
+from hub.cli import output
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_COMMANDS = {"diff": "evaluate"}
+_OPTIONS = {
+    "pull": {"--to": "--out"},
+    "export": {"--to": "--format"},
+    "relabel": {"--as": "--labels"},
+    "diff": {"--out": "--plot"},
+    "finetune": {"--map": "--element-map", "--max-epochs": "--epochs"},
+    "pretrain": {"--n": "--n-train", "--max-epochs": "--epochs"},
+    "learning-curve": {"--max-epochs": "--epochs"},
+    "transmute": {"--map": "--element-map", "--registry": "--to"},
+    "overlap": {"--map": "--element-map"},
+}
+_RESUMED_BY_FLAG = {"finetune", "pretrain"}
+_ELEMENTS = re.compile(r"[A-Z][a-z]?(,[A-Z][a-z]?)*")
+
+
+def present_spelling(arguments: list[str]) -> list[str]:
+    """Return a command and its arguments as they are written now.
+
+    Raises
+    ------
+    click.UsageError
+        If an old spelling has got another meaning.
+    """
+    if not arguments:
+        return arguments
+    command, *given = arguments
+    split = given.index("--") if "--" in given else len(given)
+    _require_new_meaning(command, given[:split])
+    renamed = [_renamed(command, argument) for argument in given[:split]]
+    if command in _COMMANDS:
+        output.message(f"note: hub {command} is now hub {_COMMANDS[command]}")
+    return [_COMMANDS.get(command, command), *renamed, *given[split:]]
+
+
+def _renamed(command: str, argument: str) -> str:
+    option, equals, value = argument.partition("=")
+    new = _OPTIONS.get(command, {}).get(option)
+    if new is None:
+        return argument
+    output.message(f"note: {option} is now {new}")
+    return f"{new}{equals}{value}"
+
+
+def _require_new_meaning(command: str, given: list[str]) -> None:
+    if command in _RESUMED_BY_FLAG:
+        for folder in _values(given, "--resume"):
+            raise click.UsageError(f"--resume is a flag now: write --out {folder} --resume")
+    if command == "transmute":
+        for value in _values(given, "--to"):
+            if _ELEMENTS.fullmatch(value):
+                raise click.UsageError(
+                    f"--to names a registry now: write --element {value} for the new element"
+                )
+
+
+def _values(given: list[str], option: str) -> Iterator[str]:
+    """Yield what is written after an option, unless it is another option."""
+    for argument, following in zip_longest(given, given[1:], fillvalue="-"):
+        name, _, value = argument.partition("=")
+        if name == option and value:
+            yield value
+        elif argument == option and not following.startswith("-"):
+            yield following
