@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hub.datasets.streaming import Stream
     from hub.structures import StructureSet
     from hub.training.preparation import Preparation
-    from hub.training.progress import EpochMetrics
+    from hub.training.state import EpochMetrics
 
 _TIMED_STEPS = 3  # after the first, which also warms up
 _QUIET_INTERVAL = 30.0  # seconds between lines where there is no terminal

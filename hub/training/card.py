@@ -19,7 +19,7 @@ from registry.cards import FILE_NAME, join_front_matter
 if TYPE_CHECKING:
     from hub.potentials.config import PotentialConfig
     from hub.training.preparation import Preparation
-    from hub.training.progress import Progress
+    from hub.training.state import Progress
 
 _PACKAGES = ("ase", "numpy")
 

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from hub.structures.neighbours import NeighbourLists
     from hub.training.preparation import Preparation
     from hub.training.process_group import ProcessGroup
-    from hub.training.progress import EpochMetrics
     from hub.training.reporter import Reporter
+    from hub.training.state import EpochMetrics
 
 
 def train(

@@ -24,10 +24,10 @@ from hub.structures import StructureSet
 from hub.structures.graphs import build_graphs
 from hub.structures.neighbours import NeighbourLists
 from hub.training import pretrain_data
-from hub.training.census import take_census
 from hub.training.loader import GraphLoader, StreamLoader
 from hub.training.loop import Trainer
 from hub.training.pretrain import resume_pretraining
+from hub.training.pretrain_data import take_census
 from hub.training.process_group import ProcessGroup
 from hub.training.recipe import PRETRAIN
 from hub.training.reporter import Reporter
@@ -253,6 +253,6 @@ def test_a_dataset_that_was_replaced_is_refused(place, tmp_path, monkeypatch) ->
 
 
 def _job(place):
-    from hub.training.pretrain_job import PretrainJob
+    from hub.training.job import PretrainJob
 
     return PretrainJob(str(place), n=20, held_out=4)

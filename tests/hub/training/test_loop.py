@@ -17,9 +17,10 @@ from hub.potentials.prediction import predict
 from hub.training import loop
 from hub.training.loader import GraphLoader
 from hub.training.loop import Trainer
-from hub.training.loss import loss_of
+from hub.training.process_group import ALONE
 from hub.training.recipe import PAPER
 from hub.training.state import load_state
+from hub.training.steps import loss_of, validation_errors
 from tests.hub.training.conftest import tiny_model
 
 RECIPE = PAPER.with_changes(batch_size=3, max_epochs=4, min_delta=0.0)
@@ -171,10 +172,10 @@ def test_the_cosine_begins_at_the_rate_and_ends_at_a_hundredth(start) -> None:
     assert rates == sorted(rates, reverse=True)
 
 
-def scripted(trainer: Trainer, monkeypatch, force_errors: list[float]) -> None:
+def scripted(monkeypatch, force_errors: list[float]) -> None:
     """Let the validation find these force errors, one an epoch."""
     errors = iter(force_errors)
-    monkeypatch.setattr(trainer, "_validation_errors", lambda: (1.0, next(errors), math.nan))
+    monkeypatch.setattr(loop, "validation_errors", lambda *_: (1.0, next(errors), math.nan))
 
 
 @pytest.mark.parametrize(
@@ -188,7 +189,7 @@ def scripted(trainer: Trainer, monkeypatch, force_errors: list[float]) -> None:
 )
 def test_early_stopping(start, monkeypatch, errors, min_delta, epochs, best) -> None:
     trainer = start(RECIPE.with_changes(max_epochs=len(errors), patience=3, min_delta=min_delta))
-    scripted(trainer, monkeypatch, errors)
+    scripted(monkeypatch, errors)
     trainer.run()
     assert (trainer.progress.epoch, trainer.progress.best_epoch) == (epochs, best)
     assert trainer.best_metrics["force_rmse"] == min(errors[:epochs])
@@ -199,13 +200,13 @@ def test_without_patience_the_last_epoch_is_kept(start, monkeypatch, tmp_path, e
     trainer = start(
         RECIPE.with_changes(max_epochs=3, patience=0, keep="last"), folder=tmp_path / "all"
     )
-    scripted(trainer, monkeypatch, errors)
+    scripted(monkeypatch, errors)
     trainer.run()
     last = 2 if math.isnan(errors[-1]) else 3
     assert (trainer.progress.epoch, trainer.progress.best_epoch) == (3, last)
     if last == 3:
         whole = start(RECIPE.with_changes(max_epochs=3), folder=tmp_path / "three")
-        scripted(whole, monkeypatch, [3.0, 2.0, 1.0])
+        scripted(monkeypatch, [3.0, 2.0, 1.0])
         whole.run()
         assert same_weights(trainer, whole)
 
@@ -213,8 +214,9 @@ def test_without_patience_the_last_epoch_is_kept(start, monkeypatch, tmp_path, e
 def test_the_best_weights_are_left_in_the_model(start, monkeypatch, tmp_path) -> None:
     errors = [3.0, 2.0, 1.0, 9.0]
     trainer = start(folder=tmp_path / "all")
-    scripted(trainer, monkeypatch, errors)
-    trainer.run()
+    with monkeypatch.context() as patch:
+        scripted(patch, errors)
+        trainer.run()
     until_best = start(RECIPE.with_changes(max_epochs=3), folder=tmp_path / "three")
     until_best.run()
     assert trainer.progress.best_epoch == 3
@@ -320,7 +322,9 @@ def test_validation_counts_the_labels_that_are_there(start, graphs) -> None:
     trainer = start(validation=partly)
     found = predict(trainer.potential, graphs[6:])
     errors = np.concatenate(found.forces) - torch.cat([g.forces for g in graphs[6:]]).numpy()
-    energy_rmse, force_rmse, stress_rmse = trainer._validation_errors()
+    energy_rmse, force_rmse, stress_rmse = validation_errors(
+        trainer.average.potential, trainer.validation, ALONE
+    )
     assert energy_rmse == pytest.approx(1000 * abs(found.energies[1] - float(graphs[7].energy)) / 4)
     assert force_rmse == pytest.approx(float(np.sqrt(np.mean(errors**2))))
     assert math.isnan(stress_rmse)

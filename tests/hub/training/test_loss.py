@@ -10,7 +10,7 @@ from hub.potentials.batches import batches_by_atoms, collate
 from hub.potentials.potential import Output
 from hub.potentials.prediction import predict
 from hub.structures.graphs import Graph
-from hub.training.loss import loss_of
+from hub.training.steps import loss_of
 from tests.hub.training.conftest import tiny_model
 
 NAN = float("nan")
