@@ -9,7 +9,7 @@ import numpy as np
 
 from hub.datasets.dataset import Dataset
 from hub.structures.arrays import chosen_indices
-from hub.structures.structure_set import joint_digest
+from hub.structures.fingerprints import joint_digest, structure_digests
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -77,7 +77,7 @@ class Stream:
     def digest(self, *, stresses: bool = True) -> str:
         """Return what `StructureSet.digest` of all structures is; this reads them once for both."""
         if self._digests is None:
-            pieces = (piece.structure_digests() for piece in self.pieces())
+            pieces = map(structure_digests, self.pieces())
             with_stresses, without = zip(*chain.from_iterable(pieces), strict=True)
             self._digests = joint_digest(with_stresses), joint_digest(without)
         return self._digests[not stresses]
