@@ -235,8 +235,7 @@ def _energies(energies: Any) -> str:
 
 def print_results(folder: Path, results: dict[str, Any]) -> None:
     """Print the final table and where things are."""
-    from hub.evaluation.metrics import Errors
-    from hub.evaluation.tables import error_table
+    from hub.evaluation.metrics import Errors, error_table
 
     errors = results["errors"]
     after = "trained from scratch" if errors["before"] is None else "after"

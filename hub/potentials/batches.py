@@ -1,4 +1,4 @@
-"""Graphs joined into the batches that potentials take."""
+"""Graphs joined into the batches that potentials take, and what they predict for them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+import numpy as np
 import torch
 
 from hub.devices import is_out_of_memory
@@ -13,9 +14,17 @@ from hub.errors import IncompatibleModelError
 from hub.potentials.potential import Batch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    from hub.potentials.potential import Potential
+    from hub.structures.arrays import FloatArray, IntArray
     from hub.structures.graphs import Graph
+
+
+_ADVICE = (
+    "Take a device with more memory, float32, or a model with a smaller cutoff; or leave the "
+    "structure out."
+)
 
 
 @dataclass(frozen=True)
@@ -115,3 +124,58 @@ def _batches(graphs: Sequence[Graph], sizes: Sequence[int], limit: int) -> list[
         batches[-1].append(graph)
         room -= size
     return batches
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a potential predicts for S structures, in their order.
+
+    Attributes
+    ----------
+    energies
+        (S,) total energies, eV.
+    forces
+        S arrays (n, 3), eV/Å.
+    stresses
+        (S, 3, 3) eV/Å^3, positive under tension; NaN or infinite without a cell.
+    """
+
+    energies: FloatArray
+    forces: tuple[FloatArray, ...]
+    stresses: FloatArray
+
+    def select(self, indices: IntArray) -> Predictions:
+        """Return the predictions for the structures at `indices`, in that order."""
+        return Predictions(
+            self.energies[indices],
+            tuple(self.forces[index] for index in indices.tolist()),
+            self.stresses[indices],
+        )
+
+
+def predict(
+    potential: Potential,
+    graphs: Sequence[Graph],
+    progress: Callable[[int, int], None] | None = None,
+) -> Predictions:
+    """Predict graphs that are on the device of the potential, which keeps its mode.
+
+    `progress` is called with the number of graphs done, and of all.
+    """
+    was_training = potential.training
+    potential.eval()
+    energies, stresses = [np.empty(0)], [np.empty((0, 3, 3))]
+    forces: list[FloatArray] = []
+    for some in batches_by_atoms(graphs):
+        for batch in batches_by_edges(some, potential.max_edges):
+            labelled = collate(batch)
+            with enough_memory(labelled, _ADVICE):
+                output = potential(labelled)
+            energies.append(output.energies.detach().cpu().double().numpy())
+            stresses.append(output.stresses.detach().cpu().double().numpy())
+            ends = np.cumsum([len(graph) for graph in batch])[:-1]
+            forces += np.split(output.forces.detach().cpu().double().numpy(), ends)
+        if progress is not None:
+            progress(len(forces), len(graphs))
+    potential.train(was_training)
+    return Predictions(np.concatenate(energies), tuple(forces), np.concatenate(stresses))

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import hub
 from hub.devices import device_name
-from hub.evaluation.tables import ALL
-from hub.potentials.architectures import architecture_of
-from hub.potentials.cards import model_front_matter
+from hub.evaluation.metrics import ALL
+from hub.potentials.architectures import architecture_of, model_front_matter
 from hub.structures.checks import blocking
 from hub.training.recipe import keeps_best
 from registry.cards import FILE_NAME, join_front_matter

@@ -8,8 +8,7 @@ import numpy as np
 import torch
 from torch.optim.swa_utils import AveragedModel
 
-from hub.potentials.batches import collate, enough_memory
-from hub.potentials.prediction import predict
+from hub.potentials.batches import collate, enough_memory, predict
 from hub.structures.stresses import EV_PER_A3_IN_GPA
 
 if TYPE_CHECKING:

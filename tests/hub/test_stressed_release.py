@@ -15,8 +15,7 @@ from hub.datasets.loading import load_dataset
 from hub.errors import TrainingError
 from hub.evaluation import evaluate
 from hub.evaluation.learning_curve import learning_curve
-from hub.evaluation.metrics import measure_errors
-from hub.evaluation.tables import ALL
+from hub.evaluation.metrics import ALL, measure_errors
 from hub.structures import read_structures
 from hub.training.finetune import resume_run
 from hub.training.job import Job

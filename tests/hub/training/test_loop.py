@@ -11,9 +11,8 @@ import pytest
 import torch
 
 from hub.errors import TrainingError
-from hub.potentials.batches import collate
+from hub.potentials.batches import collate, predict
 from hub.potentials.nequip.potential import NequIPPotential
-from hub.potentials.prediction import predict
 from hub.training import loop
 from hub.training.process_group import ALONE
 from hub.training.state import load_state

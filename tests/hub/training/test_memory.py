@@ -10,8 +10,7 @@ import pytest
 import torch
 
 from hub.errors import IncompatibleModelError
-from hub.potentials.batches import collate, enough_memory
-from hub.potentials.prediction import predict
+from hub.potentials.batches import collate, enough_memory, predict
 from hub.structures import StructureSet
 from hub.structures.graphs import build_graphs
 from hub.structures.neighbours import NeighbourLists
