@@ -12,7 +12,7 @@ from hub.datasets.pulling import pull_dataset
 from hub.datasets.selection import Choice
 from hub.errors import DataError
 from hub.library import catalogue
-from hub.structures.reading import ReadResult
+from hub.structures.collector import ReadResult
 from registry.errors import InvalidReferenceError
 from registry.listing import listings
 from registry.paths import user_path

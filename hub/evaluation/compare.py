@@ -12,7 +12,7 @@ from hub.datasets.dataset import Dataset
 from hub.datasets.pulling import pull_dataset
 from hub.errors import DataError
 from hub.evaluation.evaluate import align_energy_zero
-from hub.potentials.prediction import Predictions
+from hub.potentials.batches import Predictions
 
 if TYPE_CHECKING:
     import numpy.typing as npt

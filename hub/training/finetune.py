@@ -9,7 +9,7 @@ from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
 from hub.errors import TrainingError
-from hub.evaluation.tables import ALL
+from hub.evaluation.metrics import ALL
 from hub.library import MODEL_FOLDER
 from hub.training import run_files, run_folder
 from hub.training.alchemy import requested
