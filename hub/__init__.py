@@ -10,6 +10,7 @@ from hub._version import __version__
 
 if TYPE_CHECKING:
     from hub.datasets import load_dataset
+    from hub.guides import guide
     from hub.library import pull
     from hub.potentials import calculator, load_model
     from hub.synthesis.synthesize import synthesize
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "calculator": "hub.potentials:calculator",
     "finetune": "hub.training.finetune:finetune",
+    "guide": "hub.guides:guide",
     "load_dataset": "hub.datasets.loading:load_dataset",
     "load_model": "hub.potentials:load_model",
     "pretrain": "hub.training.pretrain:pretrain",
@@ -35,6 +37,7 @@ __all__ = [
     "__version__",
     "calculator",
     "finetune",
+    "guide",
     "load_dataset",
     "load_model",
     "pretrain",
