@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from hub.cli import output
 from hub.cli.training_output import human_time
-from hub.evaluation.curve import CurveReporter
+from hub.studies.curve import CurveReporter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hub.evaluation.curve import Point
+    from hub.studies.curve import Point
 
 
 class CurveOutput(CurveReporter):

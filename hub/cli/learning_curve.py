@@ -94,9 +94,9 @@ def command(
     """
     from hub.cli.curve_output import CurveOutput
     from hub.devices import keep_freed_memory
-    from hub.evaluation.curve_plot import FILE_NAME, curve_plot
-    from hub.evaluation.curve_table import curve_table, point_row, write_tables
-    from hub.evaluation.learning_curve import learning_curve
+    from hub.studies.curve_plot import FILE_NAME, curve_plot
+    from hub.studies.curve_table import curve_table, point_row, write_tables
+    from hub.studies.learning_curve import learning_curve
     from hub.training.job import Job
 
     keep_freed_memory()

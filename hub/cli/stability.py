@@ -15,7 +15,7 @@ from hub.cli.progress import progress_bar
 if TYPE_CHECKING:
     from ase import Atoms
 
-    from hub.evaluation.stability import Stability
+    from hub.studies.stability import Stability
 
 
 @click.command(name="stability", short_help="Run molecular dynamics and see whether it holds.")
@@ -66,8 +66,8 @@ def command(
     stability.md and .png, and a .csv of each model over time. Killed at any moment, the same
     command with --resume goes on.
     """
-    from hub.evaluation.stability import Conditions
-    from hub.evaluation.stability_folder import (
+    from hub.studies.stability import Conditions
+    from hub.studies.stability_folder import (
         HEADER,
         PLOT_NAME,
         TABLE_NAME,
@@ -97,8 +97,8 @@ def command(
 
 
 def _atoms(element: str | None, structure: str | None) -> Atoms:
-    from hub.evaluation.stability import crystal
     from hub.structures import read_structures
+    from hub.studies.stability import crystal
 
     if element:
         return crystal(element)

@@ -16,10 +16,10 @@ from statistics import mean
 import numpy as np
 import pytest
 
-from hub.evaluation.held_out import hold_out
 from hub.structures import StructureSet, read_structures
 from hub.structures.fingerprints import fingerprints
 from hub.structures.identity import is_among
+from hub.studies.held_out import hold_out
 from hub.training.run_folder import locked
 from tests.hub.training.conftest import TINY, argon
 

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hub.errors import DataError, JobError
-from hub.evaluation.csv_file import write_csv
-from hub.evaluation.stability import Conditions, Sample, Stability, State, run_dynamics
-from hub.evaluation.stability_plot import stability_plot
 from hub.jobs.pool import InProcess, Lost, Tasks
 from hub.library import open_model
 from hub.potentials.ase_calculator import calculator
 from hub.potentials.directory import WEIGHTS_NAME
 from hub.schemas import Count
 from hub.structures.structure_set import StructureSet
+from hub.studies.csv_file import write_csv
+from hub.studies.stability import Conditions, Sample, Stability, State, run_dynamics
+from hub.studies.stability_plot import stability_plot
 from hub.training import run_folder
 from registry.documents import MalformedError, fit, parse_json
 from registry.files import sha256_of

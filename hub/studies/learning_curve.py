@@ -7,12 +7,12 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from hub.errors import DataError, JobError, TrainingError
-from hub.evaluation.curve import CurveReporter, Point, Start, Training
-from hub.evaluation.held_out import hold_out
 from hub.evaluation.predictions_file import ENERGY, FORCES, write_labelled
 from hub.jobs.pool import InProcess, Lost, Tasks
 from hub.structures.reference_energies import isolated_atoms
 from hub.structures.splits import split_structures
+from hub.studies.curve import CurveReporter, Point, Start, Training
+from hub.studies.held_out import hold_out
 from hub.training import run_files, run_folder
 from hub.training.data import read_data
 from hub.training.finetune import resume_run, start_run
