@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hub.errors import DataError, JobError, TrainingError
 from hub.evaluation.predictions_file import ENERGY, FORCES, write_labelled
+from hub.jobs.out_folder import at_work, require_new
 from hub.jobs.pool import InProcess, Lost, Tasks
 from hub.structures.reference_energies import isolated_atoms
 from hub.structures.splits import split_structures
@@ -80,14 +81,14 @@ def learning_curve(
     DataError
         If the data cannot be trained on, or are too few.
     TrainingError
-        If `out` is in use, holds something else or other settings, or a training fails.
+        If a training in `out` was begun with other settings or data, or a training fails.
     RegistryError
         If a model cannot be pulled.
     JobError
-        If a process dies of a training again and again.
+        If `out` is in use or holds something else, or a process dies of a training again and again.
     """
     reporter = reporter or CurveReporter()
-    run_folder.require_empty(out, _BEGUN, resume=resume)
+    require_new(out, _BEGUN, resume=resume)
     beginnings = list(dict.fromkeys(Start.parse(text) for text in starts))
     structures, test = _read(job, beginnings, reporter)
     chosen = sorted(set(sizes))
@@ -103,7 +104,7 @@ def learning_curve(
     _require_different_folders(trainings)
     for training in trainings:
         require_real_way(training.folder, out)
-    with run_folder.locked(out):
+    with at_work(out):
         done = _finished(trainings, structures.digest())
         if not job.test:
             keys = (job.energy_key or ENERGY, job.forces_key or FORCES)

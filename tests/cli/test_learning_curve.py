@@ -16,11 +16,11 @@ from statistics import mean
 import numpy as np
 import pytest
 
+from hub.jobs.out_folder import at_work
 from hub.structures import StructureSet, read_structures
 from hub.structures.fingerprints import fingerprints
 from hub.structures.identity import is_among
 from hub.studies.held_out import hold_out
-from hub.training.run_folder import locked
 from tests.hub.training.conftest import TINY, argon
 
 ROOT = Path(__file__).parents[2]
@@ -137,7 +137,7 @@ def test_resuming_does_what_is_left_and_no_more(curve, tmp_path) -> None:
     assert "begun with other settings: batch_size was 5" in other.err
     refused = curve()
     assert (refused.code, "curve is not empty" in refused.err) == (1, True)
-    with locked(folder):
+    with at_work(folder):
         busy = curve("--resume")
     assert (busy.code, "another process" in busy.err) == (1, True)
 
