@@ -10,6 +10,8 @@ from hub._version import __version__
 
 if TYPE_CHECKING:
     from hub.datasets import load_dataset
+    from hub.evaluation.compare import compare_labels
+    from hub.evaluation.models import evaluate_models as evaluate
     from hub.library import pull
     from hub.potentials import calculator, load_model
     from hub.synthesis.synthesize import synthesize
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 # Where a name is defined: a module, and what it is called there.
 _HOMES = {
     "calculator": "hub.potentials:calculator",
+    "compare_labels": "hub.evaluation.compare:compare_labels",
+    "evaluate": "hub.evaluation.models:evaluate_models",
     "finetune": "hub.training.finetune:finetune",
     "load_dataset": "hub.datasets.loading:load_dataset",
     "load_model": "hub.potentials:load_model",
@@ -34,6 +38,8 @@ _HOMES = {
 __all__ = [
     "__version__",
     "calculator",
+    "compare_labels",
+    "evaluate",
     "finetune",
     "load_dataset",
     "load_model",
