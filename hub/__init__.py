@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hub._version import __version__
 
 if TYPE_CHECKING:
+    from hub.alchemy.transmute import transmute
     from hub.datasets import load_dataset
     from hub.evaluation.compare import compare_labels
     from hub.evaluation.models import evaluate_models as evaluate
@@ -32,6 +33,7 @@ _HOMES = {
     "pull": "hub.library:pull",
     "relabel": "hub.teachers.relabelling:relabel",
     "synthesize": "hub.synthesis.synthesize:synthesize",
+    "transmute": "hub.alchemy.transmute:transmute",
     "verify_labels": "hub.teachers.verifying:verify_labels",
 }
 
@@ -47,6 +49,7 @@ __all__ = [
     "pull",
     "relabel",
     "synthesize",
+    "transmute",
     "verify_labels",
 ]
 
