@@ -30,8 +30,8 @@ class CurveOutput(CurveReporter):
     def planned(self, trainings: int, finished: int, n_test: int) -> None:
         """Say what is going to be done."""
         self.total = trainings
-        before = f", {finished} of them finished before" if finished else ""
-        output.message(f"{trainings} trainings{before}, judged by {n_test} test structures")
+        before = f" ({finished} already finished)" if finished else ""
+        output.message(f"{trainings} trainings{before}, {n_test} test structures")
         self._advance(finished)
 
     def trained(self, point: Point, finished: int) -> None:
