@@ -10,8 +10,8 @@ from hub._version import __version__
 
 if TYPE_CHECKING:
     from hub.datasets import load_dataset
-    from hub.library import pull
     from hub.potentials import calculator, load_model
+    from hub.pulling import pull
     from hub.synthesis.synthesize import synthesize
     from hub.teachers.relabelling import relabel
     from hub.teachers.verifying import verify_labels
@@ -25,7 +25,7 @@ _HOMES = {
     "load_dataset": "hub.datasets.loading:load_dataset",
     "load_model": "hub.potentials:load_model",
     "pretrain": "hub.training.pretrain:pretrain",
-    "pull": "hub.library:pull",
+    "pull": "hub.pulling:pull",
     "relabel": "hub.teachers.relabelling:relabel",
     "synthesize": "hub.synthesis.synthesize:synthesize",
     "verify_labels": "hub.teachers.verifying:verify_labels",

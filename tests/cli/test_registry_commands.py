@@ -214,10 +214,12 @@ def test_verify_repairs_and_says_what_it_cannot(command, home, lab):
 
 def test_pull_to_a_directory_of_ones_own(command, lab, tmp_path):
     command("registry", "add", "lab", lab)
-    command("pull", "mine", "--to", tmp_path / "my files")
+    command("pull", "mine", "--out", tmp_path / "my files")
     own = tmp_path / "my files" / "weights.bin"
     own.write_bytes(b"edited")
-    assert "something other" in command("pull", "mine", "--to", own.parent, code=1).err
+    assert "something other" in command("pull", "mine", "--out", own.parent, code=1).err
+    assert "note: --to is now --out" in command("pull", "mine", "--to", tmp_path / "more").err
+    assert (tmp_path / "more" / "weights.bin").is_file()
     kept = Path(command("pull", "mine").out.strip()) / "weights.bin"
     assert kept.read_bytes() == b"weights" * 1000
 
