@@ -3,13 +3,18 @@
 The names below are imported when first used, so that ``import hub`` costs nothing.
 """
 
+from __future__ import annotations
+
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from hub._version import __version__
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hub.datasets import load_dataset
+    from hub.listing import list_versions as list  # noqa: A004 - the command's name
     from hub.potentials import calculator, load_model
     from hub.pulling import pull
     from hub.synthesis.synthesize import synthesize
@@ -22,6 +27,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "calculator": "hub.potentials:calculator",
     "finetune": "hub.training.finetune:finetune",
+    "list": "hub.listing:list_versions",
     "load_dataset": "hub.datasets.loading:load_dataset",
     "load_model": "hub.potentials:load_model",
     "pretrain": "hub.training.pretrain:pretrain",
@@ -35,6 +41,7 @@ __all__ = [
     "__version__",
     "calculator",
     "finetune",
+    "list",
     "load_dataset",
     "load_model",
     "pretrain",
@@ -52,5 +59,5 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'hub' has no attribute {name!r}")
 
 
-def __dir__() -> list[str]:
+def __dir__() -> Sequence[str]:
     return sorted(__all__)

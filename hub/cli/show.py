@@ -48,8 +48,8 @@ def command(name: str, plot: Path | None, where: str | None, sample: int, as_jso
     """
     from dataclasses import asdict
 
+    from hub.facts import facts_of
     from hub.library import catalogue
-    from hub.model_facts import facts_of
     from registry.cards import Card, split_front_matter
     from registry.errors import SettingsError
     from registry.references import Reference

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hub.model_facts import models_that_know
+from hub.facts import models_that_know
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

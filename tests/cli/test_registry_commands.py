@@ -63,7 +63,13 @@ except SystemExit as end:
 heavy = {"numpy", "ase", "torch", "zarr", "scipy", "nequip", "rich", "filelock"}
 print(sorted(heavy.intersection(sys.modules)), file=sys.stderr)
 """
-    for arguments in (["--help"], ["list"], ["list", "--json"], ["show", "c-ace-pretrained"]):
+    for arguments in (
+        ["--help"],
+        ["list"],
+        ["list", "--json"],
+        ["list", "--elements", "C", "--license", "mit"],
+        ["show", "c-ace-pretrained"],
+    ):
         done = subprocess.run(
             [sys.executable, "-c", script, *arguments],
             env=environment(),
