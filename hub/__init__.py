@@ -17,37 +17,61 @@ if TYPE_CHECKING:
     from hub.listing import list_versions as list  # noqa: A004 - the command's name
     from hub.potentials import calculator, load_model
     from hub.pulling import pull
+    from hub.registries import (
+        add_registry,
+        copy,
+        list_registries,
+        remove_registry,
+        repair_registry,
+    )
     from hub.synthesis.synthesize import synthesize
     from hub.teachers.relabelling import relabel
     from hub.teachers.verifying import verify_labels
     from hub.training.finetune import finetune
     from hub.training.pretrain import pretrain
+    from hub.upkeep import cache_size, prune_cache, verify
 
 # Where a name is defined: a module, and what it is called there.
 _HOMES = {
+    "add_registry": "hub.registries:add_registry",
+    "cache_size": "hub.upkeep:cache_size",
     "calculator": "hub.potentials:calculator",
+    "copy": "hub.registries:copy",
     "finetune": "hub.training.finetune:finetune",
     "list": "hub.listing:list_versions",
+    "list_registries": "hub.registries:list_registries",
     "load_dataset": "hub.datasets.loading:load_dataset",
     "load_model": "hub.potentials:load_model",
     "pretrain": "hub.training.pretrain:pretrain",
+    "prune_cache": "hub.upkeep:prune_cache",
     "pull": "hub.pulling:pull",
     "relabel": "hub.teachers.relabelling:relabel",
+    "remove_registry": "hub.registries:remove_registry",
+    "repair_registry": "hub.registries:repair_registry",
     "synthesize": "hub.synthesis.synthesize:synthesize",
+    "verify": "hub.upkeep:verify",
     "verify_labels": "hub.teachers.verifying:verify_labels",
 }
 
 __all__ = [
     "__version__",
+    "add_registry",
+    "cache_size",
     "calculator",
+    "copy",
     "finetune",
     "list",
+    "list_registries",
     "load_dataset",
     "load_model",
     "pretrain",
+    "prune_cache",
     "pull",
     "relabel",
+    "remove_registry",
+    "repair_registry",
     "synthesize",
+    "verify",
     "verify_labels",
 ]
 
