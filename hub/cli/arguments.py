@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from hub.cli.output import one_line
@@ -33,17 +32,6 @@ def complete_names(
         for row in rows
         if row.name.startswith(incomplete)
     ]
-
-
-def require_resume_alone() -> None:
-    """Refuse options beside --resume, which would be passed over."""
-    context = click.get_current_context()
-    for parameter in context.command.params:
-        given = context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
-        if given and parameter.name not in {"resume", "as_json"}:
-            raise click.UsageError(
-                f"--resume takes everything from the run folder; leave out {parameter.opts[0]}"
-            )
 
 
 class JsonObject(click.ParamType):  # type: ignore[type-arg]  # in some versions
@@ -96,21 +84,23 @@ class ReaderName(click.ParamType):  # type: ignore[type-arg]  # in some versions
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 energy_key_option = click.option(
-    "--energy-key", metavar="KEY", help="Entry to take as total energy (eV)."
+    "--energy-key", metavar="KEY", help="Name of the total energies in the files (eV)."
 )
 forces_key_option = click.option(
-    "--forces-key", metavar="KEY", help="Entry to take as forces (eV/Å)."
+    "--forces-key", metavar="KEY", help="Name of the forces in the files (eV/Å)."
 )
 stress_key_option = click.option(
-    "--stress-key", metavar="KEY", help="Entry to take as stress or virial; none for no stresses."
+    "--stress-key",
+    metavar="KEY",
+    help="Name of the stresses or virials in the files; none: read no stresses.",
 )
 stress_convention_option = click.option(
     "--stress-convention",
     type=click.Choice(["ase", "compression", "gpa", "vasp"]),
     default="ase",
     show_default=True,
-    help="ase: eV/Å^3, positive under tension; compression: the opposite sign; gpa: GPa, positive "
-    "under tension; vasp: kB, positive under compression.",
+    help="ase: eV/Å^3, tension is positive; compression: eV/Å^3, compression is positive; "
+    "gpa: GPa, tension is positive; vasp: kB, compression is positive.",
 )
 
 
@@ -126,30 +116,55 @@ allow_option = click.option(
     "--allow",
     multiple=True,
     metavar="CODE",
-    help="Go on despite findings of this code, such as mixed-references.",
+    help="Ignore findings with this code, e.g. mixed-references (repeatable).",
 )
 device_option = click.option(
-    "--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 ..."
+    "--device",
+    metavar="DEVICE",
+    default="auto",
+    show_default=True,
+    help="auto (the GPU if there is one), cpu, cuda, cuda:1 ...",
 )
 dtype_option = click.option(
     "--dtype",
     type=click.Choice(["float64", "float32"]),
     default="float64",
     show_default=True,
-    help="Precision; float32 is faster.",
+    help="Floating-point precision; float32 is faster.",
 )
-recipe_option = click.option("--recipe", type=click.Choice(["default", "paper"]), default="default")
-max_epochs_option = click.option(
+recipe_option = click.option(
+    "--recipe",
+    type=click.Choice(["default", "paper"]),
+    default="default",
+    show_default=True,
+    help="Training settings: ours, or those of the paper.",
+)
+epochs_option = click.option(
     "--epochs",
-    "--max-epochs",
-    "max_epochs",
     type=click.IntRange(min=1),
     metavar="N",
-    help="At most so many passes over the data.",
+    show_default="the recipe's",
+    help="Maximum number of passes over the training data.",
 )
 learning_rate_option = click.option(
-    "--learning-rate", type=click.FloatRange(min=0, max=100, min_open=True)
+    "--learning-rate",
+    type=click.FloatRange(min=0, max=100, min_open=True),
+    metavar="X",
+    show_default="the recipe's",
+    help="Initial learning rate.",
 )
 batch_size_option = click.option(
-    "--batch-size", type=click.IntRange(min=1), help="Structures in one step."
+    "--batch-size",
+    type=click.IntRange(min=1),
+    metavar="N",
+    show_default="the recipe's",
+    help="Number of structures in one training step.",
+)
+seed_option = click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    metavar="N",
+    default=0,
+    show_default=True,
+    help="Random seed.",
 )

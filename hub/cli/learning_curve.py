@@ -12,10 +12,10 @@ from hub.cli.arguments import (
     batch_size_option,
     complete_names,
     device_option,
+    epochs_option,
     json_option,
     label_options,
     learning_rate_option,
-    max_epochs_option,
     recipe_option,
 )
 from hub.cli.pool_options import chosen_pool, pool_options
@@ -66,7 +66,7 @@ def _numbers(context: click.Context, parameter: click.Parameter, value: str) -> 
     "--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="A new folder."
 )
 @recipe_option
-@max_epochs_option
+@epochs_option
 @learning_rate_option
 @batch_size_option
 @pool_options("Trainings at a time, each in one thread.  [default: one, in all threads]")
@@ -103,7 +103,7 @@ def command(
     try:
         with progress_bar("training") as move:
             points = learning_curve(
-                Job(**given), starts, sizes, seeds, out,
+                Job(max_epochs=given.pop("epochs"), **given), starts, sizes, seeds, out,
                 resume=resume, pool=chosen_pool(jobs, dask, slurm), reporter=CurveOutput(move),
             )  # fmt: skip
     except KeyboardInterrupt:

@@ -7,6 +7,7 @@ an error names the new spelling instead.
 from __future__ import annotations
 
 import re
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 import click
@@ -74,7 +75,7 @@ def _require_new_meaning(command: str, given: list[str]) -> None:
 
 def _values(given: list[str], option: str) -> Iterator[str]:
     """Yield what is written after an option, unless it is another option."""
-    for argument, following in zip(given, [*given[1:], "-"], strict=True):
+    for argument, following in zip_longest(given, given[1:], fillvalue="-"):
         name, _, value = argument.partition("=")
         if name == option and value:
             yield value

@@ -45,13 +45,13 @@ class TrainingOutput(Reporter):
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Give the terminal back, and say how to go on if the training was interrupted."""
+        """Give the terminal back; say how to resume an interrupted training."""
         if self.bar is not None:
             self.bar.stop()
         if kind is KeyboardInterrupt and self.folder is not None and self.folder.exists():
             from hub.training.run_files import resume_command
 
-            output.message(f"go on with: {resume_command(self.folder)}")
+            output.message(f"resume with: {resume_command(self.folder)}")
 
     def opened(self, folder: Path) -> None:
         """Keep the name of the run folder, and print it."""
@@ -102,7 +102,7 @@ class TrainingOutput(Reporter):
         self.steps_done, self.steps_at_most, self.steps_here = steps_done, steps_at_most, 0
         self.last_line = -math.inf
         if steps_done:
-            self._print(f"going on after {steps_done} of at most {steps_at_most} steps")
+            self._print(f"resuming after {steps_done} of at most {steps_at_most} steps")
         if output.shows_progress():
             self.task = self._open_bar().add_task(
                 "training", total=steps_at_most, completed=steps_done
@@ -119,7 +119,7 @@ class TrainingOutput(Reporter):
             seconds = (time.perf_counter() - self.clock) / _TIMED_STEPS
             most = f"at most {human_time(seconds * left)} for the {left} steps left"
             if 0 < 3600 * self.max_hours < seconds * left:
-                most = f"too few hours for the {left} steps left: it will end sooner"
+                most = f"not enough hours for the {left} steps left: training will stop early"
             self._tell("time", f"{seconds:.2f} s a step, {most}, validation not counted")
         if self.bar is not None and self.task is not None:
             self.bar.update(self.task, completed=self.steps_done)
@@ -130,7 +130,7 @@ class TrainingOutput(Reporter):
         if metrics.steps_back > self.steps_back:
             self._tell(
                 "note",
-                f"the loss was not finite in epoch {metrics.epoch}; it was done again with a "
+                f"the loss was not finite in epoch {metrics.epoch}; the epoch is repeated with a "
                 "lower learning rate",
             )
         self.steps_back = metrics.steps_back

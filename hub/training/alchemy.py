@@ -28,7 +28,9 @@ def requested(job: Job) -> Request | None:
     """
     if not job.alchemical:
         if job.element_map:
-            raise AlchemyError("--map means nothing without --alchemical", "Add --alchemical auto.")
+            raise AlchemyError(
+                "--element-map means nothing without --alchemical", "Add --alchemical auto."
+            )
         return None
     if job.from_scratch:
         raise AlchemyError(

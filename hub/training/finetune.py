@@ -6,45 +6,106 @@ import copy
 import shutil
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from hub.errors import TrainingError
 from hub.evaluation.tables import ALL
 from hub.library import MODEL_FOLDER
 from hub.training import run_files, run_folder
 from hub.training.alchemy import requested
 from hub.training.data import hold_out_test, read_data
-from hub.training.job import Job
+from hub.training.job import DEFAULT_MODEL, Job
 from hub.training.preparation import prepare, starting_model
 from hub.training.recipe import Recipe
 from hub.training.reporter import Reporter
 from hub.training.run import train
 from registry.files import scratch_directory
 from registry.outputs import file_beside, settle_folder
+from registry.paths import user_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hub.training.job import Convention
 
 
 def finetune(
-    data: str | Path | list[str | Path],
+    data: str | Path | Iterable[str | Path] = (),
     *,
+    labels: str = "",
+    model: str | Path | None = None,
+    test: str | Path | Iterable[str | Path] = (),
+    n_train: int | None = None,
     out: str | Path | None = None,
+    recipe: str = "default",
+    epochs: int | None = None,
+    learning_rate: float | None = None,
+    batch_size: int | None = None,
+    seed: int = 0,
+    seeds: int = 1,
+    from_scratch: bool = False,
+    alchemical: str = "",
+    element_map: str = "",
+    device: str = "auto",
+    energy_key: str | None = None,
+    forces_key: str | None = None,
+    stress_key: str | None = None,
+    stress_convention: Convention = "ase",
+    stress_weight: float | None = None,
+    allow: Iterable[str] = (),
+    resume: bool = False,
     reporter: Reporter | None = None,
-    **settings: Any,
 ) -> tuple[Path, dict[str, Any]]:
     """Fine-tune a model on labelled structures.
 
     Parameters
     ----------
     data
-        One file or several, in any format that ASE reads.
+        Files in any format that ASE reads, patterns of such files, or a dataset.
+    labels
+        Label set of a dataset; the only one if empty.
+    model
+        Model to start from: a reference, run folder or model directory; ``c-ace-pretrained`` if
+        None. With `from_scratch` only its architecture is taken, or the default one if None.
+    test
+        Files of held-out test structures.
+    n_train
+        Number of training structures (random subset); all but the validation set if None.
     out
-        A new folder; by default ``runs/<name of the data>``.
+        A new run folder; ``runs/<name of the data>`` if None.
+    recipe
+        ``default`` or ``paper``.
+    epochs, learning_rate, batch_size, stress_weight
+        Replace the recipe's if not None. The weight multiplies squared errors of stresses in the
+        loss.
+    seed
+        Decides the split, the order of the structures and random weights.
+    seeds
+        Number of trainings, with seeds counted up from `seed`; the best by validation is kept.
+    from_scratch
+        Start from random weights.
+    alchemical
+        Transfer the model to the elements of the data: ``auto``, a length scale, or length and
+        energy scale such as ``1.52,0.25``.
+    element_map
+        Element mapping for `alchemical`, such as ``C=Si``; found if empty.
+    device
+        ``auto``, ``cpu``, ``cuda``, ``cuda:1`` ...
+    energy_key, forces_key, stress_key
+        Names of the labels in the files (eV, eV/Å); found if None.
+    stress_convention
+        Sign and unit of stresses: ``ase`` (eV/Å^3), ``compression``, ``gpa`` or ``vasp``.
+    allow
+        Codes of findings that do not stop the training although they are errors.
+    resume
+        Resume the run in `out`, whose settings are taken: no others may be given.
     reporter
-        Is told what happens.
-    **settings
-        Fields of :class:`hub.training.job.Job`: ``model``, ``test``, ``n_train``, ``seeds`` ...
+        Is told of progress.
 
     Returns
     -------
-    The run folder and its results, as in ``results.json``.
+    folder, results
+        The run folder, and what its ``results.json`` holds.
 
     Raises
     ------
@@ -53,13 +114,49 @@ def finetune(
     ModelError
         If the model does not reproduce its stored predictions.
     TrainingError
-        If the folder is in use, or the loss does not stay finite.
+        If the folder is in use or no run folder, the data of a resumed run have changed, or the
+        loss does not stay finite.
     """
-    files = [data] if isinstance(data, str | Path) else data
-    test = settings.pop("test", ())
-    test = (test,) if isinstance(test, str | Path) else test
-    job = Job(tuple(map(str, files)), test=tuple(map(str, test)), **settings)
-    return start_run(job, Path(out) if out is not None else None, reporter)
+    place = None if out is None else user_path(out)
+    job = Job(
+        data=_texts(data),
+        labels=labels,
+        model=_start(model, from_scratch=from_scratch),
+        test=_texts(test),
+        n_train=n_train,
+        recipe=recipe,
+        max_epochs=epochs,
+        learning_rate=learning_rate,
+        batch_size=batch_size,
+        seed=seed,
+        seeds=seeds,
+        from_scratch=from_scratch,
+        alchemical=alchemical,
+        element_map=element_map,
+        device=device,
+        energy_key=energy_key,
+        forces_key=forces_key,
+        stress_key=stress_key,
+        stress_convention=stress_convention,
+        stress_weight=stress_weight,
+        allow=tuple(allow),
+    )
+    if resume:
+        folder = job.to_resume(place)
+        return folder, resume_run(folder, reporter)
+    if not job.data:
+        raise TrainingError("no data are given", hint="Give files of structures or a dataset.")
+    return start_run(job, place, reporter)
+
+
+def _texts(names: str | Path | Iterable[str | Path]) -> tuple[str, ...]:
+    return (str(names),) if isinstance(names, str | Path) else tuple(map(str, names))
+
+
+def _start(model: str | Path | None, *, from_scratch: bool) -> str:
+    if model is not None:
+        return str(model)
+    return "" if from_scratch else DEFAULT_MODEL
 
 
 def start_run(
@@ -77,7 +174,7 @@ def start_run(
 
 
 def resume_run(folder: Path, reporter: Reporter | None = None) -> dict[str, Any]:
-    """Go on with a training that was stopped, and return its results.
+    """Resume a training that was stopped, and return its results.
 
     Raises
     ------

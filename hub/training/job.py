@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     from hub.structures.stress_labels import StressReading
 
+Convention = Literal["ase", "compression", "gpa", "vasp"]
+DEFAULT_MODEL = "c-ace-pretrained"
+
 
 @dataclass(frozen=True)
 class SavedJob:
@@ -30,6 +33,32 @@ class SavedJob:
 
     command: ClassVar[str]  # of `hub`, that does such jobs
     added_later: ClassVar[frozenset[str]] = frozenset()  # fields that older releases do not write
+    option_names: ClassVar[dict[str, str]] = {"max_epochs": "epochs"}  # where a field has another
+
+    @classmethod
+    def option(cls, name: str) -> str:
+        """Return the option of the command that sets a field."""
+        return f"--{cls.option_names.get(name, name).replace('_', '-')}"
+
+    def to_resume(self, directory: Path | None) -> Path:
+        """Return the run folder to resume, if its job is this one as far as this one says.
+
+        Raises
+        ------
+        TrainingError
+            If there is none, or it was started with other settings.
+        """
+        if directory is None:
+            raise TrainingError("no run folder to resume is given", hint="Name it with --out.")
+        started = self.read(directory)
+        for item in fields(self):
+            value, kept = getattr(self, item.name), getattr(started, item.name)
+            if value and value not in (item.default, kept):
+                raise TrainingError(
+                    f"{directory} was started with another {self.option(item.name)}",
+                    hint="With --resume, leave out what the run folder already says.",
+                )
+        return directory
 
     def write(self, directory: Path) -> None:
         """Write as ``run.json``."""
@@ -112,7 +141,7 @@ class Job(SavedJob):
     )
 
     data: tuple[str, ...]
-    model: str = "c-ace-pretrained"
+    model: str = DEFAULT_MODEL
     test: tuple[str, ...] = ()
     n_train: AtLeastOne | None = None
     recipe: str = "default"
@@ -127,7 +156,7 @@ class Job(SavedJob):
     energy_key: str | None = None
     forces_key: str | None = None
     stress_key: str | None = None
-    stress_convention: Literal["ase", "compression", "gpa", "vasp"] = "ase"
+    stress_convention: Convention = "ase"
     stress_weight: NotNegative | None = None
     alchemical: str = ""
     element_map: str = ""
@@ -145,7 +174,7 @@ class Job(SavedJob):
             if item.name == "model" and self.from_scratch and not value:
                 continue  # what `--from-scratch` means by itself
             if value != item.default:
-                option = f"--{item.name.replace('_', '-')}"
+                option = self.option(item.name)
                 values = value if isinstance(value, tuple) else (value,)
                 words += [
                     w

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hub.datasets.layout import label_array
-from hub.potentials.architectures import new_config
+from hub.errors import TrainingError
+from hub.potentials.architectures import new_config, read_architecture
 from hub.structures.graphs import average_neighbors, build_graphs
 from hub.training import run_files, run_folder
 from hub.training.loader import GraphLoader, StreamLoader
@@ -18,8 +19,11 @@ from hub.training.process_group import ALONE
 from hub.training.recipe import Recipe
 from hub.training.reporter import Reporter
 from hub.training.run import train
+from registry.paths import user_path
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import torch
 
     from hub.training.loader import Loader
@@ -27,12 +31,30 @@ if TYPE_CHECKING:
 
 
 def pretrain(
-    data: str | Path,
+    data: str | Path = "",
     labels: str = "",
     *,
+    n_train: int | None = None,
+    where: str | None = None,
+    held_out: int = 200,
+    max_force: float = 50.0,
+    model_config: str | Path | Mapping[str, Any] | None = None,
+    layers: int | None = None,
+    features: int | None = None,
+    l_max: int | None = None,
+    parity: bool | None = None,
+    cutoff: float | None = None,
     out: str | Path | None = None,
+    recipe: str = "default",
+    epochs: int | None = None,
+    max_hours: float | None = None,
+    learning_rate: float | None = None,
+    batch_size: int | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    resume: bool = False,
     reporter: Reporter | None = None,
-    **settings: Any,
+    group: ProcessGroup = ALONE,
 ) -> tuple[Path, dict[str, Any]]:
     """Train a model with random weights on the labels of a dataset.
 
@@ -41,19 +63,44 @@ def pretrain(
     Parameters
     ----------
     data
-        A reference, or the directory of a dataset.
+        A dataset: a reference or a directory.
     labels
-        The label set to learn; the only one by default.
+        Its label set to learn; the only one if empty.
+    n_train
+        Number of training structures, drawn evenly over the trajectories; all that are not held
+        out if None.
+    where
+        Train only on structures that meet this condition on columns, such as ``density > 2``.
+    held_out
+        Maximum number of structures for validation, and for the test.
+    max_force
+        Leave out structures with a larger force, in eV/Å.
+    model_config
+        Settings of the architecture, or a JSON file that holds them; ``architecture`` names one.
+    layers, features, l_max, parity, cutoff
+        Replace those settings if not None: interaction blocks, channels, highest rotation order,
+        whether odd parity is used, and the cutoff radius in Å.
     out
-        A new folder; by default ``runs/<name of the dataset>``.
+        A new run folder; ``runs/<name of the dataset>`` if None.
+    recipe
+        ``default`` or ``paper``.
+    epochs, max_hours, learning_rate, batch_size
+        Replace the recipe's if not None.
+    seed
+        Decides the split, the order of the structures and random weights.
+    device
+        ``auto``, ``cpu``, ``cuda``, ``cuda:1`` ...
+    resume
+        Resume the run in `out`, whose settings are taken: no others may be given.
     reporter
-        Is told what happens.
-    **settings
-        Fields of :class:`hub.training.pretrain_job.PretrainJob`: ``n``, ``architecture`` ...
+        Is told of progress.
+    group
+        The processes that train together; the first writes the folder.
 
     Returns
     -------
-    The run folder and its results, as in ``results.json``.
+    folder, results
+        The run folder, and what its ``results.json`` holds.
 
     Raises
     ------
@@ -62,8 +109,40 @@ def pretrain(
     TrainingError
         If the architecture or the folder cannot be used, or the loss does not stay finite.
     """
-    job = PretrainJob(str(data), labels, **settings)
-    return start_pretraining(job, Path(out) if out is not None else None, reporter)
+    place = None if out is None else user_path(out)
+    settings = {
+        "num_layers": layers, "num_features": features, "l_max": l_max, "parity": parity,
+        "r_max": cutoff,
+    }  # fmt: skip
+    given = {name: value for name, value in settings.items() if value is not None}
+    job = PretrainJob(
+        data=str(data),
+        labels=labels,
+        n=n_train,
+        where=where,
+        held_out=held_out,
+        max_force=max_force,
+        architecture=_read_settings(model_config) | given,
+        recipe=recipe,
+        max_epochs=epochs,
+        max_hours=max_hours,
+        learning_rate=learning_rate,
+        batch_size=batch_size,
+        seed=seed,
+        device=device,
+    )
+    if resume:
+        folder = job.to_resume(place)
+        return folder, resume_pretraining(folder, reporter, group)
+    if not job.data:
+        raise TrainingError("no data are given", hint="Name a dataset or its directory.")
+    return start_pretraining(job, place, reporter, group)
+
+
+def _read_settings(given: str | Path | Mapping[str, Any] | None) -> dict[str, Any]:
+    if isinstance(given, str | Path):
+        return read_architecture(user_path(given))
+    return dict(given or {})
 
 
 def start_pretraining(
@@ -91,7 +170,7 @@ def start_pretraining(
 def resume_pretraining(
     folder: Path, reporter: Reporter | None = None, group: ProcessGroup = ALONE
 ) -> dict[str, Any]:
-    """Go on with a pre-training that was stopped, and return its results.
+    """Resume a pre-training that was stopped, and return its results.
 
     Raises
     ------

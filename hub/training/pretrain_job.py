@@ -42,6 +42,9 @@ class PretrainJob(SavedJob):
     """
 
     command: ClassVar[str] = "pretrain"
+    option_names: ClassVar[dict[str, str]] = {
+        "n": "n_train", "max_epochs": "epochs", "architecture": "model_config"
+    }  # fmt: skip
 
     data: str
     labels: str = ""

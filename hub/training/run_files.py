@@ -131,7 +131,7 @@ def read_job(path: Path) -> tuple[str, dict[str, Any]]:
 
 
 def resume_command(folder: Path) -> str:
-    """Return the command line that goes on with the training in a run folder.
+    """Return the command line that resumes the training in a run folder.
 
     Raises
     ------
@@ -140,4 +140,4 @@ def resume_command(folder: Path) -> str:
     """
     path = folder / JOB_NAME
     command = read_job(path)[0] if path.exists() else "finetune"
-    return f"hub {command} --resume {folder}"
+    return f"hub {command} --out {folder} --resume"

@@ -121,9 +121,8 @@ def test_folders_are_numbered(finetune, crystals, tmp_path) -> None:
         (("--data", "a.xyz", "--seed", "-1"), "-1 is not in the range"),
         (("--data", "a.xyz", "--learning-rate", "0"), "0.0 is not in the range 0<x<=100"),
         (("--data", "a.xyz", "--n-train", "many"), "'many' is not a valid integer"),
-        (("--resume", "run", "--data", "a.xyz"), "leave out --data"),
-        (("--resume", "run", "--epochs", "9"), "leave out --epochs"),
-        (("--resume", "run", "--out", "b"), "leave out --out"),
+        (("--resume", "run"), "--resume is a flag now: write --out run --resume"),
+        (("--resume=run", "--json"), "--resume is a flag now: write --out run --resume"),
     ],
 )
 def test_wrong_usage(hub, arguments, says) -> None:
@@ -154,7 +153,7 @@ def test_a_folder_that_is_not_empty(finetune, crystals, tmp_path) -> None:
     done = finetune("--data", crystals, "--out", "run")
     assert done.code == 1
     assert "error: run is not empty" in done.err
-    assert "--resume run" in done.err
+    assert "--resume" in done.err
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["notes.txt"]
     done = finetune("--data", crystals, "--out", "run/notes.txt")
     assert done.code == 1
@@ -276,9 +275,7 @@ def test_two_elements_from_scratch(finetune, tmp_path) -> None:
 
 
 def test_as_a_function(trained, crystals, tmp_path) -> None:
-    folder, results = library.finetune(
-        crystals, out=tmp_path / "run", model="", from_scratch=True, max_epochs=2
-    )
+    folder, results = library.finetune(crystals, out=tmp_path / "run", from_scratch=True, epochs=2)
     assert folder == tmp_path / "run"
     expected = json.loads((trained / "results.json").read_text())
     assert results["errors"] == expected["errors"]
@@ -361,10 +358,10 @@ def test_a_run_of_a_release_without_allow_is_opened(hub, trained, tmp_path) -> N
     job = json.loads((run / "run.json").read_text())
     del job["allow"]
     (run / "run.json").write_text(json.dumps(job))
-    assert hub("finetune", "--resume", run).code == 0
+    assert hub("finetune", "--out", run, "--resume").code == 0
     del job["seed"]
     (run / "run.json").write_text(json.dumps(job))
-    assert "run.json is damaged" in hub("finetune", "--resume", run).err
+    assert "run.json is damaged" in hub("finetune", "--out", run, "--resume").err
 
 
 def test_a_wrapped_test_file_is_never_trained_on(finetune, tmp_path) -> None:

@@ -41,7 +41,7 @@ def test_given_scales_are_recorded_and_resumed(hub, trained, krypton, tmp_path, 
         "scale": 1.1,
         "energy_scale": 1.6,
     }
-    done = hub("finetune", "--resume", "run", "--json")
+    done = hub("finetune", "--out", "run", "--resume", "--json")
     assert done.code == 0
     assert "alchemical:        Ar as Kr, lengths x 1.1, energies x 1.6" in done.err
     assert "neighbours per atom: " in done.err
@@ -62,9 +62,9 @@ def test_given_scales_are_recorded_and_resumed(hub, trained, krypton, tmp_path, 
         (("--alchemical", "0"), "scales must be positive numbers"),
         (("--alchemical", "-1,1"), "scales must be positive numbers"),
         (("--alchemical", "auto", "--from-scratch"), "random weights cannot be carried"),
-        (("--map", "Ar=Kr"), "--map means nothing without --alchemical"),
-        (("--alchemical", "1.1", "--map", "Ar=Xe"), "makes Xe, and Kr is wanted"),
-        (("--alchemical", "1.1", "--map", "He=Kr"), "He cannot be exchanged"),
+        (("--element-map", "Ar=Kr"), "--element-map means nothing without --alchemical"),
+        (("--alchemical", "1.1", "--element-map", "Ar=Xe"), "makes Xe, and Kr is wanted"),
+        (("--alchemical", "1.1", "--element-map", "He=Kr"), "He cannot be exchanged"),
     ],
 )
 def test_bad_input(hub, trained, krypton, tmp_path, options, message):

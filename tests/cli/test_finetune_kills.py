@@ -148,7 +148,7 @@ def test_killed_at_a_moment(moment, tmp_path, start, run, data, undisturbed) -> 
     die = (_die_in_call, *MOMENTS[moment])
     assert run(tmp_path, *OPTIONS, f"--data={data}", "--out=run", die=die) == KILLED
     assert not (tmp_path / "run" / "results.json").exists()
-    assert run(tmp_path, "--resume=run") == 0, (tmp_path / "err").read_text()
+    assert run(tmp_path, "--out=run", "--resume") == 0, (tmp_path / "err").read_text()
     assert_same(tmp_path / "run", undisturbed)
 
 
@@ -160,7 +160,9 @@ def test_killed_before_each_file_is_put_in_its_place(tmp_path, run, data, undist
     while code == KILLED:
         kills += 1
         assert not (tmp_path / "run" / "results.json").exists()
-        code = run(tmp_path, "--resume=run", die=(_die_in_call, "registry.files.settle", kills))
+        code = run(
+            tmp_path, "--out=run", "--resume", die=(_die_in_call, "registry.files.settle", kills)
+        )
     assert code == 0, (tmp_path / "err").read_text()
     assert kills >= 3
     assert_same(tmp_path / "run", undisturbed)
@@ -170,8 +172,8 @@ def test_killed_half_way_through_writing_its_state(tmp_path, run, data, undistur
     die = (_die_half_way_through_a_state, 1)
     assert run(tmp_path, *OPTIONS, f"--data={data}", "--out=run", die=die) == KILLED
     assert len(list((tmp_path / "run").glob("*.tmp"))) == 1
-    assert run(tmp_path, "--resume=run") == 0, (tmp_path / "err").read_text()
-    assert "going on after 3 of at most 9 steps" in (tmp_path / "err").read_text()
+    assert run(tmp_path, "--out=run", "--resume") == 0, (tmp_path / "err").read_text()
+    assert "resuming after 3 of at most 9 steps" in (tmp_path / "err").read_text()
     assert_same(tmp_path / "run", undisturbed)
 
 
@@ -181,7 +183,7 @@ def test_killed_at_random(seed, tmp_path, start, run, data, undisturbed) -> None
     run_folder = tmp_path / "run"
     for _ in range(3):
         if (run_folder / "run.json").exists():
-            process = start(tmp_path, "--resume=run")
+            process = start(tmp_path, "--out=run", "--resume")
         else:
             process = start(tmp_path, *OPTIONS, f"--data={data}", "--out=run")
             while not (run_folder / "run.json").exists():
@@ -189,7 +191,7 @@ def test_killed_at_random(seed, tmp_path, start, run, data, undisturbed) -> None
         process.join(chance.uniform(0, 1.5))
         process.kill()
         process.join()
-    assert run(tmp_path, "--resume=run") == 0, (tmp_path / "err").read_text()
+    assert run(tmp_path, "--out=run", "--resume") == 0, (tmp_path / "err").read_text()
     assert_same(run_folder, undisturbed)
 
 
@@ -202,9 +204,9 @@ def test_several_seeds_killed_in_the_second_and_while_the_best_is_copied(
     first = (tmp_path / "run" / "seed-0" / "results.json").read_bytes()
     assert_same(tmp_path / "run" / "seed-0", undisturbed)
     die = (_die_in_call, "shutil.copy2", 1)
-    assert run(tmp_path, "--resume=run", die=die) == KILLED
+    assert run(tmp_path, "--out=run", "--resume", die=die) == KILLED
     assert not (tmp_path / "run" / "results.json").exists()
-    assert run(tmp_path, "--resume=run", "--json") == 0, (tmp_path / "err").read_text()
+    assert run(tmp_path, "--out=run", "--resume", "--json") == 0, (tmp_path / "err").read_text()
     assert (tmp_path / "run" / "seed-0" / "results.json").read_bytes() == first
     results = json.loads((tmp_path / "out").read_text())
     best = tmp_path / "run" / f"seed-{results['seeds']['best']}"
@@ -223,14 +225,24 @@ def test_two_at_once_and_kill_nine_of_the_real_command(tmp_path, run, data, undi
         assert process.poll() is None
         time.sleep(0.01)
     process.send_signal(signal.SIGSTOP)
-    for arguments in (("--resume=run",), (*OPTIONS, f"--data={data}", "--out=run")):
+    for arguments in (
+        (
+            "--out=run",
+            "--resume",
+        ),
+        (*OPTIONS, f"--data={data}", "--out=run"),
+    ):
         assert run(tmp_path, *arguments) == 1
         error = (tmp_path / "err").read_text()
         assert "another process is at work in run" in error or "run is not empty" in error
     process.kill()
     assert process.wait() == KILLED
     done = subprocess.run(
-        [*command, "--resume=run"], cwd=tmp_path, env=environment, capture_output=True, check=False
+        [*command, "--out=run", "--resume"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert_same(tmp_path / "run", undisturbed)

@@ -51,7 +51,7 @@ def test_a_link_in_a_run_folder_is_refused_by_name(hub, run, treasure, name, to_
     target = target or (treasure.folder if to_folder else treasure.file)
     (run / name).symlink_to(target)
     before = sorted(path.name for path in run.iterdir())
-    done = hub("finetune", "--resume", "run")
+    done = hub("finetune", "--out", "run", "--resume")
     assert done.code == 1, done.err
     assert name in done.err
     assert "Traceback" not in done.err
@@ -66,13 +66,13 @@ def test_a_model_folder_that_is_not_ours_stays(hub, run, treasure, inside) -> No
         (run / "model" / inside).write_text("mine")
     else:
         (run / "model" / inside).symlink_to(treasure.file)
-    done = hub("finetune", "--resume", "run")
+    done = hub("finetune", "--out", "run", "--resume")
     assert done.code == 1
     assert f"run/model/{inside} is not ours" in done.err
     assert "Move it elsewhere" in done.err
     assert (run / "model" / inside).exists()
     remove(run / "model" / inside)
-    assert hub("finetune", "--resume", "run").code == 0
+    assert hub("finetune", "--out", "run", "--resume").code == 0
 
 
 def test_what_is_the_users_own_stays_in_a_run_folder(hub, run, treasure) -> None:
@@ -91,7 +91,7 @@ def test_what_is_the_users_own_stays_in_a_run_folder(hub, run, treasure) -> None
     (run / UNFINISHED).mkdir()
     (run / UNFINISHED / "weights.safetensors").write_text("half")
     (run / f"{'e' * 32}.tmp").write_text("half")
-    done = hub("finetune", "--resume", "run")
+    done = hub("finetune", "--out", "run", "--resume")
     assert done.code == 0, done.err
     assert is_marked(run)
     assert all((path / UNFINISHED).read_text() == "mine" for path in kept.values())
@@ -106,7 +106,7 @@ def test_a_link_to_a_folder_is_no_run_folder(hub, finetune, crystals, tmp_path, 
     (tmp_path / "link").symlink_to(run if resume else tmp_path / "empty")
     before = sorted(path.name for path in run.iterdir())
     if resume:
-        done = hub("finetune", "--resume", "link")
+        done = hub("finetune", "--out", "link", "--resume")
     else:
         done = finetune("--data", crystals, "--out", "link")
     assert done.code == 1
@@ -185,18 +185,18 @@ def test_several_seeds_do_not_write_through_links(finetune, hub, crystals, tmp_p
         (run / "results.json").unlink(missing_ok=True)
         (run / name).rename(tmp_path / "aside") if (run / name).exists() else None
         (run / name).symlink_to(treasure.folder if name == "model" else treasure.file)
-        done = hub("finetune", "--resume", "run")
+        done = hub("finetune", "--out", "run", "--resume")
         assert done.code == 1
         assert f"run/{name} is a link" in done.err
         (run / name).unlink()
         remove(tmp_path / "aside")
     (run / "seed-1").rename(tmp_path / "aside")
     (run / "seed-1").symlink_to(tmp_path / "aside")
-    refused = hub("finetune", "--resume", "run")
+    refused = hub("finetune", "--out", "run", "--resume")
     assert (refused.code, "run/seed-1 is a link" in refused.err) == (1, True)
     (run / "seed-1").unlink()
     (tmp_path / "aside").rename(run / "seed-1")
-    assert hub("finetune", "--resume", "run").code == 0
+    assert hub("finetune", "--out", "run", "--resume").code == 0
 
 
 @pytest.mark.parametrize("command", ["learning-curve", "stability"])

@@ -24,7 +24,7 @@ SMALL = ("--layers=2", "--features=4", "--max-epochs=3")
 def test_it_prints_the_plan_and_the_errors(hub, tmp_path) -> None:
     write_trajectories(tmp_path / "argon")
     (tmp_path / "m.json").write_text('{"num_features": 9, "readout_width": 4, "r_max": 3}')
-    arguments = ("--data=argon", "--n=10", "--model-config=m.json", "--cutoff=3.5", *SMALL)
+    arguments = ("--data=argon", "--n-train=10", "--model-config=m.json", "--cutoff=3.5", *SMALL)
     done = hub("pretrain", *arguments, "--max-hours=1", "--json")
     assert done.code == 0, done.err
     assert "random weights (Ar, cutoff 3.5 Å" in done.err
@@ -36,11 +36,12 @@ def test_it_prints_the_plan_and_the_errors(hub, tmp_path) -> None:
     config = json.loads((folder / "model" / "config.json").read_text())
     chosen = {"num_layers": 2, "num_features": 4, "readout_width": 4, "r_max": 3.5, "l_max": 1}
     assert chosen.items() <= config.items()
-    assert hub("pretrain", "--resume=runs/argon", "--json").json == done.json
-    refused = hub("pretrain", "--resume", folder, "--n=9")
-    assert refused.code == 2
-    assert "leave out --n" in refused.err
-    assert f"hint: hub pretrain --resume {folder}" in hub("finetune", "--resume", folder).err
+    assert hub("pretrain", "--out=runs/argon", "--resume", "--json").json == done.json
+    refused = hub("pretrain", "--out", folder, "--resume", "--n-train=9")
+    assert refused.code == 1
+    assert "was started with another --n-train" in refused.err
+    other = hub("finetune", "--out", folder, "--resume")
+    assert f"hint: hub pretrain --out {folder} --resume" in other.err
 
 
 @pytest.mark.parametrize(
@@ -108,7 +109,7 @@ def test_the_chain(tmp_path) -> None:
     process.kill()
     process.wait()
     assert not (tmp_path / "run" / "results.json").exists()
-    hub("pretrain", "--resume=run")
+    hub("pretrain", "--out=run", "--resume")
     assert np.array_equal(rows(tmp_path / "run"), rows(tmp_path / "undisturbed"), equal_nan=True)
     weights = "model/weights.safetensors"
     trained = [(tmp_path / name / weights).read_bytes() for name in ("run", "undisturbed")]

@@ -52,7 +52,7 @@ def run(directory, tmp_path):
         atoms.get_potential_energy()
     write(tmp_path / "data.xyz", structures, format="extxyz")
     folder, _ = finetune(
-        tmp_path / "data.xyz", model="parent", out=tmp_path / "run", max_epochs=1, device="cpu"
+        tmp_path / "data.xyz", model="parent", out=tmp_path / "run", epochs=1, device="cpu"
     )
     return folder
 
@@ -194,7 +194,7 @@ def test_a_training_must_have_finished(run):
     (run / "results.json").unlink()
     with pytest.raises(PublishingError, match="has not finished") as refusal:
         publish(run, "mine", "1.0.0", licence="MIT")
-    assert refusal.value.hint == f"Go on with it: hub finetune --resume {run}"
+    assert refusal.value.hint == f"Go on with it: hub finetune --out {run} --resume"
 
 
 # Dies by SIGKILL before the n-th file is moved to its place; prints DONE if it gets through.

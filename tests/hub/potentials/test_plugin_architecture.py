@@ -51,7 +51,7 @@ def test_it_is_trained_published_and_used(run, tmp_path):
     hub = ("-m", "hub.cli.main")
     run(*hub, "import", "argon.xyz", "--name", "argon")
     pretrain = ("pretrain", "--data", "argon", "--model-config", "springs.json")
-    run(*hub, *pretrain, "--n", "8", "--max-epochs", "3", "--out", "start")
+    run(*hub, *pretrain, "--n-train", "8", "--epochs", "3", "--out", "start")
     tuned = run(
         *hub, "finetune", "--data", "argon.xyz", "--model", "start", "--n-train", "8",
         "--epochs", "20", "--learning-rate", "0.1", "--out", "tuned", "--json",

@@ -198,7 +198,7 @@ def test_a_streamed_pre_training_goes_on_in_the_middle_of_an_epoch(
 ) -> None:
     monkeypatch.setattr(pretrain_data, "MOST_ATOMS_IN_MEMORY", 0)
     monkeypatch.setattr("hub.training.loop._SAVE_EVERY", 0.0)
-    settings = {"architecture": TINY, "max_epochs": 2, "n": 20, "held_out": 4, "batch_size": 4}
+    settings = {"model_config": TINY, "epochs": 2, "n_train": 20, "held_out": 4, "batch_size": 4}
     whole, results = pretrain(place, out=tmp_path / "whole", **settings)
     for steps in (3, 4):  # in the first epoch, and in the second
         killed = tmp_path / f"killed-{steps}"
@@ -218,7 +218,7 @@ def test_a_dataset_that_was_replaced_is_refused(place, tmp_path, monkeypatch) ->
     monkeypatch.setattr(pretrain_data, "MOST_ATOMS_IN_MEMORY", 0)
     monkeypatch.setattr("hub.training.loop._SAVE_EVERY", 0.0)
     data = shutil.copytree(place, tmp_path / "data")
-    settings = {"architecture": TINY, "max_epochs": 2, "n": 20, "held_out": 4}
+    settings = {"model_config": TINY, "epochs": 2, "n_train": 20, "held_out": 4}
     with pytest.raises(_Killed):
         pretrain(data, out=tmp_path / "run", reporter=_Killer(2), **settings)
     shutil.rmtree(data)

@@ -37,7 +37,7 @@ def dataset(tmp_path_factory):
 def run(dataset, tmp_path_factory):
     """Return the folder of a finished pre-training, and its results."""
     out = tmp_path_factory.mktemp("runs") / "run"
-    return pretrain(dataset, "lj", out=out, n=20, architecture=TINY, max_epochs=2)
+    return pretrain(dataset, "lj", out=out, n_train=20, model_config=TINY, epochs=2)
 
 
 def chosen_of(place, **settings):
@@ -95,11 +95,11 @@ def test_a_condition_chooses(dataset) -> None:
     ("settings", "kind", "message"),
     [
         ({"labels": "ace"}, DataError, "has no label set 'ace'; it has lj"),
-        ({"n": 37}, DataError, "37 training structures are asked for, but"),
+        ({"n_train": 37}, DataError, "37 training structures are asked for, but"),
         ({"where": "density > 1"}, DataError, "density"),
         ({"where": "run_id < 2"}, DataError, "of 2 trajectories none can be held out"),
         ({"recipe": "best"}, TrainingError, "no recipe 'best'"),
-        ({"architecture": {"l": 1}}, TrainingError, "no setting 'l'"),
+        ({"model_config": {"l": 1}}, TrainingError, "no setting 'l'"),
     ],
 )
 def test_what_cannot_be_done_leaves_no_folder(dataset, tmp_path, settings, kind, message) -> None:
@@ -134,12 +134,12 @@ def test_a_finished_run_is_not_trained_again(run) -> None:
     assert resume_pretraining(folder) == results
     with pytest.raises(TrainingError, match="is a run of `hub pretrain`") as refusal:
         resume_run(folder)
-    assert refusal.value.hint == f"hub pretrain --resume {folder}"
+    assert refusal.value.hint == f"hub pretrain --out {folder} --resume"
 
 
 def test_other_data_are_refused_when_resumed(tmp_path) -> None:
     data = write_trajectories(tmp_path / "data")
-    folder, _ = pretrain(data, out=tmp_path / "run", architecture=TINY, max_epochs=1, n=5)
+    folder, _ = pretrain(data, out=tmp_path / "run", model_config=TINY, epochs=1, n_train=5)
     (folder / "results.json").unlink()
     (tmp_path / "data").rename(tmp_path / "old")
     write_trajectories(data, spoilt=False)
