@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hub.datasets import load_dataset
+    from hub.history.citations import cite
+    from hub.history.tracer import lineage
     from hub.listing import list_versions as list  # noqa: A004 - the command's name
     from hub.potentials import calculator, load_model
     from hub.pulling import pull
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
         remove_registry,
         repair_registry,
     )
+    from hub.showing import show
     from hub.synthesis.synthesize import synthesize
     from hub.teachers.relabelling import relabel
     from hub.teachers.verifying import verify_labels
@@ -36,8 +39,10 @@ _HOMES = {
     "add_registry": "hub.registries:add_registry",
     "cache_size": "hub.upkeep:cache_size",
     "calculator": "hub.potentials:calculator",
+    "cite": "hub.history.citations:cite",
     "copy": "hub.registries:copy",
     "finetune": "hub.training.finetune:finetune",
+    "lineage": "hub.history.tracer:lineage",
     "list": "hub.listing:list_versions",
     "list_registries": "hub.registries:list_registries",
     "load_dataset": "hub.datasets.loading:load_dataset",
@@ -48,6 +53,7 @@ _HOMES = {
     "relabel": "hub.teachers.relabelling:relabel",
     "remove_registry": "hub.registries:remove_registry",
     "repair_registry": "hub.registries:repair_registry",
+    "show": "hub.showing:show",
     "synthesize": "hub.synthesis.synthesize:synthesize",
     "verify": "hub.upkeep:verify",
     "verify_labels": "hub.teachers.verifying:verify_labels",
@@ -58,8 +64,10 @@ __all__ = [
     "add_registry",
     "cache_size",
     "calculator",
+    "cite",
     "copy",
     "finetune",
+    "lineage",
     "list",
     "list_registries",
     "load_dataset",
@@ -70,6 +78,7 @@ __all__ = [
     "relabel",
     "remove_registry",
     "repair_registry",
+    "show",
     "synthesize",
     "verify",
     "verify_labels",
