@@ -9,8 +9,8 @@ import numpy as np
 
 from hub.datasets.loading import read_files_or_dataset
 from hub.errors import DataError
+from hub.facts import models_that_know
 from hub.library import open_model
-from hub.model_facts import models_that_know
 from hub.potentials.architectures import DEFAULT_CUTOFF, read_config
 from hub.structures import read_structures
 from hub.structures.checks import blocking, check_structures, require_error_codes
