@@ -16,11 +16,11 @@ import torch
 from ase.io import read, write
 
 from hub.errors import ModelError
-from hub.library import pull
 from hub.potentials import calculator
 from hub.potentials.building import build_potential
 from hub.potentials.directory import write_model
 from hub.potentials.nequip.export import export_package
+from hub.pulling import pull
 from registry.errors import ExistsError
 from tests.hub.potentials.nequip.packages import UNOPTIMISED
 from tests.hub.potentials.small import SMALL, hydrocarbon, random_model
