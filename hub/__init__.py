@@ -13,11 +13,16 @@ from hub._version import __version__
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from hub.checking import check
     from hub.datasets import load_dataset
+    from hub.exporting import export
     from hub.history.citations import cite
     from hub.history.tracer import lineage
+    from hub.importers.models import import_model
+    from hub.importing import import_dataset
     from hub.listing import list_versions as list  # noqa: A004 - the command's name
     from hub.potentials import calculator, load_model
+    from hub.publishing import publish
     from hub.pulling import pull
     from hub.registries import (
         add_registry,
@@ -39,9 +44,13 @@ _HOMES = {
     "add_registry": "hub.registries:add_registry",
     "cache_size": "hub.upkeep:cache_size",
     "calculator": "hub.potentials:calculator",
+    "check": "hub.checking:check",
     "cite": "hub.history.citations:cite",
     "copy": "hub.registries:copy",
+    "export": "hub.exporting:export",
     "finetune": "hub.training.finetune:finetune",
+    "import_dataset": "hub.importing:import_dataset",
+    "import_model": "hub.importers.models:import_model",
     "lineage": "hub.history.tracer:lineage",
     "list": "hub.listing:list_versions",
     "list_registries": "hub.registries:list_registries",
@@ -49,6 +58,7 @@ _HOMES = {
     "load_model": "hub.potentials:load_model",
     "pretrain": "hub.training.pretrain:pretrain",
     "prune_cache": "hub.upkeep:prune_cache",
+    "publish": "hub.publishing:publish",
     "pull": "hub.pulling:pull",
     "relabel": "hub.teachers.relabelling:relabel",
     "remove_registry": "hub.registries:remove_registry",
@@ -64,9 +74,13 @@ __all__ = [
     "add_registry",
     "cache_size",
     "calculator",
+    "check",
     "cite",
     "copy",
+    "export",
     "finetune",
+    "import_dataset",
+    "import_model",
     "lineage",
     "list",
     "list_registries",
@@ -74,6 +88,7 @@ __all__ = [
     "load_model",
     "pretrain",
     "prune_cache",
+    "publish",
     "pull",
     "relabel",
     "remove_registry",

@@ -148,7 +148,7 @@ def _model(source: str, given: dict[str, Any]) -> dict[str, Any]:
                 given["name"],
                 given["version"],
                 to=given["to"] or LOCAL,
-                licence=given["licence"],
+                license=given["licence"],
             )
         result = {"reference": str(version.reference), "digest": version.digest}
     output.message(f"cutoff:  {config.r_max:g} Å becomes {made.r_max:g} Å")
