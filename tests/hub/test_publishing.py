@@ -194,7 +194,7 @@ def test_a_training_must_have_finished(run):
     (run / "results.json").unlink()
     with pytest.raises(PublishingError, match="is not finished") as refusal:
         publish(run, "mine", "1.0.0", license="MIT")
-    assert refusal.value.hint == f"Go on with it: hub finetune --out {run} --resume"
+    assert refusal.value.hint == f"Resume it: hub finetune --out {run} --resume"
 
 
 # Dies by SIGKILL before the n-th file is moved to its place; prints DONE if it gets through.
