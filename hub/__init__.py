@@ -13,8 +13,12 @@ from hub._version import __version__
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from hub.alchemy.transmute import transmute
     from hub.checking import check
     from hub.datasets import load_dataset
+    from hub.evaluation.compare import compare_labels
+    from hub.evaluation.coverage import overlap
+    from hub.evaluation.models import evaluate_models as evaluate
     from hub.exporting import export
     from hub.history.citations import cite
     from hub.history.tracer import lineage
@@ -24,15 +28,12 @@ if TYPE_CHECKING:
     from hub.potentials import calculator, load_model
     from hub.publishing import publish
     from hub.pulling import pull
-    from hub.registries import (
-        add_registry,
-        copy,
-        list_registries,
-        remove_registry,
-        repair_registry,
-    )
+    from hub.registries import add_registry, copy, list_registries, remove_registry, repair_registry
     from hub.showing import show
+    from hub.studies.learning_curve import learning_curve
+    from hub.studies.stability_check import stability
     from hub.synthesis.synthesize import synthesize
+    from hub.teachers.families import list_teachers
     from hub.teachers.relabelling import relabel
     from hub.teachers.verifying import verify_labels
     from hub.training.finetune import finetune
@@ -46,16 +47,21 @@ _HOMES = {
     "calculator": "hub.potentials:calculator",
     "check": "hub.checking:check",
     "cite": "hub.history.citations:cite",
+    "compare_labels": "hub.evaluation.compare:compare_labels",
     "copy": "hub.registries:copy",
+    "evaluate": "hub.evaluation.models:evaluate_models",
     "export": "hub.exporting:export",
     "finetune": "hub.training.finetune:finetune",
     "import_dataset": "hub.importing:import_dataset",
     "import_model": "hub.importers.models:import_model",
+    "learning_curve": "hub.studies.learning_curve:learning_curve",
     "lineage": "hub.history.tracer:lineage",
     "list": "hub.listing:list_versions",
     "list_registries": "hub.registries:list_registries",
+    "list_teachers": "hub.teachers.families:list_teachers",
     "load_dataset": "hub.datasets.loading:load_dataset",
     "load_model": "hub.potentials:load_model",
+    "overlap": "hub.evaluation.coverage:overlap",
     "pretrain": "hub.training.pretrain:pretrain",
     "prune_cache": "hub.upkeep:prune_cache",
     "publish": "hub.publishing:publish",
@@ -64,7 +70,9 @@ _HOMES = {
     "remove_registry": "hub.registries:remove_registry",
     "repair_registry": "hub.registries:repair_registry",
     "show": "hub.showing:show",
+    "stability": "hub.studies.stability_check:stability",
     "synthesize": "hub.synthesis.synthesize:synthesize",
+    "transmute": "hub.alchemy.transmute:transmute",
     "verify": "hub.upkeep:verify",
     "verify_labels": "hub.teachers.verifying:verify_labels",
 }
@@ -76,16 +84,21 @@ __all__ = [
     "calculator",
     "check",
     "cite",
+    "compare_labels",
     "copy",
+    "evaluate",
     "export",
     "finetune",
     "import_dataset",
     "import_model",
+    "learning_curve",
     "lineage",
     "list",
     "list_registries",
+    "list_teachers",
     "load_dataset",
     "load_model",
+    "overlap",
     "pretrain",
     "prune_cache",
     "publish",
@@ -94,7 +107,9 @@ __all__ = [
     "remove_registry",
     "repair_registry",
     "show",
+    "stability",
     "synthesize",
+    "transmute",
     "verify",
     "verify_labels",
 ]

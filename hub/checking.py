@@ -7,12 +7,12 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from hub.datasets.loading import read_files_or_dataset
 from hub.library import open_model
 from hub.potentials.architectures import DEFAULT_CUTOFF, read_config
 from hub.structures.checks import blocking, check_structures, require_error_codes
 from hub.structures.reference_energies import fit_reference_energies
 from hub.structures.stress_labels import StressReading
-from hub.training.data import read_files_or_dataset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

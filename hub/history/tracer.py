@@ -119,8 +119,7 @@ class _Tracer:
 
     def _run(self, folder: Path, record: Record) -> Step:
         """Follow a run folder: what it was started with is in it, even if it is not finished."""
-        from hub.training.job import Job
-        from hub.training.pretrain_job import PretrainJob
+        from hub.training.job import Job, PretrainJob
         from hub.training.run_files import JOB_NAME, read_job
 
         command, content = read_job(folder / JOB_NAME)
@@ -303,6 +302,6 @@ def _dataset_command(
 
 def _family_citation(name: str) -> str:
     """Return what to cite for a teacher; empty if no family is called so."""
-    from hub.teachers.families import families  # with numpy
+    from hub.teachers.families import list_teachers  # with numpy
 
-    return next((each.citation for each in families() if each.name == name), "")
+    return next((each.citation for each in list_teachers() if each.name == name), "")

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from hub.errors import ModelError
 from hub.library import catalogue
-from hub.potentials.architectures import model_file_types
-from hub.potentials.cards import model_front_matter
+from hub.potentials.architectures import model_file_types, model_front_matter
 from hub.publishing import publish
 from registry.cards import FILE_NAME as CARD_NAME
 from registry.cards import join_front_matter

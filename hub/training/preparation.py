@@ -13,9 +13,9 @@ from hub.alchemy.models import transmute_model
 from hub.devices import choose_device
 from hub.errors import TrainingError
 from hub.potentials.architectures import new_config, read_config
+from hub.potentials.batches import predict
 from hub.potentials.building import build_potential
 from hub.potentials.directory import WEIGHTS_NAME, read_model
-from hub.potentials.prediction import predict
 from hub.structures.checks.stresses import compare_stresses
 from hub.structures.graphs import average_neighbors, build_graphs
 from hub.structures.reference_energies import fit_energy_shift, fit_reference_energies

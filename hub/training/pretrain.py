@@ -11,10 +11,10 @@ from hub.errors import TrainingError
 from hub.potentials.architectures import new_config, read_architecture
 from hub.structures.graphs import average_neighbors, build_graphs
 from hub.training import run_files, run_folder
+from hub.training.job import PretrainJob
 from hub.training.loader import GraphLoader, StreamLoader
 from hub.training.preparation import Preparation, random_model, require_labels, shift_energies
 from hub.training.pretrain_data import read_dataset
-from hub.training.pretrain_job import PretrainJob
 from hub.training.process_group import ALONE
 from hub.training.recipe import Recipe
 from hub.training.reporter import Reporter

@@ -13,8 +13,8 @@ from hub.datasets.writer import DatasetWriter
 from hub.errors import DataError
 from hub.jobs.pool import LocalPool
 from hub.library import catalogue
+from hub.synthesis.running import run_recipe
 from hub.synthesis.schedule import Recipe
-from hub.synthesis.synthesize import synthesize
 from hub.teachers.relabelling import relabel
 from hub.teachers.spec import TeacherSpec
 from registry.errors import ExistsError, IntegrityError, StorageError
@@ -139,7 +139,7 @@ def test_trajectories_are_not_run_into_what_is_not_ours(what, treasure):
     recipe = Recipe("Cu", EMT, trajectories=1, density=(8.0, 9.0))
     for resume in (True, False):
         with pytest.raises(StorageError, match=r"copper-1\.0\.0"):
-            synthesize(recipe, "copper", pool=LocalPool(1), resume=resume)
+            run_recipe(recipe, "copper", pool=LocalPool(1), resume=resume)
     assert place.is_symlink() or [path.name for path in place.iterdir()] == ["notes.txt"]
 
 
