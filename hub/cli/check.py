@@ -48,11 +48,11 @@ def command(
     the file and the position of the structure in it, from 0. The exit code is 1 if there are errors
     that --allow does not name; warnings leave it 0.
     """
+    from hub.datasets.loading import read_files_or_dataset
     from hub.errors import DataError
     from hub.structures.checks import blocking, check_structures, require_error_codes
     from hub.structures.reference_energies import fit_reference_energies
     from hub.structures.stress_labels import StressReading
-    from hub.training.data import read_files_or_dataset
 
     require_error_codes(allow)
     elements, cutoff = _model_limits(reference) if reference else (None, _DEFAULT_CUTOFF)

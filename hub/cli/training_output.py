@@ -6,8 +6,8 @@ import math
 import time
 from typing import TYPE_CHECKING, Any, Self
 
+from hub.alchemy.search_table import search_lines
 from hub.cli import output
-from hub.cli.alchemy_output import print_search
 from hub.training.reporter import Reporter
 
 if TYPE_CHECKING:
@@ -64,7 +64,8 @@ class TrainingOutput(Reporter):
         for name, text in plan_lines(preparation):
             self._tell(name, text)
         if preparation.search:
-            print_search(preparation.search, self._print)
+            for line in search_lines(preparation.search):
+                self._print(line)
         for finding in preparation.findings:
             allowed = "allowed" if finding.severity == "error" else finding.severity
             self._tell(allowed, f"{finding.code}: {finding.message}")

@@ -26,7 +26,7 @@ from hub.datasets.segments import NAMES as SEGMENTS
 from hub.datasets.segments import Segment, Segments
 from hub.datasets.shards import ArraySpec, ShardWriter
 from hub.errors import DataError
-from hub.jobs.unfinished import held
+from hub.jobs.unfinished import being_written, held
 from registry.documents import damage, fit, parse_json, read_bounded
 from registry.errors import ExistsError, IntegrityError
 from registry.files import storage_errors
@@ -121,7 +121,8 @@ class DatasetWriter:
         claim(self._writing, _OURS)
         for name in (_LOCK, _SETTINGS):
             require_file(self._writing / name)
-        self._exits.enter_context(held(self._writing / _LOCK, f"the dataset in {self.directory}"))
+        busy = being_written(f"the dataset in {self.directory}")
+        self._exits.enter_context(held(self._writing / _LOCK, busy))
         try:
             self._begin()
         except BaseException:

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hub.datasets.loading import read_files_or_dataset
 from hub.errors import DataError
+from hub.facts import models_that_know
 from hub.library import open_model
-from hub.model_facts import models_that_know
 from hub.potentials.architectures import DEFAULT_CUTOFF, read_config
 from hub.structures import read_structures
 from hub.structures.checks import blocking, check_structures, require_error_codes
 from hub.structures.neighbours import NeighbourLists
 from hub.structures.splits import split_structures
-from hub.structures.stress_labels import StressReading
 from registry.errors import AccessError, OfflineError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from hub.library import OpenedVersion
     from hub.structures import ReadResult, StructureSet
@@ -105,42 +105,6 @@ def _read(job: Job, reporter: Reporter) -> ReadResult:
     progress = reporter.counting("reading")
     keys = (job.energy_key, job.forces_key)
     return read_files_or_dataset(job.data, job.labels, *keys, progress, job.stress())
-
-
-def read_files_or_dataset(
-    places: Sequence[str],
-    labels: str = "",
-    energy_key: str | None = None,
-    forces_key: str | None = None,
-    progress: Callable[[int, int | None], None] | None = None,
-    stress: StressReading | None = None,
-) -> ReadResult:
-    """Read files, or the label set of one dataset.
-
-    Raises
-    ------
-    DataError
-        If they cannot be read, or several things are given and one is a dataset.
-    RegistryError
-        If the dataset is not on this machine and cannot be pulled.
-    """
-    from hub.datasets.loading import is_dataset_name, load_structures
-
-    if not labels and not any(map(is_dataset_name, places)):
-        return read_structures(places, energy_key, forces_key, progress, stress=stress)
-    if stress not in (None, StressReading()):
-        raise DataError(
-            f"{places[0]} is a dataset, whose stresses are those of its label set",
-            "Leave out --stress-key and --stress-convention; --stress-weight 0 trains without "
-            "stresses.",
-        )
-    if len(places) > 1:
-        raise DataError(
-            f"a dataset is trained on alone, and {len(places)} things are given: "
-            + ", ".join(places),
-            "Take one after the other, or join them: hub import --onto.",
-        )
-    return load_structures(places[0], labels or None, progress)
 
 
 def _stop_on_errors(structures: StructureSet, findings: list[Finding], job: Job) -> None:

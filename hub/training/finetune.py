@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import shutil
-from pathlib import Path
 from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +19,11 @@ from hub.training.reporter import Reporter
 from hub.training.run import train
 from registry.files import scratch_directory
 from registry.outputs import file_beside, settle_folder
-from registry.paths import user_path
+from registry.paths import texts, user_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from hub.training.job import Convention
 
@@ -118,10 +118,10 @@ def finetune(
     """
     place = None if out is None else user_path(out)
     job = Job(
-        data=_texts(data),
+        data=texts(data),
         labels=labels,
         model=_start(model, from_scratch=from_scratch),
-        test=_texts(test),
+        test=texts(test),
         n_train=n_train,
         recipe=recipe,
         max_epochs=epochs,
@@ -146,10 +146,6 @@ def finetune(
     if not job.data:
         raise TrainingError("no data are given", hint="Give files of structures or a dataset.")
     return start_run(job, place, reporter)
-
-
-def _texts(names: str | Path | Iterable[str | Path]) -> tuple[str, ...]:
-    return (str(names),) if isinstance(names, str | Path) else tuple(map(str, names))
 
 
 def _start(model: str | Path | None, *, from_scratch: bool) -> str:

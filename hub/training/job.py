@@ -66,6 +66,18 @@ class SavedJob:
         content = {"format": JOB_FORMAT, "command": self.command, **asdict(self)}
         write_json(directory / JOB_NAME, content)
 
+    def command_line(self) -> str:
+        """Return what to type to do this job; settings of an architecture are left out."""
+        words = ["hub", self.command]
+        for item in fields(self):
+            value, option = getattr(self, item.name), self.option(item.name)
+            # No option is given empty: without a model --from-scratch takes the default one's.
+            if isinstance(value, dict) or value in (item.default, ""):
+                continue
+            for each in value if isinstance(value, tuple) else (value,):
+                words += [option] if each is True else [option, str(each)]
+        return shlex.join(words)
+
     @classmethod
     def read(cls, directory: Path) -> Self:
         """Read ``run.json``.
@@ -166,23 +178,6 @@ class Job(SavedJob):
     def with_seed(self, seed: int) -> Self:
         """Return the same job with this seed alone."""
         return replace(self, seed=seed, seeds=1)
-
-    def command_line(self) -> str:
-        """Return what to type to do this job."""
-        words = ["hub", self.command]
-        for item in fields(self):
-            value = getattr(self, item.name)
-            if item.name == "model" and self.from_scratch and not value:
-                continue  # what `--from-scratch` means by itself
-            if value != item.default:
-                option = self.option(item.name)
-                values = value if isinstance(value, tuple) else (value,)
-                words += [
-                    w
-                    for each in values
-                    for w in ([option] if each is True else [option, str(each)])
-                ]
-        return shlex.join(words)
 
     def resolved_recipe(self) -> Recipe:
         """Return the recipe with this job's changes."""

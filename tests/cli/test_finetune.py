@@ -228,8 +228,11 @@ def test_the_table_of_several_seeds(finetune, crystals) -> None:
     assert done.err.count("for training and 1 for validation") == 2
 
 
-def test_as_a_function(trained, crystals, tmp_path) -> None:
-    folder, results = library.finetune(crystals, out=tmp_path / "run", from_scratch=True, epochs=2)
+def test_as_a_function(trained, crystals, from_scratch, tmp_path) -> None:
+    architecture = from_scratch[1].partition("=")[2]
+    folder, results = library.finetune(
+        crystals, model=architecture, out=tmp_path / "run", from_scratch=True, epochs=2
+    )
     assert folder == tmp_path / "run"
     expected = json.loads((trained / "results.json").read_text())
     assert results["errors"] == expected["errors"]

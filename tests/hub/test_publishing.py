@@ -13,9 +13,10 @@ import pytest
 from ase.io import write
 
 from hub.errors import ModelError, PublishingError
-from hub.library import catalogue, pull
+from hub.library import catalogue
 from hub.potentials import calculator, load_model
 from hub.publishing import publish
+from hub.pulling import pull
 from hub.training.finetune import finetune
 from registry.cards import join_front_matter, split_front_matter
 from registry.errors import ExistsError, InvalidReferenceError, NotFoundError, SettingsError

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from hub.evaluation.stability import Stability
+    from hub.studies.stability import Stability
 
 _PANEL = (3.6, 3.4)  # inches
 _POINTS = 80  # of a line; each stands for as many samples as there are to it

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hub.evaluation.curve_table import grouped
 from hub.pictures import picture
+from hub.studies.curve_table import grouped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from hub.evaluation.curve import Point
+    from hub.studies.curve import Point
 
 FILE_NAME = "learning_curve.png"
 

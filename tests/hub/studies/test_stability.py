@@ -12,7 +12,7 @@ from ase.calculators.calculator import Calculator
 from ase.calculators.emt import EMT
 
 from hub.errors import DataError
-from hub.evaluation.stability import Conditions, crystal, run_dynamics
+from hub.studies.stability import Conditions, crystal, run_dynamics
 
 
 class Uneven(Calculator):

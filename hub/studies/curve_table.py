@@ -7,14 +7,14 @@ from itertools import groupby
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
-from hub.evaluation.csv_file import write_csv
+from hub.studies.csv_file import write_csv
 from registry.outputs import write_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from hub.evaluation.curve import Point
+    from hub.studies.curve import Point
 
 _NUMBERS = ("energy_rmse", "energy_mae", "force_rmse", "force_mae", "stress_rmse", "stress_mae")
 

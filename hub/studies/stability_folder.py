@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import asdict, astuple
 from functools import partial
 from io import BytesIO
@@ -13,22 +13,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hub.errors import DataError, JobError
-from hub.evaluation.csv_file import write_csv
-from hub.evaluation.stability import Conditions, Sample, Stability, State, run_dynamics
-from hub.evaluation.stability_plot import stability_plot
+from hub.jobs.out_folder import at_work, require_new
 from hub.jobs.pool import InProcess, Lost, Tasks
 from hub.library import open_model
 from hub.potentials.ase_calculator import calculator
 from hub.potentials.directory import WEIGHTS_NAME
 from hub.schemas import Count
 from hub.structures.structure_set import StructureSet
-from hub.training import run_folder
+from hub.studies.csv_file import write_csv
+from hub.studies.stability import Conditions, Sample, Stability, State, run_dynamics
+from hub.studies.stability_plot import stability_plot
 from registry.documents import MalformedError, fit, parse_json
 from registry.files import sha256_of
 from registry.outputs import write_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from ase import Atoms
 
@@ -85,13 +85,12 @@ def compare_stability(
     DataError
         If a state is damaged, or of another model, structure or other conditions.
     JobError
-        If a process dies of the dynamics again and again.
+        If `out` is in use or holds something else, or a process dies of the dynamics again and
+        again.
     RegistryError
         If a model cannot be pulled.
     StorageError
         If the disk is full or cannot be written.
-    TrainingError
-        If `out` is in use, or holds something else.
     """
     directories = [open_model(model).path for model in models]
     found: dict[int, Stability] = {}
@@ -102,7 +101,9 @@ def compare_stability(
             progress(len(found) * total + done, len(models) * total)
 
     run = partial(follow, device=device, dtype=dtype, progress=None if pool else advance)
-    with _held(out, resume=resume) if out else nullcontext(), pool or InProcess() as workers:
+    if out:
+        require_new(out, "*.state.npz", resume=resume)
+    with at_work(out) if out else nullcontext(), pool or InProcess() as workers:
         tasks = Tasks(workers)
         for number, (model, directory) in enumerate(zip(models, directories, strict=True)):
             state = out / _file_name(number, model, "state.npz") if out else None
@@ -120,22 +121,6 @@ def compare_stability(
         if out:
             _write_report(out, compared)
     return compared
-
-
-@contextmanager
-def _held(out: Path, *, resume: bool) -> Iterator[None]:
-    """Hold a folder for the dynamics of this process.
-
-    Raises
-    ------
-    TrainingError
-        If it is not new or empty, unless `resume`, or another process is at work in it.
-    StorageError
-        If it cannot be made.
-    """
-    run_folder.require_empty(out, "*.state.npz", resume=resume)
-    with run_folder.locked(out):
-        yield
 
 
 def follow(

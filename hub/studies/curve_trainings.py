@@ -1,4 +1,4 @@
-"""Learning curves: errors after training from several starts, on more and more structures."""
+"""The trainings of a learning curve: from several starts, on more and more structures."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from hub.errors import DataError, JobError, TrainingError
-from hub.evaluation.curve import CurveReporter, Point, Start, Training
-from hub.evaluation.held_out import hold_out
 from hub.evaluation.predictions_file import ENERGY, FORCES, write_labelled
+from hub.jobs.out_folder import at_work, require_new
 from hub.jobs.pool import InProcess, Lost, Tasks
 from hub.structures.reference_energies import isolated_atoms
 from hub.structures.splits import split_structures
+from hub.studies.curve import CurveReporter, Point, Start, Training
+from hub.studies.held_out import hold_out
 from hub.training import run_files, run_folder
 from hub.training.data import read_data
 from hub.training.finetune import resume_run, start_run
@@ -33,7 +34,7 @@ _BEGUN = f"*/*-structures/seed-*/{run_files.JOB_NAME}"
 _FEWEST_VALIDATION = 5
 
 
-def learning_curve(
+def train_curve(
     job: Job,
     starts: Sequence[str],
     sizes: Sequence[int],
@@ -56,20 +57,8 @@ def learning_curve(
         held out for all.
     starts
         As `Start.parse` reads them.
-    sizes
-        Numbers of training structures; those of the validation sets come on top.
-    seeds
-        How many seeds, from 0.
-    out
-        The folder of all run folders; new or empty, unless `resume`.
-    resume
-        Go on in `out`. What is finished there is not done again; starts, sizes and seeds may be
-        others.
-    pool
-        Where trainings are done, several at the same time; one after the other in this process by
-        default. The folder and the data must have the same paths there.
-    reporter
-        Is told what happens.
+    sizes, seeds, out, resume, pool, reporter
+        As for `hub.learning_curve`.
 
     Returns
     -------
@@ -80,14 +69,14 @@ def learning_curve(
     DataError
         If the data cannot be trained on, or are too few.
     TrainingError
-        If `out` is in use, holds something else or other settings, or a training fails.
+        If a training in `out` was begun with other settings or data, or a training fails.
     RegistryError
         If a model cannot be pulled.
     JobError
-        If a process dies of a training again and again.
+        If `out` is in use or holds something else, or a process dies of a training again and again.
     """
     reporter = reporter or CurveReporter()
-    run_folder.require_empty(out, _BEGUN, resume=resume)
+    require_new(out, _BEGUN, resume=resume)
     beginnings = list(dict.fromkeys(Start.parse(text) for text in starts))
     structures, test = _read(job, beginnings, reporter)
     chosen = sorted(set(sizes))
@@ -103,7 +92,7 @@ def learning_curve(
     _require_different_folders(trainings)
     for training in trainings:
         require_real_way(training.folder, out)
-    with run_folder.locked(out):
+    with at_work(out):
         done = _finished(trainings, structures)
         if not job.test:
             keys = (job.energy_key or ENERGY, job.forces_key or FORCES)
