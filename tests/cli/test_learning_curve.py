@@ -82,7 +82,7 @@ def test_every_training_is_in_table_and_plot(curve, tmp_path) -> None:
     written = f"{mean(forces):.3f} ({forces[0]:.3f}, {forces[1]:.3f})"
     assert "| 8 | scratch=tiny | " in table
     assert written in table
-    assert "on 12 test structures, mean of seeds 0, 1" in table
+    assert "on 12 test structures, mean over seeds 0, 1" in table
     assert (tmp_path / "curve" / "learning_curve.png").read_bytes().startswith(b"\x89PNG")
     assert "4 of 4: scratch=tiny, 8 structures, seed 1: " in done.err
     # All are judged by the same structures, which nobody trained on.
@@ -134,7 +134,7 @@ def test_resuming_does_what_is_left_and_no_more(curve, tmp_path) -> None:
     assert [line.split()[0] for line in again.out.splitlines()] == ["STRUCTURES", "4", "6", "8"]
     other = curve("--resume", "--batch-size", 2)
     assert other.code == 1
-    assert "begun with other settings: batch_size was 5" in other.err
+    assert "started with other settings: batch_size was 5" in other.err
     refused = curve()
     assert (refused.code, "curve is not empty" in refused.err) == (1, True)
     with at_work(folder):
