@@ -129,7 +129,7 @@ def test_interrupted_at_a_terminal(crystals, from_scratch, tmp_path) -> None:
     lines = shown.decode().split("\r\n")
     assert lines[-4].endswith("resume with: hub finetune --out run --resume")
     assert lines[-3:] == ["", "interrupted", ""]
-    assert any(line.endswith("validation not counted") for line in lines)
+    assert any(line.endswith("not counting validation") for line in lines)
     assert not any("━" in line.rpartition("\r")[2] for line in lines if "time:" in line)
     assert (tmp_path / "run" / "training-state.pt").exists()
 
