@@ -14,14 +14,20 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hub.alchemy.transmute import transmute
+    from hub.checking import check
     from hub.datasets import load_dataset
     from hub.evaluation.compare import compare_labels
     from hub.evaluation.coverage import overlap
     from hub.evaluation.models import evaluate_models as evaluate
+    from hub.exporting import export
+    from hub.guides import guide
     from hub.history.citations import cite
     from hub.history.tracer import lineage
+    from hub.importers.models import import_model
+    from hub.importing import import_dataset
     from hub.listing import list_versions as list  # noqa: A004 - the command's name
     from hub.potentials import calculator, load_model
+    from hub.publishing import publish
     from hub.pulling import pull
     from hub.registries import add_registry, copy, list_registries, remove_registry, repair_registry
     from hub.showing import show
@@ -40,11 +46,16 @@ _HOMES = {
     "add_registry": "hub.registries:add_registry",
     "cache_size": "hub.upkeep:cache_size",
     "calculator": "hub.potentials:calculator",
+    "check": "hub.checking:check",
     "cite": "hub.history.citations:cite",
     "compare_labels": "hub.evaluation.compare:compare_labels",
     "copy": "hub.registries:copy",
     "evaluate": "hub.evaluation.models:evaluate_models",
+    "export": "hub.exporting:export",
     "finetune": "hub.training.finetune:finetune",
+    "guide": "hub.guides:guide",
+    "import_dataset": "hub.importing:import_dataset",
+    "import_model": "hub.importers.models:import_model",
     "learning_curve": "hub.studies.learning_curve:learning_curve",
     "lineage": "hub.history.tracer:lineage",
     "list": "hub.listing:list_versions",
@@ -55,6 +66,7 @@ _HOMES = {
     "overlap": "hub.evaluation.coverage:overlap",
     "pretrain": "hub.training.pretrain:pretrain",
     "prune_cache": "hub.upkeep:prune_cache",
+    "publish": "hub.publishing:publish",
     "pull": "hub.pulling:pull",
     "relabel": "hub.teachers.relabelling:relabel",
     "remove_registry": "hub.registries:remove_registry",
@@ -72,11 +84,16 @@ __all__ = [
     "add_registry",
     "cache_size",
     "calculator",
+    "check",
     "cite",
     "compare_labels",
     "copy",
     "evaluate",
+    "export",
     "finetune",
+    "guide",
+    "import_dataset",
+    "import_model",
     "learning_curve",
     "lineage",
     "list",
@@ -87,6 +104,7 @@ __all__ = [
     "overlap",
     "pretrain",
     "prune_cache",
+    "publish",
     "pull",
     "relabel",
     "remove_registry",

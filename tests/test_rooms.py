@@ -63,7 +63,7 @@ def test_no_room_imports_one_above_it():
 
 
 def test_studies_are_imported_by_the_command_line_alone():
-    used = importing("hub.studies")
+    used = importing("hub.studies") - {"hub/__init__.py"}
     assert used
     # The package names them, and loads them when they are asked for.
     assert all(file.startswith(("hub/studies/", "hub/cli/")) for file in used - {"hub/__init__.py"})
