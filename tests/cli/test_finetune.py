@@ -149,7 +149,7 @@ def test_a_folder_that_is_not_empty(finetune, crystals, tmp_path) -> None:
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["notes.txt"]
     done = finetune("--data", crystals, "--out", "run/notes.txt")
     assert done.code == 1
-    assert "no run folder can be made" in done.err
+    assert "cannot make a run folder" in done.err
 
 
 def test_an_unknown_device(finetune, crystals, tmp_path) -> None:
