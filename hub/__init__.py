@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hub.evaluation.coverage import overlap
     from hub.evaluation.models import evaluate_models as evaluate
     from hub.exporting import export
+    from hub.guides import guide
     from hub.history.citations import cite
     from hub.history.tracer import lineage
     from hub.importers.models import import_model
@@ -52,6 +53,7 @@ _HOMES = {
     "evaluate": "hub.evaluation.models:evaluate_models",
     "export": "hub.exporting:export",
     "finetune": "hub.training.finetune:finetune",
+    "guide": "hub.guides:guide",
     "import_dataset": "hub.importing:import_dataset",
     "import_model": "hub.importers.models:import_model",
     "learning_curve": "hub.studies.learning_curve:learning_curve",
@@ -89,6 +91,7 @@ __all__ = [
     "evaluate",
     "export",
     "finetune",
+    "guide",
     "import_dataset",
     "import_model",
     "learning_curve",

@@ -14,9 +14,9 @@ import hub
 from hub.datasets.loading import load_dataset
 from hub.errors import TrainingError
 from hub.evaluation import evaluate
-from hub.evaluation.learning_curve import learning_curve
 from hub.evaluation.metrics import ALL, measure_errors
 from hub.structures import read_structures
+from hub.studies.curve_trainings import train_curve
 from hub.training.finetune import resume_run
 from hub.training.job import Job
 from hub.training.pretrain import resume_pretraining
@@ -97,7 +97,7 @@ def go_on_with_curve(**settings):
     """Return the points of the curve, all of which must be finished already."""
     before = {path: path.stat().st_mtime_ns for path in Path("curve").glob("*/*/*/*")}
     job = Job(("alloy.extxyz",), max_epochs=2, device="cpu", **settings)
-    points = learning_curve(job, *CURVE, Path("curve"), resume=True)
+    points = train_curve(job, *CURVE, Path("curve"), resume=True)
     assert {path: path.stat().st_mtime_ns for path in before} == before
     return points
 
