@@ -244,7 +244,7 @@ def _model(
                 str(target.name),
                 target.version,
                 to=target.to,
-                licence=target.licence,
+                license=target.licence,
             )
     report(f"cutoff:  {read_config(opened.path).r_max:g} Å becomes {made.r_max:g} Å")
     report("checked: energies, forces and stresses are those of the old model, scaled")

@@ -6,7 +6,7 @@ from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from hub.cli import output
-from hub.evaluation.tables import error_table
+from hub.evaluation.metrics import error_table
 
 if TYPE_CHECKING:
     from hub.evaluation.compare import Comparison

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hub.datasets.streaming import Stream
     from hub.structures import StructureSet
     from hub.training.preparation import Preparation
-    from hub.training.progress import EpochMetrics
+    from hub.training.state import EpochMetrics
 
 _TIMED_STEPS = 3  # after the first, which also warms up
 _QUIET_INTERVAL = 30.0  # seconds between lines where there is no terminal
@@ -236,8 +236,7 @@ def _energies(energies: Any) -> str:
 
 def print_results(folder: Path, results: dict[str, Any]) -> None:
     """Print the final table and where things are."""
-    from hub.evaluation.metrics import Errors
-    from hub.evaluation.tables import error_table
+    from hub.evaluation.metrics import Errors, error_table
 
     errors = results["errors"]
     after = "trained from scratch" if errors["before"] is None else "after"

@@ -12,7 +12,8 @@ from hub.datasets.pulling import pull_dataset
 from hub.datasets.selection import Choice
 from hub.errors import DataError
 from hub.library import catalogue
-from hub.structures.reading import ReadResult, read_structures
+from hub.structures.collector import ReadResult
+from hub.structures.reading import read_structures
 from hub.structures.stress_labels import StressReading
 from registry.errors import InvalidReferenceError
 from registry.listing import listings

@@ -12,13 +12,11 @@ import numpy as np
 from msgspec import Meta, Struct
 
 from hub.datasets.blocks import check_block, structure_ids
-from hub.datasets.finishing import EXTRA, write_groups, write_structures
+from hub.datasets.finishing import EXTRA, is_whole, write_groups, write_structures
 from hub.datasets.layout import (
     ATOM_EXTRAS,
-    ATTRIBUTE,
     CONFIG_TYPE,
     GROUP,
-    METADATA,
     SPLIT,
     WRITING,
     check_label_name,
@@ -26,7 +24,7 @@ from hub.datasets.layout import (
 )
 from hub.datasets.segments import NAMES as SEGMENTS
 from hub.datasets.segments import Segment, Segments
-from hub.datasets.shards import ArraySpec, ShardWriter, read_group
+from hub.datasets.shards import ArraySpec, ShardWriter
 from hub.errors import DataError
 from hub.jobs.unfinished import being_written, held
 from registry.documents import damage, fit, parse_json, read_bounded
@@ -298,9 +296,3 @@ class DatasetWriter:
             os.utime(self.directory)  # it is in use: whoever sweeps leaves it alone
         self._rows = []
         self.cursor = self._given
-
-
-def is_whole(directory: Path) -> bool:
-    """Whether a writer has finished a dataset in a directory: the root's attributes come last."""
-    group = directory / GROUP
-    return (group / METADATA).is_file() and ATTRIBUTE in read_group(group)

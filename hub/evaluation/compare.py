@@ -11,9 +11,9 @@ from hub.datasets.dataset import Dataset
 from hub.datasets.pulling import pull_dataset
 from hub.errors import DataError
 from hub.evaluation.evaluate import align_energy_zero
+from hub.evaluation.metrics import errors_by_group
 from hub.evaluation.parity import parity_plot
-from hub.evaluation.tables import errors_by_group
-from hub.potentials.prediction import Predictions
+from hub.potentials.batches import Predictions
 from registry.paths import user_path
 
 if TYPE_CHECKING:

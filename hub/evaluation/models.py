@@ -13,7 +13,7 @@ from hub.datasets.loading import read_files_or_dataset
 from hub.errors import DataError
 from hub.evaluation import parity, predictions_file
 from hub.evaluation.evaluate import align_energy_zero, energy_zeros_differ, evaluate
-from hub.evaluation.tables import errors_by_group
+from hub.evaluation.metrics import errors_by_group
 from hub.library import open_model
 from hub.potentials.loading import load_model
 from hub.structures.stress_labels import StressReading
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from hub.counting import Counting
     from hub.evaluation.metrics import Errors
     from hub.library import OpenedVersion
-    from hub.potentials.prediction import Predictions
+    from hub.potentials.batches import Predictions
     from hub.structures import ReadResult
     from hub.structures.reference_energies import ReferenceEnergies
 

@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from hub.alchemy.search import AUTO
-from hub.evaluation.metrics import Errors
-from hub.evaluation.tables import ALL
+from hub.evaluation.metrics import ALL, Errors
 from hub.library import open_model
 from hub.training.reporter import Reporter
 

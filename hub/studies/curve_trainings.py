@@ -93,7 +93,7 @@ def train_curve(
     for training in trainings:
         require_real_way(training.folder, out)
     with at_work(out):
-        done = _finished(trainings, structures.digest())
+        done = _finished(trainings, structures)
         if not job.test:
             keys = (job.energy_key or ENERGY, job.forces_key or FORCES)
             write_labelled(out / TEST_NAME, test, *keys, job.stress_key)
@@ -149,15 +149,17 @@ def _require_different_folders(trainings: Sequence[Training]) -> None:
             )
 
 
-def _finished(trainings: Sequence[Training], data: str) -> dict[Training, Point]:
+def _finished(trainings: Sequence[Training], structures: StructureSet) -> dict[Training, Point]:
     """Return what has come of trainings; refuse those of other settings or data."""
     done = {}
+    has_stress, digests = bool(structures.has_stress.any()), {structures.digest()}
     for training in trainings:
         folder = training.folder
         if not (folder / run_files.JOB_NAME).exists():
             continue
-        begun = _settings(Job.read(folder), Recipe.read(folder))
-        asked = _settings(training.job, training.job.resolved_recipe())
+        recipe = Recipe.read(folder)
+        begun = _settings(Job.read(folder), recipe, has_stress)
+        asked = _settings(training.job, training.job.resolved_recipe(), has_stress)
         changed = [f"{name} was {begun[name]}" for name in begun if begun[name] != asked[name]]
         if changed:
             raise TrainingError(
@@ -167,7 +169,11 @@ def _finished(trainings: Sequence[Training], data: str) -> dict[Training, Point]
         results = run_files.read_results(folder)
         if results is None:
             continue
-        if results["training"]["data"]["sha256"] != data:
+        digest = results["training"]["data"]["sha256"]
+        # Older releases read no stresses; without a weight, they change nothing.
+        if digest not in digests and not recipe.stress_weight:
+            digests.add(structures.digest(stresses=False))
+        if digest not in digests:
             raise TrainingError(
                 f"since the training in {folder} the data have changed",
                 hint="Put the old files back, or name another --out.",
@@ -176,10 +182,11 @@ def _finished(trainings: Sequence[Training], data: str) -> dict[Training, Point]
     return done
 
 
-def _settings(job: Job, recipe: Recipe) -> dict[str, Any]:
+def _settings(job: Job, recipe: Recipe, has_stress: bool) -> dict[str, Any]:
     """Return what a training depends on: the numbers of its recipe, whoever chose them."""
     settings = asdict(job) | asdict(recipe)
-    return {name: settings[name] for name in settings if name not in ("recipe", "name")}
+    idle = {"recipe", "name"} | (set() if has_stress else {"stress_weight"})
+    return {name: settings[name] for name in settings if name not in idle}
 
 
 def _train_all(

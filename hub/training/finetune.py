@@ -8,13 +8,12 @@ from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
 from hub.errors import TrainingError
-from hub.evaluation.tables import ALL
+from hub.evaluation.metrics import ALL
 from hub.library import MODEL_FOLDER
 from hub.training import run_files, run_folder
-from hub.training.alchemy import requested
 from hub.training.data import hold_out_test, read_data
 from hub.training.job import DEFAULT_MODEL, Job
-from hub.training.preparation import prepare, starting_model
+from hub.training.preparation import prepare, requested, starting_model
 from hub.training.recipe import Recipe
 from hub.training.reporter import Reporter
 from hub.training.run import train

@@ -154,4 +154,4 @@ def test_a_package_is_exported(command, folder, random_directory):
     assert (folder / "my.nequip.zip").stat().st_size > 100_000
     done = command("export", random_directory, *options, code=1)
     assert "hint: Replace it with --force" in done.err
-    command("export", random_directory, "--to", "something", code=2)
+    command("export", random_directory, "--format", "something", code=2)

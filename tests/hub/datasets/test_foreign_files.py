@@ -192,16 +192,16 @@ def test_an_export_replaces_a_former_one_and_nothing_else(export, tmp_path, trea
 def test_a_choice_is_recorded_over_no_other_file(tmp_path, treasure):
     import_dataset(file_source(COPPER), "copper")
     choice, to = Choice(sample=5), tmp_path / "to"
-    pull_dataset("copper", choice=choice, to=to)
-    pull_dataset("copper", choice=choice, to=to)
+    pull_dataset("copper", choice=choice, out=to)
+    pull_dataset("copper", choice=choice, out=to)
     (to / SELECTION).write_text("mine")
     with pytest.raises(IntegrityError, match="damaged"):
-        pull_dataset("copper", choice=choice, to=to)
+        pull_dataset("copper", choice=choice, out=to)
     assert (to / SELECTION).read_text() == "mine"
     (to / SELECTION).unlink()
     (to / SELECTION).symlink_to(treasure.folder)
     with pytest.raises(StorageError, match="is a link"):
-        pull_dataset("copper", choice=choice, to=to)
+        pull_dataset("copper", choice=choice, out=to)
 
 
 def test_a_whole_dataset_stays(tmp_path):
