@@ -22,7 +22,7 @@ def test_another_machine_gets_identical_predictions(command, mirror, shared, tmp
     assert done.out == "lab/carbon@1.0.0\n"
     assert "hub registry add lab ./lab" in done.err
     again = mine("publish", "model", *options, code=1)
-    assert "exists already" in again.err
+    assert "already exists" in again.err
 
     yours("registry", "add", "lab", "lab")
     shown = yours("show", "carbon", "--json").json

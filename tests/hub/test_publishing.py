@@ -141,7 +141,7 @@ def test_a_licence_is_text(directory, value):
 
 def test_a_card_must_be_there(directory):
     (directory / "README.md").write_text("# No front matter\n")
-    with pytest.raises(SettingsError, match=r"README\.md: a card begins with"):
+    with pytest.raises(SettingsError, match=r"README\.md: a card must begin with"):
         publish(directory, "mine", "1.0.0")
     (directory / "README.md").unlink()
     with pytest.raises(PublishingError, match="there is no card"):
@@ -167,7 +167,7 @@ def test_a_model_that_computes_something_else_is_refused(directory):
 
 def test_a_version_never_changes(directory):
     first = publish(directory, "mine", "1.0.0")
-    with pytest.raises(ExistsError, match="exists already"):
+    with pytest.raises(ExistsError, match="already exists"):
         publish(directory, "mine", "1.0.0", description="Something else")
     assert catalogue().resolve(Reference("mine")).digest == first.digest
     publish(directory, "mine", "1.1.0", description="Something else")
@@ -185,7 +185,7 @@ def test_names_that_cannot_be_given(directory):
 def test_places_that_are_not_there(directory, tmp_path):
     with pytest.raises(NotFoundError, match="there is no directory"):
         publish(tmp_path / "nowhere", "mine", "1.0.0")
-    with pytest.raises(NotFoundError, match="there is no registry 'nowhere'"):
+    with pytest.raises(NotFoundError, match="unknown registry 'nowhere'"):
         publish(directory, "mine", "1.0.0", to="nowhere")
 
 

@@ -74,7 +74,7 @@ def test_a_wrong_variable_is_named(environment):
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ("{", "is wrong: not JSON"),
+        ("{", "is invalid: not JSON"),
         ("[]", "Expected `object`"),
         ('{"cahce": "/a"}', "unknown field `cahce`"),
         ('{"offline": 1}', "'offline'"),

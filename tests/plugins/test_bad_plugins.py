@@ -127,7 +127,7 @@ def test_a_broken_one_that_is_asked_for_is_an_error(broken, dimers, arguments, n
         (["teachers", "wrong"], "in its Family, 'elements': expected `array`, got `str`"),
         (["teachers", "other"], "its Family calls it 'someone'"),
         (["import", "dimers.txt", "--name=x", "--reader=empty"], "it reads no structures"),
-        (["registry", "add", "lab", "number:///x"], "fine:store returns no store"),
+        (["registry", "add", "lab", "number:///x"], "fine:store does not return a store"),
     ],
 )
 def test_one_that_is_not_what_it_must_be(broken, dimers, arguments, reason):
@@ -160,9 +160,9 @@ def test_broken_ones_that_nobody_asked_for_are_warned_of(broken, trimer):
     ("name", "reason"),
     [
         ("crash", "a_module_that_is_missing"),
-        ("nothing", "sys:path is no architecture"),
+        ("nothing", "sys:path is not an architecture"),
         ("abstract", "TypeError"),
-        ("other", "fine:Other has another name"),
+        ("other", "fine:Other has a different name"),
     ],
 )
 def test_a_model_of_a_broken_architecture(broken, trimer, random_directory, tmp_path, name, reason):
@@ -187,5 +187,5 @@ def test_a_registry_whose_store_is_broken_is_missed_only_where_it_is_asked(broke
     assert "c-nep-pretrained" in broken("list", **lab).stdout
     assert "builtin/c-nep-pretrained" in broken("pull", "c-nep-pretrained", **lab).stderr
     done = broken("list", "--remote", code=5, **lab)
-    assert "registry lab could not be asked: the store 'crash' of the package" in done.stderr
+    assert "registry lab could not be reached: the store 'crash' of the package" in done.stderr
     assert "hub-broken cannot be used" in broken("pull", "lab/x", code=1, **lab).stderr

@@ -177,13 +177,13 @@ def test_an_export_replaces_a_former_one_and_nothing_else(export, tmp_path, trea
     export(target, "datasets", force=True)
     assert [path.name for path in target.iterdir()] == ["state.json"]
     (target / "notes.txt").write_text("mine")
-    with pytest.raises(StorageError, match=r"export/notes\.txt is not ours"):
+    with pytest.raises(StorageError, match=r"export/notes\.txt was not made by mlip-hub"):
         export(target, "datasets", force=True)
-    with pytest.raises(StorageError, match="export is a link, or no regular file"):
+    with pytest.raises(StorageError, match="export is a link or not a regular file"):
         export(target, "extxyz", force=True)
     assert sorted(path.name for path in target.iterdir()) == ["notes.txt", "state.json"]
     export(tmp_path / "file", "extxyz")
-    with pytest.raises(StorageError, match="file is a link, or no folder"):
+    with pytest.raises(StorageError, match="file is a link or not a folder"):
         export(tmp_path / "file", "datasets", force=True)
     export(tmp_path / "file", "extxyz", force=True)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["export", "file", "treasure"]
