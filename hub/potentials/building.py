@@ -1,4 +1,4 @@
-"""Build potentials of any architecture without a trace in the random numbers of the caller."""
+"""Build potentials of any architecture without affecting the caller's random numbers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from hub.potentials.config import PotentialConfig
     from hub.potentials.potential import Potential
 
-# Settings belong to the process: two threads that build at once would restore each other's.
+# The settings are global to the process: two threads building at once would restore each other's.
 _BUILDING = threading.RLock()
 
 
@@ -30,16 +30,16 @@ def build_potential(
     Parameters
     ----------
     config
-        Names the architecture.
+        The configuration, which names the architecture.
     dtype
         Precision of the network: ``torch.float64`` or ``torch.float32``.
     seed
-        Of the random weights.
+        Seed of the random weights.
 
     Raises
     ------
     IncompatibleModelError
-        If the architecture, or a package that it needs, is not installed.
+        If the architecture, or a package that it requires, is not installed.
     """
     found = architecture_of(config)
     with _BUILDING, _settings_kept():
@@ -48,7 +48,7 @@ def build_potential(
 
 @contextmanager
 def _settings_kept() -> Iterator[None]:
-    """Give random numbers and torch's default precision back as they were.
+    """Restore the random number generators and torch's default precision.
 
     Libraries set them when they build a network, or even when they are imported.
     """

@@ -1,4 +1,4 @@
-"""What the cards of all models say, whoever made them."""
+"""The part of a model card that is common to all models."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def model_front_matter(config: PotentialConfig, description: str) -> dict[str, Any]:
-    """Return the front matter of a model's card, to which its maker adds how it was made."""
+    """Return the front matter of a model card; the caller adds how the model was made."""
     library = architecture_of(config).library
     return {
         "kind": "model",

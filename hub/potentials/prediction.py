@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a potential predicts for S structures, in their order.
+    """The predictions of a potential for S structures, in their order.
 
     Attributes
     ----------
@@ -49,9 +49,9 @@ def predict(
     graphs: Sequence[Graph],
     progress: Callable[[int, int], None] | None = None,
 ) -> Predictions:
-    """Predict graphs that are on the device of the potential, which keeps its mode.
+    """Predict graphs on the device of the potential; its training mode is preserved.
 
-    `progress` is called with the number of graphs done, and of all.
+    `progress` is called with the number of graphs done and the total.
     """
     was_training = potential.training
     potential.eval()
