@@ -1,6 +1,6 @@
 """Pull, fine-tune, use and publish pre-trained interatomic potentials.
 
-The names below are imported when first used, so that ``import hub`` costs nothing.
+The names below are imported on first use, so that ``import hub`` is fast.
 """
 
 from importlib import import_module
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from hub.training.finetune import finetune
     from hub.training.pretrain import pretrain
 
-# Where a name is defined: a module, and what it is called there.
+# Where a name is defined: a module, and the name in it.
 _HOMES = {
     "calculator": "hub.potentials:calculator",
     "finetune": "hub.training.finetune:finetune",

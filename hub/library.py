@@ -1,4 +1,4 @@
-"""From a name to a plain directory of verified files."""
+"""Resolve names to plain directories of verified files."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from registry.download import Progress
     from registry.versions import LocalVersion
 
-# A run folder holds its model in this folder, laid out as it will be published.
+# The model in a run folder is in this folder, in the layout in which it is published.
 MODEL_FOLDER = "model"
 
-# What turns a published file into a version: imported when one is pulled for the first time.
+# Functions that turn published files into versions; imported on the first pull.
 _IMPORTERS = {
     "nnp-pre-training": ("hub.importers.nnp_pre_training", "import_checkpoint"),
     "published-dataset": ("hub.importers.published", "import_published"),
@@ -44,26 +44,26 @@ _IMPORTERS = {
 
 @dataclass(frozen=True)
 class OpenedVersion:
-    """The files that a person named.
+    """The files that a user's reference or path refers to.
 
     Parameters
     ----------
     path
-        The directory that they are in.
+        Their directory.
     version
-        The version that they are; None for a directory of the user's own.
+        Their version; None for a directory of the user's own.
     """
 
     path: Path
     version: LocalVersion | None
 
     def as_parent(self, relation: str) -> dict[str, str]:
-        """Return what the card of a model that was made from this one says of it.
+        """Return the entry for this model in the card of a model made from it.
 
         Parameters
         ----------
         relation
-            Such as ``fine-tuned``.
+            For example ``fine-tuned``.
         """
         if self.version is not None:
             manifest, digest = self.version.manifest, self.version.digest
@@ -71,14 +71,14 @@ class OpenedVersion:
             return asdict(parent)
         from hub.potentials.directory import WEIGHTS_NAME  # with torch, which is slow to import
 
-        # The path is of no use to others; the weights say which model it was.
+        # The path is of no use to others; the checksum of the weights identifies the model.
         path = self.path.resolve()
         folder = path.parent if path.name == MODEL_FOLDER else path
         return {"directory": folder.name, "weights_sha256": sha256_of(path / WEIGHTS_NAME)}
 
 
 def catalogue() -> Catalogue:
-    """Return everything that can be named under the present settings."""
+    """Return the catalogue for the current settings."""
     settings = load_settings()
     registries = [
         Registry(name, open_store(location, offline=settings.offline))
@@ -97,31 +97,31 @@ def pull(
     accept: bool = False,
     progress: Progress | None = None,
 ) -> Path:
-    """Get a version and return the directory that its files are in.
+    """Pull a version and return the directory of its files.
 
     Parameters
     ----------
     reference
         ``name``, ``name@1.2.0``, ``name@sha256:<digest prefix>`` or ``registry/name``.
     to
-        A new or empty directory for files of one's own. Without it the files stay in the cache,
-        and are not to be changed.
+        A new or empty directory for a copy of the files. Without it the files stay in the cache
+        and must not be changed.
     update
-        Ask the registries for the newest version, whatever the cache holds.
+        Query the registries for the newest version, whatever is in the cache.
     accept
-        Take a version whose digest is another than this machine has seen for it.
+        Accept a version whose digest differs from the one that this machine has seen before.
     progress
-        Called with the bytes that are here and those there will be.
+        Called with the bytes done and the total.
 
     Raises
     ------
     NotFoundError
         If no registry has it.
     OfflineError
-        If the network is needed, and switched off or unreachable.
+        If the network is needed, but disabled or unreachable.
     IntegrityError
-        If the bytes that can be had are not the right ones; a `SubstitutedError` if this machine
-        has seen other ones under this name and version.
+        If the available files do not match their checksums; a `SubstitutedError` if this machine
+        has seen different content under this name and version.
     StorageError
         If the disk is full or cannot be written.
     """
@@ -134,14 +134,14 @@ def pull(
 def open_version(place: str | Path, progress: Progress | None = None) -> OpenedVersion:
     """Return the files of a directory (a run folder, a model), or of a version by its reference.
 
-    A directory that exists is taken before a reference of the same spelling.
+    An existing directory takes precedence over a reference with the same spelling.
 
     Raises
     ------
     NotFoundError
         If it is neither.
     RegistryError
-        As `pull` does.
+        As in `pull`.
     """
     directory = user_path(place)
     if directory.is_dir():
@@ -150,7 +150,7 @@ def open_version(place: str | Path, progress: Progress | None = None) -> OpenedV
         version = catalogue().pull(Reference.parse(str(place)), progress=progress)
     except (InvalidReferenceError, NotFoundError) as problem:
         raise NotFoundError(
-            f"'{place}' is no directory, and {problem.message}", problem.hint
+            f"'{place}' is not a directory, and {problem.message}", problem.hint
         ) from problem
     return OpenedVersion(version.path, version)
 
@@ -163,7 +163,7 @@ def open_model(place: str | Path, progress: Progress | None = None) -> OpenedVer
     NotFoundError
         If it is none of them.
     RegistryError
-        As `pull` does.
+        As in `pull`.
     """
     opened = open_version(place, progress)
     inner = opened.path / MODEL_FOLDER

@@ -1,4 +1,4 @@
-"""What is known of models without loading them: their elements and their architecture."""
+"""Elements and architectures of models, without loading them."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What a version says of the model in it; empty where it says nothing.
+    """The properties of a model according to its version; empty if not given.
 
     Attributes
     ----------
     elements
-        Chemical symbols that it knows.
+        Chemical symbols that it supports.
     architecture
-        Its name.
+        The name of its architecture.
     """
 
     elements: tuple[str, ...] = ()
@@ -38,12 +38,12 @@ class ModelFacts:
 
 
 def model_facts(names: Catalogue, row: Listing) -> ModelFacts:
-    """Return what is known of a model that is listed; nothing of a dataset.
+    """Return the properties of a listed model; empty for a dataset.
 
     Raises
     ------
     RegistryError
-        If its manifest cannot be had.
+        If its manifest is not available.
     """
     if row.kind != "model":
         return ModelFacts()
@@ -53,7 +53,7 @@ def model_facts(names: Catalogue, row: Listing) -> ModelFacts:
 
 
 def _builtin(names: Catalogue, row: Listing) -> Version | Card:
-    """Return what is built in: it is looked at without making or locking anything."""
+    """Return the built-in version or card, without writing or locking anything."""
     card = names.builtin.cards.get(row.name)
     if card is not None:
         return card
@@ -62,7 +62,7 @@ def _builtin(names: Catalogue, row: Listing) -> Version | Card:
 
 
 def facts_of(found: Version | Card) -> ModelFacts:
-    """Return what a version says of its model, or the card of one that is not imported yet."""
+    """Return the model properties in a version, or in the card of one not imported yet."""
     if isinstance(found, Card):
         return _facts_of_card(found)
     return _facts(found.manifest.metadata)
@@ -77,18 +77,18 @@ def _facts_of_card(card: Card) -> ModelFacts:
 
 
 def models_that_know(elements: Iterable[str], *, shipped: bool = False) -> list[str]:
-    """Return the models on this machine and among the built-in ones that know all the elements.
+    """Return the local and built-in models that support all these elements.
 
     Parameters
     ----------
     elements
         Chemical symbols.
     shipped
-        Only those that come with the package, which need no network.
+        Only models that come with the package and need no network.
 
     Returns
     -------
-    What to type for each; those that know the fewest other elements come first.
+    Their names; those with the fewest other elements come first.
     """
     names, wanted = catalogue(), set(elements)
     known = names.builtin.shipped.names() if shipped else set()
@@ -99,7 +99,7 @@ def models_that_know(elements: Iterable[str], *, shipped: bool = False) -> list[
         try:
             facts = model_facts(names, row)
         except RegistryError:
-            continue  # a damaged version is no advice
+            continue  # do not recommend a corrupted version
         if wanted.issubset(facts.elements):
             found.append((len(facts.elements), row.name))
     return list(dict.fromkeys(name for _, name in sorted(found)))

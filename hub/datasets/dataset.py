@@ -1,4 +1,4 @@
-"""Open a dataset, see what is in it, and load what is wanted of it into memory."""
+"""Open a dataset, inspect it, and load parts of it into memory."""
 
 from __future__ import annotations
 
@@ -45,34 +45,34 @@ if TYPE_CHECKING:
 Facts = TypeVar("Facts")
 
 _BLOCK_ATOMS = 262_144
-LEAN = {CONFIG_TYPE, SPLIT, CONSTRAINED, "stress", "virial"}  # what training looks at besides
+LEAN = {CONFIG_TYPE, SPLIT, CONSTRAINED, "stress", "virial"}  # further data used in training
 
 
 class Dataset:
-    """A dataset in a directory. Opening it reads attributes alone.
+    """A dataset in a directory. Opening it reads only attributes.
 
     Parameters
     ----------
     directory
-        That holds ``dataset.zarr``, or is one.
+        The directory that contains ``dataset.zarr``, or that directory itself.
     name
-        What to call it in messages and as the source of its structures.
+        Its name in messages and as the source of its structures.
 
     Attributes
     ----------
     n_structures, n_atoms
-        Of the whole dataset.
+        Total numbers in the dataset.
     elements
-        The chemical symbols that occur, sorted.
+        The chemical symbols in the dataset, sorted.
     dtype
-        What positions and forces are kept as.
+        Precision of the stored positions and forces.
     label_sets
-        What is known about each label set, by name.
+        The description of each label set, by name.
 
     Raises
     ------
     IntegrityError
-        If there is no dataset, or its metadata is damaged.
+        If there is no dataset, or its metadata are corrupted.
     IncompatibleError
         If a newer release wrote it.
     """
@@ -100,7 +100,7 @@ class Dataset:
         """(S + 1,); structure i owns atoms ``pointers[i]:pointers[i + 1]``."""
         pointers: IntArray = self.read("structures/pointers")
         if pointers[0] != 0 or pointers[-1] != self.n_atoms or (np.diff(pointers) < 0).any():
-            raise IntegrityError(f"the pointers of {self.path} do not cover its atoms")
+            raise IntegrityError(f"the pointers of {self.path} do not match its atoms")
         return pointers
 
     @cached_property
@@ -110,29 +110,29 @@ class Dataset:
 
     @cached_property
     def structure_extras(self) -> dict[str, dict[str, Any]]:
-        """The attributes of every extra over structures, by name: its range or its categories."""
+        """The attributes of every per-structure extra, by name: its range or its categories."""
         places = self._extras[STRUCTURE_EXTRAS].items()
         return {name: self._facts(place, column_facts) for name, place in places}
 
     @cached_property
     def atom_extras(self) -> tuple[str, ...]:
-        """The names of the extras over atoms."""
+        """The names of the per-atom extras."""
         return tuple(self._extras[ATOM_EXTRAS])
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a person should know about the names of extras."""
+        """Notes for the user about renamed extras."""
         places = [each for extras in self._extras.values() for each in extras.items()]
         renamed = {place.rpartition("/")[2]: name for name, place in places}
         return renamed_notes(renamed)
 
     def properties_of(self, labels: str) -> tuple[str, ...]:
-        """Return what a label set has besides energies and forces; see `hub.datasets.names`."""
+        """Return the properties of a label set other than energies and forces."""
         group = self.path / label_array(labels, PROPERTY_GROUP)
         return tuple(name for name in PROPERTIES if (group / name).is_dir())
 
     def column(self, name: str) -> npt.NDArray[Any]:
-        """Return (S, ...) the values of an extra over structures; texts as texts.
+        """Return (S, ...) the values of a per-structure extra; text is decoded.
 
         Raises
         ------
@@ -141,39 +141,39 @@ class Dataset:
         """
         if name not in self.structure_extras:
             raise DataError(
-                f"{self.name} has no column {name!r}; there are {', '.join(self.structure_extras)}"
+                f"{self.name} has no column {name!r} (columns: {', '.join(self.structure_extras)})"
             )
         stored = self._read_once(self._extras[STRUCTURE_EXTRAS][name])
         return decode(stored, self.structure_extras[name])
 
     @cached_property
     def shard_atoms(self) -> int:
-        """The atoms of a whole shard of the arrays over atoms."""
+        """The number of atoms in a full shard of the per-atom arrays."""
         return shard_rows(self._node("structures/positions"), self.path)
 
     def shards_of(self, chosen: IntArray) -> IntArray:
-        """Return the numbers of the shards of arrays over atoms that hold some structures."""
+        """Return the indices of the per-atom shards that contain some structures."""
         return touched_shards(self.pointers, chosen, self.shard_atoms)
 
     def read(self, name: str, start: int = 0, stop: int | None = None) -> npt.NDArray[Any]:
-        """Read rows of any array as they are kept, such as ``labels/ace/forces``.
+        """Read rows of any array in stored form, e.g. ``labels/ace/forces``.
 
         Raises
         ------
         IntegrityError
-            If a shard is missing, cut short or damaged.
+            If a shard is missing, truncated or corrupted.
         """
         array = self._node(name)
         end = array.shape[0] if stop is None else stop
         return read_rows(array, start, end, self.path)
 
     def labels_name(self, labels: str | None) -> str:
-        """Return the label set that is meant: the only one if none is named.
+        """Return the name of the label set to use: the only one if none is named.
 
         Raises
         ------
         DataError
-            If there is no such label set, or several to choose from.
+            If there is no such label set, or there are several to choose from.
         """
         names = ", ".join(self.label_sets) or "none"
         if labels is None:
@@ -184,7 +184,7 @@ class Dataset:
             return next(iter(self.label_sets), "")
         if labels and labels not in self.label_sets:
             raise DataError(
-                f"{self.name} has no label set {labels!r}; it has {names}",
+                f"{self.name} has no label set {labels!r} (label sets: {names})",
                 "Choose one of these with --labels.",
             )
         return labels
@@ -198,27 +198,27 @@ class Dataset:
         seed: int = 0,
         labelled_only: bool = False,
     ) -> LoadedStructures:
-        """Decode structures and one label set into memory.
+        """Load structures and one label set into memory.
 
         Parameters
         ----------
         labels
             The name of the label set; the only one by default, and none if empty.
         where
-            A condition on extras, such as ``density >= 2.0 and time >= 10``.
+            A condition on extras, e.g. ``density >= 2.0 and time >= 10``.
         sample
-            So many structures, drawn at random without repetition from those that fit.
+            Number of structures drawn at random without replacement from those that match.
         seed
-            Of the draw.
+            Seed of the random sample.
         labelled_only
-            Leave out structures to which the label set gives no energy.
+            Leave out structures without an energy in the label set.
 
         Raises
         ------
         DataError
-            If there is no such label set or extra, or nothing fits.
+            If there is no such label set or extra, or no structure matches.
         IntegrityError
-            If a shard that is needed is missing, cut short or damaged.
+            If a required shard is missing, truncated or corrupted.
         """
         chosen = self.choose(labels, Choice(where, sample, seed), labelled_only=labelled_only)
         return self.take(self.labels_name(labels), chosen)
@@ -226,13 +226,13 @@ class Dataset:
     def pieces(
         self, labels: str | None = None, choice: Choice | None = None
     ) -> Iterator[LoadedStructures]:
-        """Give what `load` gives, some structures at a time, in flat memory; raises as it does."""
+        """Yield what `load` returns in parts, with bounded memory; raises like `load`."""
         name = self.labels_name(labels)
         for part in self._cut(self.choose(name, choice or Choice())):
             yield self.take(name, part)
 
     def blocks(self) -> Iterator[Block]:
-        """Give everything in the dataset, all label sets included, in flat memory."""
+        """Yield the whole dataset in blocks, including all label sets, with bounded memory."""
         for chosen in self._cut(np.arange(self.n_structures)):
             structures = self.take("", chosen)
             labels = {name: self._labels(name, chosen) for name in self.label_sets}
@@ -241,7 +241,7 @@ class Dataset:
     def choose(
         self, labels: str | None, choice: Choice, *, labelled_only: bool = False
     ) -> IntArray:
-        """Return the indices of structures, ascending; the arguments are those of `load`."""
+        """Return the indices of structures, ascending; the arguments are as in `load`."""
         recorded = recorded_choice(self.path.parent)
         within = select(self, recorded) if recorded else None
         name = self.labels_name(labels)
@@ -249,16 +249,16 @@ class Dataset:
         return select(self, choice, within, energies)
 
     def _cut(self, chosen: IntArray) -> list[IntArray]:
-        """Cut structures into parts of about as many atoms."""
+        """Split structures into parts with about the same number of atoms."""
         atoms = np.cumsum(np.diff(self.pointers)[chosen])
         cuts = np.searchsorted(atoms, np.arange(_BLOCK_ATOMS, atoms[-1], _BLOCK_ATOMS))
         return [part for part in np.split(chosen, cuts) if len(part)]
 
     def take(self, labels: str, chosen: IntArray, *, lean: bool = False) -> LoadedStructures:
-        """Decode the structures at some indices, with the labels of that name; none if empty.
+        """Load the structures at some indices, with the named label set; none if empty.
 
-        What training does not look at is left out of `lean` ones: extras, and what the
-        calculations gave besides energies, forces and stresses.
+        With `lean`, data not used in training are left out: extras, and results of the
+        calculations other than energies, forces and stresses.
         """
         columns = LEAN & self.structure_extras.keys() if lean else self.structure_extras
         extras = {name: self.column(name)[chosen] for name in columns}
@@ -315,7 +315,7 @@ class Dataset:
         )
 
     def _read_once(self, name: str) -> npt.NDArray[Any]:
-        """Read an array over structures, and keep it: it is small, and pieces ask again."""
+        """Read and cache a per-structure array: it is small and needed for every part."""
         if name not in self._kept:
             self._kept[name] = self.read(name)
         return self._kept[name]
@@ -327,8 +327,8 @@ class Dataset:
 
     @cached_property
     def _extras(self) -> dict[str, dict[str, str]]:
-        """The paths of extras, by their group and by what they are called."""
-        # An older release may have kept a stress among them; nobody knows whose it was.
+        """The paths of extras, by group and by name."""
+        # An older release may have stored a stress among them, of unknown label set.
         found = {}
         for group in (STRUCTURE_EXTRAS, ATOM_EXTRAS):
             read_group(self.path, group)
@@ -343,7 +343,7 @@ class Dataset:
             return read(read_group(self.path, path))
 
     def _node(self, path: str) -> Any:
-        """Return an array, whose rows are structures or atoms."""
+        """Return an array whose rows are structures or atoms."""
         try:
             array: Any = self.group[path]
             if array.shape[0] not in (self.n_structures, self.n_structures + 1, self.n_atoms):
@@ -353,13 +353,13 @@ class Dataset:
                 raise ValueError(f"its shape is {array.shape}")  # noqa: TRY301 - as the others
         except Exception as problem:  # zarr and json raise whatever they run into
             raise IntegrityError(
-                f"{path} is missing from {self.path}, or its metadata is damaged", REPAIR
+                f"{path} is missing from {self.path}, or its metadata are corrupted", REPAIR
             ) from problem
         return array
 
 
 def _stresses(labels: Labels, cells: FloatArray) -> FloatArray:
-    """Return (S, 3, 3) stresses in eV/Å^3; where there are none, those of the virials."""
+    """Return (S, 3, 3) stresses in eV/Å^3, computed from the virials if absent."""
     tensors = np.full((len(labels.energies), 3, 3), np.nan)
     if "stress" in labels.properties:
         tensors = from_voigt(labels.properties["stress"])

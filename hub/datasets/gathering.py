@@ -1,4 +1,4 @@
-"""Read the atoms of chosen structures, decoding no more than a few shards at a time."""
+"""Read the atoms of selected structures, decoding only a few shards at a time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from hub.structures.arrays import IntArray
 
-_SHARDS_TOGETHER = 8  # Zarr decodes several shards of one read at the same time
+_SHARDS_TOGETHER = 8  # Zarr decodes several shards of one read concurrently
 
 
 def gather_atoms(
@@ -28,20 +28,20 @@ def gather_atoms(
     chosen: IntArray,
     dtype: np.dtype[Any],
 ) -> npt.NDArray[Any]:
-    """Return the rows of an array over atoms that belong to structures.
+    """Return the rows of a per-atom array that belong to some structures.
 
     Parameters
     ----------
     array
-        (A, ...) of the dataset.
+        (A, ...) array of the dataset.
     group
-        The directory that it is in.
+        The directory that contains it.
     pointers
-        (S + 1,) of the dataset.
+        (S + 1,) pointers of the dataset.
     chosen
         Indices of structures, ascending.
     dtype
-        What to return.
+        Type of the result.
     """
     starts, stops = pointers[chosen], pointers[chosen + 1]
     gathered = np.empty((int((stops - starts).sum()), *array.shape[1:]), dtype)
@@ -64,7 +64,7 @@ def gather_atoms(
 
 
 def touched_shards(pointers: IntArray, chosen: IntArray, rows: int) -> IntArray:
-    """Return the numbers of the shards, of so many rows each, that hold atoms of structures."""
+    """Return the indices of the shards (with `rows` rows each) that contain atoms of structures."""
     starts, stops = pointers[chosen], pointers[chosen + 1]
     filled = stops > starts
     first, last = starts[filled] // rows, (stops[filled] - 1) // rows
@@ -76,9 +76,9 @@ def touched_shards(pointers: IntArray, chosen: IntArray, rows: int) -> IntArray:
 def _stretches(
     starts: IntArray, stops: IntArray, chunk_rows: int, most_rows: int
 ) -> Iterator[tuple[int, int]]:
-    """Cut ascending structures into stretches that are worth one read each.
+    """Split ascending structures into ranges that are each read at once.
 
-    A stretch stays within about so many rows, and has no gap of a chunk or more.
+    A range has about `most_rows` rows at most, and no gap of a chunk or more.
     """
     if not len(starts):
         return

@@ -24,7 +24,7 @@ _NOT_STATED = {"license": "other", "license_name": "not-stated"}
 
 
 def is_model_file(name: str) -> bool:
-    """Whether a file's name ends like that of a model of another program."""
+    """Whether a file name has the ending of a model of another program."""
     return any(name.endswith(ending) for ending in model_file_types())
 
 
@@ -44,16 +44,16 @@ def import_model(
     Parameters
     ----------
     path
-        The file. Nothing in it is executed, unless `allow_code`.
+        The file. No code in it is executed unless `allow_code` is set.
     name, version
-        What the model is to be called.
+        The name and version to publish the model under.
     to
-        The name of a registry, or a directory; this machine's own registry by default.
+        The name of a registry, or a directory; the user's own registry by default.
     licence, description, citation
         For the card.
     allow_code
-        Run the code that the file holds, in a process of its own, and compare its predictions
-        with those of the model.
+        Run the code in the file in a separate process, and compare its predictions with those of
+        the model.
 
     Returns
     -------
@@ -62,17 +62,17 @@ def import_model(
     Raises
     ------
     ModelError
-        If the file is damaged, or of a kind that no architecture reads, or predictions disagree.
+        If the file is corrupted or its type is not supported, or predictions disagree.
     IncompatibleModelError
-        If it holds a model of another architecture than can be imported.
+        If its model has an architecture that cannot be imported.
     ExistsError, InvalidReferenceError, StorageError
-        As `hub.publish` does.
+        As in `hub.publish`.
     """
     targets = [target for end, target in model_file_types().items() if path.name.endswith(end)]
     if not targets:
         raise ModelError(
-            f"{path} is no file that a model can be imported from",
-            f"Such files end in {', '.join(model_file_types())}.",
+            f"cannot import a model from {path}: unsupported file type",
+            f"Supported file name endings: {', '.join(model_file_types())}.",
         )
     with storage_errors(path):
         digest = sha256_of(path)

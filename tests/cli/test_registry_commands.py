@@ -158,7 +158,7 @@ def test_show(command, lab):
         (["pull", "mine@x@y"], 2, "is not a version"),
         (["verify", "mine"], 3, "on this machine"),
         (["registry", "add", "lab", "/elsewhere"], 1, "registry remove lab"),
-        (["registry", "add", "local", "/elsewhere"], 1, "no registry can be called"),
+        (["registry", "add", "local", "/elsewhere"], 1, "is reserved"),
         (["registry", "add", "x", "ftp://a/b"], 1, "ftp"),
         (["registry", "remove", "lob"], 3, "no registry 'lob'"),
         (["pul", "mine"], 2, "Did you mean pull"),

@@ -124,7 +124,7 @@ def test_a_directory_is_opened_as_it_is(tmp_path):
 
 @pytest.mark.parametrize("place", ["no/such/run", "Nothing", "c-ace-pretraned"])
 def test_neither_directory_nor_name(place):
-    with pytest.raises(NotFoundError, match="is no directory, and") as failure:
+    with pytest.raises(NotFoundError, match="is not a directory, and") as failure:
         open_version(place)
     assert failure.value.hint
     assert not isinstance(failure.value, HubError)

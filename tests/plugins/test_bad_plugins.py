@@ -126,7 +126,7 @@ def test_a_broken_one_that_is_asked_for_is_an_error(broken, dimers, arguments, n
     [
         (["teachers", "wrong"], "in its Family, 'elements': expected `array`, got `str`"),
         (["teachers", "other"], "its Family calls it 'someone'"),
-        (["import", "dimers.txt", "--name=x", "--reader=empty"], "it reads no structures"),
+        (["import", "dimers.txt", "--name=x", "--reader=empty"], "it does not read structures"),
         (["registry", "add", "lab", "number:///x"], "fine:store does not return a store"),
     ],
 )

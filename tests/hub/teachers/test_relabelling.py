@@ -213,7 +213,7 @@ def test_names_that_are_taken(make_dataset):
         relabel("clusters", moody(), "lj")
     with pytest.raises(ExistsError, match=r"clusters@1.1.0 exists"):
         relabel("clusters@1.0.0", moody(), "lj")
-    with pytest.raises(DataError, match="cannot name a label set"):
+    with pytest.raises(DataError, match="is not a valid name of a label set"):
         relabel("clusters", moody(), "l/j")
     other = relabel("clusters", moody(), "lj2", name="others", pool=LocalPool(1))
     assert str(other.version.reference) == "local/others@1.0.0"
@@ -266,7 +266,7 @@ def test_what_was_killed_is_gone_on_with_and_nothing_is_done_twice(make_dataset,
     assert 10 <= len(kept) < 60
     with pytest.raises(ExistsError, match="are not finished"):
         relabel("clusters", moody(log=str(log), seconds=0.02), "lj")
-    with pytest.raises(JobError, match="begun with another options"):
+    with pytest.raises(JobError, match="started with a different options"):
         relabel("clusters", moody(), "lj", pool=LocalPool(1), resume=True)
     time.sleep(0.5)  # until whoever was left has died
     before = log.read_text().split()

@@ -124,7 +124,7 @@ def test_a_damaged_shard_is_named_when_its_turn_comes(place, tmp_path, potential
         seen.extend(StreamLoader(stream, potential, 0, workers=workers).batches(0, 1))
     assert len(seen) < COUNT
     shard.unlink()
-    with pytest.raises(IntegrityError, match="labels/lj/forces/c/7/0 is not in"):
+    with pytest.raises(IntegrityError, match="labels/lj/forces/c/7/0 is missing from"):
         list(StreamLoader(stream, potential, 0, workers=workers).batches(0, 1))
 
 
