@@ -150,7 +150,7 @@ def open_version(place: str | Path, progress: Progress | None = None) -> OpenedV
         version = catalogue().pull(Reference.parse(str(place)), progress=progress)
     except (InvalidReferenceError, NotFoundError) as problem:
         raise NotFoundError(
-            f"'{place}' is not a directory, and {problem.message}", problem.hint
+            f"'{place}' is not a directory; {problem.message}", problem.hint
         ) from problem
     return OpenedVersion(version.path, version)
 

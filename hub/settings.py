@@ -172,7 +172,7 @@ def _switch(text: str) -> bool:
         return True
     if text.strip().lower() in _OFF:
         return False
-    raise SettingsError(f"HUB_OFFLINE must be 1 or 0, got {text!r}", "Set it to 1 or 0.")
+    raise SettingsError(f"invalid value of HUB_OFFLINE: {text!r}", "Set it to 1 or 0.")
 
 
 def _listed_registries(text: str) -> dict[str, str]:

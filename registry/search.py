@@ -63,7 +63,7 @@ class Search:
             entry = registry.entry(self.reference.name)
         except OfflineError as problem:
             self._unreachable[registry.name] = problem
-            logger.warning("registry %s could not be reached: %s", registry.name, problem.message)
+            logger.warning("registry %s could not be queried: %s", registry.name, problem.message)
             return None, None
         self._places.append(registry)
         return self._select(registry, entry), entry

@@ -41,7 +41,7 @@ def command(pattern: str, architecture: str | None, remote: bool, as_json: bool)
     facts = _facts(names, chosen, architecture)
     _print(facts, pattern or architecture or "", as_json=as_json)
     for name, problem in failures.items():
-        output.message(f"warning: registry {name} could not be asked: {problem.message}")
+        output.message(f"warning: registry {name} could not be queried: {problem.message}")
     if failures and len(failures) == len(names.registries):
         raise OfflineError("no registry could be asked", next(iter(failures.values())).hint)
 

@@ -107,7 +107,7 @@ class Unfinished:
             return None
         if not resume:
             raise ExistsError(
-                f"{self._what} in {self.folder} are not finished",
+                f"unfinished work on {self._what} already exists in {self.folder}",
                 "Continue with --resume, or remove that folder.",
             )
         with damage(self._settings, JobError, f"Remove {self.folder}, and start again."):
@@ -125,7 +125,8 @@ class Unfinished:
         differ = [key for key in as_json if begun.get(key) != as_json[key]]
         if differ:
             raise JobError(
-                f"{self._what} were started with a different {' and '.join(differ)}",
+                f"unfinished work on {self._what} was started with a different "
+                f"{' and '.join(differ)}",
                 f"Use the same options and the same installed versions as then, or remove "
                 f"{self.folder}.",
             )

@@ -212,7 +212,7 @@ def test_an_unreachable_registry_is_not_an_absent_name(
     broken = Registry("broken", HttpStore(gone.url))
     with caplog.at_level(logging.WARNING):
         assert make_catalogue(broken, lab).pull(ref("mine")).origin == "lab"
-    assert "registry broken could not be reached" in caplog.text
+    assert "registry broken could not be queried" in caplog.text
     with pytest.raises(OfflineError, match="broken"):
         make_catalogue(broken, lab).pull(ref("unknown"))
 

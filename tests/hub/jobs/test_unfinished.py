@@ -26,7 +26,7 @@ def test_settings_are_kept_until_the_work_is_retired(work, local):
         assert work.begun(dict, resume=True) is None
         work.begin(settings)
     with work.held(local):
-        with pytest.raises(ExistsError, match=f"in {re.escape(str(work.folder))} are not finished"):
+        with pytest.raises(ExistsError, match=f"already exists in {re.escape(str(work.folder))}"):
             work.begun(dict, resume=False)
         begun = work.begun(dict, resume=True)
         work.require_same(begun, settings)

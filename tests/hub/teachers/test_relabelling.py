@@ -264,7 +264,7 @@ def test_what_was_killed_is_gone_on_with_and_nothing_is_done_twice(make_dataset,
         number for path in place.glob("*.npz") for number in range(*map(int, path.stem.split("-")))
     }
     assert 10 <= len(kept) < 60
-    with pytest.raises(ExistsError, match="are not finished"):
+    with pytest.raises(ExistsError, match="unfinished work"):
         relabel("clusters", moody(log=str(log), seconds=0.02), "lj")
     with pytest.raises(JobError, match="started with a different options"):
         relabel("clusters", moody(), "lj", pool=LocalPool(1), resume=True)
