@@ -56,7 +56,7 @@ def open_regular(path: Path) -> BufferedReader:
     Raises
     ------
     OSError
-        As of `open`.
+        Like `open`.
     StorageError
         If it is a pipe, a socket or a device.
     """

@@ -40,7 +40,7 @@ class Finder:
     Parameters
     ----------
     local, registries, builtin, seen
-        As of the `Catalogue`.
+        As for `Catalogue`.
     """
 
     def __init__(

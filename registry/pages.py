@@ -39,7 +39,7 @@ class Pages:
     Parameters
     ----------
     store
-        Where it is kept.
+        The store that contains it.
     prefix
         For example ``index``.
     required

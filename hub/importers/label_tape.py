@@ -91,7 +91,7 @@ class LabelTape:
             raise JoinError(
                 f"there are labels for {self.n_taken + left} structures, but only {self.n_taken} "
                 f"structures; the first unused label is in {self._name}",
-                "The labels omit other structures than the card says, or belong to other "
+                "The labels omit different structures than the card says, or belong to other "
                 "structures.",
             )
         self._prove()

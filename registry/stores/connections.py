@@ -44,7 +44,7 @@ class Clocked(io.RawIOBase):
         """Restart the full timeout from now."""
         self.deadline = None if self.timeout is None else time.monotonic() + self.timeout
 
-    def makefile(self, mode: str) -> io.BufferedReader:  # noqa: ARG002 - as of a socket
+    def makefile(self, mode: str) -> io.BufferedReader:  # noqa: ARG002 - as for a socket
         """Act like a socket when a response requests a file."""
         return io.BufferedReader(self)
 
