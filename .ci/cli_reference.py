@@ -1,6 +1,6 @@
-"""Write the command-line reference in README.md from the ``--help`` of every command.
+"""Write the guide to all commands from the ``--help`` of every command.
 
-``python .ci/cli_reference.py`` writes it, with ``--check`` it fails where the README is behind.
+``python .ci/cli_reference.py`` writes it; with ``--check`` it fails if the guide is out of date.
 """
 
 from __future__ import annotations
@@ -17,9 +17,12 @@ from hub.cli.main import hub
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-README = Path(__file__).parents[1] / "README.md"
-START = "<!-- cli-reference:start -->\n"
-END = "<!-- cli-reference:end -->\n"
+GUIDE = Path(__file__).parents[1] / "hub" / "guide" / "commands.md"
+HEAD = """\
+# Commands
+
+Every command with its options, as `--help` prints them.
+"""
 WIDTH = 88
 
 
@@ -34,11 +37,12 @@ def helps(command: click.Command, context: click.Context) -> Iterator[tuple[str,
 
 
 def reference() -> str:
-    """Return the reference as Markdown."""
-    return "\n".join(
-        f"### `{path}`\n\n```text\n{text}\n```\n"
+    """Return the guide as Markdown."""
+    commands = (
+        f"## `{path}`\n\n```text\n{text}\n```\n"
         for path, text in helps(hub, _context(hub, "hub", None))
     )
+    return "\n".join([HEAD, *commands])
 
 
 def _context(command: click.Command, name: str, parent: click.Context | None) -> click.Context:
@@ -49,19 +53,13 @@ def _context(command: click.Command, name: str, parent: click.Context | None) ->
 def main() -> None:
     """Write or check."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="fail if README.md differs")
-    check = parser.parse_args().check
-    text = README.read_text(encoding="utf-8")
-    before, _, rest = text.partition(START)
-    _, _, after = rest.partition(END)
-    if not after:
-        sys.exit(f"{README} lacks {START.strip()} or {END.strip()}, or ends with it")
-    wanted = f"{before}{START}\n{reference()}\n{END}{after}"
-    if text == wanted:
-        return
-    if check:
-        sys.exit("README.md is behind `hub --help`: run `python .ci/cli_reference.py`")
-    README.write_text(wanted, encoding="utf-8")
+    parser.add_argument("--check", action="store_true", help="fail if the guide is out of date")
+    wanted = reference()
+    if parser.parse_args().check:
+        if not GUIDE.is_file() or GUIDE.read_text(encoding="utf-8") != wanted:
+            sys.exit(f"{GUIDE.name} is out of date: run `python .ci/cli_reference.py`")
+    else:
+        GUIDE.write_text(wanted, encoding="utf-8")
 
 
 if __name__ == "__main__":

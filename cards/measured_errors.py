@@ -28,12 +28,11 @@ PUBLISHED = {"r_max": "4.0", "num_layers": "4", "num_features": "32"}
 SECTION = """\
 ## Measured errors
 
-Root-mean-square errors in the authors' own runs. Against the teacher, on 1,000 held-out frames of
-the trajectories that the pre-training structures come from:
-**{pretraining}**.
+Root-mean-square errors from the authors' own runs. Relative to the teacher, on 1,000 held-out
+frames from the trajectories of the pre-training structures: **{pretraining}**.
 
-After fine-tuning on DFT, on the test split of C-GAP-17 without its dimers, the mean over the runs;
-beside it the same network trained from scratch, the mean of five runs:
+After fine-tuning on DFT data, on the test split of C-GAP-17 without dimers: the mean over the runs,
+next to the same network trained from scratch (mean of five runs):
 
 | DFT structures | runs | energy, meV/atom | forces, eV/Å | scratch, meV/atom | scratch, eV/Å |
 | ---: | ---: | ---: | ---: | ---: | ---: |

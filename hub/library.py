@@ -77,6 +77,28 @@ class OpenedVersion:
         return {"directory": folder.name, "weights_sha256": sha256_of(path / WEIGHTS_NAME)}
 
 
+@dataclass(frozen=True)
+class Pulled:
+    """A version that was pulled.
+
+    Parameters
+    ----------
+    version
+        With the directory that its files are in.
+    moved
+        Of part of a dataset, the bytes that were fetched; else None.
+    saved
+        Of part of a dataset, the bytes of the version that were neither needed nor here.
+    chosen
+        How many structures of a dataset were chosen; None for all of them.
+    """
+
+    version: LocalVersion
+    moved: int | None = None
+    saved: int | None = None
+    chosen: int | None = None
+
+
 def catalogue() -> Catalogue:
     """Return the catalogue for the current settings."""
     settings = load_settings()
@@ -89,48 +111,6 @@ def catalogue() -> Catalogue:
     return Catalogue(LocalStore(settings.cache), registries, builtin, seen)
 
 
-def pull(
-    reference: str,
-    to: str | Path | None = None,
-    *,
-    update: bool = False,
-    accept: bool = False,
-    progress: Progress | None = None,
-) -> Path:
-    """Pull a version and return the directory of its files.
-
-    Parameters
-    ----------
-    reference
-        ``name``, ``name@1.2.0``, ``name@sha256:<digest prefix>`` or ``registry/name``.
-    to
-        A new or empty directory for a copy of the files. Without it the files stay in the cache
-        and must not be changed.
-    update
-        Query the registries for the newest version, whatever is in the cache.
-    accept
-        Accept a version whose digest differs from the one that this machine has seen before.
-    progress
-        Called with the bytes done and the total.
-
-    Raises
-    ------
-    NotFoundError
-        If no registry has it.
-    OfflineError
-        If the network is needed, but disabled or unreachable.
-    IntegrityError
-        If the available files do not match their checksums; a `SubstitutedError` if this machine
-        has seen different content under this name and version.
-    StorageError
-        If the disk is full or cannot be written.
-    """
-    target = user_path(to) if to is not None else None
-    parsed = Reference.parse(reference)
-    found = catalogue().pull(parsed, to=target, update=update, accept=accept, progress=progress)
-    return found.path
-
-
 def open_version(place: str | Path, progress: Progress | None = None) -> OpenedVersion:
     """Return the files of a directory (a run folder, a model), or of a version by its reference.
 
@@ -141,7 +121,7 @@ def open_version(place: str | Path, progress: Progress | None = None) -> OpenedV
     NotFoundError
         If it is neither.
     RegistryError
-        As in `pull`.
+        As `hub.pull` does.
     """
     directory = user_path(place)
     if directory.is_dir():
@@ -163,7 +143,7 @@ def open_model(place: str | Path, progress: Progress | None = None) -> OpenedVer
     NotFoundError
         If it is none of them.
     RegistryError
-        As in `pull`.
+        As `hub.pull` does.
     """
     opened = open_version(place, progress)
     inner = opened.path / MODEL_FOLDER

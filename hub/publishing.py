@@ -33,7 +33,7 @@ def publish(
     version: str,
     *,
     to: str = LOCAL,
-    licence: str | None = None,
+    license: str | None = None,  # noqa: A002 - the option's name
     description: str | None = None,
     accept: bool = False,
 ) -> LocalVersion:
@@ -42,15 +42,15 @@ def publish(
     Parameters
     ----------
     place
-        A run folder whose training has finished, or a model directory.
+        A run folder whose training is finished, or a model directory.
     name, version
-        The permanent name and version of the model.
+        Name and version (MAJOR.MINOR.PATCH) of the model. A version never changes.
     to
-        The name of a registry, or a directory; the user's own registry by default.
-    licence, description
-        Override those in the card.
+        Name of a registry, or its directory; this machine's own by default.
+    license, description
+        Replace what the card says.
     accept
-        Publish even if this machine has seen different content there under this name and version.
+        Publish although this machine has seen other content there under this version.
 
     Returns
     -------
@@ -78,7 +78,7 @@ def publish(
     directory = _model_directory(user_path(place))
     card = directory / CARD_NAME
     front_matter, body = _read_card(card)
-    given = {"name": name, "version": version, "license": licence, "description": description}
+    given = {"name": name, "version": version, "license": license, "description": description}
     front_matter |= {key: value for key, value in given.items() if value}
     _require_facts(front_matter, card)
     config = read_model(directory).config
@@ -111,7 +111,7 @@ def _model_directory(place: Path) -> Path:
         )
     if (place / run_files.JOB_NAME).exists() and run_files.read_results(place) is None:
         raise PublishingError(
-            f"the training in {place} has not finished",
+            f"the training in {place} is not finished",
             f"Resume it: {run_files.resume_command(place)}",
         )
     inner = place / MODEL_FOLDER

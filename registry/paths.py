@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from registry.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 def user_path(text: str | Path, setting: str = "") -> Path:
@@ -33,3 +37,8 @@ def user_path(text: str | Path, setting: str = "") -> Path:
             f"{where}the path {str(text)!r} cannot be used: {problem}", "Give an absolute path."
         ) from problem
     return path
+
+
+def texts(names: str | Path | Iterable[str | Path]) -> tuple[str, ...]:
+    """Return one name or several, such as files and references, as texts."""
+    return (str(names),) if isinstance(names, str | Path) else tuple(map(str, names))

@@ -16,7 +16,7 @@ from registry.errors import (
 )
 from registry.files import files_below, is_intact, sha256_of, storage_errors
 from registry.index import with_version
-from registry.manifest import FileEntry, Manifest, Parent
+from registry.manifest import FileEntry, Manifest, Parent, parse_manifest
 from registry.pages import Pages, swap_until_done
 from registry.references import LATEST
 from registry.stores.base import (
@@ -199,32 +199,55 @@ class Registry:
         DamagedRegistryError
             If it must be repaired first.
         """
+        store, data = self.writable(), manifest.to_bytes()
+        if not self.add(data, lambda files: put_files(store, directory, files)):
+            raise self.existing(manifest.name, manifest.version)
+        return digest_of(data)
+
+    def add(self, data: bytes, put: Callable[[Sequence[FileEntry]], bool]) -> bool:
+        """Add a version as `publish` does, and return whether anything of it was lacking.
+
+        Parameters
+        ----------
+        data
+            The bytes of its manifest.
+        put
+            Keeps the content of files in the store, whatever of it is not there yet, and returns
+            whether anything had to be written.
+        """
         store = self.writable()
         self.begin()
-        self.names()  # Report an unreadable list before doing anything.
-        digest = digest_of(manifest.to_bytes())
-        entry = self.entry(manifest.name)
-        listed = entry.versions.get(manifest.version) if entry else None
-        if listed and listed.digest != digest:
-            raise self.existing(manifest.name, manifest.version)
-        has_mended = put_content(store, directory, manifest)
+        self.names()  # A list that cannot be read is told of before anything is done.
+        manifest, digest = parse_manifest(data), digest_of(data)
+        listed = self._listed(self.entry(manifest.name), manifest, digest)
+        has_written = put(manifest.files)
+        has_written = store.put_bytes(manifest_path(digest), data) or has_written
         if listed:
-            if not has_mended:
-                raise self.existing(manifest.name, manifest.version)
-            return digest
+            return has_written
+        is_new = True
 
-        def with_this(entry: Entry | None) -> Entry:
-            if entry and manifest.version in entry.versions:
-                raise self.existing(manifest.name, manifest.version)
-            # Existing blobs may have been cleaned up in the meantime.
-            lost = [f for f in manifest.files if not store.holds(blob_path(f.sha256), f)]
-            put_content(store, directory, manifest, lost)
+        def with_this(entry: Entry | None) -> Entry | None:
+            nonlocal is_new
+            # Somebody may have published the same in the meantime.
+            is_new = not self._listed(entry, manifest, digest)
+            if not is_new:
+                return None
+            # Somebody may have cleaned up what was there when we came to it.
+            put([f for f in manifest.files if not store.holds(blob_path(f.sha256), f)])
+            store.put_bytes(manifest_path(digest), data)
             new = with_version(entry, manifest, digest)
             return new.with_aliases({LATEST: new.newest})
 
         self.pages.change(manifest.name, with_this)
         store.sweep()
-        return digest
+        return is_new
+
+    def _listed(self, entry: Entry | None, manifest: Manifest, digest: str) -> bool:
+        """Whether a version is listed already; raises `ExistsError` if other content is."""
+        row = entry.versions.get(manifest.version) if entry else None
+        if row and row.digest != digest:
+            raise self.existing(manifest.name, manifest.version)
+        return row is not None
 
     def writable(self) -> WritableStore:
         """Return the store to publish to; raises `StorageError` if it can only be read."""
@@ -300,20 +323,20 @@ class Registry:
         return store is not None and any(map(store.list, (INDEX, "manifests", "blobs")))
 
 
-def put_content(
-    store: WritableStore,
-    directory: Path,
-    manifest: Manifest,
-    files: Iterable[FileEntry] | None = None,
-) -> bool:
-    """Store the files of a directory (all, or some) and their manifest.
+def put_content(store: WritableStore, directory: Path, manifest: Manifest) -> None:
+    """Keep the files of a directory and their manifest in a store.
 
-    They are not visible until an index refers to them. Returns whether anything had to be written.
+    Nothing points at them until an index does.
     """
-    wanted = manifest.files if files is None else files
-    written = [store.put_file(blob_path(f.sha256), directory / f.path, f) for f in wanted]
+    put_files(store, directory, manifest.files)
     data = manifest.to_bytes()
-    return store.put_bytes(manifest_path(digest_of(data)), data) or any(written)
+    store.put_bytes(manifest_path(digest_of(data)), data)
+
+
+def put_files(store: WritableStore, directory: Path, files: Iterable[FileEntry]) -> bool:
+    """Keep files of a directory in a store, and return whether any had to be written."""
+    written = [store.put_file(blob_path(f.sha256), directory / f.path, f) for f in files]
+    return any(written)
 
 
 def damaged_files(directory: Path, files: Iterable[FileEntry]) -> list[str]:

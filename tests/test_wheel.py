@@ -44,6 +44,13 @@ def test_every_module_is_inside(names):
     assert {"hub/py.typed", "registry/py.typed"} <= names
 
 
+def test_guides_and_formats_are_inside(names):
+    guides = [path for path in (ROOT / "hub" / "guide").glob("*.md") if path.is_file()]
+    assert guides
+    assert {str(path.relative_to(ROOT)) for path in guides} <= names
+    assert {"hub/datasets/FORMAT.md", "registry/FORMAT.md"} <= names
+
+
 def test_nothing_else_is_inside(names):
     folders = {name.split("/")[0] for name in names}
     assert folders == {"hub", "registry", *(name for name in folders if "dist-info" in name)}

@@ -32,9 +32,9 @@ have 0.2.0 || "$hub" synthesize --element C --teacher lcbop --labels lcbop-md \
     --onto c-synth-small@0.1.0 --description "$text" \
     --trajectories 20 --atoms 32:64 --density 1.0:3.5 --stages 2,2,4,8,4 --frame-interval 0.5 \
     --seed 1 --jobs "$jobs" --name c-synth-small --version 0.2.0 --resume
-have 0.3.0 || "$hub" relabel c-synth-small@0.2.0 --teacher nep --params "$nep" --as nep \
+have 0.3.0 || "$hub" relabel c-synth-small@0.2.0 --teacher nep --params "$nep" --labels nep \
     --jobs "$jobs" --verify 100 --version 0.3.0 --resume
-have 0.4.0 || "$hub" relabel c-synth-small@0.3.0 --teacher lcbop --as lcbop \
+have 0.4.0 || "$hub" relabel c-synth-small@0.3.0 --teacher lcbop --labels lcbop \
     --jobs "$jobs" --verify 100 --version 0.4.0 --resume
-have 1.0.0 || "$hub" relabel c-synth-small@0.4.0 --teacher edip --as edip \
+have 1.0.0 || "$hub" relabel c-synth-small@0.4.0 --teacher edip --labels edip \
     --jobs "$jobs" --verify 100 --version 1.0.0 --resume --to carbon-set

@@ -35,13 +35,13 @@ curve() {
     out=$1
     shift
     "$hub" learning-curve --data "$training" --test "$test" --sizes "$sizes" --seeds 3 \
-        --max-epochs 80 --learning-rate 0.01 --jobs "$jobs" --out "$out" --resume "$@"
+        --epochs 80 --learning-rate 0.01 --jobs "$jobs" --out "$out" --resume "$@"
 }
 
 for labels in ace nep; do
-    have si-$labels-unscaled || "$hub" transmute c-$labels-pretrained --to Si \
+    have si-$labels-unscaled || "$hub" transmute c-$labels-pretrained --element Si \
         --scale 1 --energy-scale 1 --name si-$labels-unscaled
-    have si-$labels-scaled || "$hub" transmute c-$labels-pretrained --to Si \
+    have si-$labels-scaled || "$hub" transmute c-$labels-pretrained --element Si \
         --scale 1.52 --energy-scale 1 --name si-$labels-scaled
 done
 
@@ -54,7 +54,7 @@ if [ -n "$carbon" ]; then
     export HUB_REGISTRIES="carbon-set=$carbon"
     echo '{"num_layers": 2, "num_features": 32, "radial_mlp_width": 32, "r_max": 6.08}' >model.json
     for forces in consistent paper; do
-        have si-synth-$forces || "$hub" transmute c-synth-small --to Si \
+        have si-synth-$forces || "$hub" transmute c-synth-small --element Si \
             --scale 1.52 --energy-scale 1 --forces $forces --name si-synth-$forces --resume
         limit=50
         [ $forces = paper ] || limit=32.8947
@@ -62,10 +62,10 @@ if [ -n "$carbon" ]; then
         if [ -e $run/results.json ]; then
             continue
         elif [ -e $run/run.json ]; then
-            "$hub" pretrain --resume $run
+            "$hub" pretrain --out $run --resume
         else
             "$hub" pretrain --data si-synth-$forces --labels nep --model-config model.json \
-                --batch-size 5 --learning-rate 0.01 --max-epochs 12 --max-force $limit --out $run
+                --batch-size 5 --learning-rate 0.01 --epochs 12 --max-force $limit --out $run
         fi
     done
     set -- --start pretrained/consistent --start pretrained/paper

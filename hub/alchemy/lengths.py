@@ -84,6 +84,6 @@ def first_neighbour_distance(structures: StructureSet) -> float:
     if not len(bonded):
         raise AlchemyError(
             f"no atom of {structures.sources[0]} has a neighbour within {cutoff:.1f} Å",
-            "Are its positions in Å? Else give the scale yourself: --alchemical SCALE.",
+            "Check that positions are in Å, or give the scale: --alchemical SCALE.",
         )
     return float(np.median(bonded))

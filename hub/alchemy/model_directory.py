@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hub.alchemy.models import transmute_model
-from hub.potentials.cards import model_front_matter
+from hub.potentials.architectures import model_front_matter
 from hub.potentials.directory import read_model, write_model
 from registry.cards import FILE_NAME as CARD_NAME
 from registry.cards import join_front_matter, read_text, split_front_matter

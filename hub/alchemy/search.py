@@ -74,7 +74,7 @@ class Request:
             numbers = []
         if not 1 <= len(numbers) <= 2:
             raise AlchemyError(
-                f"{text!r} says no scales", "Write auto, a length scale, or both: 1.52,0.25"
+                f"{text!r} is not a scale", "Write auto, a length scale, or both: 1.52,0.25"
             )
         if not all(0 < number < np.inf for number in numbers):
             raise AlchemyError(f"scales must be positive numbers, not {text}")
@@ -203,8 +203,7 @@ def _pairings(old: tuple[str, ...], new: tuple[str, ...], request: Request) -> l
         raise AlchemyError(
             f"the model has types for {', '.join(old)}, and the data hold {', '.join(new)}: there "
             f"are {len(ways) or 'no'} ways to give each element a type of its own",
-            "Say which becomes which, such as --map "
-            + ",".join(f"{old[0]}={each}" for each in new),
+            "Give the mapping, e.g. --element-map " + ",".join(f"{old[0]}={each}" for each in new),
         )
     return [tuple(zip(way, new, strict=True)) for way in ways]
 
@@ -276,8 +275,8 @@ def _know_nothing(config: PotentialConfig, structures: StructureSet, reason: str
     return AlchemyError(
         f"a model of {', '.join(config.type_names)} knows nothing of these structures of "
         f"{', '.join(structures.elements)}: {reason}",
-        "Start from another model, or train --from-scratch. To try all the same, give the scales "
-        "yourself: --alchemical SCALE,ENERGY_SCALE",
+        "Start from another model, or train --from-scratch. To try anyway, give the scales: "
+        "--alchemical SCALE,ENERGY_SCALE",
     )
 
 

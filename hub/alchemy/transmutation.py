@@ -73,15 +73,15 @@ class Transmutation:
         Raises
         ------
         AlchemyError
-            If one is to become several, or it is not said.
+            If one would become several, or none is given.
         """
         _require_unique(old for old, _ in self.pairs)
         new = dict(self.pairs)
         unknown = [symbol for symbol in elements if symbol not in new]
         if unknown:
             raise AlchemyError(
-                f"it is not said what becomes of {', '.join(unknown)}",
-                f"Say it for each element: --map {_example(elements)}",
+                f"no new element is given for {', '.join(unknown)}",
+                f"Give one for each element: --element-map {_example(elements)}",
             )
         return {symbol: new[symbol] for symbol in elements}
 
@@ -160,8 +160,8 @@ def parse_pairs(text: str, old: Sequence[str]) -> Pairs:
         left, equals, right = (word.strip() for word in part.partition("="))
         if not (left and equals and right):
             raise AlchemyError(
-                f"{part.strip()!r} is no pair of elements",
-                f"Write OLD=NEW, with commas between several: {_example(old)}",
+                f"{part.strip()!r} is not a pair of elements",
+                f"Write OLD=NEW, separated by commas: {_example(old)}",
             )
         pairs.append((check_element(left), check_element(right)))
     swapped = [(right, left) for left, right in pairs]
@@ -170,7 +170,7 @@ def parse_pairs(text: str, old: Sequence[str]) -> Pairs:
     absent = [left for left, _ in pairs if left not in old]
     if absent:
         raise AlchemyError(
-            f"{', '.join(absent)} cannot be exchanged: there are {', '.join(old)}",
+            f"{', '.join(absent)} cannot be replaced: the elements are {', '.join(old)}",
             f"Write OLD=NEW, such as {_example(old)}.",
         )
     return tuple(dict.fromkeys(pairs))
@@ -188,14 +188,15 @@ def pair_elements(old: Sequence[str], new: Sequence[str], text: str = "") -> Pai
         if len(old) == len(new) == 1:
             return ((old[0], check_element(new[0])),)
         raise AlchemyError(
-            f"it is not said what of {', '.join(old)} becomes what of {', '.join(new)}",
-            f"Say it for each element: --map {_example(old)}",
+            f"the mapping of {', '.join(old)} to {', '.join(new)} is ambiguous",
+            f"Give the mapping: --element-map {_example(old)}",
         )
     pairs = parse_pairs(text, old)
     made = {symbol for _, symbol in pairs}
     if new and made != set(new):
         raise AlchemyError(
-            f"--map {text} makes {', '.join(sorted(made))}, and {', '.join(sorted(new))} is wanted"
+            f"--element-map {text} gives {', '.join(sorted(made))}, but "
+            f"{', '.join(sorted(new))} is needed"
         )
     return pairs
 
@@ -212,7 +213,7 @@ def check_element(symbol: str) -> str:
 
     if atomic_numbers.get(symbol, 0) == 0:
         raise AlchemyError(
-            f"{symbol!r} is no chemical element", "Give its symbol, with a capital letter first."
+            f"{symbol!r} is not a chemical element", "Give its symbol, with a capital letter first."
         )
     return symbol
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from hub.alchemy.transmutation import Transmutation, transmute_structures
 from hub.errors import DataError
-from hub.potentials.prediction import predict
+from hub.potentials.batches import predict
 from hub.structures.graphs import average_neighbors, build_graphs
 from hub.structures.neighbours import NeighbourLists
 

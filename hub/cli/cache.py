@@ -13,24 +13,20 @@ def command() -> None:
     """Measure or prune what is kept on this machine."""
 
 
-@command.command(name="size", short_help="Say where the cache is and how large.")
+@command.command(name="size", short_help="Show where the cache is and how large.")
 @json_option
 def size(as_json: bool) -> None:
-    """Say where the cache is, what is in it, and how large it is."""
-    from dataclasses import asdict
+    """Show where the cache is, how many versions it holds, and how large it is."""
+    from hub.upkeep import cache_size
 
-    from hub.library import catalogue
-    from registry.upkeep import usage
-
-    local = catalogue().local
-    used = usage(local)
+    used = cache_size()
     if as_json:
-        output.result_json({"path": str(local.root), **asdict(used)})
+        output.result_json({**used._asdict(), "path": str(used.path)})
         return
-    output.result(str(local.root))
+    output.result(str(used.path))
     output.result(
-        f"{used.versions} versions, {output.human_size(used.size)} in all, of which "
-        f"{output.human_size(used.parts)} are of unfinished pulls"
+        f"{used.versions} versions, {output.human_size(used.size)} in total, "
+        f"{output.human_size(used.parts)} of it from unfinished pulls"
     )
 
 
@@ -39,18 +35,17 @@ def size(as_json: bool) -> None:
     "--all",
     "everything",
     is_flag=True,
-    help="Remove also every version that can be pulled again, and unfinished pulls.",
+    help="Also remove versions that can be pulled again, and unfinished pulls.",
 )
 @json_option
 def prune(everything: bool, as_json: bool) -> None:
-    """Remove what no version needs; what was published on this machine always stays.
+    """Remove what no version needs. What was published on this machine always stays.
 
     Do not use --all while something is being pulled.
     """
-    from hub.library import catalogue
-    from registry.upkeep import prune as prune_store
+    from hub.upkeep import prune_cache
 
-    freed = prune_store(catalogue().local, everything=everything)
+    freed = prune_cache(all=everything)
     if as_json:
         output.result_json({"freed": freed})
     else:

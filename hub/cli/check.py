@@ -1,4 +1,4 @@
-"""``hub check``: look at DFT files before anything is trained on them."""
+"""``hub check``: check DFT files before anything is trained on them."""
 
 from __future__ import annotations
 
@@ -7,132 +7,53 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hub.cli import output
-from hub.cli.arguments import (
-    allow_option,
-    json_option,
-    label_options,
-)
+from hub.cli.arguments import allow_option, json_option, label_options
 from hub.cli.progress import progress_bar
 
 if TYPE_CHECKING:
-    from hub.structures import ReadResult, StructureSet
-    from hub.structures.checks import Finding
-    from hub.structures.reference_energies import ReferenceEnergies
+    from hub.checking import Checked
+    from hub.structures import ReadResult
 
 _SHOWN = 5
-_DEFAULT_CUTOFF = 4.0  # Å
 
 
 @click.command(name="check", short_help="Check DFT files for what spoils training.")
 @click.argument("files", nargs=-1, required=True)
-@click.option("--model", "reference", metavar="NAME", help="Also check that this model fits.")
-@click.option("--labels", default="", metavar="NAME", help="Of a dataset, the label set.")
+@click.option("--model", metavar="NAME", help="Also check that this model covers the structures.")
+@click.option("--labels", default="", metavar="NAME", help="Label set of a dataset.")
 @label_options
 @allow_option
 @json_option
-def command(
-    files: tuple[str, ...],
-    reference: str | None,
-    labels: str,
-    energy_key: str | None,
-    forces_key: str | None,
-    stress_key: str | None,
-    stress_convention: str,
-    allow: tuple[str, ...],
-    as_json: bool,
-) -> None:
-    """Check FILES of structures and labels, in any format that is known.
+def command(files: tuple[str, ...], as_json: bool, **given: Any) -> None:
+    """Check FILES of structures and labels, in any known format.
 
     FILES may be patterns such as 'runs/*/OUTCAR', a directory of DeePMD-kit, - for standard input,
     or one dataset, such as NAME@1. Energies and forces are found by their names. Each finding names
     the file and the position of the structure in it, from 0. The exit code is 1 if there are errors
     that --allow does not name; warnings leave it 0.
     """
+    from hub.checking import check
     from hub.errors import DataError
-    from hub.structures.checks import blocking, check_structures, require_error_codes
-    from hub.structures.reference_energies import fit_reference_energies
-    from hub.structures.stress_labels import StressReading
-    from hub.training.data import read_files_or_dataset
 
-    require_error_codes(allow)
-    elements, cutoff = _model_limits(reference) if reference else (None, _DEFAULT_CUTOFF)
-    with progress_bar("reading") as progress:
-        stress = StressReading(stress_key, stress_convention)
-        read = read_files_or_dataset(files, labels, energy_key, forces_key, progress, stress)
-    with progress_bar("checking") as progress:
-        findings = check_structures(read.structures, elements, cutoff, progress)
-    references = fit_reference_energies(read.structures)
+    with progress_bar("reading") as reading, progress_bar("checking") as progress:
+        checked = check(files, reading=reading, progress=progress, **given)
     if as_json:
-        output.result_json(_report(read, references, findings, allow))
+        output.result_json(checked.to_json())
     else:
-        _print_summary(read, references)
-        _print_findings(read.structures, findings, allow)
-    errors = [finding.code for finding in blocking(findings, allow)]
-    if errors:
+        _print_summary(checked)
+        _print_findings(checked)
+    if checked.errors:
         raise DataError(
-            f"the files cannot be trained on: {', '.join(dict.fromkeys(errors))}",
-            "Mend them as advised above, or leave the structures named out. If you know better: "
-            + " ".join(f"--allow {code}" for code in dict.fromkeys(errors)),
+            f"the files cannot be trained on: {', '.join(checked.errors)}",
+            "Correct them as advised above, or leave out the structures named. To train anyway: "
+            + " ".join(f"--allow {code}" for code in checked.errors),
         )
 
 
-def _model_limits(reference: str) -> tuple[tuple[str, ...], float]:
-    """Return the elements that a model knows and its cutoff in Å."""
-    from hub.library import open_model
-    from hub.potentials.architectures import read_config
-
-    config = read_config(open_model(reference).path)
-    return config.type_names, config.r_max
-
-
-def _report(
-    read: ReadResult,
-    references: ReferenceEnergies,
-    findings: list[Finding],
-    allow: tuple[str, ...],
-) -> dict[str, Any]:
-    structures = read.structures
-    return {
-        "files": list(structures.sources),
-        "structures": len(structures),
-        "atoms": len(structures.numbers),
-        "elements": list(structures.elements),
-        "energy_key": read.energy_key,
-        "forces_key": read.forces_key,
-        "stress_keys": list(read.stress_keys),
-        "stresses": int(structures.has_stress.sum()),
-        "config_types": _config_types(structures),
-        "digest": structures.digest(),
-        "reference_energies": {
-            "energies": references.energies,
-            "method": references.method,
-            "notes": references.notes,
-        },
-        "notes": list(read.notes),
-        "findings": [
-            {
-                "severity": finding.severity,
-                "code": finding.code,
-                "allowed": finding.code in allow,
-                "message": finding.message,
-                "structures": [structures.where(index) for index in finding.structures],
-                "advice": finding.advice,
-            }
-            for finding in findings
-        ],
-    }
-
-
-def _config_types(structures: StructureSet) -> dict[str, int]:
-    from collections import Counter
-
-    return dict(Counter(name for name in structures.config_types.tolist() if name))
-
-
-def _print_summary(read: ReadResult, references: ReferenceEnergies) -> None:
-    structures = read.structures
+def _print_summary(checked: Checked) -> None:
+    read, references, structures = checked.read, checked.references, checked.structures
     sizes = structures.n_atoms
-    types = _config_types(structures)
+    types = checked.config_types()
     energies = ", ".join(f"{symbol} {value:.4f}" for symbol, value in references.energies.items())
     rows = [
         ("files", _shortened(structures.sources)),
@@ -168,15 +89,14 @@ def _stresses(read: ReadResult) -> str:
     return f"{text}, pressures {pressures.min():.2f} to {pressures.max():.2f} GPa"
 
 
-def _print_findings(
-    structures: StructureSet, findings: list[Finding], allow: tuple[str, ...]
-) -> None:
+def _print_findings(checked: Checked) -> None:
+    structures, findings = checked.structures, checked.findings
     output.result("")
     if not findings:
         output.result("No findings.")
         return
     for finding in findings:
-        allowed = " (allowed)" if finding.code in allow else ""
+        allowed = " (allowed)" if finding.code in checked.allow else ""
         output.result(f"{finding.severity}{allowed}: {finding.code}: {finding.message}")
         if finding.structures:
             where = [structures.where(index) for index in finding.structures]

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from hub.cli import output
 from hub.cli.training_output import human_time
-from hub.evaluation.curve import CurveReporter
+from hub.studies.curve import CurveReporter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hub.evaluation.curve import Point
+    from hub.studies.curve import Point
 
 
 class CurveOutput(CurveReporter):
@@ -30,8 +30,8 @@ class CurveOutput(CurveReporter):
     def planned(self, trainings: int, finished: int, n_test: int) -> None:
         """Say what is going to be done."""
         self.total = trainings
-        before = f", {finished} of them finished before" if finished else ""
-        output.message(f"{trainings} trainings{before}, judged by {n_test} test structures")
+        before = f" ({finished} already finished)" if finished else ""
+        output.message(f"{trainings} trainings{before}, {n_test} test structures")
         self._advance(finished)
 
     def trained(self, point: Point, finished: int) -> None:

@@ -10,11 +10,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from hub.datasets.survey import Survey
+    from registry.manifest import FileEntry
 
 _SHOWN = 8
 
 
-def print_facts(facts: Mapping[str, Any], files: Iterable[Mapping[str, Any]]) -> None:
+def print_facts(facts: Mapping[str, Any], files: Iterable[FileEntry]) -> None:
     """Print the summary that a dataset's manifest holds."""
     sizes = _sizes(files)
     low, high = facts["atoms_per_structure"]
@@ -71,16 +72,16 @@ def print_survey(survey: Survey) -> None:
     )
 
 
-def _sizes(files: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+def _sizes(files: Iterable[FileEntry]) -> dict[str, int]:
     """Add up the bytes of structures, extras, and each label set."""
     sizes: dict[str, int] = {}
     for file in files:
-        inside, _, path = file["path"].partition("/")
+        inside, _, path = file.path.partition("/")
         parts = path.split("/")
         depth = 2 if parts[0] == "labels" else 1
         is_array = inside == "dataset.zarr" and len(parts) > depth
         part = "/".join(parts[:depth]) if is_array else "card and attributes"
-        sizes[part] = sizes.get(part, 0) + file["size"]
+        sizes[part] = sizes.get(part, 0) + file.size
     return sizes
 
 

@@ -1,4 +1,4 @@
-"""``hub evaluate``: how good a model is on labelled structures."""
+"""``hub evaluate``: errors of models on labelled structures, and differences of label sets."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from hub.cli import output
 from hub.cli.arguments import (
@@ -15,28 +16,28 @@ from hub.cli.arguments import (
     json_option,
     label_options,
 )
-from hub.cli.progress import progress_bar
+from hub.cli.progress import progress_bar, progress_bars
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from hub.evaluation import Errors
+    from hub.evaluation.models import Evaluation
 
-    from hub.evaluation import Errors, Predictions
-    from hub.structures import ReadResult, StructureSet
-    from hub.structures.reference_energies import ReferenceEnergies
-    from hub.structures.stress_labels import StressReading
-
-_AS_IT_IS, _SHIFTED = "as it is", "shifted"
+_OF_COMPARISONS = {"names", "labels", "plot", "as_json"}
 
 
-@click.command(name="evaluate", short_help="Measure a model's errors on labelled structures.")
-@click.argument("model", shell_complete=complete_names)
+@click.command(name="evaluate", short_help="Measure models' errors, or compare label sets.")
+@click.argument("names", metavar="MODEL...", nargs=-1, required=True, shell_complete=complete_names)
 @click.option(
     "--data",
-    "files",
     metavar="FILE",
     multiple=True,
-    required=True,
-    help="Labelled structures; may be repeated, or a pattern in quotes.",
+    help="Labelled structures (repeatable), a pattern in quotes, or a dataset.",
+)
+@click.option(
+    "--labels",
+    default="",
+    metavar="NAME|A,B",
+    help="Label set of a dataset; without --data, the two label sets to compare.",
 )
 @label_options
 @device_option
@@ -45,151 +46,133 @@ _AS_IT_IS, _SHIFTED = "as it is", "shifted"
     "--out",
     metavar="DIR",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Write predictions.extxyz and parity.png into this directory.",
+    help="Write predictions.extxyz and parity.png to this directory, for several models to a "
+    "folder each in it.",
+)
+@click.option(
+    "--plot",
+    metavar="PNG",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Plot predictions against labels, all models in one figure.",
 )
 @json_option
 def command(
-    model: str,
-    files: tuple[str, ...],
-    energy_key: str | None,
-    forces_key: str | None,
-    stress_key: str | None,
-    stress_convention: str,
-    device: str,
-    dtype: str,
-    out: Path | None,
+    names: tuple[str, ...],
+    data: tuple[str, ...],
+    labels: str,
+    plot: Path | None,
     as_json: bool,
+    **given: Any,
 ) -> None:
-    """Measure the errors of MODEL, a name or a run folder, on DFT data.
+    """Measure the errors of each MODEL, a name or a run folder, on DFT data.
 
-    Errors are in meV/atom and eV/Å, and those of stresses in GPa and meV/Å^3, over all structures
-    and for each configuration type that the files name. Where model and data count energies from
-    different zeros, the shift per element is fitted and the errors are shown both ways.
+    Errors are in meV/atom and eV/Å, those of stresses in GPa and meV/Å^3, over all structures and
+    for each configuration type named in the files. If model and data use different zeros of
+    energy, a shift per element is fitted and the errors are shown with and without it.
+
+    hub evaluate DATASET --labels A,B compares two label sets of a dataset instead: the differences
+    of B from A over the structures covered by both, with and without a fitted shift.
     """
-    from hub.evaluation import (
-        align_energy_zero,
-        energy_zeros_differ,
-        error_table,
-        errors_by_group,
-        evaluate,
-    )
-    from hub.library import open_model
-    from hub.potentials.loading import load_model
-    from hub.structures.stress_labels import StressReading
-    from registry.outputs import require_free
-
-    if out is not None:
-        require_free(out, _names())
-    with progress_bar("reading") as progress:
-        stress = StressReading(stress_key, stress_convention)
-        read = _read(files, energy_key, forces_key, progress, stress)
-    with progress_bar("pulling", in_bytes=True) as progress:
-        opened = open_model(model, progress)
-    potential = load_model(opened.path, device=device, dtype=dtype)
-    structures = read.structures
-    with progress_bar("predicting") as progress:
-        predictions = evaluate(potential, structures, progress)
-    series = {_AS_IT_IS: predictions}
-    shifts = None
-    if read.energy_key:
-        fitted, shifted = align_energy_zero(structures, predictions)
-        if energy_zeros_differ(structures, predictions, shifted):
-            shifts, series[_SHIFTED] = fitted, shifted
-    errors = {label: errors_by_group(structures, each) for label, each in series.items()}
-    if out is not None:
-        _write(out, structures, series)
-    named = str(opened.version.reference) if opened.version else str(opened.path)
-    if as_json:
-        output.result_json(_report(named, read, errors, shifts))
+    if not data:
+        _compare(names, labels, plot, as_json=as_json)
         return
-    for line in _summary(named, read, shifts):
-        output.message(line)
-    output.result_table(*error_table(errors if shifts else {"": errors[_AS_IT_IS]}))
-    if out is not None:
-        output.message(f"predictions and plots are in {out}")
+    from hub.evaluation import error_table
+    from hub.evaluation.models import error_series, evaluate_models
+
+    with progress_bars() as counting:
+        found = evaluate_models(names, data, labels=labels, plot=plot, counting=counting, **given)
+    if as_json:
+        reports = [_report(each) for each in found]
+        output.result_json(reports[0] if len(names) == 1 else {"models": reports})
+        return
+    _print_summary(found)
+    output.result_table(*error_table(error_series(found)))
+    if given["out"] is not None:
+        output.message(f"predictions and plots are in {given['out']}")
+    if plot is not None:
+        output.message(f"plot: {plot}")
 
 
-def _read(
-    files: tuple[str, ...],
-    energy_key: str | None,
-    forces_key: str | None,
-    progress: Callable[[int, int | None], None] | None,
-    stress: StressReading,
-) -> ReadResult:
-    """Read structures that have energies, forces or both."""
-    from hub.errors import DataError
-    from hub.structures import read_structures
+def _compare(names: tuple[str, ...], labels: str, plot: Path | None, *, as_json: bool) -> None:
+    """Compare two label sets of a dataset."""
+    from hub.cli.comparison_output import print_comparison
+    from hub.evaluation.compare import compare_labels
 
-    read = read_structures(
-        files, energy_key, forces_key, progress, require_labels=False, stress=stress
-    )
-    if not (read.energy_key or read.forces_key):
-        raise DataError(
-            f"no energies and no forces found in {', '.join(files)}",
-            "Name them with --energy-key and --forces-key; `hub check` lists what is there.",
+    if not labels:
+        raise click.UsageError(
+            "Missing option '--data'; or '--labels A,B', to compare label sets of a dataset."
         )
-    return read
+    first, *others = labels.split(",")
+    if len(others) != 1 or not (first and others[0]):
+        raise click.UsageError(
+            f"--labels takes two names, such as ace,lcbop, if there is no --data; not {labels!r}"
+        )
+    if len(names) > 1:
+        raise click.UsageError("--labels A,B compares label sets of one dataset.")
+    _require_options_of_comparisons()
+    with progress_bar(f"pulling {names[0]}", in_bytes=True) as progress:
+        compared = compare_labels(names[0], (first, others[0]), plot=plot, progress=progress)
+    print_comparison(compared, as_json=as_json)
+    if plot is not None and not as_json:
+        output.message(f"plot: {plot}")
 
 
-def _write(out: Path, structures: StructureSet, series: dict[str, Predictions]) -> None:
-    """Write the predictions as the model makes them, and all series as plots."""
-    from hub.evaluation import parity, parity_plot, predictions_file, write_predictions
-    from registry.outputs import claim_outputs
-
-    claim_outputs(out, _names())
-    write_predictions(out / predictions_file.FILE_NAME, structures, series[_AS_IT_IS])
-    plots = series if len(series) > 1 else {"": series[_AS_IT_IS]}
-    parity_plot(out / parity.FILE_NAME, plots, structures)
+def _require_options_of_comparisons() -> None:
+    """Refuse options that mean nothing where label sets are compared."""
+    context = click.get_current_context()
+    for parameter in context.command.params:
+        given = context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
+        if given and parameter.name not in _OF_COMPARISONS:
+            raise click.UsageError(f"{parameter.opts[0]} needs --data.")
 
 
-def _names() -> tuple[str, ...]:
-    """Return what the files in --out are called."""
-    from hub.evaluation import parity, predictions_file
+def _report(found: Evaluation) -> dict[str, Any]:
+    def rows(errors: dict[str, Errors] | None) -> dict[str, Any] | None:
+        return errors and {group: each.to_dict() for group, each in errors.items()}
 
-    return predictions_file.FILE_NAME, parity.FILE_NAME
-
-
-def _report(
-    model: str,
-    read: ReadResult,
-    errors: dict[str, dict[str, Errors]],
-    shifts: ReferenceEnergies | None,
-) -> dict[str, Any]:
-    def rows(label: str) -> dict[str, Any] | None:
-        if label not in errors:
-            return None
-        return {group: each.to_dict() for group, each in errors[label].items()}
-
+    read = found.data
     return {
-        "model": model,
+        "model": found.model,
         "files": list(read.structures.sources),
         "energy_key": read.energy_key,
         "forces_key": read.forces_key,
         "stress_keys": list(read.stress_keys),
         "notes": list(read.notes),
         "units": {"energy": "meV/atom", "forces": "eV/Å", "stress": "GPa"},
-        "errors": rows(_AS_IT_IS),
-        "energy_shift_eV_per_atom": shifts.energies if shifts else None,
-        "errors_shifted": rows(_SHIFTED),
+        "errors": rows(found.errors),
+        "energy_shift_eV_per_atom": found.shifts.energies if found.shifts else None,
+        "errors_shifted": rows(found.shifted_errors),
     }
 
 
-def _summary(model: str, read: ReadResult, shifts: ReferenceEnergies | None) -> list[str]:
+def _print_summary(found: list[Evaluation]) -> None:
+    """Print models, data and labels, and what is to be said of zeros of energy."""
+    read = found[0].data
     named = ((read.energy_key, "eV"), (read.forces_key, "eV/Å"))
     labels = [f"{name} ({unit})" for name, unit in named if name]
     labels += [f"stress from {key}" for key in read.stress_keys]
     lines = [
-        f"model:   {model}",
+        *(f"model:   {each.model}" for each in found),
         f"data:    {len(read.structures)} structures in {', '.join(read.structures.sources)}",
         f"labels:  {', '.join(labels)}",
         *(f"note:    {note}" for note in read.notes),
     ]
-    if shifts:
-        values = ", ".join(f"{symbol} {shift:+.4f}" for symbol, shift in shifts.energies.items())
-        lines += [
-            "warning: model and data count energies from different zeros. Shifts fitted to these",
-            f"         data, {values} eV/atom, explain most of the energy error:",
-            f"         '{_SHIFTED}' is with them, '{_AS_IT_IS}' without.",
-            *(f"note:    {note}" for note in shifts.notes),
-        ]
-    return lines
+    for each in found:
+        lines += _shift_lines(each, f" of {each.name}" if len(found) > 1 else "")
+    for line in lines:
+        output.message(line)
+
+
+def _shift_lines(found: Evaluation, of_model: str) -> list[str]:
+    from hub.evaluation.models import AS_IT_IS, SHIFTED
+
+    if found.shifts is None:
+        return []
+    shifts = found.shifts.energies.items()
+    values = ", ".join(f"{symbol} {shift:+.4f}" for symbol, shift in shifts)
+    return [
+        f"warning: the zeros of energy of model and data differ{of_model}. Shifts fitted to these",
+        f"         data, {values} eV/atom, explain most of the energy error.",
+        f"         '{SHIFTED}' includes them, '{AS_IT_IS}' does not.",
+        *(f"note:    {note}" for note in found.shifts.notes),
+    ]

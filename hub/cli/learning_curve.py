@@ -1,4 +1,4 @@
-"""``hub learning-curve``: what a start is worth, for few and for many structures."""
+"""``hub learning-curve``: what a starting point is worth, for few and many structures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hub.cli.arguments import (
     learning_rate_option,
     recipe_option,
 )
-from hub.cli.pool_options import chosen_pool, pool_options
+from hub.cli.pool_options import pool_options
 from hub.cli.progress import progress_bar
 
 
@@ -30,21 +30,30 @@ def _numbers(context: click.Context, parameter: click.Parameter, value: str) -> 
     return [int(word) for word in words]
 
 
-@click.command(name="learning-curve", short_help="Compare what to start from, on growing data.")
+@click.command(name="learning-curve", short_help="Compare starting points on growing data.")
 @click.option(
-    "--data", multiple=True, required=True, metavar="FILE", help="Files, or the name of a dataset."
+    "--data",
+    multiple=True,
+    required=True,
+    metavar="FILE",
+    help="Files with energies and forces (repeatable), or a dataset.",
 )
-@click.option("--labels", default="", metavar="NAME", help="Of a dataset, the label set.")
-@click.option("--test", multiple=True, metavar="FILE", help="Held-out structures.  [a fifth]")
+@click.option("--labels", default="", metavar="NAME", help="Label set of a dataset.")
+@click.option(
+    "--test",
+    multiple=True,
+    metavar="FILE",
+    show_default="a fifth of the data",
+    help="Held-out test structures (repeatable).",
+)
 @click.option(
     "--start",
-    "starts",
     multiple=True,
     required=True,
     metavar="MODEL",
     shell_complete=complete_names,
-    help="A model; auto=MODEL, carried to the elements of the data; scratch; or scratch=MODEL, for "
-    "its architecture. Repeat it.",
+    help="Model to start from; auto=MODEL: transferred to the data's elements; scratch: random "
+    "weights; scratch=MODEL: random weights in its architecture (repeatable).",
 )
 @click.option(
     "--sizes",
@@ -60,57 +69,44 @@ def _numbers(context: click.Context, parameter: click.Parameter, value: str) -> 
     default=3,
     show_default=True,
     metavar="K",
-    help="Trainings of each size.",
+    help="Number of trainings of each start and size.",
 )
 @click.option(
-    "--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="A new folder."
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="DIR",
+    help="Folder of all run folders, tables and the plot.",
 )
 @recipe_option
 @epochs_option
 @learning_rate_option
 @batch_size_option
-@pool_options("Trainings at a time, each in one thread.  [default: one, in all threads]")
+@pool_options("Number of trainings at a time, each in one thread.", "one, in all threads")
 @device_option
 @label_options
-@click.option("--resume", is_flag=True, help="Go on in DIR; finished trainings are kept.")
+@click.option("--resume", is_flag=True, help="Resume in the folder --out; keep what is finished.")
 @json_option
-def command(
-    starts: tuple[str, ...],
-    sizes: list[int],
-    seeds: int,
-    out: Path,
-    jobs: int | None,
-    dask: str | None,
-    slurm: dict[str, Any] | None,
-    resume: bool,
-    as_json: bool,
-    **given: Any,
-) -> None:
+def command(out: Path, as_json: bool, **given: Any) -> None:
     """Train from every start, on every number of structures, with every seed; compare the errors.
 
-    All are judged by the same test set. Of one seed, more structures include the fewer. DIR gets a
-    run folder of each training, learning_curve.md, .csv and .png. Killed at any moment, the same
-    command with --resume goes on; it may also add starts, sizes or seeds.
+    All models are tested on the same structures. For one seed, larger training sets include the
+    smaller ones. DIR gets a run folder of each training, learning_curve.md, .csv and .png. If it is
+    killed, resume it with the same command and --resume; starts, sizes and seeds may be added.
     """
     from hub.cli.curve_output import CurveOutput
     from hub.devices import keep_freed_memory
-    from hub.evaluation.curve_plot import FILE_NAME, curve_plot
-    from hub.evaluation.curve_table import curve_table, point_row, write_tables
-    from hub.evaluation.learning_curve import learning_curve
-    from hub.training.job import Job
+    from hub.studies.curve_plot import FILE_NAME
+    from hub.studies.curve_table import curve_table, point_row
+    from hub.studies.learning_curve import learning_curve
 
     keep_freed_memory()
     try:
         with progress_bar("training") as move:
-            points = learning_curve(
-                Job(max_epochs=given.pop("epochs"), **given), starts, sizes, seeds, out,
-                resume=resume, pool=chosen_pool(jobs, dask, slurm), reporter=CurveOutput(move),
-            )  # fmt: skip
+            points = learning_curve(out=out, reporter=CurveOutput(move), **given)
     except KeyboardInterrupt:
-        output.message("go on with the same command and --resume")
+        output.message("resume with the same command and --resume")
         raise
-    write_tables(out, points)
-    curve_plot(out / FILE_NAME, points)
     if as_json:
         output.result_json({"folder": str(out), "points": [point_row(point) for point in points]})
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -10,75 +10,71 @@ from hub.cli import output
 from hub.cli.arguments import json_option
 
 if TYPE_CHECKING:
-    from hub.model_facts import ModelFacts
-    from registry.catalogue import Catalogue
-    from registry.listing import Listing
+    from hub.listing import Listed
+    from registry.errors import RegistryError
 
 
 @click.command(name="list", short_help="List models and datasets.")
 @click.argument("pattern", default="")
+@click.option("--kind", type=click.Choice(["model", "dataset"]), help="Only models or datasets.")
+@click.option(
+    "--elements",
+    metavar="SYMBOLS",
+    help="Only models and datasets that cover all these elements, e.g. C,H.",
+)
 @click.option("--architecture", metavar="NAME", help="Only models of this architecture.")
-@click.option("--remote", is_flag=True, help="Ask the configured registries too.")
+@click.option(
+    "--license", "licence", metavar="ID", help="Only this licence, e.g. MIT or 'cc-by*'; any case."
+)
+@click.option("--remote", is_flag=True, help="Also ask the configured registries.")
 @json_option
-def command(pattern: str, architecture: str | None, remote: bool, as_json: bool) -> None:
-    """List models and datasets: the built-in ones, and what is on this machine.
+def command(
+    pattern: str,
+    kind: Literal["model", "dataset"] | None,
+    elements: str | None,
+    architecture: str | None,
+    licence: str | None,
+    remote: bool,
+    as_json: bool,
+) -> None:
+    """List the built-in models and datasets, and those on this machine.
 
-    With PATTERN, only names that contain it, or that match it if it has wildcards, as 'c-*'.
+    PATTERN is part of the name, or a pattern such as 'c-*'. All filters must fit.
 
     A registry that cannot be asked is named on stderr, and the others are listed. The exit code is
     5 if none of them could be asked.
     """
-    from fnmatch import fnmatch
+    from hub.listing import list_versions
+    from hub.settings import load_settings
+    from registry.errors import OfflineError
 
-    from hub.library import catalogue
-    from registry.errors import OfflineError, RegistryError
-    from registry.listing import listings
-
-    wanted = pattern if any(c in pattern for c in "*?[") else f"*{pattern}*"
-    names, failures = catalogue(), dict[str, RegistryError]()
-    rows = listings(names, remote=remote, failed=failures.__setitem__)
-    chosen = [row for row in rows if fnmatch(row.name, wanted)]
-    facts = _facts(names, chosen, architecture)
-    _print(facts, pattern or architecture or "", as_json=as_json)
+    failures: dict[str, RegistryError] = {}
+    rows = list_versions(
+        pattern,
+        kind=kind,
+        elements=[symbol.strip() for symbol in elements.split(",")] if elements else (),
+        architecture=architecture,
+        license=licence,
+        remote=remote,
+        failed=failures.__setitem__,
+    )
+    is_filtered = bool(kind or elements or architecture or licence)
+    _print(rows, pattern, is_filtered=is_filtered, as_json=as_json)
     for name, problem in failures.items():
-        output.message(f"warning: registry {name} could not be queried: {problem.message}")
-    if failures and len(failures) == len(names.registries):
+        output.message(f"warning: registry {name} could not be asked: {problem.message}")
+    if failures and len(failures) == len(load_settings().registries):
         raise OfflineError("no registry could be asked", next(iter(failures.values())).hint)
 
 
-def _facts(
-    names: Catalogue, rows: list[Listing], architecture: str | None
-) -> list[tuple[Listing, ModelFacts]]:
-    """Return what is known of each model; of an architecture, those of it alone.
-
-    Without an architecture nothing is fetched for it: a row of a registry that was never pulled
-    says none.
-    """
-    from hub.model_facts import ModelFacts, model_facts
-    from registry.errors import RegistryError
-    from registry.origins import BUILTIN
-
-    found = []
-    for row in rows:
-        is_here = row.cached or row.origin == BUILTIN
-        try:
-            facts = model_facts(names, row) if is_here or architecture else ModelFacts()
-        except RegistryError as problem:
-            output.message(f"warning: {row.name}@{row.version}: {problem.message}")
-            facts = ModelFacts()
-        if architecture in (None, facts.architecture):
-            found.append((row, facts))
-    return found
-
-
-def _print(rows: list[tuple[Listing, ModelFacts]], pattern: str, *, as_json: bool) -> None:
+def _print(rows: list[Listed], pattern: str, *, is_filtered: bool, as_json: bool) -> None:
     if as_json:
         from dataclasses import asdict
 
-        output.result_json([{**asdict(row), **asdict(facts)} for row, facts in rows])
+        output.result_json([asdict(row) for row in rows])
         return
     if not rows:
-        output.message(f"no name matches '{pattern}'" if pattern else "there is nothing")
+        nothing = f"no name matches '{pattern}'" if pattern else "there is nothing"
+        output.message("no model or dataset matches these filters" if is_filtered else nothing)
         return
     output.result_table(
         ["NAME", "VERSION", "KIND", "ARCHITECTURE", "SIZE", "FROM", "HERE", "DESCRIPTION"],
@@ -87,12 +83,12 @@ def _print(rows: list[tuple[Listing, ModelFacts]], pattern: str, *, as_json: boo
                 row.name,
                 row.version,
                 row.kind,
-                facts.architecture or "-",
+                row.architecture or "-",
                 output.human_size(row.size) if row.size else "?",
                 row.origin,
                 "yes" if row.cached else "-",
                 row.description,
             ]
-            for row, facts in rows
+            for row in rows
         ],
     )

@@ -24,6 +24,7 @@ SECTIONS = {
         "list": "hub.cli.list",
         "show": "hub.cli.show",
         "pull": "hub.cli.pull",
+        "guide": "hub.cli.guide",
     },
     "Data": {
         "check": "hub.cli.check",

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 # Letters and marks that are printable by their category, and leave nothing to see.
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0")
 _BLANK_BLOCK = range(0xE0000, 0xE1000)
+_WIDEST_TEXT = 100  # columns; longer lines are hard to read
 _UNUSUAL = re.compile(r"[^ -~]")
 _UNUSUAL_IN_TEXT = re.compile(r"[^ -~\n\t]")
 
@@ -96,6 +97,15 @@ def result_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     for line in lines:
         cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
         click.echo("  ".join(cells).rstrip())
+
+
+def result_markdown(text: str) -> None:
+    """Print a text of ours, in Markdown, as a terminal shows it best."""
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    console = Console()
+    console.print(Markdown(visible(text)), width=min(console.width, _WIDEST_TEXT))
 
 
 def error(failure: RegistryError) -> None:

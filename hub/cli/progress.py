@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from hub.cli.output import one_line, shows_progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from hub.counting import Counting, Progress
 
 
 @contextmanager
@@ -28,7 +30,6 @@ def progress_bar(
         BarColumn,
         DownloadColumn,
         MofNCompleteColumn,
-        Progress,
         ProgressColumn,
         Task,
         TextColumn,
@@ -36,6 +37,7 @@ def progress_bar(
         TimeRemainingColumn,
         TransferSpeedColumn,
     )
+    from rich.progress import Progress as Bars
 
     class RateColumn(ProgressColumn):
         """How many are done in a second or minute, as of late."""
@@ -56,6 +58,21 @@ def progress_bar(
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Bars(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(one_line(description), total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextmanager
+def progress_bars() -> Iterator[Counting]:
+    """Yield what shows a bar for each task while the block runs, one after the other.
+
+    Of what is pulled, the numbers are shown as sizes.
+    """
+    with ExitStack() as shown:
+
+        def counting(task: str) -> Progress | None:
+            shown.close()
+            return shown.enter_context(progress_bar(task, in_bytes=task == "pulling"))
+
+        yield counting

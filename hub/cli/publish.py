@@ -13,47 +13,50 @@ if TYPE_CHECKING:
     from registry.versions import LocalVersion
 
 
-@click.command(name="publish", short_help="Make a trained model a version that others can pull.")
+@click.command(
+    name="publish", short_help="Publish a trained model as a version that others can pull."
+)
 @click.argument("directory", metavar="RUN")
-@click.option("--name", required=True, help="What it is to be called.")
-@click.option("--version", required=True, help="MAJOR.MINOR.PATCH, such as 1.0.0.")
+@click.option("--name", required=True, help="Name of the model.")
+@click.option("--version", required=True, help="MAJOR.MINOR.PATCH, e.g. 1.0.0.")
 @click.option(
     "--to",
     metavar="REGISTRY",
-    help="The name of a registry, or ./directory.  [default: this machine's own]",
+    default="local",
+    show_default="this machine's own",
+    help="Name of a registry, or ./directory.",
 )
-@click.option("--license", "licence", metavar="ID", help="Such as MIT or CC-BY-4.0.")
-@click.option("--description", metavar="TEXT", help="One line for people.")
+@click.option("--license", "licence", metavar="ID", help="Licence, e.g. MIT or CC-BY-4.0.")
+@click.option("--description", metavar="TEXT", help="One-line description.")
 @click.option(
     "--accept",
     is_flag=True,
-    help="Publish though this machine has seen other content there under this version.",
+    help="Publish although this machine has seen other content there under this version.",
 )
 @json_option
 def command(
     directory: str,
     name: str,
     version: str,
-    to: str | None,
+    to: str,
     licence: str | None,
     description: str | None,
     accept: bool,
     as_json: bool,
 ) -> None:
-    """Publish RUN, a run folder or a model directory, for good.
+    """Publish RUN, a run folder or a model directory.
 
-    Its card needs a licence and a description; --license and --description give or replace them.
-    The model is checked against its stored predictions first. What is published never changes.
+    Its card needs a licence and a description; --license and --description set or replace them.
+    The model is checked against its stored predictions first. A published version never changes.
     """
     from hub.publishing import publish
-    from registry.origins import LOCAL
 
     published = publish(
         directory,
         name,
         version,
-        to=to or LOCAL,
-        licence=licence,
+        to=to,
+        license=licence,
         description=description,
         accept=accept,
     )
@@ -67,18 +70,19 @@ def command(
         output.result(reference)
 
 
-def _say_how_to_pull(published: LocalVersion, to: str | None) -> None:
-    """Say how to make a registry known that was named by its directory only."""
-    from hub.settings import load_settings
+def _say_how_to_pull(published: LocalVersion, to: str) -> None:
+    """Say how to add a registry that was given by its directory only."""
+    from hub.registries import list_registries
 
-    if to is not None and published.origin not in load_settings().registries:
+    known = {"local", *(registry.name for registry in list_registries())}
+    if published.origin not in known:
         output.message(
-            f"to pull it by name: hub registry add {published.origin} {to}; others do the same"
+            f"to pull it by name, run: hub registry add {published.origin} {to}; so can others"
         )
 
 
 def _warn_of_parents(published: LocalVersion) -> None:
-    """Say where a built-in parent states no licence: publishing may need its authors' consent."""
+    """Warn of a built-in parent without a licence: its authors may have to agree."""
     from registry.cards import builtin_cards
 
     cards = builtin_cards()

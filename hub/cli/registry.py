@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from hub.cli import output
 from hub.cli.arguments import json_option
+from hub.cli.progress import progress_bar
+
+if TYPE_CHECKING:
+    from registry.copying import Copies
 
 
-@click.group(name="registry", short_help="Add, list, remove or repair registries.")
+@click.group(name="registry", short_help="Add, list, remove, repair or copy registries.")
 def command() -> None:
-    """Add, list, remove or repair the registries that names are looked for in, in their order."""
+    """Manage the registries that names are looked for in, in their order."""
 
 
 @command.command(name="add", short_help="Add a registry.")
@@ -21,98 +27,109 @@ def add(name: str, location: str) -> None:
 
     LOCATION is a directory, or an address that begins with file://, http:// or https://, or is of a
     kind that another package adds. A directory becomes a registry when something is first published
-    to it. A query in an address, such as ?token=..., goes with every request and is shown nowhere.
+    to it. A query in an address, such as ?token=..., is sent with every request and never shown.
     """
-    from hub.settings import load_settings, store_registries
-    from registry.errors import ExistsError, OfflineError
-    from registry.registry import Registry
-    from registry.stores import open_store
-    from registry.stores.addresses import without_credentials
-    from registry.stores.directory import DirectoryStore
+    from hub.registries import add_registry
 
-    settings = load_settings()
-    if name in settings.registries:
-        raise ExistsError(
-            f"there is a registry '{name}' at {without_credentials(settings.registries[name])}",
-            f"Remove it first: hub registry remove {name}",
-        )
-    store = open_store(location, offline=settings.offline)
-    # A relative path would mean another place tomorrow; of an address, what may be shown is less.
-    kept = store.location if isinstance(store, DirectoryStore) else location
-    store_registries({**settings.registries, name: kept})
-    try:
-        names = len(Registry(name, store).names())
-    except OfflineError as problem:
-        output.message(f"added, but: {problem.message}")
+    added = add_registry(name, location)
+    if added.names is None:
+        output.message(f"added, but: {added.problem}")
     else:
-        output.message(f"added, with {names} names")
+        output.message(f"added, with {added.names} names")
 
 
 @command.command(name="list", short_help="List the registries.")
 @json_option
-def list_registries(as_json: bool) -> None:
+def show_registries(as_json: bool) -> None:
     """List the registries in the order in which they are asked."""
-    from hub.settings import load_settings
-    from registry.stores.addresses import without_credentials
+    from hub.registries import list_registries
 
-    stored = load_settings().registries
-    registries = {name: without_credentials(at) for name, at in stored.items()}
+    registries = list_registries()
     if as_json:
-        output.result_json([{"name": n, "location": at} for n, at in registries.items()])
+        output.result_json([each._asdict() for each in registries])
     elif registries:
-        output.result_table(["NAME", "LOCATION"], registries.items())
+        output.result_table(["NAME", "LOCATION"], registries)
     else:
-        output.message("there are none; add one with `hub registry add NAME LOCATION`")
+        output.message("there are no registries; add one with `hub registry add NAME LOCATION`")
 
 
 @command.command(name="remove", short_help="Remove a registry.")
 @click.argument("name")
 def remove(name: str) -> None:
-    """Ask the registry NAME no more. What was pulled from it stays on this machine."""
-    from hub.settings import load_settings, store_registries
-    from registry.errors import NotFoundError
+    """Stop asking the registry NAME. What was pulled from it stays on this machine."""
+    from hub.registries import remove_registry
 
-    registries = load_settings().registries
-    if name not in registries:
-        raise NotFoundError(
-            f"there is no registry '{name}'", f"There are: {', '.join(registries) or 'none'}."
-        )
-    store_registries({key: at for key, at in registries.items() if key != name})
+    remove_registry(name)
     output.message(f"removed {name}")
 
 
-@command.command(name="repair", short_help="Mend a registry in a directory.")
+@command.command(name="repair", short_help="Repair a registry in a directory.")
 @click.argument("name")
 @click.argument("versions", nargs=-1, metavar="[NAME@VERSION]...")
 @json_option
 def repair(name: str, versions: tuple[str, ...], as_json: bool) -> None:
-    """Mend the registry NAME (or ./directory, or local), and bring it to today's format.
+    """Repair the registry NAME (or ./directory, or local), and bring it to the present format.
 
-    Rows that its index has lost are restored from the manifests whose files are whole. Nothing is
-    deleted: what is replaced is kept in its folder set-aside. Versions that a whole index does not
-    list, because their publishing was killed, are named, and listed if you name them.
+    Entries that its index has lost are restored from the manifests whose files are intact. Nothing
+    is deleted: what is replaced is kept in its folder set-aside. Versions that an intact index does
+    not list, because their publishing was killed, are named; name them to list them.
     """
     from dataclasses import asdict
 
-    from hub.library import catalogue
-    from registry.publishing import target
-    from registry.repair import repair as repair_registry
+    from hub.registries import repair_registry
 
-    names = catalogue()
-    registry = target(names, name)
-    local = names.local if registry is names.local.own else None
-    done = repair_registry(registry, versions, local=local)
+    done = repair_registry(name, versions)
     if as_json:
         output.result_json({**asdict(done), "set_aside": [str(path) for path in done.set_aside]})
         return
-    output.result(f"{registry.location}: {len(done.restored)} versions restored")
+    output.result(f"{name}: {len(done.restored)} versions restored")
     for title, found in (
         ("restored", done.restored),
-        ("no longer listed, since the index gave them the manifest of another", done.withdrawn),
-        ("not listed, since their publishing was killed", done.unlisted),
-        ("incomplete; publishing the same content again puts it back", done.incomplete),
-        ("lost their aliases; latest means the newest version", done.aliases_lost),
-        ("replaced, and kept as", [str(path) for path in done.set_aside]),
+        ("no longer listed: the index gave it the manifest of another version", done.withdrawn),
+        ("not listed: its publishing was killed", done.unlisted),
+        ("incomplete: publishing the same content again restores it", done.incomplete),
+        ("lost its aliases; latest means the newest version", done.aliases_lost),
+        ("replaced and kept as", [str(path) for path in done.set_aside]),
     ):
         for each in found:
             output.result(f"{title}: {each}")
+
+
+@command.command(name="copy", short_help="Copy versions to another registry.")
+@click.argument("names", nargs=-1, required=True)
+@click.option(
+    "--from", "source", metavar="REGISTRY", required=True, help="The registry to copy from."
+)
+@click.option("--to", metavar="REGISTRY", required=True, help="The registry to copy to.")
+@json_option
+def copy_versions(names: tuple[str, ...], source: str, to: str, as_json: bool) -> None:
+    """Copy the versions NAMES and all their parents from one registry to another.
+
+    NAME is the newest version, NAME@1.2.0 or NAME@1 another one, NAME@* all of them; 'c-*' is every
+    name that matches. A registry is given by its name, as ./directory or address, or as local for
+    this machine's own.
+
+    Digests stay the same. Files that the target has are not sent again, and a copy that was
+    interrupted is continued when it is repeated.
+    """
+    from hub.registries import copy
+
+    with progress_bar("copying", in_bytes=True) as progress:
+        done = copy(names, from_=source, to=to, progress=progress)
+    if as_json:
+        from dataclasses import asdict
+
+        output.result_json(asdict(done))
+    else:
+        _print_copies(done)
+    for parent, children in done.missing.items():
+        output.message(
+            f"note: {done.source} does not have {parent}, a parent of {', '.join(children)}"
+        )
+
+
+def _print_copies(done: Copies) -> None:
+    for each in done.versions:
+        state = "was there already" if each.was_there and not each.sent else "copied"
+        sent = f", {output.human_size(each.sent)} sent" if each.sent else ""
+        output.result(f"{done.target}/{each.name}@{each.version}: {state}{sent}")

@@ -1,4 +1,4 @@
-"""``hub relabel``: give a dataset the labels of a teacher."""
+"""``hub relabel``: label a dataset with a teacher."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import click
 
 from hub.cli import output
 from hub.cli.arguments import complete_names, json_option
-from hub.cli.pool_options import chosen_pool, pool_options
+from hub.cli.pool_options import pool_options
 from hub.cli.progress import progress_bar
-from hub.cli.teacher_options import chosen_teacher, teacher_options
+from hub.cli.teacher_options import teacher_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,86 +20,75 @@ if TYPE_CHECKING:
     from hub.teachers.verifying import Verification
 
 _SHOWN = 10
+_OF_TEACHER = ("teacher", "params", "arguments", "jobs", "dask", "slurm")
 
 
-@click.command(name="relabel", short_help="Give a dataset the labels of a teacher.")
+@click.command(name="relabel", short_help="Label a dataset with a teacher.")
 @click.argument("dataset", shell_complete=complete_names)
 @teacher_options
-@click.option("--labels", required=True, metavar="NAME", help="Of the new label set.")
-@click.option("--name", default="", help="Of the result, if it is not the dataset's own.")
+@click.option("--labels", required=True, metavar="NAME", help="Name of the new label set.")
 @click.option(
-    "--version", default="", help="Of the result.  [default: the dataset's next minor version]"
+    "--name", default="", show_default="the dataset's own", help="Name of the new version."
 )
-@click.option("--to", metavar="REGISTRY", help="A registry's name, or ./directory.")
-@pool_options("Processes.  [default: one for each core]")
+@click.option(
+    "--version",
+    default="",
+    metavar="VERSION",
+    show_default="the dataset's next minor version",
+    help="MAJOR.MINOR.PATCH.",
+)
+@click.option(
+    "--to",
+    metavar="REGISTRY",
+    show_default="this machine's own",
+    help="Registry to publish to: a name, or ./directory.",
+)
+@pool_options("Number of processes.", "one for each core")
 @click.option(
     "--verify",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Compute N labels again before publishing; of a label set that exists, do only that.",
+    help="Compute N labels again before publishing; for an existing label set, only that.",
 )
-@click.option("--resume", is_flag=True, help="Go on after a relabelling that was interrupted.")
+@click.option("--resume", is_flag=True, help="Resume an interrupted relabelling.")
 @json_option
-def command(
-    dataset: str,
-    teacher: str,
-    params: str | None,
-    arguments: dict[str, Any] | None,
-    labels: str,
-    name: str,
-    version: str,
-    to: str | None,
-    jobs: int | None,
-    verify: int | None,
-    resume: bool,
-    dask: str | None,
-    slurm: dict[str, Any] | None,
-    as_json: bool,
-) -> None:
-    """Label every structure of DATASET, and print the reference of the version that has the labels.
+def command(dataset: str, labels: str, verify: int | None, as_json: bool, **given: Any) -> None:
+    """Label every structure of DATASET, and print the reference of the new version.
 
-    Stresses are computed where the teacher gives them and the structure repeats in all three
+    Stresses are computed if the teacher gives them and the structure is periodic in all three
     directions. The energies of the teacher's isolated atoms are subtracted. Structures that
-    cannot be labelled are named and have no labels. Killed at any moment, it goes on with
-    --resume.
+    cannot be labelled are listed and have no labels. If it is killed, resume it with --resume.
     """
     from hub.teachers.relabelling import relabel
     from hub.teachers.verifying import verify_labels
-    from registry.origins import LOCAL
 
-    spec = chosen_teacher(teacher, params, arguments)
     if verify and _has_labels(dataset, labels):
+        where = {name: given[name] for name in _OF_TEACHER}
         with progress_bar("structures") as progress:
-            pool = chosen_pool(jobs, dask, slurm)
             verification = verify_labels(
-                dataset, spec, labels, verify, pool=pool, progress=progress
+                dataset, labels=labels, n_structures=verify, progress=progress, **where
             )
         _print_verification(verification, as_json=as_json)
         return
     with progress_bar("structures") as progress, _resumable():
         done = relabel(
             dataset,
-            spec,
-            labels,
-            name=name,
-            version=version,
-            to=to or LOCAL,
-            pool=chosen_pool(jobs, dask, slurm),
-            resume=resume,
-            verify=verify or 0,
+            labels=labels,
+            verify=verify,
             progress=progress,
             report=_Failures(),
+            **given,
         )
     _print(done, labels, as_json=as_json)
 
 
 @contextmanager
 def _resumable() -> Iterator[None]:
-    """Say what Ctrl-C leaves."""
+    """Say how to resume after Ctrl-C."""
     try:
         yield
     except KeyboardInterrupt:
-        output.message("what is labelled so far is kept: go on with --resume")
+        output.message("interrupted; the labels computed so far are kept: resume with --resume")
         raise
 
 
@@ -138,9 +127,9 @@ def _print(done: Relabelled, labels: str, *, as_json: bool) -> None:
         )
         return
     n_structures, n_failures = done.facts["structures"], len(done.failures)
-    output.message(f"{n_structures - n_failures:,} of {n_structures:,} structures are labelled")
+    output.message(f"{n_structures - n_failures:,} of {n_structures:,} structures labelled")
     if n_failures:
-        output.message(f"{n_failures:,} could not be labelled: they have NaN")
+        output.message(f"{n_failures:,} could not be labelled; their labels are NaN")
     if done.verification:
         output.message(_sentence(done.verification))
     output.result(reference)

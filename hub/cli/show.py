@@ -13,9 +13,7 @@ from hub.cli.dataset_output import print_facts, print_survey
 from hub.cli.progress import progress_bar
 
 if TYPE_CHECKING:
-    from hub.datasets.survey import Survey
-    from registry.cards import Card
-    from registry.versions import Version
+    from hub.showing import Shown
 
 _SHOWN_SOURCES = 3
 _SHOWN_ELEMENTS = 10
@@ -24,136 +22,145 @@ _SHOWN_ELEMENTS = 10
 @click.command(name="show", short_help="Show card, files, licence, citation and parents.")
 @click.argument("name", shell_complete=complete_names)
 @click.option(
+    "--cite", is_flag=True, help="Print BibTeX of it and of all that it was made from, only."
+)
+@click.option(
+    "--lineage",
+    is_flag=True,
+    help="Print what it was made from, with the command that repeats each step, only.",
+)
+@click.option(
     "--plot",
     metavar="PNG",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Draw radial distribution, bond angles, coordination and labels of a dataset.",
 )
-@click.option("--where", metavar="CONDITION", help="Structures that --plot may look at.")
+@click.option("--where", metavar="CONDITION", help="Structures to plot, e.g. 'density >= 2.0'.")
 @click.option(
     "--sample",
     metavar="N",
     type=click.IntRange(min=1),
     default=500,
     show_default=True,
-    help="How many structures, drawn at random, --plot looks at.",
+    help="Number of structures to plot (random subset).",
 )
 @json_option
-def command(name: str, plot: Path | None, where: str | None, sample: int, as_json: bool) -> None:
+def command(
+    name: str,
+    cite: bool,
+    lineage: bool,
+    plot: Path | None,
+    where: str | None,
+    sample: int,
+    as_json: bool,
+) -> None:
     """Show the card of NAME, its files with their digests, licence, citation and parents.
 
-    With --plot what is needed of a dataset is pulled, and the surroundings of its atoms are drawn
-    and summed up. Two atoms count as bonded if they are nearer than 1.3 times the sum of their
-    covalent radii. Where a dataset of one element has several densities, it is divided by them.
+    With --cite and --lineage, NAME may also be a run folder, or the directory of a model or
+    dataset. Only what manifests, cards and run folders record is printed: whatever states no
+    citation is named on stderr, and what is not recorded of a step is said.
+
+    --plot pulls what it needs of a dataset, draws the surroundings of its atoms and summarises
+    them. Two atoms count as bonded if they are nearer than 1.3 times the sum of their covalent
+    radii. A dataset of one element with several densities is divided by density.
     """
-    from dataclasses import asdict
-
-    from hub.library import catalogue
-    from hub.model_facts import facts_of
-    from registry.cards import Card, split_front_matter
-    from registry.errors import SettingsError
-    from registry.references import Reference
-
-    names = catalogue()
-    found = names.resolve(Reference.parse(name))
-    facts = _card_facts(found) if isinstance(found, Card) else _version_facts(found)
-    if facts["kind"] == "model":
-        facts |= asdict(facts_of(found))
-    text = names.readme(found)
-    try:
-        front_matter, body = split_front_matter(text, str(facts["reference"]))
-    except SettingsError:
-        # A version may have been published with a card of its own style, or with none.
-        front_matter, body = {}, text
-    facts["licence_note"] = str(front_matter.get("license_note", ""))
-    facts["citation"] = str(front_matter.get("citation", "")).strip()
-    if plot is not None and facts["kind"] != "dataset":
-        raise click.UsageError(f"--plot draws datasets, and {name} is a {facts['kind']}")
-    surveyed = None if plot is None else _survey(name, plot, where, sample)
-    if as_json:
-        survey = {"survey": surveyed.to_json()} if surveyed else {}
-        output.result_json({**facts, **survey, "card": text})
+    if cite and lineage:
+        raise click.UsageError("Give --cite or --lineage, not both.")
+    if (cite or lineage) and plot:
+        raise click.UsageError("Leave out --plot with --cite and --lineage.")
+    if cite or lineage:
+        _print_history(name, cite=cite, as_json=as_json)
         return
-    _print(facts, body)
-    if surveyed:
-        print_survey(surveyed)
+    shown = _show(name, plot, where, sample)
+    if as_json:
+        output.result_json(_report(shown))
+        return
+    _print(shown)
+    if shown.survey:
+        print_survey(shown.survey)
         output.message(f"the plot is in {plot}")
 
 
-def _survey(name: str, plot: Path, where: str | None, sample: int) -> Survey:
-    from hub.datasets.survey import survey
-    from hub.datasets.survey_plot import survey_plot
+def _show(name: str, plot: Path | None, where: str | None, sample: int) -> Shown:
+    from hub.showing import show
 
+    if plot is None:
+        return show(name)
     with (
         progress_bar(f"pulling {name}", in_bytes=True) as pulling,
         progress_bar("analysing") as progress,
     ):
-        surveyed = survey(name, sample, where=where, pulling=pulling, progress=progress)
-    survey_plot(plot, surveyed)
-    return surveyed
+        return show(name, plot=plot, where=where, sample=sample, pulling=pulling, progress=progress)
 
 
-def _version_facts(version: Version) -> dict[str, Any]:
+def _print_history(name: str, *, cite: bool, as_json: bool) -> None:
+    from hub.cli.history_output import lineage_report, print_citations, print_lineage
+
+    if cite:
+        from hub.history.citations import cite as cited
+
+        print_citations(cited(name), as_json=as_json)
+        return
+    from hub.history.tracer import lineage
+
+    step = lineage(name)
+    if as_json:
+        output.result_json(lineage_report(step))
+    else:
+        print_lineage(step)
+
+
+def _report(shown: Shown) -> dict[str, Any]:
     from msgspec.structs import asdict
 
-    manifest = version.manifest
+    is_model = shown.kind == "model"
+    model = {"elements": shown.elements, "architecture": shown.architecture} if is_model else {}
     return {
-        "reference": str(version.reference),
-        "kind": manifest.kind,
-        "description": manifest.metadata.get("description", ""),
-        "digest": version.digest,
-        "licence": manifest.licence,
-        "files": [asdict(entry) for entry in manifest.files],
-        "parents": [asdict(parent) for parent in manifest.parents],
-        "metadata": manifest.metadata,
+        "reference": shown.reference,
+        "kind": shown.kind,
+        "description": shown.description,
+        "digest": shown.digest,
+        "licence": shown.licence,
+        "files": [asdict(entry) for entry in shown.files],
+        "parents": [asdict(parent) for parent in shown.parents],
+        "metadata": shown.metadata,
+        **model,
+        "licence_note": shown.licence_note,
+        "citation": shown.citation,
+        **({"survey": shown.survey.to_json()} if shown.survey else {}),
+        "card": shown.card,
     }
 
 
-def _card_facts(card: Card) -> dict[str, Any]:
-    """Return what is known before the published file has been imported."""
-    from registry.builtin import source_facts
-
-    return {
-        "reference": f"builtin/{card.name}@{card.version}",
-        "kind": card.kind,
-        "description": card.description,
-        "digest": None,
-        "licence": card.licence,
-        "files": [],
-        "parents": [],
-        "metadata": source_facts(card),
-    }
-
-
-def _print(facts: dict[str, Any], body: str) -> None:
-    output.result(f"{facts['reference']}  ({facts['kind']})")
-    output.result(str(facts["description"]))
-    note = f" ({facts['licence_note']})" if facts["licence_note"] else ""
-    output.result(f"\nlicence  {facts['licence'] or 'none stated'}{note}")
-    if facts.get("architecture"):
-        output.result(f"model    {facts['architecture']}, {_elements(facts['elements'])}")
-    if facts["digest"]:
-        output.result(f"digest   sha256:{facts['digest']}")
+def _print(shown: Shown) -> None:
+    output.result(f"{shown.reference}  ({shown.kind})")
+    output.result(shown.description)
+    note = f" ({shown.licence_note})" if shown.licence_note else ""
+    output.result(f"\nlicence  {shown.licence or 'none stated'}{note}")
+    if shown.architecture:
+        output.result(f"model    {shown.architecture}, {_elements(shown.elements)}")
+    if shown.digest:
+        output.result(f"digest   sha256:{shown.digest}")
     else:
-        _print_sources(facts["metadata"])
+        _print_sources(shown.metadata)
         output.result("         not on this machine yet: `hub pull` fetches and imports it")
-    for parent in facts["parents"]:
+    for parent in shown.parents:
         output.result(
-            f"parent   {parent['name']}@{parent['version']} sha256:{parent['digest'][:16]}"
-            f"  {parent['relation']}".rstrip()
+            f"parent   {parent.name}@{parent.version} sha256:{parent.digest[:16]}"
+            f"  {parent.relation}".rstrip()
         )
-    if "dataset" in facts["metadata"]:
-        print_facts(facts["metadata"]["dataset"], facts["files"])
-    elif facts["files"]:
+    if "dataset" in shown.metadata:
+        print_facts(shown.metadata["dataset"], shown.files)
+    elif shown.files:
         output.result("")
         output.result_table(
             ["FILE", "SIZE", "SHA256"],
-            [[f["path"], output.human_size(f["size"]), f["sha256"]] for f in facts["files"]],
+            [[f.path, output.human_size(f.size), f.sha256] for f in shown.files],
         )
-    if body.strip():
-        output.result(f"\n{body.strip()}")
-    if facts["citation"]:
-        output.result(f"\nCite as\n\n{facts['citation']}")
+    if shown.text.strip():
+        output.result(f"\n{shown.text.strip()}")
+    if shown.citation:
+        output.result(f"\nCite as\n\n{shown.citation}")
 
 
 def _elements(elements: tuple[str, ...]) -> str:

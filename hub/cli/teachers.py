@@ -1,4 +1,4 @@
-"""``hub teachers``: what can label structures."""
+"""``hub teachers``: list what can label structures."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 def command(name: str, as_json: bool) -> None:
     """List the teachers: potentials and codes that label structures.
 
-    With NAME, say everything about one of them.
+    With NAME, show one of them in detail.
     """
-    from hub.teachers.families import families, family_named
+    from hub.teachers.families import family_named, list_teachers
 
     if name:
         _show(family_named(name), as_json)
     elif as_json:
-        output.result_json([_facts(family) for family in families()])
+        output.result_json([_facts(family) for family in list_teachers()])
     else:
-        _list(families())
+        _list(list_teachers())
 
 
 def _list(rows: tuple[Family, ...]) -> None:
@@ -40,7 +40,7 @@ def _list(rows: tuple[Family, ...]) -> None:
                 " ".join(family.elements) or _source_of_elements(family),
                 family.licence,
                 family.citation.removeprefix("https://"),
-                f"no: {family.install}" if family.missing() else "yes",
+                "yes" if family.is_usable else f"no: {family.install}",
             ]
             for family in rows
         ],
@@ -59,13 +59,13 @@ def _show(family: Family, as_json: bool) -> None:
         "elements": " ".join(family.elements) or _source_of_elements(family),
         "licence": family.licence,
         "citation": family.citation,
-        "usable here": f"no: {family.install}" if family.missing() else "yes",
+        "usable here": "yes" if family.is_usable else f"no: {family.install}",
     }
     for key, text in lines.items():
         if text:
             output.result(f"{key + ':':<13}{text}")
     if family.options:
-        output.result("options, as --arguments '{\"name\": value}':")
+        output.result("options (--arguments '{\"name\": value}':")
     for option, meaning in family.options.items():
         output.result(f"  {option:<11}{meaning}")
 
@@ -83,7 +83,7 @@ def _facts(family: Family) -> dict[str, Any]:
         "name": family.name,
         "usage": _usage(family),
         "summary": family.summary,
-        "usable": not family.missing(),
+        "usable": family.is_usable,
         "install": family.install,
         "elements": list(family.elements),
         "options": dict(family.options),

@@ -6,8 +6,8 @@ import math
 import time
 from typing import TYPE_CHECKING, Any, Self
 
+from hub.alchemy.search_table import search_lines
 from hub.cli import output
-from hub.cli.alchemy_output import print_search
 from hub.training.reporter import Reporter
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hub.datasets.streaming import Stream
     from hub.structures import StructureSet
     from hub.training.preparation import Preparation
-    from hub.training.progress import EpochMetrics
+    from hub.training.state import EpochMetrics
 
 _TIMED_STEPS = 3  # after the first, which also warms up
 _QUIET_INTERVAL = 30.0  # seconds between lines where there is no terminal
@@ -64,7 +64,8 @@ class TrainingOutput(Reporter):
         for name, text in plan_lines(preparation):
             self._tell(name, text)
         if preparation.search:
-            print_search(preparation.search, self._print)
+            for line in search_lines(preparation.search):
+                self._print(line)
         for finding in preparation.findings:
             allowed = "allowed" if finding.severity == "error" else finding.severity
             self._tell(allowed, f"{finding.code}: {finding.message}")
@@ -235,8 +236,7 @@ def _energies(energies: Any) -> str:
 
 def print_results(folder: Path, results: dict[str, Any]) -> None:
     """Print the final table and where things are."""
-    from hub.evaluation.metrics import Errors
-    from hub.evaluation.tables import error_table
+    from hub.evaluation.metrics import Errors, error_table
 
     errors = results["errors"]
     after = "trained from scratch" if errors["before"] is None else "after"

@@ -10,66 +10,53 @@ from hub.cli import output
 from hub.cli.arguments import complete_names, json_option
 
 if TYPE_CHECKING:
-    from registry.catalogue import Catalogue
-    from registry.upkeep import Finding
+    from hub.upkeep import Verified
 
 
-@click.command(name="verify", short_help="Hash again what is on this machine, and repair it.")
+@click.command(name="verify", short_help="Check what is on this machine, and repair it.")
 @click.argument("name", shell_complete=complete_names, required=False)
-@click.option("--repair/--no-repair", default=True, help="Pull what is damaged again.")
+@click.option(
+    "--repair/--no-repair", default=True, show_default=True, help="Pull damaged files again."
+)
 @json_option
 def command(name: str | None, repair: bool, as_json: bool) -> None:
-    """Hash every file of NAME, or of everything, again; name what is damaged and repair it.
+    """Hash every file of NAME, or of everything, again. Damaged files are named and repaired.
 
     The exit code is 4 if anything stays damaged.
     """
-    from hub.library import catalogue
+    from hub.upkeep import verify
     from registry.errors import IntegrityError
-    from registry.references import Reference
-    from registry.upkeep import verify
 
-    names = catalogue()
-    findings = verify(names, Reference.parse(name) if name else None, repair=repair)
-    touched = {finding.digest: _touched(names, finding) for finding in findings}
+    found = verify(name, repair=repair)
     if as_json:
-        output.result_json(
-            [
-                {
-                    "reference": str(finding.reference),
-                    "digest": finding.digest,
-                    "damaged": list(finding.damaged),
-                    "repaired": finding.repaired,
-                    "problem": finding.problem,
-                    "structures": touched[finding.digest],
-                }
-                for finding in findings
-            ]
-        )
+        output.result_json([_report(each) for each in found])
     else:
-        for finding in findings:
-            output.result(_line(finding))
-            for path, (first, last) in touched[finding.digest].items():
+        for each in found:
+            output.result(_line(each))
+            for path, (first, last) in each.structures.items():
                 output.result(f"  {path} holds structures {first} to {last}")
-    lost = [finding for finding in findings if finding.damaged and not finding.repaired]
+    lost = [each for each in found if each.is_lost]
     if lost:
         raise IntegrityError(
-            f"{len(lost)} of {len(findings)} versions are damaged",
-            "" if repair else "`hub verify --repair` pulls them again.",
+            f"{len(lost)} of {len(found)} versions are damaged",
+            "" if repair else "Run `hub verify --repair` to pull them again.",
         )
 
 
-def _touched(names: Catalogue, finding: Finding) -> dict[str, tuple[int, int]]:
-    """Return the first and last structure in each damaged shard, if it is a dataset's."""
-    if not any("dataset.zarr/" in path for path in finding.damaged):
-        return {}
-    from hub.datasets.damage import touched_structures
+def _report(found: Verified) -> dict[str, object]:
+    return {
+        "reference": str(found.reference),
+        "digest": found.digest,
+        "damaged": list(found.damaged),
+        "repaired": found.repaired,
+        "problem": found.problem,
+        "structures": found.structures,
+    }
 
-    return touched_structures(names, finding)
 
-
-def _line(finding: Finding) -> str:
-    if not finding.damaged:
-        return f"{finding.reference}: intact"
-    state = "repaired" if finding.repaired else "damaged"
-    reason = f" ({finding.problem})" if finding.problem else ""
-    return f"{finding.reference}: {state}: {', '.join(finding.damaged)}{reason}"
+def _line(found: Verified) -> str:
+    if not found.damaged:
+        return f"{found.reference}: intact"
+    state = "repaired" if found.repaired else "damaged"
+    reason = f" ({found.problem})" if found.problem else ""
+    return f"{found.reference}: {state}: {', '.join(found.damaged)}{reason}"

@@ -9,8 +9,8 @@ from ase.data import chemical_symbols
 
 from hub.datasets.blocks import ID_BYTES
 from hub.datasets.columns import Column
-from hub.datasets.layout import ATTRIBUTE, FORMAT, PROPERTY_GROUP, label_array
-from hub.datasets.shards import ArraySpec, ShardWriter, write_group
+from hub.datasets.layout import ATTRIBUTE, FORMAT, GROUP, METADATA, PROPERTY_GROUP, label_array
+from hub.datasets.shards import ArraySpec, ShardWriter, read_group, write_group
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -84,3 +84,9 @@ def _look_at(segments: Segments) -> tuple[list[Column], list[ArraySpec]]:
             for name, column in columns.items():
                 column.note(rows.get(EXTRA + name))
     return [columns[name] for name in sorted(columns)], list(properties.values())
+
+
+def is_whole(directory: Path) -> bool:
+    """Whether a writer has finished a dataset in a directory: the root's attributes come last."""
+    group = directory / GROUP
+    return (group / METADATA).is_file() and ATTRIBUTE in read_group(group)

@@ -19,7 +19,7 @@ from hub.datasets.names import (
     unreserved_names,
 )
 from hub.errors import DataError
-from hub.structures.reading import take_nested
+from hub.structures.collector import take_nested
 from hub.structures.stress_labels import StressReading, kind_of
 from hub.structures.structure_set import StructureSet
 

@@ -12,13 +12,16 @@ from hub.datasets.pulling import pull_dataset
 from hub.datasets.selection import Choice
 from hub.errors import DataError
 from hub.library import catalogue
-from hub.structures.reading import ReadResult
+from hub.structures.collector import ReadResult
+from hub.structures.reading import read_structures
+from hub.structures.stress_labels import StressReading
 from registry.errors import InvalidReferenceError
 from registry.listing import listings
 from registry.paths import user_path
 from registry.references import Reference
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from hub.datasets.loaded import LoadedStructures
@@ -146,3 +149,49 @@ def load_structures(
     stress_keys = (label_array(name, "stress"),) if structures.has_stress.any() else ()
     notes = notes if absent else []
     return ReadResult(structures, energy_key, forces_key, tuple(notes), stress_keys)
+
+
+def read_files_or_dataset(
+    places: Sequence[str],
+    labels: str = "",
+    energy_key: str | None = None,
+    forces_key: str | None = None,
+    progress: Callable[[int, int | None], None] | None = None,
+    stress: StressReading | None = None,
+    *,
+    require_labels: bool = True,
+) -> ReadResult:
+    """Read files, or the label set of one dataset.
+
+    Parameters
+    ----------
+    places
+        Files and patterns, or one dataset: a reference or a directory.
+    labels
+        The label set of a dataset; the only one if empty.
+    energy_key, forces_key, progress, stress, require_labels
+        As for `hub.structures.read_structures`.
+
+    Raises
+    ------
+    DataError
+        If they cannot be read, or several things are given and one is a dataset.
+    RegistryError
+        If the dataset is not on this machine and cannot be pulled.
+    """
+    if not labels and not any(map(is_dataset_name, places)):
+        return read_structures(
+            places, energy_key, forces_key, progress, require_labels=require_labels, stress=stress
+        )
+    if stress not in (None, StressReading()):
+        raise DataError(
+            f"{places[0]} is a dataset, whose stresses are those of its label set",
+            "Leave out --stress-key and --stress-convention; --stress-weight 0 trains without "
+            "stresses.",
+        )
+    if len(places) > 1:
+        raise DataError(
+            f"a dataset is read alone, but {len(places)} things are given: " + ", ".join(places),
+            "Take one after the other, or join them: hub import --onto.",
+        )
+    return load_structures(places[0], labels or None, progress)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from hub.datasets.card import MADE, Description, describe, summarise, write_card
 from hub.datasets.dataset import Dataset
+from hub.datasets.finishing import is_whole
 from hub.datasets.layout import WRITING
-from hub.datasets.writer import DatasetWriter, is_whole
+from hub.datasets.writer import DatasetWriter
 from hub.jobs.unfinished import Unfinished
 from hub.library import catalogue
 from registry.cards import FILE_NAME as CARD_NAME

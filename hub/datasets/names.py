@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from hub.structures.keys import names_label
+from hub.structures.label_names import names_label
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

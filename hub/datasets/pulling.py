@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hub.datasets.dataset import Dataset
@@ -11,7 +10,7 @@ from hub.datasets.layout import GROUP, METADATA, PROPERTY_GROUP, STRUCTURE_EXTRA
 from hub.datasets.names import PROPERTIES
 from hub.datasets.selection import SELECTION, Choice, recorded_choice, select
 from hub.errors import DataError
-from hub.library import catalogue
+from hub.library import Pulled, catalogue
 from registry.cards import Card
 from registry.outputs import write_file
 from registry.references import Reference
@@ -24,31 +23,9 @@ if TYPE_CHECKING:
     from registry.catalogue import Catalogue
     from registry.download import Progress
     from registry.manifest import FileEntry
-    from registry.versions import LocalVersion, Version
+    from registry.versions import Version
 
 _ATOM_ARRAYS = ("structures/numbers/", "structures/positions/", "extras/atom/")
-
-
-@dataclass(frozen=True)
-class Pulled:
-    """A dataset whose requested part is on this machine.
-
-    Attributes
-    ----------
-    version
-        The version, with the directory of its files.
-    moved
-        Bytes that were fetched.
-    saved
-        Bytes of the version that were neither needed nor present.
-    chosen
-        Number of selected structures; None for all.
-    """
-
-    version: LocalVersion
-    moved: int
-    saved: int
-    chosen: int | None
 
 
 def pull_dataset(
@@ -57,7 +34,7 @@ def pull_dataset(
     labels: Collection[str] | None = None,
     choice: Choice | None = None,
     metadata_only: bool = False,
-    to: Path | None = None,
+    out: Path | None = None,
     update: bool = False,
     accept: bool = False,
     progress: Progress | None = None,
@@ -73,10 +50,10 @@ def pull_dataset(
     choice
         The structures to pull; all by default. Shards are always fetched completely.
     metadata_only
-        Pull only the description of the dataset.
-    to
-        A new or empty directory of the user's own, in which the choice is recorded: loading from
-        it gives these structures.
+        Get only what says what is in the dataset.
+    out
+        A new or empty directory of the user's own, in which the choice is recorded: who loads from
+        it gets these structures.
     update
         Query the registries even if the cache has an answer.
     accept
@@ -91,8 +68,8 @@ def pull_dataset(
     RegistryError
         As in `hub.pull`.
     """
-    if to is not None and choice is not None:
-        recorded_choice(to)  # do not replace any other file
+    if out is not None and choice is not None:
+        recorded_choice(out)  # only such a record is replaced
     names = catalogue()
     parsed = Reference.parse(reference)
     found = names.resolve(parsed, update=update, accept=accept)
@@ -112,9 +89,9 @@ def pull_dataset(
     if chosen is not None:
         wants.choose(dataset, chosen)
     only = wants.metadata if metadata_only else wants.path
-    version = names.pull(exact, to=to, only=only, progress=progress)
-    if to is not None and choice is not None:
-        write_file(to / SELECTION, json.dumps(choice.to_json(), indent=2).encode())
+    version = names.pull(exact, to=out, only=only, progress=progress)
+    if out is not None and choice is not None:
+        write_file(out / SELECTION, json.dumps(choice.to_json(), indent=2).encode())
     moved, saved = _count(names, absent)
     return Pulled(version, moved, saved, None if chosen is None else len(chosen))
 

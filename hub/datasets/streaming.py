@@ -9,7 +9,7 @@ import numpy as np
 
 from hub.datasets.dataset import Dataset
 from hub.structures.arrays import chosen_indices
-from hub.structures.structure_set import joint_digest
+from hub.structures.fingerprints import joint_digest, structure_digests
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -40,7 +40,7 @@ class Stream:
         self.dataset, self.labels, self.chosen = dataset, labels, chosen
         self.n_atoms: IntArray = np.diff(dataset.pointers)[chosen]
         self.shards: IntArray = dataset.pointers[chosen] // dataset.shard_atoms
-        self._digests: dict[bool, str] = {}
+        self._digests: tuple[str, str] | None = None  # with stresses, and without
 
     def __len__(self) -> int:
         return len(self.chosen)
@@ -75,11 +75,12 @@ class Stream:
             yield self.take(places)
 
     def digest(self, *, stresses: bool = True) -> str:
-        """Return the `StructureSet.digest` of all structures; this reads them once."""
-        if stresses not in self._digests:
-            pieces = (piece.structure_digests(stresses=stresses) for piece in self.pieces())
-            self._digests[stresses] = joint_digest(chain.from_iterable(pieces))
-        return self._digests[stresses]
+        """Return what `StructureSet.digest` of all structures is; this reads them once for both."""
+        if self._digests is None:
+            pieces = map(structure_digests, self.pieces())
+            with_stresses, without = zip(*chain.from_iterable(pieces), strict=True)
+            self._digests = joint_digest(with_stresses), joint_digest(without)
+        return self._digests[not stresses]
 
     def windows(self, seed: Sequence[int]) -> list[IntArray]:
         """Shuffle the shards, take a few at a time, and shuffle their structures together.

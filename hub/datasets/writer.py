@@ -12,13 +12,11 @@ import numpy as np
 from msgspec import Meta, Struct
 
 from hub.datasets.blocks import check_block, structure_ids
-from hub.datasets.finishing import EXTRA, write_groups, write_structures
+from hub.datasets.finishing import EXTRA, is_whole, write_groups, write_structures
 from hub.datasets.layout import (
     ATOM_EXTRAS,
-    ATTRIBUTE,
     CONFIG_TYPE,
     GROUP,
-    METADATA,
     SPLIT,
     WRITING,
     check_label_name,
@@ -26,9 +24,9 @@ from hub.datasets.layout import (
 )
 from hub.datasets.segments import NAMES as SEGMENTS
 from hub.datasets.segments import Segment, Segments
-from hub.datasets.shards import ArraySpec, ShardWriter, read_group
+from hub.datasets.shards import ArraySpec, ShardWriter
 from hub.errors import DataError
-from hub.jobs.unfinished import held
+from hub.jobs.unfinished import being_written, held
 from registry.documents import damage, fit, parse_json, read_bounded
 from registry.errors import ExistsError, IntegrityError
 from registry.files import storage_errors
@@ -123,7 +121,8 @@ class DatasetWriter:
         claim(self._writing, _OURS)
         for name in (_LOCK, _SETTINGS):
             require_file(self._writing / name)
-        self._exits.enter_context(held(self._writing / _LOCK, f"the dataset in {self.directory}"))
+        busy = being_written(f"the dataset in {self.directory}")
+        self._exits.enter_context(held(self._writing / _LOCK, busy))
         try:
             self._begin()
         except BaseException:
@@ -301,9 +300,3 @@ class DatasetWriter:
             os.utime(self.directory)  # it is in use and must not be swept
         self._rows = []
         self.cursor = self._given
-
-
-def is_whole(directory: Path) -> bool:
-    """Whether the dataset in a directory is finished: the root's attributes are written last."""
-    group = directory / GROUP
-    return (group / METADATA).is_file() and ATTRIBUTE in read_group(group)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,12 +11,17 @@ from hub.datasets.dataset import Dataset
 from hub.datasets.pulling import pull_dataset
 from hub.errors import DataError
 from hub.evaluation.evaluate import align_energy_zero
-from hub.potentials.prediction import Predictions
+from hub.evaluation.metrics import errors_by_group
+from hub.evaluation.parity import parity_plot
+from hub.potentials.batches import Predictions
+from registry.paths import user_path
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy.typing as npt
 
-    from hub.datasets.selection import Choice
+    from hub.evaluation.metrics import Errors
     from hub.structures import StructureSet
     from hub.structures.reference_energies import ReferenceEnergies
     from registry.download import Progress
@@ -29,6 +33,10 @@ class Comparison:
 
     Attributes
     ----------
+    dataset
+        The name of the dataset, or its directory.
+    labels
+        The names of the two label sets.
     structures
         With the first label set.
     others
@@ -37,20 +45,45 @@ class Comparison:
         Energy of each element by which the zeros of the two differ, fitted, in eV/atom.
     shifted
         The second one, moved to the zero of the first.
+    errors, shifted_errors
+        Differences of the second, as it is and moved, from the first: of all structures, then of
+        each configuration type.
     energy_correlation, force_correlation
-        Pearson's, of energies per atom (the second moved) and of force components.
+        Pearson's, of energies per atom (the second moved) and of force components; NaN if either
+        does not vary.
     """
 
+    dataset: str
+    labels: tuple[str, str]
     structures: StructureSet
     others: Predictions
     shifts: ReferenceEnergies
     shifted: Predictions
+    errors: dict[str, Errors]
+    shifted_errors: dict[str, Errors]
     energy_correlation: float
     force_correlation: float
 
 
-def compare_labels(dataset: Dataset, first: str, second: str) -> Comparison:
+def compare_labels(
+    dataset: str | Path,
+    labels: tuple[str, str],
+    *,
+    plot: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Comparison:
     """Compare two label sets of a dataset.
+
+    Parameters
+    ----------
+    dataset
+        A reference, or a directory that holds a dataset.
+    labels
+        The names of the two label sets.
+    plot
+        A PNG to write: the second against the first.
+    progress
+        Called with the bytes that are here and those there will be.
 
     Raises
     ------
@@ -58,12 +91,18 @@ def compare_labels(dataset: Dataset, first: str, second: str) -> Comparison:
         If one of them is not there, or they have no structure in common.
     IntegrityError
         If a shard is missing or damaged.
+    RegistryError
+        As `hub.pull` does.
+    StorageError
+        If the plot cannot be written.
     """
-    one, other = dataset.load(first), dataset.load(second)
+    first, second = labels
+    opened = _open(dataset, (first, second), progress)
+    one, other = opened.load(first), opened.load(second)
     covered = np.isfinite(one.energies) & np.isfinite(other.energies)
     if not covered.any():
         raise DataError(
-            f"no structure of {dataset.name} has labels of both {first} and {second}",
+            f"no structure of {opened.name} has labels of both {first} and {second}",
             "`hub show` says how many structures each label set covers.",
         )
     if not covered.all():
@@ -73,26 +112,28 @@ def compare_labels(dataset: Dataset, first: str, second: str) -> Comparison:
     )
     shifts, shifted = align_energy_zero(one, others)
     sizes = one.n_atoms
+    if plot is not None:
+        parity_plot(user_path(plot), {f"{second} against {first}": shifted}, one)
     return Comparison(
+        opened.name,
+        (first, second),
         one,
         others,
         shifts,
         shifted,
+        errors_by_group(one, others),
+        errors_by_group(one, shifted),
         _correlation(one.energies / sizes, shifted.energies / sizes),
         _correlation(one.forces.ravel(), other.forces.ravel()),
     )
 
 
-def open_for_comparison(
-    place: str,
-    labels: tuple[str, str],
-    choice: Choice | None = None,
-    progress: Progress | None = None,
-) -> Dataset:
+def _open(place: str | Path, labels: tuple[str, str], progress: Progress | None) -> Dataset:
     """Open a dataset, a directory or a reference, with two label sets on this machine."""
-    if Path(place).is_dir():
-        return Dataset(Path(place))
-    pulled = pull_dataset(place, labels=labels, choice=choice, progress=progress)
+    directory = user_path(place)
+    if directory.is_dir():
+        return Dataset(directory)
+    pulled = pull_dataset(str(place), labels=labels, progress=progress)
     return Dataset(pulled.version.path, str(pulled.version.reference))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from hub.errors import IncompatibleModelError
 from hub.evaluation.metrics import measure_errors
-from hub.potentials.prediction import Predictions, predict
+from hub.potentials.batches import Predictions, predict
 from hub.structures.graphs import build_graphs
 from hub.structures.neighbours import NeighbourLists
 from hub.structures.reference_energies import fit_energy_shift

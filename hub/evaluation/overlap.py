@@ -7,6 +7,7 @@ Csányi, Phys. Rev. B 87, 184115 (2013)), as normalised vectors; their distance 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -60,6 +61,8 @@ class Overlap:
         Parts of the target's environments inside the source's region.
     scale
         By which the target's lengths were divided.
+    names
+        Of source and target: their files or datasets.
     """
 
     source: Environments
@@ -69,6 +72,7 @@ class Overlap:
     share_unscaled: float
     share_scaled: float
     scale: float
+    names: tuple[str, str]
 
 
 def measure_overlap(
@@ -114,7 +118,12 @@ def measure_overlap(
         share_unscaled=float(inside(known, unscaled, reach).mean()),
         share_scaled=float(inside(known, scaled, reach).mean()),
         scale=scale,
+        names=(_name(source), _name(target)),
     )
+
+
+def _name(structures: StructureSet) -> str:
+    return ", ".join(Path(source).name for source in structures.sources)
 
 
 def _nearest_scale(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _NEIGHBOURS = 30
 
 
-def plot_overlap(path: Path, overlap: Overlap, names: tuple[str, str]) -> None:
+def plot_overlap(path: Path, overlap: Overlap) -> None:
     """Draw the environments of the source, and where among them the target's fall, as a PNG.
 
     UMAP (McInnes, Healy, Melville, arXiv:1802.03426) lays out the source; the target's environments
@@ -29,8 +29,6 @@ def plot_overlap(path: Path, overlap: Overlap, names: tuple[str, str]) -> None:
         The file to write, whole or not at all.
     overlap
         What was measured.
-    names
-        Of source and target.
 
     Raises
     ------
@@ -43,9 +41,10 @@ def plot_overlap(path: Path, overlap: Overlap, names: tuple[str, str]) -> None:
         from umap import UMAP
     except ImportError:
         raise DataError(
-            "the picture is made by UMAP, which is not installed",
-            "Install it: pip install 'mlip-hub[overlap]'; the numbers do without --plot.",
+            "the plot needs UMAP, which is not installed",
+            "Install it: pip install 'mlip-hub[overlap]', or leave out --plot.",
         ) from None
+    source, target_name = overlap.names
     targets = (overlap.unscaled, overlap.scaled)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that one seed means one thread
@@ -58,9 +57,9 @@ def plot_overlap(path: Path, overlap: Overlap, names: tuple[str, str]) -> None:
         for axes, target, points, title in zip(panels, targets, placed, titles, strict=True):
             within = inside(overlap.source, target, overlap.reach)
             for chosen, colour, size, label in (
-                (known, "0.8", 3, names[0]),
-                (points[within], "tab:blue", 5, f"{names[1]}, inside"),
-                (points[~within], "tab:red", 5, f"{names[1]}, outside"),
+                (known, "0.8", 3, source),
+                (points[within], "tab:blue", 5, f"{target_name}, inside"),
+                (points[~within], "tab:red", 5, f"{target_name}, outside"),
             ):
                 axes.scatter(*chosen.T, s=size, color=colour, linewidths=0, label=label)
             axes.set(xticks=[], yticks=[], title=f"{title}: {within.mean():.1%} inside")

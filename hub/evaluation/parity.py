@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from hub.potentials.prediction import Predictions
+    from hub.potentials.batches import Predictions
     from hub.structures.structure_set import StructureSet
 
 FILE_NAME = "parity.png"

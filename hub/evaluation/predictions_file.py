@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ase import Atoms
 
-    from hub.potentials.prediction import Predictions
+    from hub.potentials.batches import Predictions
     from hub.structures.structure_set import StructureSet
 
 FILE_NAME = "predictions.extxyz"

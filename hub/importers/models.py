@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from hub.errors import ModelError
 from hub.library import catalogue
-from hub.potentials.architectures import model_file_types
-from hub.potentials.cards import model_front_matter
+from hub.potentials.architectures import model_file_types, model_front_matter
 from hub.publishing import publish
 from registry.cards import FILE_NAME as CARD_NAME
 from registry.cards import join_front_matter
 from registry.files import scratch_directory, sha256_of, storage_errors
 from registry.origins import LOCAL
+from registry.paths import user_path
 from registry.plugins import load_target
 
 if TYPE_CHECKING:
@@ -29,12 +29,12 @@ def is_model_file(name: str) -> bool:
 
 
 def import_model(
-    path: Path,
-    name: str,
-    version: str,
+    file: str | Path,
     *,
+    name: str,
+    version: str = "1.0.0",
     to: str = LOCAL,
-    licence: str = "",
+    license: str = "",  # noqa: A002 - the option's name
     description: str = "",
     citation: str = "",
     allow_code: bool = False,
@@ -43,17 +43,17 @@ def import_model(
 
     Parameters
     ----------
-    path
-        The file. No code in it is executed unless `allow_code` is set.
+    file
+        The file. Nothing in it is executed, unless `allow_code`.
     name, version
-        The name and version to publish the model under.
+        Name and version (MAJOR.MINOR.PATCH) of the model.
     to
-        The name of a registry, or a directory; the user's own registry by default.
-    licence, description, citation
+        Name of a registry, or its directory; this machine's own by default.
+    license, description, citation
         For the card.
     allow_code
-        Run the code in the file in a separate process, and compare its predictions with those of
-        the model.
+        Run the code in the file, in a process of its own, and compare its predictions with those
+        of the model.
 
     Returns
     -------
@@ -68,17 +68,18 @@ def import_model(
     ExistsError, InvalidReferenceError, StorageError
         As in `hub.publish`.
     """
+    path = user_path(file)
     targets = [target for end, target in model_file_types().items() if path.name.endswith(end)]
     if not targets:
         raise ModelError(
-            f"cannot import a model from {path}: unsupported file type",
-            f"Supported file name endings: {', '.join(model_file_types())}.",
+            f"no model can be imported from {path}",
+            f"Model files end in {', '.join(model_file_types())}.",
         )
     with storage_errors(path):
         digest = sha256_of(path)
     with scratch_directory(catalogue().local.files.parts) as directory:
         config = load_target(targets[0])(path, directory, allow_code=allow_code)
-        terms = {"license": licence} if licence else _NOT_STATED
+        terms = {"license": license} if license else _NOT_STATED
         about = description or f"{', '.join(config.type_names)}: imported from {path.name}"
         content = model_front_matter(config, about) | terms
         content["imported"] = {"file": path.name, "sha256": digest}

@@ -20,26 +20,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from registry.errors import RegistryError
     from registry.local import LocalStore
 
 _Settings = TypeVar("_Settings")
 
 
 @contextmanager
-def held(lock: Path, what: str) -> Iterator[None]:
-    """Hold a lock for this process; the system releases it if the process dies.
+def held(lock: Path, refusal: RegistryError) -> Iterator[None]:
+    """Hold a lock for this process; the system frees it if the process dies.
 
     Parameters
     ----------
     lock
-        The lock file.
-    what
-        What the lock protects, for the message.
-
-    Raises
-    ------
-    ExistsError
-        If another process holds it.
+        The file.
+    refusal
+        Raised if another process holds it.
     """
     asked = False
 
@@ -47,13 +43,18 @@ def held(lock: Path, what: str) -> Iterator[None]:
         """Give up on the second call: the lock was not free immediately."""
         nonlocal asked
         if asked:
-            raise ExistsError(
-                f"another process is writing {what}", "Wait until it has finished, or stop it."
-            )
+            raise refusal
         asked = True
 
     with locked(lock, waiting):
         yield
+
+
+def being_written(what: str) -> ExistsError:
+    """Return the error for something that another process is writing."""
+    return ExistsError(
+        f"another process is writing {what}", "Wait until it has finished, or stop it."
+    )
 
 
 class Unfinished:
@@ -89,7 +90,7 @@ class Unfinished:
             If it contains something that we did not make.
         """
         lock = local.root / "locks" / f"{self.folder.parent.name}-{self.folder.name}"
-        with held(lock, self._what):
+        with held(lock, being_written(self._what)):
             take_over(self.folder, self._ours)
             yield
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from hub.potentials.config import PotentialConfig
     from registry.plugins import Plugin
 
 KIND = "architectures"
@@ -209,3 +210,15 @@ def _chosen_architecture(settings: dict[str, Any]) -> Architecture:
         return architecture(fit(settings["architecture"], str))
     except IncompatibleModelError as problem:
         raise MalformedError(problem.message) from problem
+
+
+def model_front_matter(config: PotentialConfig, description: str) -> dict[str, Any]:
+    """Return the front matter of a model's card, to which its maker adds how it was made."""
+    library = architecture_of(config).library
+    return {
+        "kind": "model",
+        "description": description,
+        "library_name": library,
+        "tags": ["interatomic-potential", library, *config.type_names],
+        "model": config.card_entry(),
+    }

@@ -1,18 +1,30 @@
-"""Join graphs into batches for potentials."""
+"""Graphs joined into the batches that potentials take, and what they predict for them."""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+import numpy as np
 import torch
 
+from hub.devices import is_out_of_memory
+from hub.errors import IncompatibleModelError
 from hub.potentials.potential import Batch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    from hub.potentials.potential import Potential
+    from hub.structures.arrays import FloatArray, IntArray
     from hub.structures.graphs import Graph
+
+
+_ADVICE = (
+    "Take a device with more memory, float32, or a model with a smaller cutoff; or leave the "
+    "structure out."
+)
 
 
 @dataclass(frozen=True)
@@ -24,16 +36,18 @@ class LabelledBatch(Batch):
     energies : (B,) float64, eV
     forces : (N, 3) float64, eV/Å
     stresses : (B, 3, 3) float64, eV/Å^3, positive under tension
+    names : (B,) what to call each structure in messages
     """
 
     energies: torch.Tensor
     forces: torch.Tensor
     stresses: torch.Tensor
+    names: tuple[str, ...] = ()
 
     def to(self, device: torch.device) -> Self:
         """Copy to a device."""
-        moved = {name: value.to(device) for name, value in vars(self).items()}
-        return type(self)(**moved)
+        moved = {key: value.to(device) for key, value in vars(self).items() if key != "names"}
+        return type(self)(**moved, names=self.names)
 
 
 def collate(graphs: Sequence[Graph]) -> LabelledBatch:
@@ -55,7 +69,35 @@ def collate(graphs: Sequence[Graph]) -> LabelledBatch:
         energies=torch.stack([graph.energy for graph in graphs]),
         forces=torch.cat([graph.forces for graph in graphs]),
         stresses=torch.stack([graph.stress for graph in graphs]),
+        names=tuple(graph.name for graph in graphs),
     )
+
+
+@contextmanager
+def enough_memory(batch: LabelledBatch, advice: str) -> Iterator[None]:
+    """Say which structures are too large where memory runs out.
+
+    Raises
+    ------
+    IncompatibleModelError
+        Instead of the errors that torch and numpy raise then; `advice` is what to do next.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as problem:
+        if not is_out_of_memory(problem):
+            raise
+        owners = batch.structure.cpu()[batch.edges[0].cpu()]
+        edges = torch.bincount(owners, minlength=len(batch.sizes))
+        largest = int(edges.argmax())
+        size = f"{int(batch.sizes[largest])} atoms and {int(edges[largest])} neighbours"
+        others = len(batch.sizes) - 1
+        together = f", together with {others} more" if others else ""
+        raise IncompatibleModelError(
+            f"{batch.names[largest]} is too large for the memory ({batch.positions.device}): "
+            f"{size} within the cutoff{together}",
+            advice,
+        ) from problem
 
 
 def batches_by_atoms(graphs: Sequence[Graph], max_atoms: int = 1000) -> list[list[Graph]]:
@@ -82,3 +124,58 @@ def _batches(graphs: Sequence[Graph], sizes: Sequence[int], limit: int) -> list[
         batches[-1].append(graph)
         room -= size
     return batches
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a potential predicts for S structures, in their order.
+
+    Attributes
+    ----------
+    energies
+        (S,) total energies, eV.
+    forces
+        S arrays (n, 3), eV/Å.
+    stresses
+        (S, 3, 3) eV/Å^3, positive under tension; NaN or infinite without a cell.
+    """
+
+    energies: FloatArray
+    forces: tuple[FloatArray, ...]
+    stresses: FloatArray
+
+    def select(self, indices: IntArray) -> Predictions:
+        """Return the predictions for the structures at `indices`, in that order."""
+        return Predictions(
+            self.energies[indices],
+            tuple(self.forces[index] for index in indices.tolist()),
+            self.stresses[indices],
+        )
+
+
+def predict(
+    potential: Potential,
+    graphs: Sequence[Graph],
+    progress: Callable[[int, int], None] | None = None,
+) -> Predictions:
+    """Predict graphs that are on the device of the potential, which keeps its mode.
+
+    `progress` is called with the number of graphs done, and of all.
+    """
+    was_training = potential.training
+    potential.eval()
+    energies, stresses = [np.empty(0)], [np.empty((0, 3, 3))]
+    forces: list[FloatArray] = []
+    for some in batches_by_atoms(graphs):
+        for batch in batches_by_edges(some, potential.max_edges):
+            labelled = collate(batch)
+            with enough_memory(labelled, _ADVICE):
+                output = potential(labelled)
+            energies.append(output.energies.detach().cpu().double().numpy())
+            stresses.append(output.stresses.detach().cpu().double().numpy())
+            ends = np.cumsum([len(graph) for graph in batch])[:-1]
+            forces += np.split(output.forces.detach().cpu().double().numpy(), ends)
+        if progress is not None:
+            progress(len(forces), len(graphs))
+    potential.train(was_training)
+    return Predictions(np.concatenate(energies), tuple(forces), np.concatenate(stresses))

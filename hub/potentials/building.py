@@ -1,10 +1,14 @@
-"""Build potentials of any architecture without affecting the caller's random numbers."""
+"""Build potentials of any architecture, and give them the scale and the zero of energy of data.
+
+The random numbers of the caller stay as they are.
+"""
 
 from __future__ import annotations
 
 import random
 import threading
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,10 +17,11 @@ import torch
 from hub.potentials.architectures import architecture_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from hub.potentials.config import PotentialConfig
     from hub.potentials.potential import Potential
+    from hub.structures.reference_energies import ReferenceEnergies
 
 # The settings are global to the process: two threads building at once would restore each other's.
 _BUILDING = threading.RLock()
@@ -61,3 +66,32 @@ def _settings_kept() -> Iterator[None]:
             random.setstate(python)
             np.random.set_state(numpy)  # noqa: NPY002
             torch.set_default_dtype(dtype)
+
+
+def random_model(
+    config: PotentialConfig,
+    seed: int,
+    energy_scale: float,
+    neighbours: float,
+    device: torch.device,
+) -> Potential:
+    """Build a potential with random weights, in float32 and ready to be trained.
+
+    Its sums over neighbours are normalised by their average number, `neighbours`, and its energies
+    have the scale of the forces, `energy_scale`.
+    """
+    config = config.with_changes(avg_num_neighbors=neighbours)
+    potential = build_potential(config, seed=seed, dtype=torch.float32).accelerate()
+    potential.set_energy_scales(energy_scale)
+    return potential.to(device)
+
+
+def shift_energies(potential: Potential, shift: ReferenceEnergies, sources: Sequence[str]) -> None:
+    """Give the potential the data's zero of energy; elements that do not occur keep theirs."""
+    files = ", ".join(Path(name).name for name in sources)
+    reference = f"that of the training data ({files})"
+    potential.config = potential.config.with_changes(energy_reference=reference)
+    shifts = potential.energy_shifts()
+    for symbol, value in shift.energies.items():
+        shifts[symbol] += value
+    potential.set_energy_shifts(shifts)

@@ -1,6 +1,7 @@
 """Structures and labels: DFT files in, one structure set out, and the checks on it."""
 
-from hub.structures.reading import ReadResult, read_structures
+from hub.structures.collector import ReadResult
+from hub.structures.reading import read_structures
 from hub.structures.structure_set import StructureSet
 
 __all__ = ["ReadResult", "StructureSet", "read_structures"]

@@ -1,4 +1,4 @@
-"""A short name for a structure's geometry, labels aside."""
+"""Hashes of structures: of all that is known of them, and of their geometry alone."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from hub.structures.arrays import FloatArray
     from hub.structures.structure_set import StructureSet
 
 
@@ -37,3 +40,43 @@ def fingerprints(
             content.update((np.rint(values * scale) + 0.0).tobytes())
         result.append(content.digest())
     return result
+
+
+def structure_digests(structures: StructureSet) -> Iterator[tuple[bytes, bytes]]:
+    """Hash each structure and its labels, with its stress and without.
+
+    The hash is over little-endian bytes with one zero and one NaN.
+    """
+    for index in range(len(structures)):
+        own = structures.atoms_of(index)
+        words = f"{structures.config_types[index]}\0{structures.split_labels[index]}\0".encode()
+        content = hashlib.sha256(words + structures.pbc[index].tobytes())
+        if structures.constrained[own].any():
+            content.update(structures.constrained[own].tobytes())
+        content.update(structures.numbers[own].astype("<i8").tobytes())
+        for values in (
+            structures.cells[index],
+            structures.positions[own],
+            structures.energies[index : index + 1],
+            structures.forces[own],
+        ):
+            content.update(_canonical(values))
+        without = content.digest()
+        # Sets without stresses keep the digest that they had before there were any.
+        if np.isfinite(structures.stresses[index]).any():
+            content.update(_canonical(structures.stresses[index]))
+        yield content.digest(), without
+
+
+def _canonical(values: FloatArray) -> bytes:
+    canonical = values.astype("<f8") + 0.0  # the sum turns -0.0 into 0.0
+    canonical[np.isnan(canonical)] = np.nan
+    return canonical.tobytes()
+
+
+def joint_digest(digests: Iterable[bytes]) -> str:
+    """Return what `StructureSet.digest` of all structures with these digests is."""
+    whole = hashlib.sha256(b"structure set 1")
+    for structure in sorted(digests):
+        whole.update(structure)
+    return whole.hexdigest()

@@ -40,6 +40,7 @@ class Graph:
     energy : () float64, eV
     forces : (n, 3) float64, eV/Å
     stress : (3, 3) float64, eV/Å^3, positive under tension
+    name : what to call the structure: its file and position there, or its formula
     """
 
     positions: torch.Tensor
@@ -50,13 +51,15 @@ class Graph:
     energy: torch.Tensor
     forces: torch.Tensor
     stress: torch.Tensor
+    name: str = ""
 
     def __len__(self) -> int:
         return len(self.types)
 
     def to(self, device: torch.device) -> Self:
         """Copy to a device."""
-        return type(self)(**{name: value.to(device) for name, value in vars(self).items()})
+        tensors = {key: value.to(device) for key, value in vars(self).items() if key != "name"}
+        return type(self)(**tensors, name=self.name)
 
 
 def build_graph(atoms: Atoms, type_names: Sequence[str], r_max: float) -> Graph:
@@ -76,6 +79,7 @@ def build_graph(atoms: Atoms, type_names: Sequence[str], r_max: float) -> Graph:
         atoms.positions,
         cell,
         find_neighbours(atoms.positions, cell, atoms.pbc, r_max),
+        atoms.get_chemical_formula(),
         energy=np.nan,
         forces=np.full((len(atoms), 3), np.nan),
         stress=np.full((3, 3), np.nan),
@@ -127,6 +131,7 @@ def build_graphs(
                 positions,
                 cell,
                 lists.of(index),
+                structures.where(index),
                 energy=structures.energies[index],
                 forces=structures.force_labels[own],
                 stress=structures.stresses[index],
@@ -142,6 +147,7 @@ def _graph(
     positions: FloatArray,
     cell: FloatArray,
     neighbours: NeighbourList,
+    name: str,
     **labels: npt.ArrayLike,
 ) -> Graph:
     return Graph(
@@ -150,7 +156,8 @@ def _graph(
         cell=torch.tensor(cell, dtype=torch.float64),
         edges=torch.from_numpy(neighbours.edges),
         shifts=torch.from_numpy(neighbours.shifts),
-        **{name: torch.tensor(value, dtype=torch.float64) for name, value in labels.items()},
+        name=name,
+        **{label: torch.tensor(value, dtype=torch.float64) for label, value in labels.items()},
     )
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hub.errors import DataError
-from hub.structures.keys import all_of_same_tag
+from hub.structures.label_names import all_of_same_tag
 from hub.structures.stresses import CONVENTIONS, EV_PER_A3_IN_GPA, of_bulk, stress_of_virial
 
 if TYPE_CHECKING:

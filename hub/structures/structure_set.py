@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -17,15 +16,29 @@ from hub.structures.annotations import (
     split_label,
 )
 from hub.structures.arrays import chosen_indices, pointers_of
+from hub.structures.fingerprints import joint_digest, structure_digests
 from hub.structures.stresses import as_stress, to_voigt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Sequence
 
     import numpy.typing as npt
     from ase import Atoms
 
     from hub.structures.arrays import BoolArray, FloatArray, IntArray, StrArray
+
+# The arrays that have a row for each atom, or for each structure, and the shapes of a row.
+_PER_ATOM = {"numbers": (), "positions": (3,), "forces": (3,), "constrained": ()}
+_PER_STRUCTURE = {
+    **dict.fromkeys(("energies", "source_index", "frame_index", "config_types"), ()),
+    **dict.fromkeys(("split_labels", "unconverged", "electronic_states"), ()),
+    "cells": (3, 3),
+    "pbc": (3,),
+    "stresses": (3, 3),
+}
+_NOT_GIVEN = {
+    "constrained": False, "unconverged": False, "electronic_states": "", "stresses": np.nan,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -86,32 +99,13 @@ class StructureSet:
     stresses: FloatArray = field(default_factory=lambda: np.zeros(0))
 
     def __post_init__(self) -> None:
-        n_structures, n_atoms = len(self.pointers) - 1, len(self.numbers)
-        for name, length in (
-            ("constrained", n_atoms),
-            ("unconverged", n_structures),
-            ("electronic_states", n_structures),
-        ):
+        n_atoms = len(self.numbers)
+        shapes = {name: (n_atoms, *row) for name, row in _PER_ATOM.items()}
+        shapes |= {name: (len(self), *row) for name, row in _PER_STRUCTURE.items()}
+        for name, value in _NOT_GIVEN.items():
             if not len(getattr(self, name)):
-                object.__setattr__(self, name, np.zeros(length, getattr(self, name).dtype))
-        if not len(self.stresses):
-            object.__setattr__(self, "stresses", np.full((n_structures, 3, 3), np.nan))
-        expected = {
-            "positions": (n_atoms, 3),
-            "cells": (n_structures, 3, 3),
-            "pbc": (n_structures, 3),
-            "energies": (n_structures,),
-            "forces": (n_atoms, 3),
-            "source_index": (n_structures,),
-            "frame_index": (n_structures,),
-            "config_types": (n_structures,),
-            "split_labels": (n_structures,),
-            "constrained": (n_atoms,),
-            "unconverged": (n_structures,),
-            "electronic_states": (n_structures,),
-            "stresses": (n_structures, 3, 3),
-        }
-        for name, shape in expected.items():
+                object.__setattr__(self, name, np.full(shapes[name], value))
+        for name, shape in shapes.items():
             if getattr(self, name).shape != shape:
                 raise ValueError(f"{name} has shape {getattr(self, name).shape}, expected {shape}")
         if self.pointers[0] != 0 or self.pointers[-1] != n_atoms:
@@ -214,24 +208,11 @@ class StructureSet:
         lengths = self.n_atoms[chosen]
         pointers = pointers_of(lengths)
         atoms = np.arange(pointers[-1]) + np.repeat(self.pointers[chosen] - pointers[:-1], lengths)
-        return StructureSet(
-            numbers=self.numbers[atoms],
-            positions=self.positions[atoms],
-            cells=self.cells[chosen],
-            pbc=self.pbc[chosen],
-            pointers=pointers,
-            energies=self.energies[chosen],
-            forces=self.forces[atoms],
-            sources=self.sources,
-            source_index=self.source_index[chosen],
-            frame_index=self.frame_index[chosen],
-            config_types=self.config_types[chosen],
-            split_labels=self.split_labels[chosen],
-            constrained=self.constrained[atoms],
-            unconverged=self.unconverged[chosen],
-            electronic_states=self.electronic_states[chosen],
-            stresses=self.stresses[chosen],
-        )
+        rows: dict[str, Any] = {
+            **{name: getattr(self, name)[atoms] for name in _PER_ATOM},
+            **{name: getattr(self, name)[chosen] for name in _PER_STRUCTURE},
+        }
+        return StructureSet(pointers=pointers, sources=self.sources, **rows)
 
     @staticmethod
     def concatenate(parts: Sequence[StructureSet]) -> StructureSet:
@@ -243,9 +224,8 @@ class StructureSet:
             for part in parts
         ]
         joined: dict[str, Any] = {
-            field.name: np.concatenate([getattr(part, field.name) for part in parts])
-            for field in fields(StructureSet)
-            if field.name not in {"sources", "source_index", "pointers"}
+            name: np.concatenate([getattr(part, name) for part in parts])
+            for name in (_PER_ATOM | _PER_STRUCTURE).keys() - {"source_index"}
         }
         return StructureSet(
             pointers=pointers_of(np.concatenate([part.n_atoms for part in parts])),
@@ -335,35 +315,4 @@ class StructureSet:
         stresses
             Whether they are part of it.
         """
-        return joint_digest(self.structure_digests(stresses=stresses))
-
-    def structure_digests(self, *, stresses: bool = True) -> Iterator[bytes]:
-        """Hash each structure over little-endian bytes with one zero and one NaN."""
-        for index in range(len(self)):
-            own = self.atoms_of(index)
-            words = f"{self.config_types[index]}\0{self.split_labels[index]}\0".encode()
-            content = hashlib.sha256(words + self.pbc[index].tobytes())
-            if self.constrained[own].any():
-                content.update(self.constrained[own].tobytes())
-            content.update(self.numbers[own].astype("<i8").tobytes())
-            stress = self.stresses[index]
-            for values in (
-                self.cells[index],
-                self.positions[own],
-                self.energies[index : index + 1],
-                self.forces[own],
-                # Sets without stresses keep the digest that they had before there were any.
-                *([stress] if stresses and np.isfinite(stress).any() else []),
-            ):
-                canonical = values.astype("<f8") + 0.0  # the sum turns -0.0 into 0.0
-                canonical[np.isnan(canonical)] = np.nan
-                content.update(canonical.tobytes())
-            yield content.digest()
-
-
-def joint_digest(structure_digests: Iterable[bytes]) -> str:
-    """Return what `StructureSet.digest` of all structures with these digests is."""
-    whole = hashlib.sha256(b"structure set 1")
-    for structure in sorted(structure_digests):
-        whole.update(structure)
-    return whole.hexdigest()
+        return joint_digest(each[not stresses] for each in structure_digests(self))

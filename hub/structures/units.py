@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hub.errors import DataError
-from hub.structures.keys import names_label, tag_of
+from hub.structures.label_names import names_label, tag_of
 from hub.structures.stresses import EV_PER_A3_IN_GPA
 
 if TYPE_CHECKING:

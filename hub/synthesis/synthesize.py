@@ -1,84 +1,58 @@
-"""Make a dataset by molecular dynamics: random starts are melted, quenched and annealed."""
+"""Make a dataset by molecular dynamics, in plain values."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 from hub.datasets.card import Description
-from hub.datasets.importing import import_dataset
-from hub.datasets.layout import LabelSet, check_label_name
-from hub.errors import SynthesisError
-from hub.jobs.pool import LocalPool
-from hub.jobs.unfinished import Unfinished
-from hub.library import catalogue
-from hub.synthesis.campaign import NAMES as TRAJECTORIES
-from hub.synthesis.campaign import Campaign
-from hub.synthesis.engine import DAMPING
-from hub.synthesis.frames import frames_source, next_run_id, open_base
-from hub.synthesis.schedule import spread
-from hub.synthesis.start import NEAREST_AT_START
-from hub.teachers.driver import ask_teacher
+from hub.jobs.choosing import choose_pool
+from hub.synthesis.running import run_recipe
+from hub.synthesis.schedule import Recipe, Stages
+from hub.teachers.spec import specify
 from registry.origins import LOCAL
-from registry.publishing import check_free
-from registry.removal import entries
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from hub.jobs.pool import Pool
-    from hub.synthesis.schedule import Recipe
-    from registry.versions import LocalVersion
+    from hub.synthesis.running import Synthesized
+    from hub.teachers.spec import TeacherSpec
 
-_BEGUN = "begun.json"
-
-
-class _Begun(TypedDict):
-    """By what trajectories are made, when they were begun, and the labels of their teacher."""
-
-    recipe: dict[str, Any]
-    labels: str
-    onto: str
-    provenance: dict[str, Any]
-    isolated_atoms: dict[str, float]
-    date: str
-
-
-@dataclass(frozen=True)
-class Synthesized:
-    """A finished synthesis.
-
-    Attributes
-    ----------
-    version
-        The new version.
-    facts
-        What is in it; see `hub.datasets.card.summarise`.
-    failures
-        Why trajectories end before their time, by their number.
-    """
-
-    version: LocalVersion
-    facts: dict[str, Any]
-    failures: dict[int, str]
+_COLD = 300.0  # K
 
 
 def synthesize(
-    recipe: Recipe,
-    name: str,
-    version: str = "1.0.0",
     *,
+    name: str,
+    teacher: TeacherSpec | str,
+    element: str = "C",
+    params: str | Path | None = None,
+    arguments: Mapping[str, Any] | None = None,
+    version: str = "1.0.0",
     labels: str = "",
     onto: str = "",
-    to: str = LOCAL,
+    trajectories: int = 20,
+    atoms: tuple[int, int] = (200, 200),
+    density: tuple[float, float] = (1.0, 3.5),
+    melt_temperature: float = 9000.0,
+    anneal_temperature: tuple[float, float] = (2000.0, 4000.0),
+    stages: tuple[float, float, float, float, float] = (5.0, 5.0, 50.0, 100.0, 50.0),
+    timestep: float = 1.0,
+    frame_interval: float = 1.0,
+    seed: int = 0,
+    jobs: int | None = None,
+    dask: str | None = None,
+    slurm: Mapping[str, Any] | None = None,
     pool: Pool | None = None,
     resume: bool = False,
-    description: Description | None = None,
+    to: str | None = None,
+    description: str = "",
+    license: str = "",  # noqa: A002 - the option's name
     progress: Callable[[int, int | None], None] | None = None,
     report: Callable[[str], None] | None = None,
 ) -> Synthesized:
-    """Make structures by melting, quenching and annealing, and publish them as a dataset.
+    """Make structures of an element by melting, quenching and annealing; publish them as a dataset.
 
     Each frame has the columns ``time`` (ps), ``density`` (g/cm³), ``anneal_T`` (K), ``run_id``
     and ``temperature`` (of the motion, in K), and energy and forces of the teacher, less the
@@ -86,140 +60,92 @@ def synthesize(
 
     Parameters
     ----------
-    recipe
-        What is to be made.
     name, version
-        What the dataset is to be called, for good.
+        Name and version of the dataset.
+    teacher
+        What moves the atoms and labels the frames: a teacher's name, or its whole specification.
+    element
+        A chemical symbol.
+    params
+        Parameter file of the teacher.
+    arguments
+        Options of the teacher.
     labels
-        What the label set is to be called; as the teacher by default.
+        Name of the label set; the teacher's if empty.
     onto
-        A dataset that this one contains and adds to; trajectories are numbered after its own.
-    to
-        The name of a registry, or a directory; this machine's own registry by default.
+        A dataset that this one extends; trajectories are numbered after its own.
+    trajectories
+        Number of trajectories.
+    atoms, density, anneal_temperature
+        Least and greatest number of atoms, density in g/cm³ and temperature in K; trajectories
+        are spread evenly.
+    melt_temperature
+        In K.
+    stages
+        Duration of melt, quench, heat, anneal and cool, in ps.
+    timestep
+        In fs.
+    frame_interval
+        Time between frames, in ps.
+    seed
+        Random seed.
+    jobs
+        Number of processes; one for each core if None.
+    dask
+        Address of a Dask scheduler to run on.
+    slurm
+        Arguments of ``dask_jobqueue.SLURMCluster``, to run in SLURM jobs.
     pool
-        Where the trajectories run; a process for each core by default.
+        Where to run, in place of `jobs`, `dask` and `slurm`.
     resume
-        Go on after a synthesis of the same that was interrupted.
+        Resume an interrupted synthesis.
+    to
+        Registry to publish to: a name or a directory; this machine's own if None.
     description
-        Text and licence.
+        One line for people; made from the numbers if empty.
+    license
+        Such as ``CC-BY-4.0``.
     progress
-        Called with the number of frames that are done, and of all.
+        Called with the number of frames done, and of all.
     report
-        Told of each trajectory that blew up.
+        Called with a line for each trajectory that blew up.
 
     Raises
     ------
     SynthesisError
         If it cannot be made, or all of it blew up.
     JobError
-        If what is unfinished was begun in another way, or the pool is lost.
+        If what is unfinished was begun with other settings, or the pool is lost.
     TeacherError
         If the teacher cannot be used.
     ExistsError
-        If the version exists, another process makes it now, or it is unfinished and `resume` is
+        If the version exists, another process is making it, or it is unfinished and `resume` is
         not given.
     StorageError
-        If the disk is full or cannot be written; `resume` goes on from there.
+        If the disk is full or cannot be written; `resume` continues from there.
     """
-    recipe.check()
-    labels = check_label_name(labels or _label_name(recipe.teacher.family))
-    names = catalogue()
-    check_free(names, name, version, to)
-    base = open_base(onto) if onto else None
-    plans = spread(recipe, next_run_id(base) if base else 0)
-    # Trajectories may have taken days: they are not where what is left over is swept away.
-    place = names.local.root / "synthesis" / f"{name}-{version}"
-    what = f"the trajectories of {name}@{version}"
-    unfinished = Unfinished(place, what, _BEGUN, TRAJECTORIES.pattern)
-    with unfinished.held(names.local):
-        with pool or LocalPool() as workers:
-            begun = _begin(unfinished, recipe, labels, onto, workers, resume=resume)
-            if base and labels in base.label_sets:
-                _refuse_another_teacher(base.label_sets[labels], labels, begun["provenance"])
-            campaign = Campaign(place, recipe, plans, workers, progress, report)
-            campaign.run()
-        failures = campaign.failures()
-        imported = import_dataset(
-            frames_source(campaign.paths(), begun),
-            name,
-            version,
-            labels=labels,
-            onto=onto,
-            to=to,
-            resume=True,
-            description=_describe(description or Description(), recipe, begun, campaign),
-        )
-        unfinished.retire(names.local)
-    return Synthesized(imported.version, imported.facts, failures)
-
-
-def _label_name(teacher: str) -> str:
-    """Return what labels are called if nobody says: ``lcbop``, or ``emt`` for ``ase:ase...EMT``."""
-    family, _, argument = teacher.partition(":")
-    return argument.rpartition(".")[2].lower() if family == "ase" else family
-
-
-def _refuse_another_teacher(known: LabelSet, labels: str, provenance: dict[str, Any]) -> None:
-    """Refuse to add labels to those of a teacher that would give others."""
-    decisive = ("teacher", "parameters_digest", "source")
-    if any(getattr(known, name) != provenance[name] for name in decisive):
-        raise SynthesisError(
-            f"the dataset's label set '{labels}' is of another teacher, {known.teacher}",
-            "Give the new labels a name of their own: --labels NAME.",
-        )
-
-
-def _begin(
-    unfinished: Unfinished, recipe: Recipe, labels: str, onto: str, pool: Pool, *, resume: bool
-) -> _Begun:
-    """Note what is made and what the teacher is, or compare it with what was begun."""
-    described = ask_teacher(pool, recipe.teacher, [recipe.element])
-    if described.failures:
-        raise SynthesisError(
-            f"the teacher has no energy of an isolated atom: {described.failures[recipe.element]}",
-            "Choose a teacher that covers the element: `hub teachers` lists them.",
-        )
-    now: _Begun = {
-        "recipe": asdict(recipe),
-        "labels": labels,
-        "onto": onto,
-        "provenance": described.provenance,
-        "isolated_atoms": described.isolated_atoms,
-        "date": datetime.now(UTC).date().isoformat(),
-    }
-    if any(entries(unfinished.folder, TRAJECTORIES)):
-        begun = unfinished.begun(_Begun, resume=resume)
-        if begun is not None:
-            unfinished.require_same(begun, {**now, "date": begun["date"]})
-            return begun
-    unfinished.begin(now)
-    return now
-
-
-def _describe(given: Description, recipe: Recipe, begun: _Begun, campaign: Campaign) -> Description:
-    """Say how the structures were made: in a line for people, and in full for the manifest."""
-    isolated = begun["isolated_atoms"]
-    labels = LabelSet(
-        **begun["provenance"],
-        reference_energies=dict.fromkeys(isolated, 0.0),
-        subtracted_energies=isolated,
-        date=begun["date"],
+    recipe = Recipe(
+        element,
+        specify(teacher, params, arguments),
+        trajectories,
+        density,
+        anneal_temperature,
+        atoms,
+        Stages(melt_temperature, _COLD, *stages),
+        timestep,
+        frame_interval,
+        seed,
     )
-    least, greatest = recipe.density
-    text = (
-        f"{recipe.element} at {least:g} to {greatest:g} g/cm³, melted, quenched and annealed by "
-        f"{recipe.teacher.family} in {recipe.trajectories} trajectories"
+    return run_recipe(
+        recipe,
+        name,
+        version,
+        labels=labels,
+        onto=onto,
+        to=to or LOCAL,
+        pool=pool or choose_pool(jobs, dask, slurm),
+        resume=resume,
+        description=Description(description, license),
+        progress=progress,
+        report=report,
     )
-    if begun["onto"]:
-        text = f"{text}; added to {begun['onto']}"
-    made = {
-        "method": "melt, quench, anneal",
-        **begun["recipe"],
-        "teacher": {**begun["recipe"]["teacher"], **begun["provenance"]},
-        "start": f"random, no nearer than {NEAREST_AT_START} of the covalent distance, relaxed",
-        "thermostat": {"kind": "Langevin", "damping": DAMPING},
-        "ensemble": "NVT",
-        "units": {"times": "ps", "timestep": "fs", "temperatures": "K", "densities": "g/cm^3"},
-        "runs": campaign.runs(),
-    }
-    return replace(given, text=given.text or text, labels=labels, made=(made,))

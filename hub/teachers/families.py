@@ -197,8 +197,8 @@ FAMILIES = (
 _NAMES = frozenset(family.name for family in FAMILIES)
 
 
-def families() -> tuple[Family, ...]:
-    """Return all rows: ours, then those of plug-ins, without the broken ones, which it warns of."""
+def list_teachers() -> tuple[Family, ...]:
+    """Return all teachers: ours, then those of plug-ins; broken plug-ins are warned of."""
     return (*FAMILIES, *usable("teachers", _loaded, _NAMES).values())
 
 

@@ -106,6 +106,11 @@ class Family:
         """What people type after ``--teacher``, with the place of the argument."""
         return f"{self.name}:{self.argument.upper()}" if self.argument else self.name
 
+    @property
+    def is_usable(self) -> bool:
+        """Whether everything that it needs is installed."""
+        return not self.missing()
+
     def missing(self) -> list[str]:
         """Return the modules that are not installed; none is imported to find out."""
         return [module for module in self.modules if find_spec(module) is None]

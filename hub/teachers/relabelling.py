@@ -15,12 +15,13 @@ from hub.datasets.layout import LabelSet
 from hub.datasets.making import publish_dataset
 from hub.datasets.names import STRESS
 from hub.errors import DataError, TeacherError
+from hub.jobs.choosing import choose_pool
 from hub.jobs.pool import LocalPool
 from hub.jobs.unfinished import Unfinished
 from hub.library import catalogue
 from hub.teachers.driver import Driver, ask_teacher
 from hub.teachers.label_segments import CONTENT, OURS, SETTINGS, LabelSegments
-from hub.teachers.spec import TeacherSpec
+from hub.teachers.spec import specify
 from hub.teachers.verifying import compare_again
 from registry.cards import split_front_matter
 from registry.manifest import Parent
@@ -29,11 +30,13 @@ from registry.publishing import check_free
 from registry.references import Reference
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from hub.jobs.pool import Pool
     from hub.teachers.driver import Progress, Report
     from hub.teachers.labelling import Described
+    from hub.teachers.spec import TeacherSpec
     from hub.teachers.verifying import Verification
     from registry.catalogue import Catalogue
     from registry.versions import LocalVersion
@@ -85,12 +88,17 @@ def relabel(
     teacher: TeacherSpec | str,
     labels: str,
     *,
+    params: str | Path | None = None,
+    arguments: Mapping[str, Any] | None = None,
     name: str = "",
     version: str = "",
-    to: str = LOCAL,
+    to: str | None = None,
+    jobs: int | None = None,
+    dask: str | None = None,
+    slurm: Mapping[str, Any] | None = None,
     pool: Pool | None = None,
+    verify: int | None = None,
     resume: bool = False,
-    verify: int = 0,
     progress: Progress | None = None,
     report: Report | None = None,
 ) -> Relabelled:
@@ -104,24 +112,34 @@ def relabel(
     dataset
         A reference.
     teacher
-        Who labels; a text is the family's name.
+        The teacher's name, such as ``lcbop`` or ``kim:MODEL``, or its whole specification.
     labels
-        What the label set is to be called.
+        Name of the new label set.
+    params
+        Parameter file of the teacher.
+    arguments
+        Options of the teacher.
     name, version
-        What the result is to be called, for good; by default the dataset's own name, and its next
-        minor version (1.0.0 under another name).
+        Name and version of the result; if empty the dataset's own name and its next minor version
+        (1.0.0 under another name).
     to
-        The name of a registry, or a directory; this machine's own registry by default.
+        Registry to publish to: a name or a directory; this machine's own if None.
+    jobs
+        Number of processes; one for each core if None.
+    dask
+        Address of a Dask scheduler to run on.
+    slurm
+        Arguments of ``dask_jobqueue.SLURMCluster``, to run in SLURM jobs.
     pool
-        Where the teacher runs; a process for each core by default.
-    resume
-        Go on after a relabelling of the same that was interrupted.
+        Where to run, in place of `jobs`, `dask` and `slurm`.
     verify
-        Compute so many labels again before anything is published.
+        Number of labels to compute again and compare before publishing.
+    resume
+        Resume an interrupted relabelling.
     progress
-        Called with the number of structures that are done, and of all.
+        Called with the number of structures done, and of all.
     report
-        Told of each structure that cannot be labelled, and of why there are no stresses.
+        Called with a line for each structure that cannot be labelled, and if there are no stresses.
 
     Raises
     ------
@@ -139,7 +157,8 @@ def relabel(
     StorageError
         If the disk is full or cannot be written; `resume` goes on from there.
     """
-    spec = TeacherSpec(teacher) if isinstance(teacher, str) else teacher
+    spec = specify(teacher, params, arguments)
+    to = to or LOCAL
     names = catalogue()
     base = names.pull(Reference.parse(dataset))
     if base.manifest.kind != "dataset":
@@ -155,7 +174,7 @@ def relabel(
     with unfinished.held(names.local):
         segments = LabelSegments(place)
         content = place / CONTENT
-        with pool or LocalPool() as workers:
+        with pool or choose_pool(jobs, dask, slurm) or LocalPool() as workers:
             begun = _begin(unfinished, base, source, spec, labels, workers, report, resume=resume)
             about = begun.about
             isolated_atoms = about.subtracted_energies

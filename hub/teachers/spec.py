@@ -64,3 +64,24 @@ def parse_teacher(
     if path and not path.is_file():
         raise TeacherError(f"there is no parameter file {path}", "Check the path of --params.")
     return TeacherSpec(text, str(path or ""), dict(options or {}))
+
+
+def specify(
+    teacher: TeacherSpec | str,
+    params: str | Path | None = None,
+    arguments: Mapping[str, Any] | None = None,
+) -> TeacherSpec:
+    """Return the specification that is given, or that of a family, parameter file and options.
+
+    Raises
+    ------
+    TeacherError
+        As `parse_teacher` does, or if a specification and more is given.
+    """
+    if isinstance(teacher, str):
+        return parse_teacher(teacher, params, arguments)
+    if params is not None or arguments is not None:
+        raise TeacherError(
+            "a TeacherSpec has its own parameters and options", "Leave out params and arguments."
+        )
+    return teacher

@@ -5,26 +5,29 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hub.datasets.loading import open_dataset
 from hub.datasets.names import STRESS
 from hub.errors import LabelsDisagreeError
+from hub.jobs.choosing import choose_pool
 from hub.jobs.pool import LocalPool, Lost, Tasks
 from hub.structures.stresses import from_voigt
 from hub.teachers.labelling import label_structures, relative_to_atoms
-from hub.teachers.spec import TeacherSpec
+from hub.teachers.spec import specify
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from hub.datasets.dataset import Dataset
     from hub.datasets.loaded import LoadedStructures
     from hub.jobs.pool import Pool
     from hub.structures.arrays import FloatArray
     from hub.teachers.labelling import Labelled
+    from hub.teachers.spec import TeacherSpec
 
 # What another order of additions may change, and the rounding of what is kept.
 ENERGY_TOLERANCE = 1e-6  # eV/atom
@@ -62,6 +65,11 @@ def verify_labels(
     labels: str,
     n_structures: int = 100,
     *,
+    params: str | Path | None = None,
+    arguments: Mapping[str, Any] | None = None,
+    jobs: int | None = None,
+    dask: str | None = None,
+    slurm: Mapping[str, Any] | None = None,
     pool: Pool | None = None,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Verification:
@@ -72,15 +80,15 @@ def verify_labels(
     dataset
         A reference or a directory.
     teacher
-        Who made the labels; a text is the family's name.
+        Who made the labels: the teacher's name, or its whole specification.
     labels
         The label set.
     n_structures
-        How many to draw among those that have labels; all, if they are fewer.
-    pool
-        Where the teacher runs; a process for each core by default.
+        Number of labelled structures to draw; all, if they are fewer.
+    params, arguments, jobs, dask, slurm, pool
+        As for `hub.relabel`.
     progress
-        Called with the number of structures that were compared, and of all.
+        Called with the number of structures compared, and of all.
 
     Raises
     ------
@@ -91,9 +99,9 @@ def verify_labels(
     TeacherError
         If the teacher cannot be used.
     """
-    spec = TeacherSpec(teacher) if isinstance(teacher, str) else teacher
+    spec = specify(teacher, params, arguments)
     opened = open_dataset(dataset, labels)
-    with pool or LocalPool() as workers:
+    with pool or choose_pool(jobs, dask, slurm) or LocalPool() as workers:
         return compare_again(opened, labels, spec, n_structures, workers, progress)
 
 

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import hub
 from hub.devices import device_name
-from hub.evaluation.tables import ALL
-from hub.potentials.architectures import architecture_of
-from hub.potentials.cards import model_front_matter
+from hub.evaluation.metrics import ALL
+from hub.potentials.architectures import architecture_of, model_front_matter
 from hub.structures.checks import blocking
 from hub.training.recipe import keeps_best
 from registry.cards import FILE_NAME, join_front_matter
@@ -19,7 +18,7 @@ from registry.cards import FILE_NAME, join_front_matter
 if TYPE_CHECKING:
     from hub.potentials.config import PotentialConfig
     from hub.training.preparation import Preparation
-    from hub.training.progress import Progress
+    from hub.training.state import Progress
 
 _PACKAGES = ("ase", "numpy")
 

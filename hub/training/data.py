@@ -7,25 +7,26 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hub.datasets.loading import read_files_or_dataset
 from hub.errors import DataError
+from hub.facts import models_that_know
 from hub.library import open_model
 from hub.potentials.architectures import DEFAULT_CUTOFF, read_config
 from hub.structures import read_structures
 from hub.structures.checks import blocking, check_structures, require_error_codes
 from hub.structures.neighbours import NeighbourLists
 from hub.structures.splits import split_structures
-from hub.structures.stress_labels import StressReading
-from hub.training.other_models import with_models_that_know, with_shipped_models
 from registry.errors import AccessError, OfflineError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from hub.library import OpenedVersion
     from hub.structures import ReadResult, StructureSet
     from hub.structures.checks import Finding
     from hub.training.job import Job
     from hub.training.reporter import Reporter
+    from registry.errors import RegistryError
 
 
 @dataclass(frozen=True)
@@ -106,42 +107,6 @@ def _read(job: Job, reporter: Reporter) -> ReadResult:
     return read_files_or_dataset(job.data, job.labels, *keys, progress, job.stress())
 
 
-def read_files_or_dataset(
-    places: Sequence[str],
-    labels: str = "",
-    energy_key: str | None = None,
-    forces_key: str | None = None,
-    progress: Callable[[int, int | None], None] | None = None,
-    stress: StressReading | None = None,
-) -> ReadResult:
-    """Read files, or the label set of one dataset.
-
-    Raises
-    ------
-    DataError
-        If they cannot be read, or several things are given and one is a dataset.
-    RegistryError
-        If the dataset is not on this machine and cannot be pulled.
-    """
-    from hub.datasets.loading import is_dataset_name, load_structures
-
-    if not labels and not any(map(is_dataset_name, places)):
-        return read_structures(places, energy_key, forces_key, progress, stress=stress)
-    if stress not in (None, StressReading()):
-        raise DataError(
-            f"{places[0]} is a dataset, whose stresses are those of its label set",
-            "Leave out --stress-key and --stress-convention; --stress-weight 0 trains without "
-            "stresses.",
-        )
-    if len(places) > 1:
-        raise DataError(
-            f"a dataset is trained on alone, and {len(places)} things are given: "
-            + ", ".join(places),
-            "Take one after the other, or join them: hub import --onto.",
-        )
-    return load_structures(places[0], labels or None, progress)
-
-
 def _stop_on_errors(structures: StructureSet, findings: list[Finding], job: Job) -> None:
     """Do as :func:`stop_on_errors`; where the model lacks elements, name those that know them."""
     try:
@@ -186,3 +151,40 @@ def hold_out_test(data: Data, job: Job) -> Data:
     lists = data.lists.select(np.setdiff1d(np.arange(len(structures)), held_out))
     read = replace(data.read, structures=lists.structures)
     return replace(data, read=read, lists=lists, test=data.lists.select(held_out))
+
+
+_MOST = 5
+
+
+def with_shipped_models(problem: RegistryError, job: Job, elements: Iterable[str]) -> RegistryError:
+    """Return the error with the models that come with the package among what to do next.
+
+    Named are those that know the elements of the data, each with the whole command.
+    """
+    names = models_that_know(elements, shipped=True)
+    if not names:
+        return problem
+    models = "these models come" if len(names) > 1 else "this model comes"
+    hint = f"{problem.hint} Or start from another; {models} with mlip-hub:{_commands(job, names)}"
+    return type(problem)(problem.message, hint.strip())
+
+
+def with_models_that_know(
+    problem: RegistryError, job: Job, elements: Sequence[str]
+) -> RegistryError:
+    """Return the error with the models that know all elements as what to do next."""
+    known = ", ".join(elements)
+    names = models_that_know(elements)
+    hint = f"Start from a model that knows {known}:{_commands(job, names)}"
+    if not names:
+        scratch = replace(job, model="", from_scratch=True).command_line()
+        hint = f"No model on this machine knows {known}. Train one from scratch:\n  {scratch}"
+    return type(problem)(problem.message, hint)
+
+
+def _commands(job: Job, names: list[str]) -> str:
+    """Return the command for each model, a line each."""
+    commands = [f"\n  {replace(job, model=name).command_line()}" for name in names[:_MOST]]
+    if len(names) > _MOST:
+        commands.append(f"\n  and {len(names) - _MOST} more: hub list")
+    return "".join(commands)

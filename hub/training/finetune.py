@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import copy
 import shutil
-from pathlib import Path
 from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
 from hub.errors import TrainingError
-from hub.evaluation.tables import ALL
+from hub.evaluation.metrics import ALL
 from hub.library import MODEL_FOLDER
 from hub.training import run_files, run_folder
-from hub.training.alchemy import requested
 from hub.training.data import hold_out_test, read_data
 from hub.training.job import DEFAULT_MODEL, Job
-from hub.training.preparation import prepare, starting_model
+from hub.training.preparation import prepare, requested, starting_model
 from hub.training.recipe import Recipe
 from hub.training.reporter import Reporter
 from hub.training.run import train
 from registry.files import scratch_directory
 from registry.outputs import file_beside, settle_folder
-from registry.paths import user_path
+from registry.paths import texts, user_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from hub.training.job import Convention
 
@@ -119,10 +118,10 @@ def finetune(
     """
     place = None if out is None else user_path(out)
     job = Job(
-        data=_texts(data),
+        data=texts(data),
         labels=labels,
         model=_start(model, from_scratch=from_scratch),
-        test=_texts(test),
+        test=texts(test),
         n_train=n_train,
         recipe=recipe,
         max_epochs=epochs,
@@ -147,10 +146,6 @@ def finetune(
     if not job.data:
         raise TrainingError("no data are given", hint="Give files of structures or a dataset.")
     return start_run(job, place, reporter)
-
-
-def _texts(names: str | Path | Iterable[str | Path]) -> tuple[str, ...]:
-    return (str(names),) if isinstance(names, str | Path) else tuple(map(str, names))
 
 
 def _start(model: str | Path | None, *, from_scratch: bool) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import asdict, dataclass, fields, replace
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from hub.errors import TrainingError
 from hub.schemas import AtLeastOne, NotNegative, Positive
@@ -12,6 +12,7 @@ from hub.training.recipe import (
     DEFAULT,
     DEFAULT_ALCHEMICAL,
     DEFAULT_FROM_SCRATCH,
+    PRETRAIN,
     Recipe,
     choose_recipe,
 )
@@ -64,6 +65,18 @@ class SavedJob:
         """Write as ``run.json``."""
         content = {"format": JOB_FORMAT, "command": self.command, **asdict(self)}
         write_json(directory / JOB_NAME, content)
+
+    def command_line(self) -> str:
+        """Return what to type to do this job; settings of an architecture are left out."""
+        words = ["hub", self.command]
+        for item in fields(self):
+            value, option = getattr(self, item.name), self.option(item.name)
+            # No option is given empty: without a model --from-scratch takes the default one's.
+            if isinstance(value, dict) or value in (item.default, ""):
+                continue
+            for each in value if isinstance(value, tuple) else (value,):
+                words += [option] if each is True else [option, str(each)]
+        return shlex.join(words)
 
     @classmethod
     def read(cls, directory: Path) -> Self:
@@ -166,23 +179,6 @@ class Job(SavedJob):
         """Return the same job with this seed alone."""
         return replace(self, seed=seed, seeds=1)
 
-    def command_line(self) -> str:
-        """Return what to type to do this job."""
-        words = ["hub", self.command]
-        for item in fields(self):
-            value = getattr(self, item.name)
-            if item.name == "model" and self.from_scratch and not value:
-                continue  # what `--from-scratch` means by itself
-            if value != item.default:
-                option = self.option(item.name)
-                values = value if isinstance(value, tuple) else (value,)
-                words += [
-                    w
-                    for each in values
-                    for w in ([option] if each is True else [option, str(each)])
-                ]
-        return shlex.join(words)
-
     def resolved_recipe(self) -> Recipe:
         """Return the recipe with this job's changes."""
         default = DEFAULT_ALCHEMICAL if self.alchemical else DEFAULT
@@ -200,3 +196,64 @@ class Job(SavedJob):
         from hub.structures.stress_labels import StressReading
 
         return StressReading(self.stress_key, self.stress_convention)
+
+
+@dataclass(frozen=True)
+class PretrainJob(SavedJob):
+    """One pre-training, fully described.
+
+    Attributes
+    ----------
+    data
+        A dataset: a reference or a directory.
+    labels
+        Its label set to learn; the only one if empty.
+    n
+        How many structures to train on, drawn evenly over the trajectories; all that are not held
+        out if None.
+    where
+        A condition on columns of the dataset that the structures fit.
+    held_out
+        How many structures at most to validate on, and as many to judge by at the end.
+    max_force
+        Structures with a larger force, in eV/Å, are left out.
+    architecture
+        ``architecture``, the name of one, and those of its settings that differ from its own.
+    recipe
+        ``default`` or ``paper``.
+    max_epochs, max_hours, learning_rate, batch_size
+        Replace the recipe's if not None.
+    device
+        ``auto``, ``cpu``, ``cuda`` ...
+    seed
+        Decides the split, the order of the structures and random weights.
+    """
+
+    command: ClassVar[str] = "pretrain"
+    option_names: ClassVar[dict[str, str]] = {
+        "n": "n_train", "max_epochs": "epochs", "architecture": "model_config"
+    }  # fmt: skip
+
+    data: str
+    labels: str = ""
+    n: AtLeastOne | None = None
+    where: str | None = None
+    held_out: AtLeastOne = 200
+    max_force: Positive = 50.0
+    architecture: dict[str, Any] = field(default_factory=dict)
+    recipe: str = "default"
+    max_epochs: AtLeastOne | None = None
+    max_hours: Positive | None = None
+    learning_rate: Positive | None = None
+    batch_size: AtLeastOne | None = None
+    device: str = "auto"
+    seed: int = 0
+
+    def resolved_recipe(self) -> Recipe:
+        """Return the recipe with this job's changes."""
+        return choose_recipe(self.recipe, PRETRAIN).with_changes(
+            max_epochs=self.max_epochs,
+            max_hours=self.max_hours,
+            learning_rate=self.learning_rate,
+            batch_size=self.batch_size,
+        )

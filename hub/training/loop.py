@@ -9,21 +9,14 @@ from contextlib import closing
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 
-from hub.errors import ModelError, TrainingError
-from hub.potentials.batches import collate
-from hub.potentials.prediction import predict
-from hub.structures.stresses import EV_PER_A3_IN_GPA
-from hub.training.average import MovingAverage
+from hub.errors import IncompatibleModelError, ModelError, TrainingError
 from hub.training.loader import death_of_worker, worker_ended
-from hub.training.loss import count_labels, loss_of
 from hub.training.process_group import ALONE
-from hub.training.progress import EpochMetrics, Progress, unfinished_epoch
 from hub.training.run_files import STATE_NAME
-from hub.training.state import is_finite, load_state, save_state
-from registry.documents import fit_whole
+from hub.training.state import EpochMetrics, Progress, is_finite, load_state, save_state
+from hub.training.steps import MovingAverage, add_gradients, validation_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,7 +30,6 @@ if TYPE_CHECKING:
     from hub.training.recipe import Recipe
 
 _MAX_STEPS_BACK = 5
-_LAST_RATE = 0.01
 _SAVE_EVERY = 600.0  # seconds, in epochs that take longer
 _DIVERGED = (
     "One absurd label is enough for this: look at the data with `hub check`. If they are right, "
@@ -135,10 +127,20 @@ class Trainer:
         TrainingError
             If loss or weights keep being infinite or undefined however small the steps, or the
             validation errors are in every epoch. The last good state is kept.
+        IncompatibleModelError
+            If a structure is too large for the memory. The state before it is kept.
         """
         while not self.is_finished:
-            self._finite_epoch(on_step)
-            metrics = self._validate()
+            try:
+                self._finite_epoch(on_step)
+                metrics = self._validate()
+            except IncompatibleModelError:
+                # Memory ran out within a step, before it changed anything: what came before is
+                # kept, for a machine that has more.
+                state = self._state()
+                if is_finite(state):
+                    self._save(state)
+                raise
             self._save(self._state())
             if on_epoch is not None:
                 on_epoch(metrics)
@@ -221,7 +223,7 @@ class Trainer:
         """
         self.optimizer.zero_grad()
         said = torch.zeros(2, dtype=torch.float64, device=self.device)
-        said[0] = self._backward(parts)
+        said[0] = add_gradients(self.potential, parts, self.recipe, self.group)
         # All processes have to know when the first one saves the state.
         said[1] = self.group.is_first and time.monotonic() - self._saved_at > _SAVE_EVERY
         loss, due = self.group.sum(said).tolist()
@@ -234,87 +236,36 @@ class Trainer:
         self.average.update(self.potential)
         return loss, bool(due)
 
-    def _backward(self, parts: Sequence[LabelledBatch]) -> torch.Tensor:
-        """Add the gradients of this process's share of the loss; return the share.
-
-        What is too much for memory at once is divided: the parts add up to the same.
-        """
-        counts = torch.zeros(3, dtype=torch.int64, device=self.device)
-        counts = self.group.sum(sum((count_labels(part) for part in parts), counts))
-        total = torch.zeros((), dtype=torch.float64, device=self.device)
-        for part in parts:
-            loss = loss_of(
-                self.potential(part),
-                part,
-                self.recipe.energy_weight,
-                self.recipe.stress_weight,
-                counts,
-            )
-            loss.backward()
-            total += loss.detach()
-        return total
-
     def _set_learning_rate(self, step: int) -> None:
-        rate = self.recipe.learning_rate * self.progress.rate_factor
-        if self.recipe.schedule == "cosine":
-            done = self.progress.epoch + step / self.steps_per_epoch
-            phase = (1 + math.cos(math.pi * min(done / self.last_epoch, 1))) / 2
-            rate *= _LAST_RATE + (1 - _LAST_RATE) * phase
+        done = (self.progress.epoch + step / self.steps_per_epoch) / self.last_epoch
+        rate = self.progress.rate_factor * self.recipe.rate(min(done, 1))
         for group in self.optimizer.param_groups:
             group["lr"] = rate
 
     def _validate(self) -> EpochMetrics:
         """Measure the averaged weights; keep them if they are the best so far, or to be kept."""
         progress, started = self.progress, time.perf_counter()
+        errors = validation_errors(self.average.potential, self.validation, self.group)
+        force_rmse = errors[1]
         progress.epoch += 1
-        energy_rmse, force_rmse, stress_rmse = self._validation_errors()
         is_kept = math.isfinite(force_rmse) and self.recipe.keep == "last"
         if is_kept or force_rmse < progress.best_force_rmse:
             progress.best_force_rmse, progress.best_epoch = force_rmse, progress.epoch
             weights = self.average.potential.weights()
             self.best = {name: value.clone() for name, value in weights.items()}
-        # Small gains add up: the error is compared with that of the last real gain.
-        if force_rmse < progress.reference_force_rmse - self.recipe.min_delta:
-            progress.reference_force_rmse = force_rmse
-            progress.epochs_without_gain = 0
-        else:
-            progress.epochs_without_gain += 1
-        seconds, waiting = self.group.from_first(
-            (progress.seconds + time.perf_counter() - started, progress.waiting)
-        )
+        progress.count_gain(force_rmse, self.recipe.min_delta)
+        times = progress.seconds + time.perf_counter() - started, progress.waiting
         metrics = EpochMetrics(
-            epoch=progress.epoch,
-            loss=progress.loss / self.steps_per_epoch,
-            energy_rmse=energy_rmse,
-            force_rmse=force_rmse,
-            stress_rmse=stress_rmse,
-            learning_rate=self.optimizer.param_groups[0]["lr"],
-            steps_back=progress.steps_back,
-            seconds=seconds,
-            waiting=waiting,
+            progress.epoch,
+            progress.loss / self.steps_per_epoch,
+            *errors,
+            self.optimizer.param_groups[0]["lr"],
+            progress.steps_back,
+            *self.group.from_first(times),
         )
         progress.history.append(asdict(metrics))
         progress.step, progress.loss, progress.seconds, progress.waiting = 0, 0.0, 0.0, 0.0
         return metrics
-
-    def _validation_errors(self) -> tuple[float, float, float]:
-        """Return the RMSE of energies (meV/atom), forces (eV/Å) and stresses (GPa).
-
-        On the validation structures, with the averaged weights.
-        """
-        sums = np.zeros((3, 2))
-        if self.validation:
-            found = predict(self.average.potential, self.validation)
-            labels = collate(self.validation).to(torch.device("cpu"))
-            errors = (
-                (found.energies - labels.energies.numpy()) / labels.sizes.numpy(),
-                np.concatenate(found.forces) - labels.forces.numpy(),
-                found.stresses - labels.stresses.numpy(),
-            )
-            sums = np.array([[np.nansum(each**2), (~np.isnan(each)).sum()] for each in errors])
-        total = self.group.sum(torch.from_numpy(sums).to(self.device)).cpu()
-        energy, force, stress = (total[:, 0] / total[:, 1]).sqrt().tolist()
-        return 1000 * energy, force, EV_PER_A3_IN_GPA * stress
 
     def _save(self, state: dict[str, Any]) -> None:
         if self.group.is_first:
@@ -333,12 +284,7 @@ class Trainer:
     def _resume(self, state: dict[str, Any]) -> None:
         """Go on from a saved state, which may be that of anything."""
         try:
-            state["progress"] = {**unfinished_epoch(), **state["progress"]}
-            progress = fit_whole(state["progress"], Progress)
-            if not 0 <= progress.step <= self.steps_per_epoch:
-                raise ValueError("an epoch has not so many steps")  # noqa: TRY301
-            if not 0 <= progress.best_epoch <= progress.epoch == len(progress.history):
-                raise ValueError("it does not say what each epoch did")  # noqa: TRY301
+            state["progress"] = asdict(Progress.read(state["progress"], self.steps_per_epoch))
             self.potential.set_weights(state["best"], "its best epoch")
             self._restore(state)
         except (ModelError, KeyError, TypeError, ValueError, RuntimeError) as problem:

@@ -3,35 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from hub.alchemy.models import transmute_model
+from hub.alchemy.plot import plot_search
+from hub.alchemy.search import Request, Search, search_transmutation
 from hub.devices import choose_device
-from hub.errors import TrainingError
+from hub.errors import AlchemyError, TrainingError
 from hub.potentials.architectures import new_config, read_config
-from hub.potentials.building import build_potential
+from hub.potentials.batches import predict
+from hub.potentials.building import random_model, shift_energies
 from hub.potentials.directory import WEIGHTS_NAME, read_model
-from hub.potentials.prediction import predict
 from hub.structures.checks.stresses import compare_stresses
 from hub.structures.graphs import average_neighbors, build_graphs
 from hub.structures.reference_energies import fit_energy_shift, fit_reference_energies
 from hub.structures.splits import split_structures
-from hub.training.alchemy import find_transmutation
 from hub.training.data import stop_on_errors
 from hub.training.loader import GraphLoader
+from hub.training.run_files import SEARCH_NAME, SEARCH_PLOT_NAME, read_json, write_json
 from registry.files import sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
-    from hub.alchemy.search import Search
     from hub.datasets.streaming import Stream
     from hub.library import OpenedVersion
-    from hub.potentials.config import PotentialConfig
     from hub.potentials.potential import Potential
     from hub.structures import StructureSet
     from hub.structures.checks import Finding
@@ -43,8 +43,6 @@ if TYPE_CHECKING:
     from hub.training.loader import Loader
     from hub.training.recipe import Recipe
     from hub.training.reporter import Reporter
-
-_DTYPE = torch.float32
 
 
 @dataclass(frozen=True)
@@ -142,7 +140,7 @@ def starting_model(job: Job, data: Data) -> Potential | None:
     """
     if job.from_scratch or data.parent is None:
         return None
-    return read_model(data.parent.path, dtype=_DTYPE, device=choose_device(job.device))
+    return read_model(data.parent.path, dtype=torch.float32, device=choose_device(job.device))
 
 
 def prepare(
@@ -246,30 +244,56 @@ def require_labels(train: StructureSet, validation: StructureSet) -> None:
             )
 
 
-def random_model(
-    config: PotentialConfig,
-    seed: int,
-    energy_scale: float,
-    neighbours: float,
-    device: torch.device,
-) -> Potential:
-    """Build a potential with random weights.
+def requested(job: Job) -> Request | None:
+    """Return what a job asks for; None if its model is to stay what it is.
 
-    Its sums over neighbours are normalised by their average number, `neighbours`, and its energies
-    have the scale of the forces, `energy_scale`.
+    Raises
+    ------
+    AlchemyError
+        If it cannot be understood, or there is no model to begin with.
     """
-    config = config.with_changes(avg_num_neighbors=neighbours)
-    potential = build_potential(config, seed=seed, dtype=_DTYPE).accelerate()
-    potential.set_energy_scales(energy_scale)
-    return potential.to(device)
+    if not job.alchemical:
+        if job.element_map:
+            raise AlchemyError(
+                "--element-map means nothing without --alchemical", "Add --alchemical auto."
+            )
+        return None
+    if job.from_scratch:
+        raise AlchemyError(
+            "random weights cannot be carried to another element",
+            "Leave out --from-scratch, or --alchemical. For the scaled cutoff take the "
+            "architecture of what `hub transmute` makes: --from-scratch --model NAME.",
+        )
+    return Request.parse(job.alchemical, job.element_map)
 
 
-def shift_energies(potential: Potential, shift: ReferenceEnergies, sources: Sequence[str]) -> None:
-    """Give the potential the data's zero of energy; elements that do not occur keep theirs."""
-    files = ", ".join(Path(name).name for name in sources)
-    reference = f"that of the training data ({files})"
-    potential.config = potential.config.with_changes(energy_reference=reference)
-    shifts = potential.energy_shifts()
-    for symbol, value in shift.energies.items():
-        shifts[symbol] += value
-    potential.set_energy_shifts(shifts)
+def find_transmutation(
+    job: Job,
+    potential: Potential,
+    train: StructureSet,
+    folder: Path,
+    reporter: Reporter,
+) -> Search | None:
+    """Search for the scales that a job asks for, or read those found before it was stopped.
+
+    None if its model is to stay what it is.
+
+    Raises
+    ------
+    AlchemyError
+        As `hub.alchemy.search.search_transmutation` does.
+    TrainingError
+        If what was kept is damaged.
+    """
+    request = requested(job)
+    if request is None:
+        return None
+    path = folder / SEARCH_NAME
+    if path.exists():
+        return read_json(path, Search)
+    progress = reporter.counting("scales")
+    search = search_transmutation(potential, train, request, progress)
+    if len(search.trials) > 1:
+        plot_search(folder / SEARCH_PLOT_NAME, search)
+    write_json(path, search.to_json())
+    return search

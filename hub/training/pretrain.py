@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 from hub.datasets.layout import label_array
 from hub.errors import TrainingError
 from hub.potentials.architectures import new_config, read_architecture
+from hub.potentials.building import random_model, shift_energies
 from hub.structures.graphs import average_neighbors, build_graphs
 from hub.training import run_files, run_folder
+from hub.training.job import PretrainJob
 from hub.training.loader import GraphLoader, StreamLoader
-from hub.training.preparation import Preparation, random_model, require_labels, shift_energies
+from hub.training.preparation import Preparation, require_labels
 from hub.training.pretrain_data import read_dataset
-from hub.training.pretrain_job import PretrainJob
 from hub.training.process_group import ALONE
 from hub.training.recipe import Recipe
 from hub.training.reporter import Reporter

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -15,6 +16,8 @@ from registry.documents import damage, fit_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+_LAST_RATE = 0.01  # of the full learning rate, where that falls
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,13 @@ class Recipe:
         return replace(
             self, **{name: value for name, value in changes.items() if value is not None}
         )
+
+    def rate(self, done: float) -> float:
+        """Return the learning rate after a share of the epochs, from 0 to 1."""
+        if self.schedule == "constant":
+            return self.learning_rate
+        phase = (1 + math.cos(math.pi * done)) / 2
+        return self.learning_rate * (_LAST_RATE + (1 - _LAST_RATE) * phase)
 
     def write(self, directory: Path) -> None:
         """Write as ``recipe.json``."""

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hub.training.preparation import Preparation
-    from hub.training.progress import EpochMetrics
+    from hub.training.state import EpochMetrics
 
 
 class Reporter:

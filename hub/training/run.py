@@ -7,17 +7,17 @@ import math
 import time
 from typing import TYPE_CHECKING, Any
 
+from hub.devices import EnergyMeter
 from hub.errors import TrainingError
 from hub.evaluation.evaluate import evaluate
+from hub.evaluation.metrics import errors_by_group
 from hub.evaluation.parity import parity_plot
 from hub.evaluation.predictions_file import write_predictions
-from hub.evaluation.tables import errors_by_group
 from hub.library import MODEL_FOLDER
 from hub.potentials.directory import write_model
 from hub.schemas import Sha256
 from hub.training import run_files, run_folder
 from hub.training.card import lineage, write_card
-from hub.training.energy_meter import EnergyMeter
 from hub.training.loop import Trainer
 from hub.training.process_group import ALONE
 from registry.files import scratch_directory
@@ -26,13 +26,13 @@ from registry.outputs import file_beside, settle_folder
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hub.potentials.prediction import Predictions
+    from hub.potentials.batches import Predictions
     from hub.structures import StructureSet
     from hub.structures.neighbours import NeighbourLists
     from hub.training.preparation import Preparation
     from hub.training.process_group import ProcessGroup
-    from hub.training.progress import EpochMetrics
     from hub.training.reporter import Reporter
+    from hub.training.state import EpochMetrics
 
 
 def train(

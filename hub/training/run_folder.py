@@ -9,9 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
-
 from hub.errors import TrainingError
+from hub.jobs.out_folder import LOCK_NAME, at_work, is_unused, require_real
 from hub.library import MODEL_FOLDER
 from hub.training.run_files import (
     INPUTS_NAME,
@@ -28,7 +27,6 @@ from hub.training.run_files import (
 )
 from registry.cards import FILE_NAME as CARD_NAME
 from registry.errors import StorageError
-from registry.files import storage_errors
 from registry.outputs import require_file, require_folder
 from registry.removal import (
     MARKER_NAME,
@@ -36,10 +34,8 @@ from registry.removal import (
     claim,
     discard,
     entries,
-    is_marked,
     is_real_directory,
     is_real_file,
-    mark,
     remove,
     take_over,
 )
@@ -48,14 +44,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DEFAULT_PARENT = "runs"
-_LOCK_NAME = ".lock"
 
 _FILES = re.compile(
     "|".join(
         re.escape(name)
         for name in (
             RECIPE_NAME, JOB_NAME, INPUTS_NAME, SEARCH_NAME, SEARCH_PLOT_NAME, STATE_NAME,
-            METRICS_NAME, PREDICTIONS_NAME, PARITY_NAME, RESULTS_NAME, _LOCK_NAME, MARKER_NAME,
+            METRICS_NAME, PREDICTIONS_NAME, PARITY_NAME, RESULTS_NAME, LOCK_NAME, MARKER_NAME,
         )
     )
 )  # fmt: skip
@@ -63,7 +58,7 @@ _SEEDS = re.compile(r"seed-\d+")  # the run folder of each seed, in that of all
 _OURS = re.compile(f"{_FILES.pattern}|{_SEEDS.pattern}|{TEMPORARY.pattern}|{MODEL_FOLDER}")
 # What is there of a run that was killed before its job was written.
 _NOT_BEGUN = re.compile(
-    "|".join([TEMPORARY.pattern, *map(re.escape, (_LOCK_NAME, MARKER_NAME, RECIPE_NAME))])
+    "|".join([TEMPORARY.pattern, *map(re.escape, (LOCK_NAME, MARKER_NAME, RECIPE_NAME))])
 )
 
 
@@ -99,18 +94,12 @@ def new_run_folder(out: Path | None, data: tuple[str, ...]) -> Iterator[Path]:
 
 def _empty_folder(out: Path) -> tuple[Path, bool]:
     """Return a folder to begin in, and whether it was made here."""
-    if is_real_directory(out) and not _is_empty(out):
+    if is_real_directory(out) and not is_unused(out, _NOT_BEGUN):
         raise TrainingError(
             f"{out} is not empty",
             hint=f"Go on with `{resume_command(out)}`, or name another --out.",
         )
     return out, claim(out)
-
-
-def _is_empty(folder: Path) -> bool:
-    """Whether a folder holds nothing, or only what we had not begun to use."""
-    names = [path.name for path in folder.iterdir()]
-    return not names or (is_marked(folder) and all(map(_NOT_BEGUN.fullmatch, names)))
 
 
 def clear(folder: Path) -> None:
@@ -148,8 +137,7 @@ def _run_folders(folder: Path) -> list[Path]:
 
 def _require_ours(folder: Path) -> None:
     """Refuse links and others' folders under the names that a training uses."""
-    if not is_real_directory(folder):
-        raise TrainingError(f"{folder} is a link, or no folder", hint="Name the folder itself.")
+    require_real(folder, TrainingError)
     for path in folder.iterdir():
         if _FILES.fullmatch(path.name):
             require_file(path)
@@ -176,37 +164,9 @@ def _first_free_folder(data: tuple[str, ...]) -> Path:
     return folder
 
 
-def require_empty(out: Path, begun: str, *, resume: bool) -> None:
-    """Refuse a folder that holds something, unless it is ours and to be gone on with.
-
-    Parameters
-    ----------
-    out
-        The folder.
-    begun
-        A pattern that a file fits in one that an older release, which left no markers, has begun.
-    resume
-        Whether it is to be gone on with.
-
-    Raises
-    ------
-    TrainingError
-        If it is not new or empty, nor ours; or a link.
-    """
-    if not os.path.lexists(out):
-        return
-    if not is_real_directory(out):
-        raise TrainingError(f"{out} is a link, or no folder", hint="Name the folder itself.")
-    if resume and (is_marked(out) or any(map(is_real_file, out.glob(begun)))):
-        return
-    if not _is_empty(out):
-        hint = "Name another --out." if resume else "Go on in it with --resume, or name another."
-        raise TrainingError(f"{out} is not empty" + ", and not ours" * resume, hint=hint)
-
-
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold a folder of ours for this process, free of what a killed one was writing.
+    """Hold a run folder and those of its seeds for this process, free of what is unfinished.
 
     It is made if need be. If an older release made it, it gets its marker now.
 
@@ -217,21 +177,10 @@ def locked(folder: Path) -> Iterator[None]:
     StorageError
         If something else has one of our names in it, or it cannot be written.
     """
-    with storage_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    _require_ours(folder)
-    lock = FileLock(folder / _LOCK_NAME)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise TrainingError(
-            f"another process is at work in {folder}", hint="Wait for it, or name another --out."
-        ) from None
-    try:
-        mark(folder)
-        for place in _run_folders(folder):
+    if os.path.lexists(folder):
+        _require_ours(folder)
+    with at_work(folder, TrainingError):
+        for place in _run_folders(folder)[1:]:
             for unfinished in entries(place, TEMPORARY):
                 remove(unfinished)
         yield
-    finally:
-        lock.release()

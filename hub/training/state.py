@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
+from dataclasses import asdict, dataclass, field
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from zipfile import BadZipFile, ZipFile
 
 import torch
 
 from hub.errors import TrainingError
 from hub.training.run_files import STATE_NAME
-from registry.documents import digest_of
+from registry.documents import digest_of, fit_whole
 from registry.files import replacing, storage_errors
 
 if TYPE_CHECKING:
@@ -93,3 +95,79 @@ def _tensors(state: Any) -> Iterator[torch.Tensor]:
     elif isinstance(state, dict | list | tuple):
         for value in state.values() if isinstance(state, dict) else state:
             yield from _tensors(value)
+
+
+@dataclass(frozen=True)
+class EpochMetrics:
+    """What one epoch did.
+
+    Attributes
+    ----------
+    epoch
+        Its number, from 1.
+    loss
+        Mean over its steps.
+    energy_rmse, force_rmse, stress_rmse
+        On the validation structures, in meV/atom, eV/Å and GPa; NaN without labels.
+    learning_rate
+        At its last step.
+    steps_back
+        How often the learning rate has been halved so far.
+    seconds, waiting
+        It took, and waited for data.
+    """
+
+    epoch: int
+    loss: float
+    energy_rmse: float
+    force_rmse: float
+    stress_rmse: float
+    learning_rate: float
+    steps_back: int
+    seconds: float
+    waiting: float
+
+
+@dataclass
+class Progress:
+    """Where a training stands; everything here goes into the saved state.
+
+    `step`, `loss`, `seconds` and `waiting` are of the epoch that is not finished.
+    """
+
+    epoch: int = 0
+    best_epoch: int = 0
+    best_force_rmse: float = math.inf
+    reference_force_rmse: float = math.inf
+    epochs_without_gain: int = 0
+    steps_back: int = 0
+    rate_factor: float = 1.0
+    history: list[dict[str, float]] = field(default_factory=list)
+    step: int = 0
+    loss: float = 0.0
+    seconds: float = 0.0
+    waiting: float = 0.0
+
+    @classmethod
+    def read(cls, saved: dict[str, Any], steps_per_epoch: int) -> Self:
+        """Read it from a state; raise ValueError if it is that of another training."""
+        new = asdict(cls())
+        progress = fit_whole({**{name: new[name] for name in _ADDED_LATER}, **saved}, cls)
+        if not 0 <= progress.step <= steps_per_epoch:
+            raise ValueError("an epoch has not so many steps")
+        if not 0 <= progress.best_epoch <= progress.epoch == len(progress.history):
+            raise ValueError("it does not say what each epoch did")
+        return progress
+
+    def count_gain(self, force_rmse: float, min_delta: float) -> None:
+        """Count the epochs since an error was lower by `min_delta`, both in eV/Å.
+
+        Small gains add up: the error is compared with that of the last real gain.
+        """
+        if force_rmse < self.reference_force_rmse - min_delta:
+            self.reference_force_rmse, self.epochs_without_gain = force_rmse, 0
+        else:
+            self.epochs_without_gain += 1
+
+
+_ADDED_LATER = ("step", "loss", "seconds", "waiting")  # to Progress; older states lack them

@@ -161,7 +161,7 @@ def import_files(folder: Path, *, dtype: str) -> dict[str, float]:
 def load(folder: Path, *, dtype: str) -> dict[str, float]:
     """Decode everything to memory, then draw random batches."""
     from hub.datasets import Dataset
-    from hub.library import pull as pull_version
+    from hub.pulling import pull as pull_version
 
     dataset = Dataset(pull_version(dtype))
     structures = dataset.load()  # so that modules are imported, and files in memory
@@ -220,7 +220,7 @@ def publish_five(folder: Path) -> dict[str, float]:
     from hub.datasets.card import summarise
     from hub.datasets.layout import LabelSet
     from hub.library import catalogue
-    from hub.library import pull as pull_version
+    from hub.pulling import pull as pull_version
     from registry.publishing import publish
 
     source, target = Dataset(pull_version("float32")), folder / "five"

@@ -154,7 +154,7 @@ from pathlib import Path
 from hub.devices import keep_freed_memory
 from hub.training.loop import Trainer
 from hub.training.pretrain import start_pretraining
-from hub.training.pretrain_job import PretrainJob
+from hub.training.job import PretrainJob
 from hub.training.process_group import process_group
 from hub.training.reporter import Reporter
 

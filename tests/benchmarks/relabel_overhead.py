@@ -48,7 +48,7 @@ def main() -> None:
 def measure(folder: Path, arguments: argparse.Namespace) -> None:
     """Print what one turn after the other took, and the medians of their ratios."""
     from hub.datasets import Dataset
-    from hub.library import pull
+    from hub.pulling import pull
     from hub.teachers.spec import parse_teacher
 
     spec = parse_teacher(arguments.teacher, arguments.params)

@@ -116,7 +116,7 @@ def test_text_tells_how_to_use_the_model_and_its_isolated_atom(cards: Cards, nam
     text = " ".join((CARDS / "models" / f"{name}.md").read_text(encoding="utf-8").split())
     assert f"hub pull {name} " in text
     assert f"--model {name} " in text
-    assert f"gives it {cards[name]['model']['isolated_atom_energy']:.2f} eV" in text
+    assert f"predicts {cards[name]['model']['isolated_atom_energy']:.2f} eV for it" in text
     assert f"{cards[name]['model']['avg_num_neighbors']} was estimated" in text
 
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hub.cli.main import main
-from tests.hub.training.conftest import argon, write_data
+from hub.potentials.building import build_potential
+from hub.potentials.nequip.onehot import OneHotConfig
+from tests.hub.training.conftest import TINY, argon, write_data
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,12 +25,23 @@ def home(tmp_path, monkeypatch) -> Path:
     return home
 
 
+@pytest.fixture(scope="session")
+def from_scratch(tmp_path_factory) -> tuple[str, ...]:
+    """Options for random weights of a small architecture, which is built and trained quickly."""
+    from hub.potentials.directory import write_model
+
+    folder = tmp_path_factory.mktemp("architecture")
+    config = OneHotConfig(("Ar",), 4.0, 12.0, "nothing", **TINY)
+    write_model(folder, build_potential(config))
+    return "--from-scratch", f"--model={folder}"
+
+
 @pytest.fixture
-def finetune(hub):
+def finetune(hub, from_scratch):
     """Return a function that trains from scratch for two epochs, but for what is given."""
 
     def run(*arguments: object) -> Done:
-        return hub("finetune", "--from-scratch", "--epochs", 2, *arguments)
+        return hub("finetune", *from_scratch, "--epochs", 2, *arguments)
 
     return run
 
@@ -46,10 +59,10 @@ def many_crystals(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory, crystals) -> Path:
+def trained(tmp_path_factory, crystals, from_scratch) -> Path:
     """Return a finished run folder; not to be changed."""
     folder = tmp_path_factory.mktemp("runs") / "trained"
     with pytest.raises(SystemExit) as left:
-        main(["finetune", "--from-scratch", "--epochs=2", f"--data={crystals}", f"--out={folder}"])
+        main(["finetune", *from_scratch, "--epochs=2", f"--data={crystals}", f"--out={folder}"])
     assert not left.value.code
     return folder

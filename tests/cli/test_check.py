@@ -156,4 +156,4 @@ def test_a_dataset_by_its_name(hub) -> None:
         assert done.json["structures"] == 12
     done = hub("check", "copper@1", "good.xyz")
     assert done.code == 1
-    assert "a dataset is trained on alone" in done.err
+    assert "a dataset is read alone" in done.err

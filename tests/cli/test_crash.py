@@ -18,7 +18,7 @@ def fail_with(monkeypatch, problem):
     def fail(*_, **__):
         raise problem
 
-    monkeypatch.setattr("registry.listing.listings", fail)
+    monkeypatch.setattr("hub.listing.listings", fail)
 
 
 def recursion():

@@ -44,12 +44,23 @@ def test_a_dataset_from_import_to_export(command, xyz, tmp_path):
     assert "no column 'nope'" in reader("pull", "mine", "--where", "nope > 1", code=1).err
     out = tmp_path / "out.extxyz"
     reader(
-        "export", "mine", "--to", "extxyz", "--labels", "two", "--where", "step < 5", "--out", out
+        "export",
+        "mine",
+        "--format",
+        "extxyz",
+        "--labels",
+        "two",
+        "--where",
+        "step < 5",
+        "--out",
+        out,
     )
     energies = [atoms.get_potential_energy() for atoms in read(out, ":")]
     expected = [atoms.get_potential_energy() for atoms in read(second, ":5")]
     np.testing.assert_allclose(energies, expected)
-    assert "several label sets: one, two" in reader("export", "mine", "--to", "lmdb", code=1).err
+    refused = reader("export", "mine", "--to", "lmdb", code=1).err
+    assert refused.startswith("note: --to is now --format")
+    assert "several label sets: one, two" in refused
 
 
 def test_verify_names_the_structures(command, xyz):

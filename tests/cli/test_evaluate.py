@@ -5,6 +5,7 @@ import pytest
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import read, write
 
+import hub
 from hub.potentials import calculator
 from tests.hub.potentials.small import hydrocarbon
 
@@ -50,7 +51,7 @@ def test_errors_and_labels_are_told(command, folder, random_directory):
 
 def test_another_zero_of_energy_is_told(command, folder, random_directory):
     done = command("evaluate", random_directory, "--data", "far.xyz")
-    assert "model and data count energies from different zeros" in done.err
+    assert "the zeros of energy of model and data differ. Shifts" in done.err
     as_it_is, shifted = rows(done.out)[1:3]
     assert as_it_is[3:7] == ["as", "it", "is", "30000.0"]
     assert float(shifted[4]) == pytest.approx(10.0, abs=0.5)
@@ -75,6 +76,50 @@ def test_predictions_and_plots_are_written(command, folder, random_directory):
     assert (
         np.abs(written[8].arrays["REF_forces"] - written[8].arrays["ML_forces"] - 0.2).max() < 1e-6
     )
+
+
+@pytest.fixture
+def two_models(folder, random_directory):
+    """A model under two names, in the folder of the commands."""
+    (folder / "one").symlink_to(random_directory)
+    (folder / "runs").mkdir()
+    (folder / "runs" / "one").symlink_to(random_directory)
+    return "one", "runs/one"
+
+
+def test_several_models_share_a_table_and_a_plot(command, folder, two_models):
+    done = command("evaluate", *two_models, "--data", "near.xyz", "--plot", "p.png", "--out", "out")
+    both = [
+        ["all", "structures", "8", name, "10.0", "10.0", "0.200", "0.200"] for name in two_models
+    ]
+    assert rows(done.out)[1:3] == both
+    assert [row[0] for row in rows(done.out)[3:]] == ["even", "even", "odd", "odd"]
+    assert (folder / "p.png").read_bytes().startswith(b"\x89PNG")
+    for name in ("predictions.extxyz", "parity.png"):
+        assert sorted(path.parent.name for path in folder.glob(f"out/*/{name}")) == ["one", "one-2"]
+    reports = command("evaluate", *two_models, "--data", "near.xyz", "--json").json["models"]
+    alone = command("evaluate", two_models[1], "--data", "near.xyz", "--json").json
+    assert [each["model"] for each in reports] == list(two_models)
+    assert reports[1] == alone
+
+
+def test_zeros_of_several_models_are_told_apart(command, folder, two_models):
+    done = command("evaluate", *two_models, "--data", "far.xyz", "--plot", "p.png")
+    labels = [" ".join(row[3:-4]) for row in rows(done.out)[1:5]]
+    assert labels == ["one, as it is", "one, shifted", "runs/one, as it is", "runs/one, shifted"]
+    assert "differ of one. Shifts" in done.err
+    assert (folder / "p.png").exists()
+
+
+def test_a_dataset_is_evaluated_by_its_name(command, folder, random_directory):
+    command("import", "near.xyz", "--name", "near", "--labels", "dft")
+    done = command("evaluate", random_directory, "--data", "near@1", "--labels", "dft")
+    assert rows(done.out)[1] == ["all", "structures", "8", "10.0", "10.0", "0.200", "0.200"]
+    assert "labels:  labels/dft/energies (eV), labels/dft/forces (eV/Å)" in done.err
+    found = hub.evaluate(random_directory, "near", device="cpu")
+    assert found[0].errors["all structures"].energy_mae == pytest.approx(10, abs=0.01)
+    missing = command("evaluate", random_directory, "--data", "near", "--labels", "pbe", code=1)
+    assert "no label set 'pbe'" in missing.err
 
 
 def test_energies_alone_are_enough(command, folder, random_directory):
@@ -109,4 +154,4 @@ def test_a_package_is_exported(command, folder, random_directory):
     assert (folder / "my.nequip.zip").stat().st_size > 100_000
     done = command("export", random_directory, *options, code=1)
     assert "hint: Replace it with --force" in done.err
-    command("export", random_directory, "--to", "something", code=2)
+    command("export", random_directory, "--format", "something", code=2)

@@ -58,13 +58,13 @@ def test_given_scales_are_recorded_and_resumed(hub, trained, krypton, tmp_path, 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--alchemical", "big"), "'big' says no scales"),
+        (("--alchemical", "big"), "'big' is not a scale"),
         (("--alchemical", "0"), "scales must be positive numbers"),
         (("--alchemical", "-1,1"), "scales must be positive numbers"),
         (("--alchemical", "auto", "--from-scratch"), "random weights cannot be carried"),
         (("--element-map", "Ar=Kr"), "--element-map means nothing without --alchemical"),
-        (("--alchemical", "1.1", "--element-map", "Ar=Xe"), "makes Xe, and Kr is wanted"),
-        (("--alchemical", "1.1", "--element-map", "He=Kr"), "He cannot be exchanged"),
+        (("--alchemical", "1.1", "--element-map", "Ar=Xe"), "gives Xe, but Kr is needed"),
+        (("--alchemical", "1.1", "--element-map", "He=Kr"), "He cannot be replaced"),
     ],
 )
 def test_bad_input(hub, trained, krypton, tmp_path, options, message):

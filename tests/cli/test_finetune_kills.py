@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
 
 ROOT = Path(__file__).parents[2]
-OPTIONS = ("--from-scratch", "--epochs=3", "--batch-size=3")
 KILLED = -signal.SIGKILL
 
 
@@ -113,10 +112,15 @@ def data(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory, run, data) -> Path:
+def options(from_scratch, data) -> tuple[str, ...]:
+    return *from_scratch, "--epochs=3", "--batch-size=3", f"--data={data}", "--out=run"
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory, run, options) -> Path:
     """Return the run folder of a training that nobody killed."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    assert run(folder, *OPTIONS, f"--data={data}", "--out=run") == 0, (folder / "err").read_text()
+    assert run(folder, *options) == 0, (folder / "err").read_text()
     return folder / "run"
 
 
@@ -144,19 +148,19 @@ MOMENTS = {
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_killed_at_a_moment(moment, tmp_path, start, run, data, undisturbed) -> None:
+def test_killed_at_a_moment(moment, tmp_path, start, run, options, undisturbed) -> None:
     die = (_die_in_call, *MOMENTS[moment])
-    assert run(tmp_path, *OPTIONS, f"--data={data}", "--out=run", die=die) == KILLED
+    assert run(tmp_path, *options, die=die) == KILLED
     assert not (tmp_path / "run" / "results.json").exists()
     assert run(tmp_path, "--out=run", "--resume") == 0, (tmp_path / "err").read_text()
     assert_same(tmp_path / "run", undisturbed)
 
 
-def test_killed_before_each_file_is_put_in_its_place(tmp_path, run, data, undisturbed) -> None:
+def test_killed_before_each_file_is_put_in_its_place(tmp_path, run, options, undisturbed) -> None:
     """One training, killed again and again, each time after one file more than the time before."""
     # The first two make it a run folder: recipe and job.
     die = (_die_in_call, "registry.files.settle", 2)
-    code, kills = run(tmp_path, *OPTIONS, f"--data={data}", "--out=run", die=die), 0
+    code, kills = run(tmp_path, *options, die=die), 0
     while code == KILLED:
         kills += 1
         assert not (tmp_path / "run" / "results.json").exists()
@@ -168,9 +172,9 @@ def test_killed_before_each_file_is_put_in_its_place(tmp_path, run, data, undist
     assert_same(tmp_path / "run", undisturbed)
 
 
-def test_killed_half_way_through_writing_its_state(tmp_path, run, data, undisturbed) -> None:
+def test_killed_half_way_through_writing_its_state(tmp_path, run, options, undisturbed) -> None:
     die = (_die_half_way_through_a_state, 1)
-    assert run(tmp_path, *OPTIONS, f"--data={data}", "--out=run", die=die) == KILLED
+    assert run(tmp_path, *options, die=die) == KILLED
     assert len(list((tmp_path / "run").glob("*.tmp"))) == 1
     assert run(tmp_path, "--out=run", "--resume") == 0, (tmp_path / "err").read_text()
     assert "resuming after 3 of at most 9 steps" in (tmp_path / "err").read_text()
@@ -178,14 +182,14 @@ def test_killed_half_way_through_writing_its_state(tmp_path, run, data, undistur
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_killed_at_random(seed, tmp_path, start, run, data, undisturbed) -> None:
+def test_killed_at_random(seed, tmp_path, start, run, options, undisturbed) -> None:
     chance = random.Random(seed)
     run_folder = tmp_path / "run"
     for _ in range(3):
         if (run_folder / "run.json").exists():
             process = start(tmp_path, "--out=run", "--resume")
         else:
-            process = start(tmp_path, *OPTIONS, f"--data={data}", "--out=run")
+            process = start(tmp_path, *options)
             while not (run_folder / "run.json").exists():
                 time.sleep(0.01)
         process.join(chance.uniform(0, 1.5))
@@ -196,9 +200,9 @@ def test_killed_at_random(seed, tmp_path, start, run, data, undisturbed) -> None
 
 
 def test_several_seeds_killed_in_the_second_and_while_the_best_is_copied(
-    tmp_path, run, data, undisturbed
+    tmp_path, run, options, undisturbed
 ) -> None:
-    arguments = (*OPTIONS, f"--data={data}", "--seeds=2", "--out=run")
+    arguments = (*options, "--seeds=2")
     die = (_die_in_call, "hub.training.loop.loss_of", 13)
     assert run(tmp_path, *arguments, die=die) == KILLED
     first = (tmp_path / "run" / "seed-0" / "results.json").read_bytes()
@@ -214,11 +218,11 @@ def test_several_seeds_killed_in_the_second_and_while_the_best_is_copied(
         assert (tmp_path / "run" / name).read_bytes() == (best / name).read_bytes()
 
 
-def test_two_at_once_and_kill_nine_of_the_real_command(tmp_path, run, data, undisturbed) -> None:
+def test_two_at_once_and_kill_nine_of_the_real_command(tmp_path, run, options, undisturbed) -> None:
     command = [sys.executable, "-m", "hub.cli.main", "finetune"]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(
-        [*command, *OPTIONS, f"--data={data}", "--out=run"],
+        [*command, *options],
         cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
     )  # fmt: skip
     while not (tmp_path / "run" / "run.json").exists():
@@ -226,11 +230,8 @@ def test_two_at_once_and_kill_nine_of_the_real_command(tmp_path, run, data, undi
         time.sleep(0.01)
     process.send_signal(signal.SIGSTOP)
     for arguments in (
-        (
-            "--out=run",
-            "--resume",
-        ),
-        (*OPTIONS, f"--data={data}", "--out=run"),
+        ("--out=run", "--resume"),
+        options,
     ):
         assert run(tmp_path, *arguments) == 1
         error = (tmp_path / "err").read_text()

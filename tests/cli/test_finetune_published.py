@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from hub import load_model
 from hub.evaluation import evaluate, measure_errors
-from hub.library import pull
+from hub.pulling import pull
 from hub.structures import read_structures
 from tests.hub.training.conftest import alloy, write_data
 

@@ -104,10 +104,10 @@ def test_one_training_at_a_time_in_a_folder(hub, finetune, unfinished, crystals)
     assert (run / "training-state.pt").exists()
 
 
-def test_interrupted_at_a_terminal(crystals, tmp_path) -> None:
+def test_interrupted_at_a_terminal(crystals, from_scratch, tmp_path) -> None:
     """The bar goes away, the cursor comes back, and the next command is said."""
     ours, theirs = pty.openpty()
-    options = ("--from-scratch", "--epochs=500", f"--data={crystals}", "--out=run")
+    options = (*from_scratch, "--epochs=5000", f"--data={crystals}", "--out=run")
     process = subprocess.Popen(
         [sys.executable, "-m", "hub.cli.main", "finetune", *options],
         cwd=tmp_path,
@@ -148,8 +148,8 @@ def test_a_run_is_not_resumed_with_other_settings(hub, trained, settings, says) 
     assert says in done.err
 
 
-def test_the_same_command_resumes_the_run(hub, trained, crystals) -> None:
-    done = hub("finetune", "--from-scratch", "--epochs=2", "--data", crystals, "--out", trained,
+def test_the_same_command_resumes_the_run(hub, trained, crystals, from_scratch) -> None:
+    done = hub("finetune", *from_scratch, "--epochs=2", "--data", crystals, "--out", trained,
                "--resume", "--json")  # fmt: skip
     assert done.code == 0, done.err
     assert done.json["training"]["epochs"] == 2

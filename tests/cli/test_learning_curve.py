@@ -16,11 +16,11 @@ from statistics import mean
 import numpy as np
 import pytest
 
-from hub.evaluation.held_out import hold_out
+from hub.jobs.out_folder import at_work
 from hub.structures import StructureSet, read_structures
 from hub.structures.fingerprints import fingerprints
 from hub.structures.identity import is_among
-from hub.training.run_folder import locked
+from hub.studies.held_out import hold_out
 from tests.hub.training.conftest import TINY, argon
 
 ROOT = Path(__file__).parents[2]
@@ -128,7 +128,7 @@ def test_resuming_does_what_is_left_and_no_more(curve, tmp_path) -> None:
                 other.unlink()
     again = curve("--resume", "--jobs", 2, sizes="4,6,8")
     assert again.code == 0, again.err
-    assert "6 trainings, 2 of them finished before" in again.err
+    assert "6 trainings (2 already finished)" in again.err
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
     assert len(runs(tmp_path)) == 6
     assert [line.split()[0] for line in again.out.splitlines()] == ["STRUCTURES", "4", "6", "8"]
@@ -137,7 +137,7 @@ def test_resuming_does_what_is_left_and_no_more(curve, tmp_path) -> None:
     assert "begun with other settings: batch_size was 5" in other.err
     refused = curve()
     assert (refused.code, "curve is not empty" in refused.err) == (1, True)
-    with locked(folder):
+    with at_work(folder):
         busy = curve("--resume")
     assert (busy.code, "another process" in busy.err) == (1, True)
 
@@ -168,7 +168,7 @@ def test_a_start_carried_to_another_element(hub, tmp_path) -> None:
         assert json.loads((folder / "recipe.json").read_text())["learning_rate"] == 0.01
     # What the recipe says anyway may also be said by hand.
     again = hub("learning-curve", *options, *start, "--resume", "--learning-rate", 0.01)
-    assert (again.code, "2 trainings, 2 of them finished before" in again.err) == (0, True)
+    assert (again.code, "2 trainings (2 already finished)" in again.err) == (0, True)
 
 
 @pytest.mark.parametrize(
@@ -223,6 +223,6 @@ def test_killed_and_gone_on_with(hub, tiny, tmp_path) -> None:
     time.sleep(2)  # the workers notice that they work for nobody
     done = hub(*options, "--resume")
     assert done.code == 0, done.err
-    assert f"4 trainings, {len(finished)} of them finished before" in done.err
+    assert f"4 trainings ({len(finished)} already finished)" in done.err
     assert len(runs(tmp_path)) == 4
     assert {path: path.stat().st_mtime_ns for path in finished} == finished

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+import hub
 from registry.builtin import Builtin
 from registry.catalogue import Catalogue
+from registry.errors import ExistsError, NotFoundError
 from registry.local import LocalStore
 from registry.publishing import publish
 from registry.registry import Registry
@@ -63,7 +65,13 @@ except SystemExit as end:
 heavy = {"numpy", "ase", "torch", "zarr", "scipy", "nequip", "rich", "filelock"}
 print(sorted(heavy.intersection(sys.modules)), file=sys.stderr)
 """
-    for arguments in (["--help"], ["list"], ["list", "--json"], ["show", "c-ace-pretrained"]):
+    for arguments in (
+        ["--help"],
+        ["list"],
+        ["list", "--json"],
+        ["list", "--elements", "C", "--license", "mit"],
+        ["show", "c-ace-pretrained"],
+    ):
         done = subprocess.run(
             [sys.executable, "-c", script, *arguments],
             env=environment(),
@@ -217,12 +225,55 @@ def test_verify_repairs_and_says_what_it_cannot(command, home, lab):
 
 def test_pull_to_a_directory_of_ones_own(command, lab, tmp_path):
     command("registry", "add", "lab", lab)
-    command("pull", "mine", "--to", tmp_path / "my files")
+    command("pull", "mine", "--out", tmp_path / "my files")
     own = tmp_path / "my files" / "weights.bin"
     own.write_bytes(b"edited")
-    assert "something other" in command("pull", "mine", "--to", own.parent, code=1).err
+    assert "something other" in command("pull", "mine", "--out", own.parent, code=1).err
+    assert "note: --to is now --out" in command("pull", "mine", "--to", tmp_path / "more").err
+    assert (tmp_path / "more" / "weights.bin").is_file()
     kept = Path(command("pull", "mine").out.strip()) / "weights.bin"
     assert kept.read_bytes() == b"weights" * 1000
+
+
+def test_copy(command, lab, tmp_path):
+    command("registry", "add", "lab", lab)
+    copied = command("registry", "copy", "m*@*", "--from", "lab", "--to", tmp_path / "team")
+    first, second = copied.out.splitlines()
+    assert first.startswith("team/mine@1.0.0: copied, 7.1 kB sent")
+    assert second == "team/mine@1.1.0: copied"
+    digest = command("show", "mine", "--json").json["digest"]
+    command("registry", "remove", "lab")
+    command("registry", "add", "team", tmp_path / "team")
+    assert command("show", "team/mine", "--json").json["digest"] == digest
+    again = command("registry", "copy", "mine", "--from", lab, "--to", "team", "--json").json
+    assert again == {
+        "source": "lab",
+        "target": "team",
+        "versions": [
+            {"name": "mine", "version": "1.1.0", "digest": digest, "sent": 0, "was_there": True}
+        ],
+        "missing": {},
+    }
+    refused = command("registry", "copy", "mone", "--from", lab, "--to", "team", code=3).err
+    assert "Did you mean mine?" in refused
+
+
+def test_registries_from_python(command, lab):
+    assert hub.add_registry("lab", str(lab)) == (1, "")
+    with pytest.raises(ExistsError):
+        hub.add_registry("lab", str(lab))
+    assert hub.list_registries() == [("lab", str(lab))]
+    hub.copy("mine", from_="lab", to="local")
+    hub.remove_registry("lab")
+    with pytest.raises(NotFoundError):
+        hub.remove_registry("lab")
+    assert hub.pull("mine").is_dir()
+    assert hub.repair_registry("local").restored == []
+    (found,) = hub.verify()
+    assert (str(found.reference), found.damaged) == ("local/mine@1.1.0", ())
+    assert hub.cache_size().versions == 1
+    assert hub.prune_cache(all=True) >= 0
+    assert hub.cache_size().versions == 1
 
 
 def test_prune(command, lab):

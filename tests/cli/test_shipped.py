@@ -75,7 +75,7 @@ def test_where_no_shipped_model_fits_none_is_named(hub, package, tmp_path) -> No
 def test_a_job_as_it_is_typed() -> None:
     job = Job(("my data.xyz", "b.xyz"), model="m", max_epochs=3, from_scratch=True, test=("t",))
     assert job.command_line() == (
-        "hub finetune --data 'my data.xyz' --data b.xyz --model m --test t --max-epochs 3 "
+        "hub finetune --data 'my data.xyz' --data b.xyz --model m --test t --epochs 3 "
         "--from-scratch"
     )
 

@@ -71,6 +71,32 @@ def test_several_elements_and_molecules(hub, tmp_path) -> None:
 
 def test_models_cannot_be_drawn(hub, tmp_path) -> None:
     done = hub("show", "c-ace-pretrained", "--plot", tmp_path / "a.png")
-    assert done.code == 2
+    assert done.code == 1
     assert "c-ace-pretrained is a model" in done.err
     assert not (tmp_path / "a.png").exists()
+
+
+def test_lineage(hub):
+    lines = hub("show", "c-ace-pretrained", "--lineage").out.splitlines()
+    assert lines[0] == "builtin/c-ace-pretrained@1.0.0  (model)"
+    assert lines[1].strip() == "hub pull builtin/c-ace-pretrained@1.0.0"
+    assert lines[2] == "    <- trained on: builtin/c-synth-23m@1.0.0  (dataset)"
+    assert lines[-1] == "        <- labelled by: ACE  (teacher)"
+    report = hub("show", "c-nep-pretrained", "--lineage", "--json").json
+    assert report["command"].startswith("hub pretrain --data carbon-set/c-synth-small@1.0.0 ")
+    assert report["not_recorded"][0].startswith("--model-config")
+    (data,) = report["parents"]
+    assert (data["relation"], data["command"]) == ("trained-on", None)
+    assert "there is no" in data["not_recorded"][0]
+    assert hub("show", "c-ace-pretrained", "--lineage", "--cite").code == 2
+    assert hub("show", "unheard-of", "--lineage").code == 3
+
+
+def test_citations(hub):
+    done = hub("show", "c-nep-pretrained", "--cite")
+    assert done.out.startswith("@misc{nep,\n  doi = {10.")
+    assert "no citation is stated: dataset carbon-set/c-synth-small@1.0.0" in done.err
+    report = hub("show", "c-ace-pretrained", "--cite", "--json").json
+    assert report["keys"] == ["gardner2024synthetic", "gardner2023synthetic", "ACE"]
+    assert report["without"] == []
+    assert report["bibtex"].count("@") == 3

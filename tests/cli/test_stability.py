@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from ase.build import bulk
 
-from hub.training.run_folder import locked
+from hub.jobs.out_folder import at_work
 
 ROOT = Path(__file__).parents[2]
 MODEL = "c-nep-pretrained"
@@ -80,7 +80,7 @@ def test_going_on(stability, tmp_path) -> None:
     assert (tmp_path / "md" / "0-c-nep-pretrained.csv").read_text().startswith(first)
     other = stability("--out", "md", "--resume", "--seed", 1)
     assert (other.code, "begun with another seed" in other.err) == (1, True)
-    with locked(tmp_path / "md"):
+    with at_work(tmp_path / "md"):
         busy = stability("--out", "md", "--resume")
     assert (busy.code, "another process is at work" in busy.err) == (1, True)
     state = tmp_path / "md" / "0-c-nep-pretrained.state.npz"

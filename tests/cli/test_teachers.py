@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+import hub as library
 from hub.teachers import family as family_module
 from hub.teachers.families import FAMILIES
 
@@ -57,7 +58,9 @@ def test_listing_imports_nothing_heavy():
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stderr.strip() == ""
-    assert [row["name"] for row in json.loads(done.stdout)] == [family.name for family in FAMILIES]
+    names = [family.name for family in FAMILIES]
+    assert [row["name"] for row in json.loads(done.stdout)] == names
+    assert [family.name for family in library.list_teachers()] == names
 
 
 @pytest.mark.parametrize(
@@ -70,6 +73,6 @@ def test_listing_imports_nothing_heavy():
     ],
 )
 def test_options_that_choose_no_teacher(hub, options, message):
-    done = hub("relabel", "nothing", "--as", "x", *options)
+    done = hub("relabel", "nothing", "--labels", "x", *options)
     assert done.code != 0
     assert message in done.err

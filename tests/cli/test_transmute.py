@@ -13,6 +13,7 @@ from ase.io import write
 
 import hub as library
 from hub.datasets.dataset import Dataset
+from hub.errors import AlchemyError
 from hub.library import open_version
 from hub.potentials.architectures import read_config
 from tests.hub.potentials.small import hydrocarbon
@@ -28,7 +29,7 @@ def dataset(hub, crystals) -> str:
 
 
 def test_a_model_directory(hub, random_directory, tmp_path):
-    done = hub("transmute", random_directory, "--map", "C=Si,H=F", *SCALES, "--out", "made")
+    done = hub("transmute", random_directory, "--element-map", "C=Si,H=F", *SCALES, "--out", "made")
     assert done.code == 0
     assert done.out == "made\n"
     assert "cutoff:  3 Å becomes 3.6 Å" in done.err
@@ -41,7 +42,9 @@ def test_a_model_directory(hub, random_directory, tmp_path):
     assert image.get_potential_energy() == pytest.approx(0.5 * atoms.get_potential_energy())
     np.testing.assert_allclose(image.get_forces(), 0.5 / 1.2 * atoms.get_forces(), atol=1e-12)
     np.testing.assert_allclose(image.get_stress(), 0.5 / 1.2**3 * atoms.get_stress(), atol=1e-12)
-    again = hub("transmute", random_directory, "--map", "C=Si,H=F", *SCALES, "--out", "made")
+    again = hub(
+        "transmute", random_directory, "--element-map", "C=Si,H=F", *SCALES, "--out", "made"
+    )
     assert again.code == 1
     assert "made is not empty" in again.err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["made"]
@@ -50,10 +53,10 @@ def test_a_model_directory(hub, random_directory, tmp_path):
 def test_a_version_names_its_parent(hub, random_directory):
     start = ("transmute", random_directory, *SCALES)
     terms = ("--license", "MIT", "--json")
-    first = hub(*start, "--map", "C=Si,H=F", "--name", "one", *terms)
+    first = hub(*start, "--element-map", "C=Si,H=F", "--name", "one", *terms)
     assert first.code == 0
     assert first.json["cutoff"] == pytest.approx(3.6)
-    second = hub("transmute", "one", "--map", "Si=Ge", *SCALES, "--name", "two", "--json")
+    second = hub("transmute", "one", "--element-map", "Si=Ge", *SCALES, "--name", "two", "--json")
     assert second.code == 0
     manifest = open_version("two").version.manifest
     parent = manifest.parents[0]
@@ -62,19 +65,19 @@ def test_a_version_names_its_parent(hub, random_directory):
     assert manifest.licence == "MIT"
     assert manifest.metadata["elements"] == ["Ge"]
     assert read_config(open_version("two").path).r_max == pytest.approx(3 * 1.2**2)
-    assert hub("transmute", "one", "--map", "Si=Ge", "--name", "two").code == 1
+    assert hub("transmute", "one", "--element-map", "Si=Ge", "--name", "two").code == 1
 
 
 def test_without_scales_those_of_the_crystals_are_taken(hub, random_directory):
-    done = hub("transmute", random_directory, "--map", "C=Si", "--out", "made", "--json")
+    done = hub("transmute", random_directory, "--element-map", "C=Si", "--out", "made", "--json")
     assert done.json["scale"] == pytest.approx(1.521, abs=1e-3)
     assert done.json["energy_scale"] == 1.0
-    assert "no energy scale is given: 1 is taken" in done.err
+    assert "the energy scale is 1, as none is given" in done.err
 
 
 @pytest.mark.parametrize("forces", ["consistent", "paper"])
 def test_a_dataset(hub, dataset, crystals, forces):
-    options = ("--to", "Kr", *SCALES, "--forces", forces, "--name", "krypton")
+    options = ("--element", "Kr", *SCALES, "--forces", forces, "--name", "krypton")
     done = hub("transmute", dataset, *options)
     assert done.code == 0
     assert done.out == "local/krypton@1.0.0\n"
@@ -105,7 +108,7 @@ def test_stresses_and_virials_belong_to_the_energies(hub, tmp_path, forces):
         atoms.info["virial"] = -atoms.get_volume() * atoms.get_stress(voigt=False)
     write(tmp_path / "stressed.extxyz", crystals)
     assert hub("import", tmp_path / "stressed.extxyz", "--name", "stressed").code == 0
-    options = ("--to", "Kr", *SCALES, "--forces", forces, "--name", "krypton")
+    options = ("--element", "Kr", *SCALES, "--forces", forces, "--name", "krypton")
     assert hub("transmute", "stressed", *options).code == 0
     loaded = library.load_dataset("krypton")
     assert loaded.properties.keys() >= {"stress", "virial"}
@@ -118,7 +121,9 @@ def test_stresses_and_virials_belong_to_the_energies(hub, tmp_path, forces):
 
 
 def test_the_paper_keeps_the_labels(hub, dataset):
-    done = hub("transmute", dataset, "--to", "Kr", "--scale", 1.5, "--forces=paper", "--name", "k")
+    done = hub(
+        "transmute", dataset, "--element", "Kr", "--scale", 1.5, "--forces=paper", "--name", "k"
+    )
     assert done.code == 0
     before, after = library.load_dataset(dataset), library.load_dataset("k")
     assert np.array_equal(after.energies, before.energies)
@@ -128,14 +133,16 @@ def test_the_paper_keeps_the_labels(hub, dataset):
 def test_two_elements_need_a_map(hub, tmp_path):
     data = write_data(tmp_path / "alloy.xyz", alloy(8))
     assert hub("import", data, "--name", "alloy").code == 0
-    refused = hub("transmute", "alloy", "--to", "Ag", "--scale", 1.1, "--name", "silver")
+    refused = hub("transmute", "alloy", "--element", "Ag", "--scale", 1.1, "--name", "silver")
     assert refused.code == 1
-    assert "it is not said what of Au, Cu becomes what of Ag" in refused.err
-    assert "--map Au=...,Cu=..." in refused.err
-    half = hub("transmute", "alloy", "--map", "Cu=Ag", "--scale", 1.1, "--name", "silver")
+    assert "the mapping of Au, Cu to Ag is ambiguous" in refused.err
+    assert "--element-map Au=...,Cu=..." in refused.err
+    half = hub("transmute", "alloy", "--element-map", "Cu=Ag", "--scale", 1.1, "--name", "silver")
     assert half.code == 1
-    assert "it is not said what becomes of Au" in half.err
-    done = hub("transmute", "alloy", "--map", "Cu=Ag,Au=Ag", "--scale", 1.1, "--name", "silver")
+    assert "no new element is given for Au" in half.err
+    done = hub(
+        "transmute", "alloy", "--element-map", "Cu=Ag,Au=Ag", "--scale", 1.1, "--name", "silver"
+    )
     assert done.code == 0
     assert library.load_dataset("silver").elements == ("Ag",)
 
@@ -143,22 +150,15 @@ def test_two_elements_need_a_map(hub, tmp_path):
 @pytest.mark.parametrize(
     ("options", "code", "message"),
     [
-        (("--to", "Kr", "--scale", 0), 2, "0.0 is not in the range"),
-        (("--to", "Kr", "--scale", -1), 2, "-1.0 is not in the range"),
-        (("--to", "Kr", "--scale", "big"), 2, "'big' is not a valid float"),
-        (("--to", "Kr", "--scale", "nan"), 1, "must be a positive number"),
-        (("--to", "Kr", "--scale", "inf"), 1, "must be a positive number"),
-        (
-            (
-                "--to",
-                "Xx",
-            ),
-            1,
-            "'Xx' is no chemical element",
-        ),
-        (("--map", "He=Kr"), 1, "He cannot be exchanged: there are Ar"),
-        ((), 2, "Say what it becomes"),
-        (("--to", "Kr", "--data", "x.xyz"), 2, "--scale in place of --data"),
+        (("--element", "Kr", "--scale", 0), 2, "0.0 is not in the range"),
+        (("--element", "Kr", "--scale", -1), 2, "-1.0 is not in the range"),
+        (("--element", "Kr", "--scale", "big"), 2, "'big' is not a valid float"),
+        (("--element", "Kr", "--scale", "nan"), 1, "must be a positive number"),
+        (("--element", "Kr", "--scale", "inf"), 1, "must be a positive number"),
+        (("--element", "Xx"), 1, "'Xx' is not a chemical element"),
+        (("--element-map", "He=Kr"), 1, "He cannot be replaced: the elements are Ar"),
+        ((), 2, "Give the new element"),
+        (("--element", "Kr", "--data", "x.xyz"), 1, "--scale rather than --data"),
     ],
 )
 def test_bad_input(hub, dataset, options, code, message):
@@ -168,9 +168,37 @@ def test_bad_input(hub, dataset, options, code, message):
     assert "Traceback" not in done.err
 
 
+def test_python_says_what_it_lacks(random_directory, dataset, crystals):
+    for given, says in (
+        ({"element": "Kr"}, "no place for the result is given"),
+        ({"out": "made"}, "no new element is given"),
+        ({"element": "Kr", "out": "made"}, "argon is a dataset"),
+    ):
+        with pytest.raises(AlchemyError, match=says):
+            library.transmute(dataset, **given)
+    with pytest.raises(AlchemyError, match="is a model"):
+        library.transmute(random_directory, element_map="C=Si,H=F", out="made", resume=True)
+    said = []
+    with pytest.raises(AlchemyError, match="the data hold Ar, but --element is Si"):
+        library.transmute(
+            random_directory, element="Si", data=crystals, out="made", report=said.append
+        )
+    made = library.transmute(
+        random_directory,
+        element_map="C=Si,H=F",
+        name="m",
+        license="MIT",
+        scale=1.2,
+        report=said.append,
+    )
+    assert (made.cutoff, made.transmutation.scale) == (pytest.approx(3.6), 1.2)
+    assert str(made.version.reference) == "local/m@1.0.0"
+    assert "note:    the energy scale is 1, as none is given" in said
+
+
 def test_a_name_or_a_directory_is_needed(hub, random_directory):
-    assert "--name" in hub("transmute", random_directory, "--to", "Si").err
-    assert hub("transmute", "nothing-there", "--to", "Si", "--out", "made").code == 3
+    assert "--name" in hub("transmute", random_directory, "--element", "Si").err
+    assert hub("transmute", "nothing-there", "--element", "Si", "--out", "made").code == 3
 
 
 @pytest.mark.parametrize("cutoff", ["missing", None, 0, "4"])
@@ -182,7 +210,7 @@ def test_a_model_without_a_cutoff(hub, random_directory, tmp_path, cutoff):
     else:
         config["r_max"] = cutoff
     (model / "config.json").write_text(json.dumps(config))
-    done = hub("transmute", model, "--map", "C=Si", "--scale", 1.5, "--out", "made")
+    done = hub("transmute", model, "--element-map", "C=Si", "--scale", 1.5, "--out", "made")
     assert done.code == 4
     assert "r_max" in done.err
     assert not (tmp_path / "made").exists()
@@ -203,7 +231,7 @@ def test_a_killed_dataset_goes_on(hub, dataset, monkeypatch):
         return really(*arguments)
 
     monkeypatch.setattr(datasets, "_transmuted", fails_at_third)
-    options = ("transmute", dataset, "--to", "Kr", *SCALES, "--name", "made")
+    options = ("transmute", dataset, "--element", "Kr", *SCALES, "--name", "made")
     assert hub(*options).code == 130
     assert hub(*options, "--resume").code == 0
     assert len(told) < 3 + 4  # of four blocks at least one was kept

@@ -27,8 +27,8 @@ from hub.structures.graphs import build_graphs
 from hub.structures.neighbours import NeighbourLists
 from hub.training.loader import GraphLoader
 from hub.training.loop import Trainer
-from hub.training.loss import loss_of
 from hub.training.recipe import DEFAULT
+from hub.training.steps import loss_of
 from tests.conformance.potentials import RIGID, SMALL, crystal, molecule, numbers, outputs
 from tests.mutations import mutated_json, outcome
 

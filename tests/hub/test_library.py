@@ -1,6 +1,7 @@
 """Pulling the published checkpoints: from names to model directories."""
 
-from hub.library import catalogue, open_version, pull
+from hub.library import catalogue, open_version
+from hub.pulling import pull
 from registry.references import Reference
 
 

@@ -13,9 +13,10 @@ import pytest
 from ase.io import write
 
 from hub.errors import ModelError, PublishingError
-from hub.library import catalogue, pull
+from hub.library import catalogue
 from hub.potentials import calculator, load_model
 from hub.publishing import publish
+from hub.pulling import pull
 from hub.training.finetune import finetune
 from registry.cards import join_front_matter, split_front_matter
 from registry.errors import ExistsError, InvalidReferenceError, NotFoundError, SettingsError
@@ -58,7 +59,7 @@ def run(directory, tmp_path):
 
 def test_a_run_is_published_with_its_lineage(run):
     before = {path.name: path.read_bytes() for path in (run / "model").iterdir()}
-    published = publish(run, "mine", "1.0.0", licence="CC-BY-4.0")
+    published = publish(run, "mine", "1.0.0", license="CC-BY-4.0")
     manifest = published.manifest
     assert [entry.path for entry in manifest.files] == [
         "README.md",
@@ -120,7 +121,7 @@ def test_what_the_card_lacks_is_named(directory, kept, lacking):
         assert f"--{key}" in refusal.value.hint
     with pytest.raises(NotFoundError):
         pull("mine")
-    published = publish(directory, "mine", "1.0.0", licence="MIT", description="Now described")
+    published = publish(directory, "mine", "1.0.0", license="MIT", description="Now described")
     assert published.manifest.metadata["description"] == "Now described"
 
 
@@ -191,8 +192,8 @@ def test_places_that_are_not_there(directory, tmp_path):
 
 def test_a_training_must_have_finished(run):
     (run / "results.json").unlink()
-    with pytest.raises(PublishingError, match="has not finished") as refusal:
-        publish(run, "mine", "1.0.0", licence="MIT")
+    with pytest.raises(PublishingError, match="is not finished") as refusal:
+        publish(run, "mine", "1.0.0", license="MIT")
     assert refusal.value.hint == f"Resume it: hub finetune --out {run} --resume"
 
 

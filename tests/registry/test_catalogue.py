@@ -5,12 +5,8 @@ import shutil
 
 import pytest
 
-from registry.cards import Card
-from registry.documents import digest_of
 from registry.errors import (
     ExistsError,
-    IncompatibleError,
-    IntegrityError,
     InvalidReferenceError,
     NotFoundError,
     OfflineError,
@@ -23,7 +19,7 @@ from registry.manifest import Parent
 from registry.publishing import target
 from registry.registry import Registry
 from registry.stores.http import HttpStore
-from tests.registry.conftest import SOURCE, WEIGHTS, publish, ref
+from tests.registry.conftest import WEIGHTS, publish, ref
 from tests.registry.server import Server
 
 
@@ -237,73 +233,6 @@ def test_files_of_ones_own(make_catalogue, published, lab, tmp_path, local):
     assert (catalogue.pull(ref("mine")).path / "weights.bin").read_bytes() == WEIGHTS
     (tmp_path / "empty").mkdir()
     assert catalogue.pull(ref("mine"), to=tmp_path / "empty").path == tmp_path / "empty"
-
-
-def test_built_in_names_are_fetched_and_imported_once(make_catalogue, toy_card, tmp_path, local):
-    (tmp_path / "web").mkdir()
-    (tmp_path / "web" / "toy.bin").write_bytes(SOURCE)
-    with Server(tmp_path / "web") as web:
-        cards = toy_card(f"{web.url}/toy.bin")
-        catalogue = make_catalogue(cards=cards)
-        assert isinstance(catalogue.resolve(ref("toy")), Card)
-        version = catalogue.pull(ref("toy"))
-        assert (version.path / "weights.bin").read_bytes() == SOURCE[::-1]
-        assert (version.path / "README.md").read_text() == cards["toy"].text
-        assert version.manifest.licence == "not-stated"
-        assert version.manifest.metadata["elements"] == ["C"]
-        assert version.manifest.metadata["source"]["sha256"] == digest_of(SOURCE)
-        assert str(version.reference) == "builtin/toy@1.0.0"
-        for text in ("toy", "toy@1.0.0", "builtin/toy", f"toy@sha256:{version.digest[:12]}"):
-            assert make_catalogue(cards=cards, offline=True).pull(ref(text)) == version
-        assert len(web.requests) == 1
-        # Damage is mended by importing again; the published file is still here.
-        local.blobs.drop(version.manifest.files[1].sha256)
-        shutil.rmtree(version.path)
-        assert make_catalogue(cards=cards, offline=True).pull(ref("toy")) == version
-
-
-@pytest.mark.parametrize("kind", ["directory", "file", "http"])
-def test_the_mirror_is_asked_first(make_catalogue, toy_card, tmp_path, kind):
-    file = tmp_path / "mirror" / "toys" / "models" / "toy.bin"
-    file.parent.mkdir(parents=True)
-    file.write_bytes(SOURCE)
-    with Server(tmp_path / "mirror") as web:
-        mirror = {
-            "directory": str(tmp_path / "mirror"),
-            "file": (tmp_path / "mirror").as_uri(),
-            "http": web.url,
-        }[kind]
-        cards = toy_card("http://127.0.0.1:9/toy.bin")
-        catalogue = make_catalogue(cards=cards, mirror=mirror, offline=kind != "http")
-        assert catalogue.pull(ref("toy")).manifest.name == "toy"
-        assert len(web.requests) == (kind == "http")
-
-
-def test_a_wrong_mirror_is_passed_over(make_catalogue, toy_card, tmp_path, caplog):
-    file = tmp_path / "mirror" / "toys" / "models" / "toy.bin"
-    file.parent.mkdir(parents=True)
-    file.write_bytes(SOURCE[:-1] + b"?")
-    (tmp_path / "web").mkdir()
-    with Server(tmp_path / "web") as web:
-        catalogue = make_catalogue(
-            cards=toy_card(f"{web.url}/toy.bin"), mirror=str(tmp_path / "mirror")
-        )
-        with pytest.raises(IntegrityError, match="cannot get the published file of toy"):
-            catalogue.pull(ref("toy"))
-        (tmp_path / "web" / "toy.bin").write_bytes(SOURCE)
-        caplog.clear()
-        assert catalogue.pull(ref("toy")).manifest.name == "toy"
-        assert "mirror" in caplog.text
-
-
-def test_a_built_in_name_that_cannot_be_had(make_catalogue, toy_card):
-    cards = toy_card("http://127.0.0.1:9/toy.bin")
-    with pytest.raises(OfflineError, match="the network is disabled"):
-        make_catalogue(cards=cards, offline=True).pull(ref("toy"))
-    catalogue = make_catalogue(cards=cards)
-    catalogue.builtin.importer_named = {}.get
-    with pytest.raises(IncompatibleError, match="importer 'toy'"):
-        catalogue.pull(ref("toy"))
 
 
 def test_listings(make_catalogue, published, remote, toy_card, content):

@@ -115,7 +115,7 @@ def test_more_elements_than_types_need_a_map(model):
     structures = StructureSet.from_atoms(compound)
     with pytest.raises(AlchemyError, match="no ways to give each element a type of its own") as no:
         search_transmutation(model, structures, Request.parse("auto"))
-    assert "--map C=C,C=Ge,C=Si" in no.value.hint
+    assert "--element-map C=C,C=Ge,C=Si" in no.value.hint
 
 
 def test_isolated_atoms_tell_nothing(model):

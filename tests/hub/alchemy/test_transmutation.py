@@ -37,7 +37,7 @@ def test_scales_are_positive_numbers(scale):
 
 @pytest.mark.parametrize("symbol", ["Xx", "X", "si", "", "14"])
 def test_elements_are_elements(symbol):
-    with pytest.raises(AlchemyError, match="is no chemical element"):
+    with pytest.raises(AlchemyError, match="is not a chemical element"):
         Transmutation((("C", symbol),), 1.5)
 
 
@@ -60,13 +60,13 @@ def test_pairs_are_read_either_way_round(text, old, pairs):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("C", "'C' is no pair of elements"),
-        ("C=", "'C=' is no pair"),
-        ("=Si", "is no pair"),
-        ("C=Si,,", "'' is no pair"),
-        ("C=Xx", "'Xx' is no chemical element"),
-        ("N=Si", "N cannot be exchanged: there are C"),
-        ("C=Si=Ge", "no chemical element"),
+        ("C", "'C' is not a pair of elements"),
+        ("C=", "'C=' is not a pair"),
+        ("=Si", "is not a pair"),
+        ("C=Si,,", "'' is not a pair"),
+        ("C=Xx", "'Xx' is not a chemical element"),
+        ("N=Si", "N cannot be replaced: the elements are C"),
+        ("C=Si=Ge", "not a chemical element"),
     ],
 )
 def test_what_is_no_pair_is_said(text, message):
@@ -86,9 +86,9 @@ def test_any_text_is_pairs_or_refused(text):
 
 def test_pairing_is_left_to_nobody_where_there_are_several_ways():
     assert pair_elements(("C",), ("Si",)) == (("C", "Si"),)
-    with pytest.raises(AlchemyError, match="it is not said what of C, H becomes what of Si"):
+    with pytest.raises(AlchemyError, match="the mapping of C, H to Si is ambiguous"):
         pair_elements(("C", "H"), ("Si",))
-    with pytest.raises(AlchemyError, match="makes Ge, and Si is wanted"):
+    with pytest.raises(AlchemyError, match="gives Ge, but Si is needed"):
         pair_elements(("C",), ("Si",), "C=Ge")
 
 
@@ -173,7 +173,7 @@ def test_there_and_back_again(scale, energy_scale):
 
 def test_an_element_that_becomes_nothing_or_two_is_refused():
     structures = StructureSet.from_atoms([bulk("Cu"), bulk("Au")])
-    with pytest.raises(AlchemyError, match="not said what becomes of Au"):
+    with pytest.raises(AlchemyError, match="no new element is given for Au"):
         transmute_structures(structures, Transmutation((("Cu", "Ag"),), 1.0))
     with pytest.raises(AlchemyError, match="Cu stands for more than one element"):
         transmute_structures(structures, Transmutation((("Cu", "Ag"), ("Cu", "Au")), 1.0))

@@ -11,7 +11,8 @@ import pytest
 
 from hub.datasets import shards
 from hub.datasets.dataset import Dataset
-from hub.datasets.writer import DatasetWriter, is_whole
+from hub.datasets.finishing import is_whole
+from hub.datasets.writer import DatasetWriter
 from hub.errors import DataError
 from registry.errors import ExistsError, IntegrityError, StorageError
 from tests.hub.datasets.conftest import LABEL_SETS, write

@@ -13,8 +13,8 @@ from hub.datasets.writer import DatasetWriter
 from hub.errors import DataError
 from hub.jobs.pool import LocalPool
 from hub.library import catalogue
+from hub.synthesis.running import run_recipe
 from hub.synthesis.schedule import Recipe
-from hub.synthesis.synthesize import synthesize
 from hub.teachers.relabelling import relabel
 from hub.teachers.spec import TeacherSpec
 from registry.errors import ExistsError, IntegrityError, StorageError
@@ -139,7 +139,7 @@ def test_trajectories_are_not_run_into_what_is_not_ours(what, treasure):
     recipe = Recipe("Cu", EMT, trajectories=1, density=(8.0, 9.0))
     for resume in (True, False):
         with pytest.raises(StorageError, match=r"copper-1\.0\.0"):
-            synthesize(recipe, "copper", pool=LocalPool(1), resume=resume)
+            run_recipe(recipe, "copper", pool=LocalPool(1), resume=resume)
     assert place.is_symlink() or [path.name for path in place.iterdir()] == ["notes.txt"]
 
 
@@ -194,16 +194,16 @@ def test_an_export_replaces_a_former_one_and_nothing_else(export, tmp_path, trea
 def test_a_choice_is_recorded_over_no_other_file(tmp_path, treasure):
     import_dataset(file_source(COPPER), "copper")
     choice, to = Choice(sample=5), tmp_path / "to"
-    pull_dataset("copper", choice=choice, to=to)
-    pull_dataset("copper", choice=choice, to=to)
+    pull_dataset("copper", choice=choice, out=to)
+    pull_dataset("copper", choice=choice, out=to)
     (to / SELECTION).write_text("mine")
-    with pytest.raises(IntegrityError, match="corrupted"):
-        pull_dataset("copper", choice=choice, to=to)
+    with pytest.raises(IntegrityError, match="damaged"):
+        pull_dataset("copper", choice=choice, out=to)
     assert (to / SELECTION).read_text() == "mine"
     (to / SELECTION).unlink()
     (to / SELECTION).symlink_to(treasure.folder)
     with pytest.raises(StorageError, match="is a link"):
-        pull_dataset("copper", choice=choice, to=to)
+        pull_dataset("copper", choice=choice, out=to)
 
 
 def test_a_whole_dataset_stays(tmp_path):

@@ -23,7 +23,7 @@ from hub.datasets.labelling import add_label_set
 from hub.datasets.layout import LabelSet
 from hub.datasets.names import UNUSED, property_of, unreserved
 from hub.datasets.writer import DatasetWriter
-from hub.structures.keys import names_label
+from hub.structures.label_names import names_label
 from registry.removal import mark
 from tests.hub.datasets.calculations import calculated, same_labels
 

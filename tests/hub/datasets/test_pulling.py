@@ -81,7 +81,7 @@ def test_a_choice_moves_its_shards(lab, directory):
 
 def test_a_directory_of_ones_own_is_the_choice(lab, directory, tmp_path):
     choice = Choice("density > 1", 6, 2)
-    pulled = pull_dataset("any", labels=["ace"], choice=choice, to=tmp_path / "mine")
+    pulled = pull_dataset("any", labels=["ace"], choice=choice, out=tmp_path / "mine")
     assert pulled.chosen == 6
     assert json.loads((tmp_path / "mine" / "selection.json").read_text())["sample"] == 6
     own = hub.load_dataset(tmp_path / "mine", labels="ace")

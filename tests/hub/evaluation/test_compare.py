@@ -1,10 +1,9 @@
-"""`hub diff`: differences between two label sets, as they are and with the zeros aligned."""
+"""Two label sets of a dataset compared: as they are, and with the zeros aligned."""
 
 import numpy as np
 import pytest
 
 from hub.datasets.blocks import Block, Labels
-from hub.datasets.dataset import Dataset
 from hub.datasets.layout import LabelSet
 from hub.datasets.writer import DatasetWriter
 from hub.errors import DataError
@@ -53,19 +52,19 @@ def directory(tmp_path):
 
 
 def test_the_shift_and_what_is_left(directory):
-    compared = compare_labels(Dataset(directory), "a", "b")
+    compared = compare_labels(directory, ("a", "b"))
     assert len(compared.structures) == 3
     assert compared.shifts.energies["C"] == pytest.approx(-0.5)
     assert compared.shifted.energies == pytest.approx(compared.structures.energies)
     assert compared.energy_correlation == pytest.approx(1.0)
     assert compared.force_correlation == pytest.approx(1.0)
     with pytest.raises(DataError, match="no structure"):
-        compare_labels(Dataset(directory), "b", "c")
+        compare_labels(directory, ("b", "c"))
 
 
 def test_the_command(command, directory, tmp_path):
     plot = tmp_path / "plot.png"
-    report = command("diff", directory, "--labels", "a,b", "--json", "--out", plot).json
+    report = command("evaluate", directory, "--labels", "a,b", "--json", "--plot", plot).json
     whole = report["differences"]["all structures"]
     assert whole["n_structures"] == 3
     assert whole["energy_rmse"] == pytest.approx(500.0)
@@ -74,10 +73,13 @@ def test_the_command(command, directory, tmp_path):
     assert whole["stress_rmse"] == pytest.approx(0.01 * 160.2177, rel=1e-4)
     assert report["units"]["stress"] == "GPa"
     assert plot.read_bytes().startswith(b"\x89PNG")
-    shown = command("diff", directory, "--labels", "a,b")
+    shown = command("evaluate", directory, "--labels", "a,b")
     assert "500.0" in shown.out
     assert "MAE (GPa)" in shown.out
     assert "C -0.5000 eV/atom" in shown.err
+    before = command("diff", directory, "--labels", "a,b")
+    assert before.out == shown.out
+    assert "note: hub diff is now hub evaluate" in before.err
 
 
 @pytest.mark.parametrize(
@@ -85,4 +87,14 @@ def test_the_command(command, directory, tmp_path):
     [("a", 2, "two names"), ("a,d", 1, "no label set 'd'"), ("b,c", 1, "no structure of")],
 )
 def test_mistakes_are_answered(command, directory, labels, code, said):
-    assert said in command("diff", directory, "--labels", labels, code=code).err
+    assert said in command("evaluate", directory, "--labels", labels, code=code).err
+
+
+def test_options_of_models_are_refused(command, directory):
+    labels = ("--labels", "a,b")
+    assert (
+        "--dtype needs --data"
+        in command("evaluate", directory, *labels, "--dtype", "float32", code=2).err
+    )
+    assert "one dataset" in command("evaluate", directory, directory, *labels, code=2).err
+    assert "--labels A,B" in command("evaluate", directory, code=2).err

@@ -9,6 +9,7 @@ import pytest
 from ase.build import bulk
 from ase.io import write
 
+import hub
 from hub.errors import AlchemyError
 from hub.structures import StructureSet
 
@@ -55,7 +56,7 @@ def test_of_itself_all_is_inside(carbon):
 
 def test_elements_must_be_matched(carbon):
     silicon = StructureSet.from_atoms(diamonds("Si", 5.43, 2, seed=1))
-    with pytest.raises(AlchemyError, match="not said what becomes of Si"):
+    with pytest.raises(AlchemyError, match="no new element is given for Si"):
         measure_overlap(carbon, silicon, (("C", "Ge"),), 1.5)
 
 
@@ -71,6 +72,9 @@ def test_the_command(tmp_path, monkeypatch, capfd):
     found = json.loads(capfd.readouterr().out)
     assert found["scale"] == pytest.approx(5.43 / 3.57, rel=0.03)
     assert found["share_scaled"] > 0.3 > found["share_unscaled"]
+    asked = hub.overlap("c.xyz", "si.xyz", scale=found["scale"], element_map="C=Si")
+    assert asked.names == ("c.xyz", "si.xyz")
+    assert asked.share_scaled == found["share_scaled"]
     with pytest.raises(SystemExit) as left:
         main(["overlap", "nothing", "si.xyz"])
     assert left.value.code == 3
@@ -105,5 +109,5 @@ def test_the_picture(carbon, tmp_path):
 
     silicon = StructureSet.from_atoms(diamonds("Si", 5.43, 5, seed=1))
     overlap = measure_overlap(carbon, silicon, (("C", "Si"),))
-    plot_overlap(tmp_path / "overlap.png", overlap, ("carbon", "silicon"))
+    plot_overlap(tmp_path / "overlap.png", overlap)
     assert (tmp_path / "overlap.png").read_bytes().startswith(b"\x89PNG")

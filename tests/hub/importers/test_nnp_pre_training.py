@@ -13,9 +13,9 @@ from ase.io import read
 
 from hub.errors import ModelError
 from hub.importers.nnp_pre_training import config_of, convert, import_checkpoint, read_state
-from hub.library import pull
 from hub.potentials import load_model
 from hub.potentials.probe import predict_probe
+from hub.pulling import pull
 from registry.cards import builtin_cards
 
 CARDS = {

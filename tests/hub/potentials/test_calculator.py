@@ -18,7 +18,7 @@ from scipy.spatial.transform import Rotation
 import hub
 from hub.errors import DataError, IncompatibleModelError
 from hub.potentials import calculator, load_model
-from hub.potentials.prediction import predict
+from hub.potentials.batches import predict
 from hub.structures.graphs import build_graph
 from tests.hub.potentials.small import hydrocarbon
 

@@ -10,7 +10,7 @@ from ase.io import write
 
 from hub.errors import DataError
 from hub.structures import ReadResult, read_structures
-from hub.structures.keys import names_label
+from hub.structures.label_names import names_label
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -185,7 +185,7 @@ def constrained(count: int = 12) -> list[Atoms]:
 @pytest.mark.parametrize("name", ["data.traj", "data.xyz", "data.db"])
 def test_forces_that_a_constraint_made_zero_are_left_out(tmp_path: Path, name: str) -> None:
     from hub.evaluation.metrics import measure_errors
-    from hub.potentials.prediction import Predictions
+    from hub.potentials.batches import Predictions
     from hub.structures.graphs import build_graphs
     from hub.structures.neighbours import NeighbourLists
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from hub.datasets.importing import file_source, import_dataset
-from hub.datasets.loading import load_dataset
+from hub.datasets.loading import load_dataset, read_files_or_dataset
 from hub.errors import DataError
 from hub.evaluation.predictions_file import write_labelled
 from hub.structures import StructureSet, read_structures
@@ -33,7 +33,6 @@ from hub.structures.stresses import (
     stress_of_virial,
     to_voigt,
 )
-from hub.training.data import read_files_or_dataset
 
 if TYPE_CHECKING:
     from pathlib import Path

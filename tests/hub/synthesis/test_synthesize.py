@@ -12,8 +12,8 @@ from hub.errors import JobError, SynthesisError
 from hub.jobs.pool import InProcess, Lost
 from hub.library import catalogue, open_version
 from hub.synthesis import campaign, engine
+from hub.synthesis.running import run_recipe
 from hub.synthesis.schedule import Plan, Stages
-from hub.synthesis.synthesize import synthesize
 from hub.synthesis.trajectory import lost_trajectory, read_trajectory, write_trajectory
 from hub.teachers.teacher import open_teacher
 from registry.errors import ExistsError, IntegrityError
@@ -26,7 +26,7 @@ def files_of(made):
 @pytest.mark.parametrize("recipe", ["copper", "carbon"])
 def test_frames_have_their_columns_densities_and_labels(recipe, request):
     recipe = request.getfixturevalue(recipe)
-    made = synthesize(recipe, "set", labels="own", pool=InProcess())
+    made = run_recipe(recipe, "set", labels="own", pool=InProcess())
     assert made.failures == {}
     loaded = hub.load_dataset("set", labels="own")
     assert len(loaded) == 3 * recipe.n_frames
@@ -60,26 +60,26 @@ def test_frames_have_their_columns_densities_and_labels(recipe, request):
 @pytest.mark.parametrize("recipe", ["copper", "carbon"])
 def test_the_seed_decides_everything(recipe, request):
     recipe = replace(request.getfixturevalue(recipe), trajectories=2)
-    first, second = (synthesize(recipe, "set", f"1.{n}.0", pool=InProcess()) for n in (0, 1))
+    first, second = (run_recipe(recipe, "set", f"1.{n}.0", pool=InProcess()) for n in (0, 1))
     ours, theirs = (
         {path: digest for path, digest in files_of(made).items() if path != "README.md"}
         for made in (first, second)
     )
     assert ours == theirs
-    other = synthesize(replace(recipe, seed=9), "set", "1.2.0", pool=InProcess())
+    other = run_recipe(replace(recipe, seed=9), "set", "1.2.0", pool=InProcess())
     assert files_of(other) != files_of(first)
 
 
 def test_more_trajectories_are_added_under_numbers_of_their_own(copper, carbon):
-    synthesize(copper, "one", pool=InProcess())
+    run_recipe(copper, "one", pool=InProcess())
     again = replace(copper, trajectories=1)
-    made = synthesize(again, "one", "1.1.0", onto="one@1.0.0", pool=InProcess())
+    made = run_recipe(again, "one", "1.1.0", onto="one@1.0.0", pool=InProcess())
     assert made.facts["structures"] == 16
     assert hub.load_dataset("one@1.1.0").structure_extras["run_id"].max() == 3
     other = replace(copper, teacher=replace(copper.teacher, options={"asap_cutoff": True}))
     with pytest.raises(SynthesisError, match="label set 'emt' is of another teacher"):
-        synthesize(other, "one", "1.2.0", onto="one@1.1.0", pool=InProcess())
-    mixed = synthesize(carbon, "mixed", onto="one@1.1.0", pool=InProcess())
+        run_recipe(other, "one", "1.2.0", onto="one@1.1.0", pool=InProcess())
+    mixed = run_recipe(carbon, "mixed", onto="one@1.1.0", pool=InProcess())
     assert mixed.facts["label_sets"]["tersoff"]["structures"] == 3 * carbon.n_frames
     assert mixed.facts["label_sets"]["emt"]["structures"] == 16
     manifest = mixed.version.manifest
@@ -89,7 +89,7 @@ def test_more_trajectories_are_added_under_numbers_of_their_own(copper, carbon):
 
 def test_what_blows_up_is_run_again_with_smaller_steps(carbon):
     notes = []
-    made = synthesize(replace(carbon, timestep=8.0), "set", pool=InProcess(), report=notes.append)
+    made = run_recipe(replace(carbon, timestep=8.0), "set", pool=InProcess(), report=notes.append)
     assert made.failures == {}
     assert len(notes) == 3
     assert "blew up after 0 of 10 frames with steps of 8 fs" in notes[0]
@@ -99,7 +99,7 @@ def test_what_blows_up_is_run_again_with_smaller_steps(carbon):
 
 def test_if_all_blow_up_that_is_an_error(carbon):
     with pytest.raises(SynthesisError, match="no trajectory came to its first frame"):
-        synthesize(replace(carbon, timestep=100.0), "set", pool=InProcess())
+        run_recipe(replace(carbon, timestep=100.0), "set", pool=InProcess())
 
 
 def test_the_frames_before_it_blows_up_are_kept_and_marked(copper, monkeypatch):
@@ -120,7 +120,7 @@ def test_the_frames_before_it_blows_up_are_kept_and_marked(copper, monkeypatch):
             self._waiting = deque(sorted(self._waiting, key=lambda task: str(task[0])))
 
     notes = []
-    made = synthesize(copper, "set", pool=Ordered(), report=notes.append)
+    made = run_recipe(copper, "set", pool=Ordered(), report=notes.append)
     assert made.failures == {1: "the temperature is 1000000 K"}
     assert len(notes) == 2
     loaded = hub.load_dataset("set")
@@ -165,7 +165,7 @@ def test_a_process_that_dies_twice_has_its_trajectory_run_with_smaller_steps(cop
             return super().wait()
 
     notes = []
-    made = synthesize(copper, "set", pool=Mortal(), report=notes.append)
+    made = run_recipe(copper, "set", pool=Mortal(), report=notes.append)
     assert made.failures == {}
     assert made.facts["structures"] == 12
     assert len(notes) == 1
@@ -179,13 +179,13 @@ def test_what_is_done_is_not_run_again(copper):
                 raise KeyboardInterrupt
             return super().wait()
 
-    whole = synthesize(copper, "whole", pool=InProcess())
+    whole = run_recipe(copper, "whole", pool=InProcess())
     with pytest.raises(KeyboardInterrupt):
-        synthesize(copper, "set", pool=Dying())
+        run_recipe(copper, "set", pool=Dying())
     with pytest.raises(ExistsError, match="not finished"):
-        synthesize(copper, "set", pool=InProcess())
-    with pytest.raises(JobError, match="started with a different recipe"):
-        synthesize(replace(copper, timestep=1.0), "set", pool=InProcess(), resume=True)
+        run_recipe(copper, "set", pool=InProcess())
+    with pytest.raises(JobError, match="begun with another recipe"):
+        run_recipe(replace(copper, timestep=1.0), "set", pool=InProcess(), resume=True)
     done = []
 
     class Counting(InProcess):
@@ -193,7 +193,7 @@ def test_what_is_done_is_not_run_again(copper):
             done.append(key)
             super().submit(key, function, *arguments)
 
-    made = synthesize(copper, "set", pool=Counting(), resume=True)
+    made = run_recipe(copper, "set", pool=Counting(), resume=True)
     assert done == [None, 2]
     ours, theirs = files_of(made), files_of(whole)
     assert {**ours, "README.md": ""} == {**theirs, "README.md": ""}
@@ -231,7 +231,7 @@ def test_the_anneal_has_its_temperature(carbon):
         anneal_temperature=(3000.0, 3000.0),
         stages=stages,
     )
-    synthesize(recipe, "set", pool=InProcess())
+    run_recipe(recipe, "set", pool=InProcess())
     loaded = hub.load_dataset("set", where="time > 2.5")
     measured = loaded.structure_extras["temperature"]
     assert len(measured) == 90
@@ -242,6 +242,6 @@ def test_the_anneal_has_its_temperature(carbon):
 
 
 def test_the_manifest_can_be_read_without_the_data(copper):
-    synthesize(copper, "set", pool=InProcess())
+    run_recipe(copper, "set", pool=InProcess())
     version = open_version("set").version
     assert json.dumps(version.manifest.metadata["made"][0])

@@ -19,6 +19,9 @@ from hub.potentials.nequip.onehot import OneHotConfig
 from hub.structures import StructureSet
 from hub.structures.graphs import average_neighbors, build_graphs
 from hub.structures.neighbours import NeighbourLists
+from hub.training.loader import GraphLoader
+from hub.training.loop import Trainer
+from hub.training.recipe import PAPER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from hub.structures.graphs import Graph
 
 TINY = {"num_layers": 2, "num_features": 4, "num_bessels": 4}
+RECIPE = PAPER.with_changes(batch_size=3, max_epochs=4, min_delta=0.0)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -87,3 +91,29 @@ def tiny_model(graphs: Sequence[Graph], seed: int = 0) -> Potential:
 def graphs() -> list[Graph]:
     """Eight argon crystals with labels."""
     return build_graphs(NeighbourLists(StructureSet.from_atoms(argon(8)), 4.0), ["Ar"])
+
+
+@pytest.fixture
+def start(graphs, tmp_path):
+    """Return a function that makes a trainer; each call is a new process's."""
+
+    def make(recipe=RECIPE, folder=tmp_path, seed=0, training=graphs[:6], validation=graphs[6:]):
+        potential = tiny_model(graphs)
+        loader = GraphLoader(training, potential, seed)
+        return Trainer(potential, loader, validation, recipe, folder)
+
+    return make
+
+
+def history(trainer: Trainer) -> list[dict[str, float]]:
+    """Return the metrics without the times."""
+    left_out = {"seconds", "waiting", "stress_rmse"}  # the last is NaN, which equals nothing
+    return [
+        {name: value for name, value in row.items() if name not in left_out}
+        for row in trainer.progress.history
+    ]
+
+
+def same_weights(one: Trainer, other: Trainer) -> bool:
+    ours, theirs = one.potential.weights(), other.potential.weights()
+    return all(torch.equal(ours[name], theirs[name]) for name in ours)

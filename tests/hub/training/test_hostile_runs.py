@@ -17,8 +17,7 @@ from hub.alchemy.transmutation import Transmutation
 from hub.alchemy.trial import Trial
 from hub.errors import TrainingError
 from hub.schemas import Sha256
-from hub.training.job import Job
-from hub.training.pretrain_job import PretrainJob
+from hub.training.job import Job, PretrainJob
 from hub.training.recipe import DEFAULT, Recipe
 from hub.training.run_files import read_json, read_results, resume_command
 from tests.mutations import mutated_json, outcome

@@ -11,44 +11,13 @@ import pytest
 import torch
 
 from hub.errors import TrainingError
-from hub.potentials.batches import collate
+from hub.potentials.batches import collate, predict
 from hub.potentials.nequip.potential import NequIPPotential
-from hub.potentials.prediction import predict
 from hub.training import loop
-from hub.training.loader import GraphLoader
-from hub.training.loop import Trainer
-from hub.training.loss import loss_of
-from hub.training.recipe import PAPER
+from hub.training.process_group import ALONE
 from hub.training.state import load_state
-from tests.hub.training.conftest import tiny_model
-
-RECIPE = PAPER.with_changes(batch_size=3, max_epochs=4, min_delta=0.0)
-
-
-@pytest.fixture
-def start(graphs, tmp_path):
-    """Return a function that makes a trainer; each call is a new process's."""
-
-    def make(recipe=RECIPE, folder=tmp_path, seed=0, training=graphs[:6], validation=graphs[6:]):
-        potential = tiny_model(graphs)
-        loader = GraphLoader(training, potential, seed)
-        return Trainer(potential, loader, validation, recipe, folder)
-
-    return make
-
-
-def history(trainer: Trainer) -> list[dict[str, float]]:
-    """Return the metrics without the times."""
-    left_out = {"seconds", "waiting", "stress_rmse"}  # the last is NaN, which equals nothing
-    return [
-        {name: value for name, value in row.items() if name not in left_out}
-        for row in trainer.progress.history
-    ]
-
-
-def same_weights(one: Trainer, other: Trainer) -> bool:
-    ours, theirs = one.potential.weights(), other.potential.weights()
-    return all(torch.equal(ours[name], theirs[name]) for name in ours)
+from hub.training.steps import loss_of, validation_errors
+from tests.hub.training.conftest import RECIPE, history, same_weights, tiny_model
 
 
 def test_it_learns(start) -> None:
@@ -171,10 +140,10 @@ def test_the_cosine_begins_at_the_rate_and_ends_at_a_hundredth(start) -> None:
     assert rates == sorted(rates, reverse=True)
 
 
-def scripted(trainer: Trainer, monkeypatch, force_errors: list[float]) -> None:
+def scripted(monkeypatch, force_errors: list[float]) -> None:
     """Let the validation find these force errors, one an epoch."""
     errors = iter(force_errors)
-    monkeypatch.setattr(trainer, "_validation_errors", lambda: (1.0, next(errors), math.nan))
+    monkeypatch.setattr(loop, "validation_errors", lambda *_: (1.0, next(errors), math.nan))
 
 
 @pytest.mark.parametrize(
@@ -188,7 +157,7 @@ def scripted(trainer: Trainer, monkeypatch, force_errors: list[float]) -> None:
 )
 def test_early_stopping(start, monkeypatch, errors, min_delta, epochs, best) -> None:
     trainer = start(RECIPE.with_changes(max_epochs=len(errors), patience=3, min_delta=min_delta))
-    scripted(trainer, monkeypatch, errors)
+    scripted(monkeypatch, errors)
     trainer.run()
     assert (trainer.progress.epoch, trainer.progress.best_epoch) == (epochs, best)
     assert trainer.best_metrics["force_rmse"] == min(errors[:epochs])
@@ -199,13 +168,13 @@ def test_without_patience_the_last_epoch_is_kept(start, monkeypatch, tmp_path, e
     trainer = start(
         RECIPE.with_changes(max_epochs=3, patience=0, keep="last"), folder=tmp_path / "all"
     )
-    scripted(trainer, monkeypatch, errors)
+    scripted(monkeypatch, errors)
     trainer.run()
     last = 2 if math.isnan(errors[-1]) else 3
     assert (trainer.progress.epoch, trainer.progress.best_epoch) == (3, last)
     if last == 3:
         whole = start(RECIPE.with_changes(max_epochs=3), folder=tmp_path / "three")
-        scripted(whole, monkeypatch, [3.0, 2.0, 1.0])
+        scripted(monkeypatch, [3.0, 2.0, 1.0])
         whole.run()
         assert same_weights(trainer, whole)
 
@@ -213,8 +182,9 @@ def test_without_patience_the_last_epoch_is_kept(start, monkeypatch, tmp_path, e
 def test_the_best_weights_are_left_in_the_model(start, monkeypatch, tmp_path) -> None:
     errors = [3.0, 2.0, 1.0, 9.0]
     trainer = start(folder=tmp_path / "all")
-    scripted(trainer, monkeypatch, errors)
-    trainer.run()
+    with monkeypatch.context() as patch:
+        scripted(patch, errors)
+        trainer.run()
     until_best = start(RECIPE.with_changes(max_epochs=3), folder=tmp_path / "three")
     until_best.run()
     assert trainer.progress.best_epoch == 3
@@ -251,76 +221,14 @@ def test_going_on_gives_the_same_to_the_last_bit(start, tmp_path) -> None:
     assert same_weights(whole, again)
 
 
-def test_an_epoch_that_is_not_finite_is_done_again_at_half_the_rate(start, monkeypatch) -> None:
-    trainer = start(folder=start().directory / "once")
-    rates: list[float] = []
-    step = trainer._step
-
-    def step_or_not(parts) -> tuple[float, bool]:
-        rates.append(trainer.optimizer.param_groups[0]["lr"])
-        return (math.nan, False) if len(rates) == 4 else step(parts)
-
-    monkeypatch.setattr(trainer, "_step", step_or_not)
-    trainer.run()
-    assert rates == [0.01] * 4 + [0.005] * 6
-    rows = history(trainer)
-    assert [row["steps_back"] for row in rows] == [0, 1, 1, 1]
-    assert [row["learning_rate"] for row in rows] == [0.01] + [0.005] * 3
-    state = load_state(trainer.directory)
-    assert state["average"]["steps"] == 8  # the step that was taken back is not averaged
-    assert next(iter(state["optimizer"]["state"].values()))["step"] == 8
-
-
-def test_stepping_back_restores_all_of_the_state(start, monkeypatch, tmp_path) -> None:
-    slow = start(RECIPE.with_changes(learning_rate=0.005), folder=tmp_path / "slow")
-    slow.run()
-    trainer = start(folder=tmp_path / "back")
-    step, calls = trainer._step, []
-
-    def step_or_not(parts) -> tuple[float, bool]:
-        calls.append(parts)
-        return (math.inf, False) if len(calls) == 2 else step(parts)
-
-    monkeypatch.setattr(trainer, "_step", step_or_not)
-    trainer.run()
-    assert same_weights(trainer, slow)
-
-
-def test_a_poisoned_label_ends_with_a_way_out(start, graphs) -> None:
-    poisoned = [replace(graphs[0], energy=torch.tensor(1e200).double()), *graphs[1:6]]
-    trainer = start(training=poisoned)
-    before = tiny_model(graphs).weights()
-    with pytest.raises(TrainingError, match=r"not finite in epoch 1, .* 5 times") as caught:
-        trainer.run()
-    assert "hub check" in caught.value.hint
-    assert load_state(trainer.directory) is None
-    after = trainer.potential.weights()
-    assert all(torch.isfinite(after[name]).all() for name in before)
-
-
-@pytest.mark.parametrize("value", [1e30, -1e20])
-def test_a_large_poisoned_label_never_gets_into_the_weights(start, graphs, value) -> None:
-    poisoned = [replace(graphs[0], energy=torch.tensor(value).double()), *graphs[1:6]]
-    trainer = start(training=poisoned)
-    with pytest.raises(TrainingError, match="not finite"):
-        trainer.run()
-    assert all(torch.isfinite(tensor).all() for tensor in trainer.potential.weights().values())
-
-
-def test_validation_errors_that_are_never_finite_are_an_error(start, graphs) -> None:
-    poisoned = [replace(graphs[6], forces=torch.full_like(graphs[6].forces, 1e200)), graphs[7]]
-    trainer = start(validation=poisoned)
-    with pytest.raises(TrainingError, match="validation errors are not finite") as caught:
-        trainer.run()
-    assert "hub check" in caught.value.hint
-
-
 def test_validation_counts_the_labels_that_are_there(start, graphs) -> None:
     partly = [replace(graphs[6], energy=torch.tensor(math.nan).double()), graphs[7]]
     trainer = start(validation=partly)
     found = predict(trainer.potential, graphs[6:])
     errors = np.concatenate(found.forces) - torch.cat([g.forces for g in graphs[6:]]).numpy()
-    energy_rmse, force_rmse, stress_rmse = trainer._validation_errors()
+    energy_rmse, force_rmse, stress_rmse = validation_errors(
+        trainer.average.potential, trainer.validation, ALONE
+    )
     assert energy_rmse == pytest.approx(1000 * abs(found.energies[1] - float(graphs[7].energy)) / 4)
     assert force_rmse == pytest.approx(float(np.sqrt(np.mean(errors**2))))
     assert math.isnan(stress_rmse)

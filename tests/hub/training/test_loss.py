@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from hub.potentials.batches import batches_by_atoms, collate
+from hub.potentials.batches import batches_by_atoms, collate, predict
 from hub.potentials.potential import Output
-from hub.potentials.prediction import predict
 from hub.structures.graphs import Graph
-from hub.training.loss import loss_of
+from hub.training.steps import loss_of
 from tests.hub.training.conftest import tiny_model
 
 NAN = float("nan")
@@ -121,7 +120,7 @@ def test_predictions_do_not_depend_on_the_batches(graphs, monkeypatch) -> None:
     assert [item.shape for item in found.forces] == [(4, 3)] * 8
     assert found.stresses.shape == (8, 3, 3)
     monkeypatch.setattr(
-        "hub.potentials.prediction.batches_by_atoms", lambda graphs: [[item] for item in graphs]
+        "hub.potentials.batches.batches_by_atoms", lambda graphs: [[item] for item in graphs]
     )
     one_by_one = predict(model, graphs)
     np.testing.assert_allclose(found.energies, one_by_one.energies, rtol=1e-5, atol=1e-6)

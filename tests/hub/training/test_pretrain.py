@@ -13,9 +13,9 @@ from hub.errors import DataError, TrainingError
 from hub.evaluation import evaluate
 from hub.structures import StructureSet
 from hub.training.finetune import resume_run
+from hub.training.job import PretrainJob
 from hub.training.pretrain import resume_pretraining
 from hub.training.pretrain_data import read_dataset
-from hub.training.pretrain_job import PretrainJob
 from hub.training.reporter import Reporter
 from tests.hub.training.conftest import TINY
 from tests.hub.training.trajectories import (

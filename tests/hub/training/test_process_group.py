@@ -27,7 +27,7 @@ from tests.hub.training.conftest import argon, tiny_model
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hub.training.progress import EpochMetrics
+    from hub.training.state import EpochMetrics
 
 # Seven structures: the last batch of an epoch has one, and nothing for the second process.
 RECIPE = PRETRAIN.with_changes(batch_size=3, max_epochs=4)

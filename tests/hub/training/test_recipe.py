@@ -6,8 +6,7 @@ from dataclasses import fields
 import pytest
 
 from hub.errors import TrainingError
-from hub.training.job import Job
-from hub.training.pretrain_job import PretrainJob
+from hub.training.job import Job, PretrainJob
 from hub.training.recipe import (
     DEFAULT,
     DEFAULT_ALCHEMICAL,
@@ -89,4 +88,4 @@ def test_every_field_of_a_job_is_an_option() -> None:
 
     options = {name for parameter in command.params for name in parameter.opts}
     for item in fields(Job):
-        assert f"--{item.name.replace('_', '-')}" in options  # as `Job.command_line` writes it
+        assert Job.option(item.name) in options  # as `Job.command_line` writes it

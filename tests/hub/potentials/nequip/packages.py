@@ -95,6 +95,10 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
+# Lets torch compile C++ without optimising it, which takes the longest.
+UNOPTIMISED = {"AOT_INDUCTOR_DEBUG_COMPILE": "1"}
+
+
 def stock_network(**changes: Any) -> torch.nn.Module:
     """Build a model with NequIP; a setting that is None is left to the builder."""
     settings = {**PLAIN, **changes}

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,14 @@ import torch
 from ase.io import read, write
 
 from hub.errors import ModelError
-from hub.library import pull
 from hub.potentials import calculator
 from hub.potentials.building import build_potential
+from hub.potentials.directory import write_model
 from hub.potentials.nequip.export import export_package
+from hub.pulling import pull
 from registry.errors import ExistsError
-from tests.hub.potentials.small import hydrocarbon
+from tests.hub.potentials.nequip.packages import UNOPTIMISED
+from tests.hub.potentials.small import SMALL, hydrocarbon, random_model
 
 # Computes with a package or compiled file where this project cannot be imported.
 ELSEWHERE = """
@@ -143,16 +146,20 @@ def test_the_name_must_be_that_of_a_package(random_directory, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="compiling needs a C++ compiler")
-def test_a_package_can_be_compiled(random_directory, tmp_path):
+def test_a_package_can_be_compiled(tmp_path):
     package, compiled = tmp_path / "model.nequip.zip", tmp_path / "model.nequip.pt2"
-    export_package(random_directory, package, dtype=torch.float32)
+    directory = tmp_path / "small"
+    directory.mkdir()
+    write_model(directory, random_model(replace(SMALL, num_layers=2, num_features=2)))
+    export_package(directory, package, dtype=torch.float32)
     options = ["--mode", "aotinductor", "--device", "cpu", "--target", "ase"]
     subprocess.run(
         [Path(sys.executable).with_name("nequip-compile"), package, compiled, *options],
         cwd=tmp_path,
+        env=os.environ | UNOPTIMISED,
         check=True,
         capture_output=True,
     )
     structures = rounded([hydrocarbon(seed) for seed in range(3)], tmp_path)
     _, results = compute_elsewhere(compiled, structures, tmp_path, "compiled")
-    assert_same(results, structures, random_directory, "float32", 1e-5)
+    assert_same(results, structures, directory, "float32", 1e-5)

@@ -91,7 +91,7 @@ def test_our_own_exports_come_back(random_directory, tmp_path):
 
 @pytest.mark.slow
 def test_a_published_checkpoint_comes_back(mirror, tmp_path):
-    from hub.library import pull
+    from hub.pulling import pull
 
     package, directory = tmp_path / "ours.nequip.zip", tmp_path / "model"
     published = pull("c-ace-pretrained")

@@ -18,7 +18,7 @@ from ase.io import write
 from hub.potentials.directory import read_model
 from hub.potentials.nequip.export import export_package
 from hub.potentials.nequip.importing import import_package
-from tests.hub.potentials.nequip.packages import NOTHING, largest_differences
+from tests.hub.potentials.nequip.packages import NOTHING, UNOPTIMISED, largest_differences
 
 CONFIG = """
 run: [train]
@@ -75,7 +75,7 @@ def nequip(folder, program, *arguments):
     done = subprocess.run(
         [Path(sys.executable).with_name(f"nequip-{program}"), *arguments],
         cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, **UNOPTIMISED, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         check=False,

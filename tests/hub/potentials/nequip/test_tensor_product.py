@@ -12,7 +12,7 @@ from nequip.nn._tp_scatter_base import TensorProductScatter
 from hub.potentials.batches import collate
 from hub.potentials.nequip.tensor_product import SplitTensorProductScatter
 from hub.structures.graphs import build_graph
-from hub.training.loss import loss_of
+from hub.training.steps import loss_of
 from tests.hub.potentials.small import SMALL, hydrocarbon, random_model
 
 

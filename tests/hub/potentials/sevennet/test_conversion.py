@@ -16,12 +16,12 @@ from sevenn.calculator import SevenNetCalculator
 from sevenn.checkpoint import SevenNetCheckpoint
 
 from hub.errors import ModelError
-from hub.library import pull
 from hub.potentials import load_model
 from hub.potentials.building import build_potential
 from hub.potentials.probe import predict_probe, read_probe
 from hub.potentials.sevennet import weights_of
 from hub.potentials.sevennet.importing import convert, import_wheel
+from hub.pulling import pull
 from tests.conformance.potentials import numbers, outputs
 from tests.hub.potentials.sevennet.conftest import CARD
 

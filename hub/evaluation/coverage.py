@@ -1,0 +1,70 @@
+"""How much of some data a model or dataset covers, from names and files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hub.alchemy.transmutation import pair_elements
+from hub.counting import not_counting
+from hub.evaluation.overlap import measure_overlap
+from hub.evaluation.overlap_plot import plot_overlap
+from hub.evaluation.overlap_source import open_structures
+from hub.structures.reading import read_structures
+from registry.paths import user_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from hub.counting import Counting
+    from hub.evaluation.overlap import Overlap
+
+
+def overlap(
+    source: str | Path,
+    data: str | Path | Iterable[str | Path],
+    *,
+    scale: float | None = None,
+    element_map: str = "",
+    plot: str | Path | None = None,
+    counting: Counting = not_counting,
+) -> Overlap:
+    """Measure how many of the atomic environments in some data a model or dataset covers.
+
+    Parameters
+    ----------
+    source
+        A dataset, a model whose card names the dataset that it was trained on, or a file of
+        structures.
+    data
+        Files in any format that ASE reads, or patterns of such files; labels are not needed.
+    scale
+        Lengths of the data / lengths of the source; found if None.
+    element_map
+        Mapping of the source's elements to those of the data, such as ``C=Si``; not needed for one
+        element.
+    plot
+        A PNG to write: a map of the environments.
+    counting
+        Called with the name of each task, such as ``reading``; what it returns is called with how
+        much is done, and how much there is.
+
+    Raises
+    ------
+    AlchemyError
+        If the mapping of elements is ambiguous or incomplete.
+    DataError
+        If DScribe is not installed, structures cannot be read, or the source has too few, or is a
+        model whose card names no dataset.
+    RegistryError
+        If the source cannot be pulled.
+    StorageError
+        If the plot cannot be written.
+    """
+    known = open_structures(str(source), counting("reading"))
+    target = read_structures(data, progress=counting("reading"), require_labels=False).structures
+    pairs = pair_elements(known.elements, target.elements, element_map)
+    measured = measure_overlap(known, target, pairs, scale)
+    if plot is not None:
+        plot_overlap(user_path(plot), measured)
+    return measured

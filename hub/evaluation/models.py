@@ -1,0 +1,239 @@
+"""The errors of models on the same labelled structures."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hub.counting import not_counting
+from hub.datasets.loading import read_files_or_dataset
+from hub.errors import DataError
+from hub.evaluation import parity, predictions_file
+from hub.evaluation.evaluate import align_energy_zero, energy_zeros_differ, evaluate
+from hub.evaluation.metrics import errors_by_group
+from hub.library import open_model
+from hub.potentials.loading import load_model
+from hub.structures.stress_labels import StressReading
+from registry.outputs import claim_outputs, require_file, require_free
+from registry.paths import texts, user_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from hub.counting import Counting
+    from hub.evaluation.metrics import Errors
+    from hub.library import OpenedVersion
+    from hub.potentials.batches import Predictions
+    from hub.structures import ReadResult
+    from hub.structures.reference_energies import ReferenceEnergies
+
+AS_IT_IS, SHIFTED = "as it is", "shifted"
+_FILES = (predictions_file.FILE_NAME, parity.FILE_NAME)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a model predicts for labelled structures, and its errors.
+
+    Attributes
+    ----------
+    name
+        What the model was called by who asked.
+    model
+        Its reference, or its directory.
+    data
+        The structures, and the names of their labels.
+    predictions
+        As the model makes them.
+    errors
+        Of all structures, then of each configuration type.
+    shifts
+        Energy of each element by which the zeros of model and data differ, fitted, in eV/atom;
+        None if they do not.
+    shifted, shifted_errors
+        The same with these shifts; None if there are none.
+    """
+
+    name: str
+    model: str
+    data: ReadResult
+    predictions: Predictions
+    errors: dict[str, Errors]
+    shifts: ReferenceEnergies | None = None
+    shifted: Predictions | None = None
+    shifted_errors: dict[str, Errors] | None = None
+
+
+def evaluate_models(
+    models: str | Path | Iterable[str | Path],
+    data: str | Path | Iterable[str | Path],
+    *,
+    labels: str = "",
+    energy_key: str | None = None,
+    forces_key: str | None = None,
+    stress_key: str | None = None,
+    stress_convention: str = "ase",
+    device: str = "auto",
+    dtype: str = "float64",
+    out: str | Path | None = None,
+    plot: str | Path | None = None,
+    counting: Counting = not_counting,
+) -> list[Evaluation]:
+    """Measure the errors of one or several models on labelled structures.
+
+    Parameters
+    ----------
+    models
+        References, run folders or model directories, or one of them.
+    data
+        Files in any format that ASE reads, patterns of such files, or a dataset. Energies or
+        forces may be missing.
+    labels
+        Label set of a dataset; the only one if empty.
+    energy_key, forces_key, stress_key
+        Names of the labels in the files (eV, eV/Å); found if None.
+    stress_convention
+        Sign and unit of stresses: ``ase`` (eV/Å^3), ``compression``, ``gpa`` or ``vasp``.
+    device
+        ``auto``, ``cpu``, ``cuda``, ``cuda:1`` ...
+    dtype
+        ``float64`` or ``float32``.
+    out
+        A directory for ``predictions.extxyz`` and ``parity.png``; of several models each has a
+        folder in it.
+    plot
+        A PNG to write: predictions of all models against the labels.
+    counting
+        Called with the name of each task, ``reading``, ``pulling`` or ``predicting``; what it
+        returns is called with how much is done, and how much there is.
+
+    Returns
+    -------
+    An evaluation of each model, in the order given; a model that is named twice is taken once.
+
+    Raises
+    ------
+    DataError
+        If the data cannot be read, or have neither energies nor forces.
+    IncompatibleModelError
+        If a structure holds an element that a model does not know.
+    ModelError
+        If a model is malformed.
+    RegistryError
+        If a model or dataset cannot be pulled.
+    StorageError
+        If `out` holds something else, or cannot be written.
+    """
+    names = list(dict.fromkeys(texts(models)))
+    folders = _folders(user_path(out), names) if out is not None else {}
+    for folder in folders.values():
+        require_free(folder, _FILES)
+    if plot is not None:
+        require_file(user_path(plot))
+    stress = StressReading(stress_key, stress_convention)
+    read = _read(texts(data), labels, (energy_key, forces_key), stress, counting)
+    opened = {name: open_model(name, counting("pulling")) for name in names}
+    found = []
+    for name, version in opened.items():
+        found.append(_evaluate(name, version, read, device, dtype, counting))
+        if name in folders:
+            _write(folders[name], found[-1])
+    if plot is not None:
+        parity.parity_plot(user_path(plot), _best_predictions(found), read.structures)
+    return found
+
+
+def error_series(found: Sequence[Evaluation]) -> dict[str, dict[str, Errors]]:
+    """Return errors by group under the names that they have in a table, for `error_table`.
+
+    One model without shifts needs no name.
+    """
+    series = {}
+    for each in found:
+        prefix = f"{each.name}, " if len(found) > 1 else ""
+        if each.shifted_errors is not None:
+            series[f"{prefix}{AS_IT_IS}"] = each.errors
+            series[f"{prefix}{SHIFTED}"] = each.shifted_errors
+        else:
+            series[each.name if prefix else ""] = each.errors
+    return series
+
+
+def _read(
+    places: Sequence[str],
+    labels: str,
+    keys: tuple[str | None, str | None],
+    stress: StressReading,
+    counting: Counting,
+) -> ReadResult:
+    """Read structures that have energies, forces or both."""
+    progress = counting("reading")
+    read = read_files_or_dataset(places, labels, *keys, progress, stress, require_labels=False)
+    if not (read.energy_key or read.forces_key):
+        raise DataError(
+            f"no energies and no forces found in {', '.join(places)}",
+            "Name them with --energy-key and --forces-key; `hub check` lists what is there.",
+        )
+    return read
+
+
+def _evaluate(
+    name: str,
+    opened: OpenedVersion,
+    read: ReadResult,
+    device: str,
+    dtype: str,
+    counting: Counting,
+) -> Evaluation:
+    potential = load_model(opened.path, device=device, dtype=dtype)
+    structures = read.structures
+    predictions = evaluate(potential, structures, counting("predicting"))
+    named = str(opened.version.reference) if opened.version else str(opened.path)
+    errors = errors_by_group(structures, predictions)
+    if read.energy_key:
+        shifts, shifted = align_energy_zero(structures, predictions)
+        if energy_zeros_differ(structures, predictions, shifted):
+            shifted_errors = errors_by_group(structures, shifted)
+            return Evaluation(
+                name, named, read, predictions, errors, shifts, shifted, shifted_errors
+            )
+    return Evaluation(name, named, read, predictions, errors)
+
+
+def _write(folder: Path, found: Evaluation) -> None:
+    """Write the predictions as the model makes them, and a plot of them and the shifted ones."""
+    structures = found.data.structures
+    claim_outputs(folder, _FILES)
+    predictions_file.write_predictions(
+        folder / predictions_file.FILE_NAME, structures, found.predictions
+    )
+    rows = {"": found.predictions}
+    if found.shifted is not None:
+        rows = {AS_IT_IS: found.predictions, SHIFTED: found.shifted}
+    parity.parity_plot(folder / parity.FILE_NAME, rows, structures)
+
+
+def _best_predictions(found: Sequence[Evaluation]) -> dict[str, Predictions]:
+    """Return a row of a plot for each model: where zeros of energy differ, with the shifts."""
+    rows = {}
+    for each in found:
+        if each.shifted is None:
+            rows[each.name] = each.predictions
+        else:
+            rows[f"{each.name}, {SHIFTED}"] = each.shifted
+    return rows
+
+
+def _folders(out: Path, names: Sequence[str]) -> dict[str, Path]:
+    """Return where the files of each model go; no two share a folder."""
+    if len(names) == 1:
+        return {names[0]: out}
+    folders: dict[str, Path] = {}
+    for name in names:
+        stem = re.sub(r"[^\w.@=-]+", "-", Path(name).absolute().name).strip("-") or "model"
+        wanted = (out / (stem if number == 1 else f"{stem}-{number}") for number in count(1))
+        folders[name] = next(folder for folder in wanted if folder not in folders.values())
+    return folders

@@ -1,0 +1,141 @@
+"""Write a model or dataset as a file for other programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from hub.errors import DataError
+from hub.library import open_model
+from hub.potentials.architectures import model_formats
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hub.datasets.selection import Choice
+    from registry.download import Progress
+
+# The formats of datasets, with the endings of the files.
+DATASET_FORMATS = {"extxyz": ".extxyz", "lmdb": ".lmdb", "datasets": ""}
+
+
+def formats() -> list[str]:
+    """Return all formats: those of models, then those of datasets."""
+    return [*model_formats(), *DATASET_FORMATS]
+
+
+def export(
+    name: str,
+    *,
+    format: str,  # noqa: A002 - the option's name
+    out: str | Path | None = None,
+    dtype: Literal["float64", "float32"] = "float64",
+    labels: str | None = None,
+    where: str | None = None,
+    sample: int | None = None,
+    seed: int = 0,
+    force: bool = False,
+    pulling: Progress | None = None,
+    progress: Callable[[int, int | None], None] | None = None,
+    report: Callable[[str], None] | None = None,
+) -> Path:
+    """Write a model or dataset as a file for other programs, and return its path.
+
+    Parameters
+    ----------
+    name
+        A reference, or a directory (also a run folder).
+    format
+        ``nequip-package`` (a NequIP model), or the format of another package; ``extxyz``, ``lmdb``
+        or ``datasets`` (a dataset).
+    out
+        The new file, a directory for ``datasets``; `name` with the usual ending by default.
+    dtype
+        Precision that the model's file computes in.
+    labels
+        Label set of the dataset; the only one by default.
+    where
+        A condition on the structures of the dataset, such as ``density >= 2.0``.
+    sample
+        Number of structures of the dataset (random subset).
+    seed
+        Random seed of `sample`.
+    force
+        Replace an export that exists.
+    pulling
+        Called with the bytes received so far and in total.
+    progress
+        Called with the structures written so far.
+    report
+        Called with what a person should know about the dataset.
+
+    Raises
+    ------
+    DataError
+        If there is no such format, or no such label set or column.
+    ModelError
+        If the model has no such format, or the file does not reproduce its stored predictions.
+    ExistsError
+        If the file exists.
+    RegistryError
+        As `hub.pull` does.
+    """
+    if format not in formats():
+        raise DataError(f"there is no format '{format}'", f"Choose one of: {', '.join(formats())}.")
+    target = Path(out) if out is not None else None
+    if format not in DATASET_FORMATS:
+        return _export_model(name, format, target, dtype, pulling, force=force)
+    from hub.datasets.selection import Choice
+
+    target = target or Path(f"{_plain(name)}{DATASET_FORMATS[format]}")
+    choice = Choice(where, sample, seed)
+    _export_dataset(name, labels, choice, target, format, pulling, progress, report, force=force)
+    return target
+
+
+def _export_model(
+    model: str,
+    target_format: str,
+    out: Path | None,
+    dtype: str,
+    pulling: Progress | None,
+    *,
+    force: bool,
+) -> Path:
+    import torch
+
+    from hub.potentials.exporting import export_model
+
+    opened = open_model(model, pulling)
+    name = opened.version.manifest.name if opened.version else Path(model).resolve().name
+    number = getattr(torch, dtype)
+    return export_model(opened.path, name, target_format, out, dtype=number, force=force)
+
+
+def _export_dataset(
+    name: str,
+    labels: str | None,
+    choice: Choice,
+    out: Path,
+    target_format: str,
+    pulling: Progress | None,
+    progress: Callable[[int, int | None], None] | None,
+    report: Callable[[str], None] | None,
+    *,
+    force: bool,
+) -> None:
+    from hub.datasets.exporting import export_structures
+    from hub.datasets.loading import open_dataset
+
+    dataset = open_dataset(name, labels, choice if choice.is_any else None, pulling)
+    if report:
+        for note in dataset.notes:
+            report(note)
+    pieces = dataset.pieces(labels, choice)
+    export_structures(pieces, out, target_format, force=force, progress=progress)
+
+
+def _plain(name: str) -> str:
+    """Return the name in a reference, or of a directory."""
+    place = Path(name)
+    return place.resolve().name if place.is_dir() else place.name.partition("@")[0]

@@ -1,0 +1,1 @@
+"""Questions that take many trainings or dynamics to answer: learning curves and stability."""

@@ -1,0 +1,225 @@
+"""Run a recipe: random starts are melted, quenched and annealed, and published as a dataset."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from hub.datasets.card import Description
+from hub.datasets.importing import import_dataset
+from hub.datasets.layout import LabelSet, check_label_name
+from hub.errors import SynthesisError
+from hub.jobs.pool import LocalPool
+from hub.jobs.unfinished import Unfinished
+from hub.library import catalogue
+from hub.synthesis.campaign import NAMES as TRAJECTORIES
+from hub.synthesis.campaign import Campaign
+from hub.synthesis.engine import DAMPING
+from hub.synthesis.frames import frames_source, next_run_id, open_base
+from hub.synthesis.schedule import spread
+from hub.synthesis.start import NEAREST_AT_START
+from hub.teachers.driver import ask_teacher
+from registry.origins import LOCAL
+from registry.publishing import check_free
+from registry.removal import entries
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hub.jobs.pool import Pool
+    from hub.synthesis.schedule import Recipe
+    from registry.versions import LocalVersion
+
+_BEGUN = "begun.json"
+
+
+class _Begun(TypedDict):
+    """By what trajectories are made, when they were begun, and the labels of their teacher."""
+
+    recipe: dict[str, Any]
+    labels: str
+    onto: str
+    provenance: dict[str, Any]
+    isolated_atoms: dict[str, float]
+    date: str
+
+
+@dataclass(frozen=True)
+class Synthesized:
+    """A finished synthesis.
+
+    Attributes
+    ----------
+    version
+        The new version.
+    facts
+        What is in it; see `hub.datasets.card.summarise`.
+    failures
+        Why trajectories end before their time, by their number.
+    """
+
+    version: LocalVersion
+    facts: dict[str, Any]
+    failures: dict[int, str]
+
+
+def run_recipe(
+    recipe: Recipe,
+    name: str,
+    version: str = "1.0.0",
+    *,
+    labels: str = "",
+    onto: str = "",
+    to: str = LOCAL,
+    pool: Pool | None = None,
+    resume: bool = False,
+    description: Description | None = None,
+    progress: Callable[[int, int | None], None] | None = None,
+    report: Callable[[str], None] | None = None,
+) -> Synthesized:
+    """Make structures by melting, quenching and annealing, and publish them as a dataset.
+
+    Each frame has the columns ``time`` (ps), ``density`` (g/cm³), ``anneal_T`` (K), ``run_id``
+    and ``temperature`` (of the motion, in K), and energy and forces of the teacher, less the
+    energies of its isolated atoms.
+
+    Parameters
+    ----------
+    recipe
+        What is to be made.
+    name, version
+        What the dataset is to be called, for good.
+    labels
+        What the label set is to be called; as the teacher by default.
+    onto
+        A dataset that this one contains and adds to; trajectories are numbered after its own.
+    to
+        The name of a registry, or a directory; this machine's own registry by default.
+    pool
+        Where the trajectories run; a process for each core by default.
+    resume
+        Go on after a synthesis of the same that was interrupted.
+    description
+        Text and licence.
+    progress
+        Called with the number of frames that are done, and of all.
+    report
+        Told of each trajectory that blew up.
+
+    Raises
+    ------
+    SynthesisError
+        If it cannot be made, or all of it blew up.
+    JobError
+        If what is unfinished was begun in another way, or the pool is lost.
+    TeacherError
+        If the teacher cannot be used.
+    ExistsError
+        If the version exists, another process makes it now, or it is unfinished and `resume` is
+        not given.
+    StorageError
+        If the disk is full or cannot be written; `resume` goes on from there.
+    """
+    recipe.check()
+    labels = check_label_name(labels or _label_name(recipe.teacher.family))
+    names = catalogue()
+    check_free(names, name, version, to)
+    base = open_base(onto) if onto else None
+    plans = spread(recipe, next_run_id(base) if base else 0)
+    # Trajectories may have taken days: they are not where what is left over is swept away.
+    place = names.local.root / "synthesis" / f"{name}-{version}"
+    what = f"the trajectories of {name}@{version}"
+    unfinished = Unfinished(place, what, _BEGUN, TRAJECTORIES.pattern)
+    with unfinished.held(names.local):
+        with pool or LocalPool() as workers:
+            begun = _begin(unfinished, recipe, labels, onto, workers, resume=resume)
+            if base and labels in base.label_sets:
+                _refuse_another_teacher(base.label_sets[labels], labels, begun["provenance"])
+            campaign = Campaign(place, recipe, plans, workers, progress, report)
+            campaign.run()
+        failures = campaign.failures()
+        imported = import_dataset(
+            frames_source(campaign.paths(), begun),
+            name,
+            version,
+            labels=labels,
+            onto=onto,
+            to=to,
+            resume=True,
+            description=_describe(description or Description(), recipe, begun, campaign),
+        )
+        unfinished.retire(names.local)
+    return Synthesized(imported.version, imported.facts, failures)
+
+
+def _label_name(teacher: str) -> str:
+    """Return what labels are called if nobody says: ``lcbop``, or ``emt`` for ``ase:ase...EMT``."""
+    family, _, argument = teacher.partition(":")
+    return argument.rpartition(".")[2].lower() if family == "ase" else family
+
+
+def _refuse_another_teacher(known: LabelSet, labels: str, provenance: dict[str, Any]) -> None:
+    """Refuse to add labels to those of a teacher that would give others."""
+    decisive = ("teacher", "parameters_digest", "source")
+    if any(getattr(known, name) != provenance[name] for name in decisive):
+        raise SynthesisError(
+            f"the dataset's label set '{labels}' is of another teacher, {known.teacher}",
+            "Give the new labels a name of their own: --labels NAME.",
+        )
+
+
+def _begin(
+    unfinished: Unfinished, recipe: Recipe, labels: str, onto: str, pool: Pool, *, resume: bool
+) -> _Begun:
+    """Note what is made and what the teacher is, or compare it with what was begun."""
+    described = ask_teacher(pool, recipe.teacher, [recipe.element])
+    if described.failures:
+        raise SynthesisError(
+            f"the teacher has no energy of an isolated atom: {described.failures[recipe.element]}",
+            "Choose a teacher that covers the element: `hub teachers` lists them.",
+        )
+    now: _Begun = {
+        "recipe": asdict(recipe),
+        "labels": labels,
+        "onto": onto,
+        "provenance": described.provenance,
+        "isolated_atoms": described.isolated_atoms,
+        "date": datetime.now(UTC).date().isoformat(),
+    }
+    if any(entries(unfinished.folder, TRAJECTORIES)):
+        begun = unfinished.begun(_Begun, resume=resume)
+        if begun is not None:
+            unfinished.require_same(begun, {**now, "date": begun["date"]})
+            return begun
+    unfinished.begin(now)
+    return now
+
+
+def _describe(given: Description, recipe: Recipe, begun: _Begun, campaign: Campaign) -> Description:
+    """Say how the structures were made: in a line for people, and in full for the manifest."""
+    isolated = begun["isolated_atoms"]
+    labels = LabelSet(
+        **begun["provenance"],
+        reference_energies=dict.fromkeys(isolated, 0.0),
+        subtracted_energies=isolated,
+        date=begun["date"],
+    )
+    least, greatest = recipe.density
+    text = (
+        f"{recipe.element} at {least:g} to {greatest:g} g/cm³, melted, quenched and annealed by "
+        f"{recipe.teacher.family} in {recipe.trajectories} trajectories"
+    )
+    if begun["onto"]:
+        text = f"{text}; added to {begun['onto']}"
+    made = {
+        "method": "melt, quench, anneal",
+        **begun["recipe"],
+        "teacher": {**begun["recipe"]["teacher"], **begun["provenance"]},
+        "start": f"random, no nearer than {NEAREST_AT_START} of the covalent distance, relaxed",
+        "thermostat": {"kind": "Langevin", "damping": DAMPING},
+        "ensemble": "NVT",
+        "units": {"times": "ps", "timestep": "fs", "temperatures": "K", "densities": "g/cm^3"},
+        "runs": campaign.runs(),
+    }
+    return replace(given, text=given.text or text, labels=labels, made=(made,))

@@ -1,0 +1,162 @@
+"""One step of a training: the loss, its gradients, the average of the weights, and their errors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import torch
+from torch.optim.swa_utils import AveragedModel
+
+from hub.potentials.batches import collate, enough_memory, predict
+from hub.structures.stresses import EV_PER_A3_IN_GPA
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hub.potentials.batches import LabelledBatch
+    from hub.potentials.potential import Output, Potential
+    from hub.structures.graphs import Graph
+    from hub.training.process_group import ProcessGroup
+    from hub.training.recipe import Recipe
+
+_TOO_LARGE = (
+    "Train on a machine or --device with more memory, on which --resume and the run folder go on "
+    "after the last step; or start again without this structure, or with a model of a smaller "
+    "cutoff."
+)
+_SEVERAL_TOO_LARGE = "Start again with a smaller --batch-size. Or else: "
+
+
+def loss_of(
+    output: Output,
+    batch: LabelledBatch,
+    energy_weight: float,
+    stress_weight: float = 0.0,
+    counts: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Return the weighted sum of the mean squared energy, force and stress errors.
+
+    Energies count per atom, (eV/atom)^2; forces and stresses per component, (eV/Å)^2 and
+    (eV/Å^3)^2. Missing labels (NaN) count for nothing. Where `batch` is only a share of what one
+    step is for, `counts` are the labels of the whole, as :func:`count_labels` gives them: then the
+    losses of the shares add up.
+    """
+    counts = (count_labels(batch) if counts is None else counts).clamp(min=1)
+    energies = (output.energies - batch.energies) / batch.sizes
+    loss = energy_weight * _sum_of_squares(energies) / counts[0]
+    loss = loss + _sum_of_squares(output.forces - batch.forces) / counts[1]
+    if stress_weight:
+        # Of structures without a label the stress may be infinite, and so its derivatives.
+        labelled = ~batch.stresses.isnan().any(dim=2).any(dim=1)
+        errors = output.stresses[labelled] - batch.stresses[labelled]
+        loss = loss + stress_weight * errors.square().sum() / counts[2]
+    return loss
+
+
+def count_labels(batch: LabelledBatch) -> torch.Tensor:
+    """Return (3,) how many energies, force components and stress components are labelled."""
+    labels = (batch.energies, batch.forces, batch.stresses)
+    return torch.stack([(~values.isnan()).sum() for values in labels])
+
+
+def _sum_of_squares(errors: torch.Tensor) -> torch.Tensor:
+    return torch.where(errors.isnan(), torch.zeros_like(errors), errors).square().sum()
+
+
+def add_gradients(
+    potential: Potential, parts: Sequence[LabelledBatch], recipe: Recipe, group: ProcessGroup
+) -> torch.Tensor:
+    """Add the gradients of this process's share of a batch's loss; return the share.
+
+    What is too much for memory at once is divided: the `parts` add up to the same.
+
+    Raises
+    ------
+    IncompatibleModelError
+        If one of the parts is too large for the memory.
+    """
+    counts = torch.zeros(3, dtype=torch.int64, device=potential.device)
+    counts = group.sum(sum((count_labels(part) for part in parts), counts))
+    total = torch.zeros((), dtype=torch.float64, device=potential.device)
+    weights = recipe.energy_weight, recipe.stress_weight
+    for part in parts:
+        advice = (_SEVERAL_TOO_LARGE if len(part.sizes) > 1 else "") + _TOO_LARGE
+        with enough_memory(part, advice):
+            loss = loss_of(potential(part), part, *weights, counts)
+            loss.backward()
+        total += loss.detach()
+    return total
+
+
+def validation_errors(
+    potential: Potential, graphs: Sequence[Graph], group: ProcessGroup
+) -> tuple[float, float, float]:
+    """Return the RMSE of energies (meV/atom), forces (eV/Å) and stresses (GPa); NaN without labels.
+
+    The graphs are this process's share of the validation structures.
+    """
+    sums = np.zeros((3, 2))
+    if graphs:
+        found = predict(potential, graphs)
+        labels = collate(graphs).to(torch.device("cpu"))
+        errors = (
+            (found.energies - labels.energies.numpy()) / labels.sizes.numpy(),
+            np.concatenate(found.forces) - labels.forces.numpy(),
+            found.stresses - labels.stresses.numpy(),
+        )
+        sums = np.array([[np.nansum(each**2), (~np.isnan(each)).sum()] for each in errors])
+    total = group.sum(torch.from_numpy(sums).to(potential.device)).cpu()
+    energy, force, stress = (total[:, 0] / total[:, 1]).sqrt().tolist()
+    return 1000 * energy, force, EV_PER_A3_IN_GPA * stress
+
+
+class MovingAverage:
+    """A copy of a potential with the average of its parameters over the steps of its training.
+
+    The decay starts low and rises to its value, ``min(decay, (1 + n) / (10 + n))`` at step n, so
+    that the first steps do not count for long.
+    """
+
+    def __init__(self, potential: Potential, decay: float) -> None:
+        def update(averages: Any, values: Any, steps: Any) -> None:
+            n = int(steps)
+            torch._foreach_lerp_(averages, values, 1 - min(decay, (1 + n) / (10 + n)))
+
+        self._model = AveragedModel(potential, multi_avg_fn=torch.no_grad()(update))
+        self.steps = 0
+
+    @property
+    def potential(self) -> Potential:
+        """The averaged potential, of the same structure as the trained one."""
+        return cast("Potential", self._model.module)
+
+    @property
+    def steps(self) -> int:
+        """How many steps are averaged."""
+        return int(self._model.n_averaged) - 1
+
+    @steps.setter
+    def steps(self, steps: int) -> None:
+        # From 1: with 0, torch forgets what the weights were before the first step.
+        self._model.n_averaged.fill_(steps + 1)
+
+    def update(self, potential: Potential) -> None:
+        """Take the present weights into the average."""
+        self._model.update_parameters(potential)
+
+    def state(self) -> dict[str, Any]:
+        """Return what :meth:`load_state` needs to go on."""
+        return {"averages": [value.clone() for value in self._parameters()], "steps": self.steps}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from a state; raise ValueError if it is that of another model."""
+        self.steps = int(state["steps"])
+        with torch.no_grad():
+            for average, value in zip(self._parameters(), state["averages"], strict=True):
+                if average.shape != value.shape:
+                    raise ValueError(f"an average has the shape {tuple(value.shape)}")
+                average.copy_(value)
+
+    def _parameters(self) -> list[torch.Tensor]:
+        return [value.detach() for value in self.potential.parameters() if value.requires_grad]
