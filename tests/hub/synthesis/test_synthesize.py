@@ -184,7 +184,7 @@ def test_what_is_done_is_not_run_again(copper):
         run_recipe(copper, "set", pool=Dying())
     with pytest.raises(ExistsError, match="not finished"):
         run_recipe(copper, "set", pool=InProcess())
-    with pytest.raises(JobError, match="begun with another recipe"):
+    with pytest.raises(JobError, match="started with a different recipe"):
         run_recipe(replace(copper, timestep=1.0), "set", pool=InProcess(), resume=True)
     done = []
 
