@@ -144,7 +144,7 @@ def test_from_a_server_and_to_this_machine(make_catalogue, published, remote, se
     server.requests.clear()
     copy_versions(catalogue, ["mine"], server.url, LOCAL)
     assert not server.asked("/blobs/")
-    with pytest.raises(StorageError, match="read only"):
+    with pytest.raises(StorageError, match="read-only"):
         copy_versions(catalogue, ["mine"], LOCAL, "lab")
 
 
@@ -200,7 +200,7 @@ def test_a_damaged_file_is_not_passed_on(known, family, lab, other):
 
 def test_a_damaged_manifest_is_not_passed_on(known, family, lab, other):
     damage(lab, f"manifests/{family[0].digest}.json")
-    with pytest.raises(IntegrityError, match="is damaged"):
+    with pytest.raises(IntegrityError, match="is corrupted"):
         copy_versions(known, ["child"], "lab", "other")
     assert not Path(other.location).exists()
 

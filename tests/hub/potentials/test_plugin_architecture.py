@@ -67,7 +67,7 @@ def test_it_is_trained_published_and_used(run, tmp_path):
     evaluate = ("evaluate", "argon-springs", "--data", "argon.xyz")
     run(*hub, *evaluate)
     refused = run(*hub, "export", "argon-springs", "--format", "nequip-package", code=4).stderr
-    assert "architecture springs cannot be written as nequip-package" in refused
+    assert "architecture springs cannot be exported to nequip-package" in refused
 
     missing = run(
         *hub, "evaluate", "argon-springs", "--data", "argon.xyz", code=6, with_plugin=False

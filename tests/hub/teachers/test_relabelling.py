@@ -209,9 +209,9 @@ def test_labels_are_compared_with_the_right_teacher(make_dataset):
 def test_names_that_are_taken(make_dataset):
     make_dataset([2, 3])
     relabel("clusters", moody(), "lj", pool=LocalPool(1))
-    with pytest.raises(DataError, match="has a label set 'lj' already"):
+    with pytest.raises(DataError, match="already has a label set 'lj'"):
         relabel("clusters", moody(), "lj")
-    with pytest.raises(ExistsError, match=r"clusters@1.1.0 exists"):
+    with pytest.raises(ExistsError, match=r"clusters@1.1.0 already exists"):
         relabel("clusters@1.0.0", moody(), "lj")
     with pytest.raises(DataError, match="is not a valid name of a label set"):
         relabel("clusters", moody(), "l/j")
