@@ -62,7 +62,7 @@ def test_no_room_imports_one_above_it():
             assert not found, (room, other)
 
 
-def test_studies_are_imported_by_the_command_line_alone():
+def test_studies_are_imported_by_no_other_room():
     used = importing("hub.studies") - {"hub/__init__.py"}
     assert used
     # The package names them, and loads them when they are asked for.
