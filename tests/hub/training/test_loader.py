@@ -173,7 +173,7 @@ def test_a_killed_worker_is_an_error_that_says_how_to_go_on(stream, potential) -
     next(batches)
     (worker,) = torch.multiprocessing.active_children()
     os.kill(worker.pid, signal.SIGKILL)
-    with pytest.raises(TrainingError, match=r"a process that reads .* ended unexpectedly") as caught:
+    with pytest.raises(TrainingError, match=r"a process that reads .* ended") as caught:
         list(batches)
     assert "--resume" in caught.value.hint
 
@@ -248,7 +248,7 @@ def test_a_dataset_that_was_replaced_is_refused(place, tmp_path, monkeypatch) ->
         pretrain(data, out=tmp_path / "run", reporter=_Killer(2), **settings)
     shutil.rmtree(data)
     write_trajectories(data)
-    with pytest.raises(TrainingError, match="inputs have changed .* started: training data"):
+    with pytest.raises(TrainingError, match=r"inputs have changed .* started: training data"):
         resume_pretraining(tmp_path / "run")
 
 
