@@ -51,7 +51,7 @@ def evaluate(
     Raises
     ------
     IncompatibleModelError
-        If a structure contains an element that the model does not support.
+        If a structure contains an element that the model does not cover.
     """
     _require_elements(structures, potential.elements)
     lists = lists or NeighbourLists(structures, potential.cutoff, most_kept=0)
@@ -104,7 +104,7 @@ def _require_elements(structures: StructureSet, type_names: tuple[str, ...]) -> 
     columns = [structures.elements.index(symbol) for symbol in unknown]
     first = int(structures.composition[:, columns].any(axis=1).argmax())
     raise IncompatibleModelError(
-        f"the model supports {', '.join(type_names)}, but {structures.where(first)} "
+        f"the model covers {', '.join(type_names)}, but {structures.where(first)} "
         f"({structures.formula(first)}) contains {', '.join(unknown)}",
         hint="Choose a model that covers these elements (`hub list`), or leave these out.",
     )

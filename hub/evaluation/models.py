@@ -119,7 +119,7 @@ def evaluate_models(
     DataError
         If the data cannot be read, or have neither energies nor forces.
     IncompatibleModelError
-        If a structure contains an element that a model does not support.
+        If a structure contains an element that a model does not cover.
     ModelError
         If a model is malformed.
     RegistryError

@@ -159,7 +159,7 @@ _MOST = 5
 def with_shipped_models(problem: RegistryError, job: Job, elements: Iterable[str]) -> RegistryError:
     """Return the error with a hint at models that ship with the package.
 
-    These are the ones that support the elements of the data, each with the full command.
+    These are the ones that cover the elements of the data, each with the full command.
     """
     names = models_that_know(elements, shipped=True)
     if not names:
@@ -172,13 +172,13 @@ def with_shipped_models(problem: RegistryError, job: Job, elements: Iterable[str
 def with_models_that_know(
     problem: RegistryError, job: Job, elements: Sequence[str]
 ) -> RegistryError:
-    """Return the error with a hint at models that support all elements."""
+    """Return the error with a hint at models that cover all elements."""
     known = ", ".join(elements)
     names = models_that_know(elements)
-    hint = f"Start from a model that supports {known}:{_commands(job, names)}"
+    hint = f"Start from a model that covers {known}:{_commands(job, names)}"
     if not names:
         scratch = replace(job, model="", from_scratch=True).command_line()
-        hint = f"No model on this machine supports {known}. Train one from scratch:\n  {scratch}"
+        hint = f"No model on this machine covers {known}. Train one from scratch:\n  {scratch}"
     return type(problem)(problem.message, hint)
 
 
