@@ -125,7 +125,7 @@ def test_a_broken_one_that_is_asked_for_is_an_error(broken, dimers, arguments, n
     ("arguments", "reason"),
     [
         (["teachers", "wrong"], "in its Family, 'elements': expected `array`, got `str`"),
-        (["teachers", "other"], "its Family calls it 'someone'"),
+        (["teachers", "other"], "the name in its Family is 'someone'"),
         (["import", "dimers.txt", "--name=x", "--reader=empty"], "it reads no structures"),
         (["registry", "add", "lab", "number:///x"], "fine:store returns no store"),
     ],

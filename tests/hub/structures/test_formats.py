@@ -149,7 +149,7 @@ def test_mtp_configurations(tmp_path: Path) -> None:
     frames = waters()
     path = tmp_path / "train.cfg"
     path.write_text(mtp(frames))
-    with pytest.raises(DataError, match="configurations of MTP"):
+    with pytest.raises(DataError, match="MTP configurations"):
         read_structures(path)
     (tmp_path / "train.cfg.elements").write_text("O, H")
     found = read_structures(path)

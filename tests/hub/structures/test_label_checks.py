@@ -163,7 +163,7 @@ def test_two_sources_on_different_scales() -> None:
     assert "sources-apart" not in codes(StructureSet.concatenate([one, other]))
     moved = dataclasses.replace(other, energies=other.energies - 0.4 * other.n_atoms)
     found = message(StructureSet.concatenate([one, moved]), "sources-apart")
-    assert re.search(r"0.xyz lie \+0\.[34]\d+ eV/atom from those of 1.xyz", found)
+    assert re.search(r"0.xyz differ by \+0\.[34]\d+ eV/atom from those of 1.xyz", found)
 
 
 def constrained(count: int = 12) -> list[Atoms]:

@@ -157,7 +157,7 @@ def test_cp2k_trajectories(tmp_path: Path) -> None:
     rows = [f"{step} 0.5 {' '.join(map(str, CELL.ravel()))} 1.0" for step in range(3)]
     (tmp_path / "water-1.cell").write_text("# Step Time Ax ...\n" + "\n".join(rows) + "\n")
     assert_same(read_structures(path).structures, frames)
-    with pytest.raises(DataError, match="holds the forces of a CP2K trajectory"):
+    with pytest.raises(DataError, match="contains the forces of a CP2K trajectory"):
         read_structures(tmp_path / "water-frc-1.xyz")
     (tmp_path / "water-frc-1.xyz").unlink()
     assert np.isnan(read_structures(path, require_labels=False).structures.forces).all()
