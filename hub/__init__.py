@@ -1,6 +1,6 @@
 """Pull, fine-tune, use and publish pre-trained interatomic potentials.
 
-The names below are imported when first used, so that ``import hub`` costs nothing.
+The names below are imported on first use, so that ``import hub`` is fast.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from hub.training.pretrain import pretrain
     from hub.upkeep import cache_size, prune_cache, verify
 
-# Where a name is defined: a module, and what it is called there.
+# Where a name is defined: a module, and the name in it.
 _HOMES = {
     "add_registry": "hub.registries:add_registry",
     "cache_size": "hub.upkeep:cache_size",

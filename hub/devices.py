@@ -22,12 +22,12 @@ _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """Return the device of that name; ``auto`` is the GPU where there is one, else the CPU.
+    """Return the device with this name; ``auto`` is the GPU if available, else the CPU.
 
     Raises
     ------
     IncompatibleModelError
-        If there is no such device here.
+        If the device is not available.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -37,14 +37,14 @@ def choose_device(name: str = "auto") -> torch.device:
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
         raise IncompatibleModelError(
-            f"the device {name!r} cannot be used here: {reason}",
+            f"the device {name!r} is not available: {reason}",
             hint="Use --device cpu, or install a torch build for this device.",
         ) from error
     return device
 
 
 def device_name(device: torch.device) -> str:
-    """Name the hardware behind a device, for reports."""
+    """Return the name of the hardware of a device, for reports."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     threads = torch.get_num_threads()
@@ -59,11 +59,11 @@ def is_out_of_memory(problem: BaseException) -> bool:
 
 
 def keep_freed_memory() -> None:
-    """Let the C library keep freed memory for reuse instead of returning it to the system.
+    """Make the C library keep freed memory for reuse instead of returning it to the system.
 
-    A training step allocates and frees the same large tensors again and again; asking the system
-    for fresh, zeroed pages each time costs a fifth of the step on a CPU. Only glibc has these
-    switches; elsewhere nothing happens.
+    A training step repeatedly allocates and frees the same large tensors; requesting fresh, zeroed
+    pages from the system each time takes a fifth of the step on a CPU. Only glibc has these
+    settings; elsewhere nothing happens.
     """
     if not sys.platform.startswith("linux"):
         return

@@ -1,14 +1,14 @@
-"""Errors that a user of the library can cause, each saying what to do next."""
+"""Errors that a user of the library can cause; each says what to do next."""
 
 from registry.errors import RegistryError
 
 
 class HubError(RegistryError):
-    """Base of all errors about atoms, models and training."""
+    """Base class of all errors about atoms, models and training."""
 
 
 class DataError(HubError):
-    """A file of structures cannot be used as it is."""
+    """A file of structures cannot be used."""
 
 
 class ModelError(HubError):
@@ -16,7 +16,7 @@ class ModelError(HubError):
 
 
 class IncompatibleModelError(HubError):
-    """A model and the data, device or package version do not fit together."""
+    """A model is incompatible with the data, device or package version."""
 
 
 class TeacherError(HubError):
@@ -24,24 +24,24 @@ class TeacherError(HubError):
 
 
 class SynthesisError(HubError):
-    """Structures cannot be made as they were asked for."""
+    """Structures cannot be generated as requested."""
 
 
 class LabelsDisagreeError(HubError):
-    """Labels that are computed again differ from those that are kept."""
+    """Recomputed labels differ from the stored ones."""
 
 
 class JobError(HubError):
-    """Worker processes cannot be had or are lost, or work is done by another process already."""
+    """Worker processes are unavailable or lost, or another process is already doing the work."""
 
 
 class TrainingError(HubError):
-    """Training cannot start, go on or be resumed."""
+    """Training cannot start, continue or be resumed."""
 
 
 class PublishingError(HubError):
-    """A model lacks something that others need before they can use it."""
+    """A model lacks information that is required for publishing."""
 
 
 class AlchemyError(HubError):
-    """A model or dataset cannot be carried to other elements as asked."""
+    """A model or dataset cannot be transferred to other elements as requested."""

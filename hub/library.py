@@ -1,4 +1,4 @@
-"""From a name to a plain directory of verified files."""
+"""Resolve names to plain directories of verified files."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from registry.download import Progress
     from registry.versions import LocalVersion
 
-# A run folder holds its model in this folder, laid out as it will be published.
+# The model in a run folder is in this folder, in the layout in which it is published.
 MODEL_FOLDER = "model"
 
-# What turns a published file into a version: imported when one is pulled for the first time.
+# Functions that turn published files into versions; imported on the first pull.
 _IMPORTERS = {
     "nnp-pre-training": ("hub.importers.nnp_pre_training", "import_checkpoint"),
     "published-dataset": ("hub.importers.published", "import_published"),
@@ -44,26 +44,26 @@ _IMPORTERS = {
 
 @dataclass(frozen=True)
 class OpenedVersion:
-    """The files that a person named.
+    """The files that a user's reference or path refers to.
 
     Parameters
     ----------
     path
-        The directory that they are in.
+        Their directory.
     version
-        The version that they are; None for a directory of the user's own.
+        Their version; None for a directory of the user's own.
     """
 
     path: Path
     version: LocalVersion | None
 
     def as_parent(self, relation: str) -> dict[str, str]:
-        """Return what the card of a model that was made from this one says of it.
+        """Return the entry for this model in the card of a model made from it.
 
         Parameters
         ----------
         relation
-            Such as ``fine-tuned``.
+            For example ``fine-tuned``.
         """
         if self.version is not None:
             manifest, digest = self.version.manifest, self.version.digest
@@ -71,7 +71,7 @@ class OpenedVersion:
             return asdict(parent)
         from hub.potentials.directory import WEIGHTS_NAME  # with torch, which is slow to import
 
-        # The path is of no use to others; the weights say which model it was.
+        # The path is of no use to others; the checksum of the weights identifies the model.
         path = self.path.resolve()
         folder = path.parent if path.name == MODEL_FOLDER else path
         return {"directory": folder.name, "weights_sha256": sha256_of(path / WEIGHTS_NAME)}
@@ -100,7 +100,7 @@ class Pulled:
 
 
 def catalogue() -> Catalogue:
-    """Return everything that can be named under the present settings."""
+    """Return the catalogue for the current settings."""
     settings = load_settings()
     registries = [
         Registry(name, open_store(location, offline=settings.offline))
@@ -114,7 +114,7 @@ def catalogue() -> Catalogue:
 def open_version(place: str | Path, progress: Progress | None = None) -> OpenedVersion:
     """Return the files of a directory (a run folder, a model), or of a version by its reference.
 
-    A directory that exists is taken before a reference of the same spelling.
+    An existing directory takes precedence over a reference with the same spelling.
 
     Raises
     ------
@@ -130,7 +130,7 @@ def open_version(place: str | Path, progress: Progress | None = None) -> OpenedV
         version = catalogue().pull(Reference.parse(str(place)), progress=progress)
     except (InvalidReferenceError, NotFoundError) as problem:
         raise NotFoundError(
-            f"'{place}' is no directory, and {problem.message}", problem.hint
+            f"'{place}' is not a directory; {problem.message}", problem.hint
         ) from problem
     return OpenedVersion(version.path, version)
 

@@ -1,4 +1,4 @@
-"""Figures without a screen, written as PNG."""
+"""Write figures as PNG, without a display."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DOTS_PER_INCH = 150
 
 @contextmanager
 def picture(path: Path, size: tuple[float, float]) -> Iterator[Figure]:
-    """Give a figure to draw in; at the end write it, whole or not at all.
+    """Yield a figure to draw in; write it atomically at the end.
 
     Parameters
     ----------

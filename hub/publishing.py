@@ -1,4 +1,4 @@
-"""From a run folder or model directory to a version in a registry."""
+"""Publish a run folder or model directory as a version in a registry."""
 
 from __future__ import annotations
 
@@ -61,15 +61,15 @@ def publish(
     NotFoundError
         If there is no such directory or registry.
     PublishingError
-        If the training has not finished, or the card lacks something; says what to add where.
+        If the training has not finished, or the card is incomplete; says what to add where.
     ModelError
         If the model does not reproduce its stored predictions.
     SubstitutedError
-        If this machine has seen other content there under this name and version.
+        If this machine has seen different content there under this name and version.
     ExistsError
-        If the version exists already, or the name is a built-in one.
+        If the version already exists, or the name is a built-in one.
     InvalidReferenceError
-        If name or version are not written as they must be.
+        If the name or version is malformed.
     StorageError
         If the registry cannot be written.
     """
@@ -107,7 +107,7 @@ def _model_directory(place: Path) -> Path:
     """Return the model directory of a finished run folder, or `place` itself."""
     if not place.is_dir():
         raise NotFoundError(
-            f"there is no directory {place}", "Give a run folder or a model directory."
+            f"directory {place} not found", "Give a run folder or a model directory."
         )
     if (place / run_files.JOB_NAME).exists() and run_files.read_results(place) is None:
         raise PublishingError(
@@ -121,14 +121,14 @@ def _model_directory(place: Path) -> Path:
 def _read_card(path: Path) -> tuple[dict[str, Any], str]:
     if not path.exists():
         raise PublishingError(
-            f"there is no card {path}",
+            f"card {path} not found",
             "Write one that begins with the lines ---, license: ..., description: ... and ---.",
         )
     return split_front_matter(read_text(path), str(path))
 
 
 def _require_facts(front_matter: dict[str, Any], card: Path) -> None:
-    """Refuse a card without licence or description, and say everything that it lacks."""
+    """Refuse a card without licence or description, and list everything that is missing."""
     wanted = ["license", "description"]
     if front_matter.get("license") == "other":
         wanted.append("license_name")
@@ -138,7 +138,7 @@ def _require_facts(front_matter: dict[str, Any], card: Path) -> None:
         options = " and ".join(f"--{key}" for key in lacking if key in _OPTIONS)
         raise PublishingError(
             f"the card {card} lacks {' and '.join(lacking)}",
-            f"Add {lines} between its two lines of ---"
+            f"Add {lines} between its two --- lines"
             + (f", or give {options}." if options else "."),
         )
 
@@ -148,13 +148,13 @@ def _is_text(value: object) -> bool:
 
 
 def _licence(front_matter: dict[str, Any]) -> str:
-    """Return the licence's identifier; where that is ``other``, its name, as cards have it."""
+    """Return the licence's identifier, or its name if the identifier is ``other``."""
     licence = str(front_matter["license"])
     return str(front_matter["license_name"]) if licence == "other" else licence
 
 
 def _parents(front_matter: dict[str, Any], card: Path) -> tuple[Parent, ...]:
-    """Return the version that the model was made from, where that was one."""
+    """Return the version from which the model was made, if any."""
     made = front_matter.get("training") or front_matter.get("transmutation")
     parent = made.get("parent") if isinstance(made, dict) else None
     if not isinstance(parent, dict) or "digest" not in parent:
@@ -163,6 +163,7 @@ def _parents(front_matter: dict[str, Any], card: Path) -> tuple[Parent, ...]:
         return (Parent(**parent),)
     except TypeError as error:
         raise PublishingError(
-            f"the card {card} names its parent in another form than a training writes it",
-            "`parent` in `training` needs name, version, digest and relation, or must go.",
+            f"the card {card} has an invalid `parent`",
+            "`parent` in `training` must have name, version, digest and relation; otherwise remove "
+            "it.",
         ) from error

@@ -1,4 +1,4 @@
-"""Types of values in the documents that we read, with the limits that keep them usable."""
+"""Types of the values in documents that we read, with their limits."""
 
 from __future__ import annotations
 

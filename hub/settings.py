@@ -1,17 +1,17 @@
 """The settings, and the only place that reads the environment for them.
 
 ==================  =============================================================================
-``HUB_HOME``        where settings are kept (``$XDG_CACHE_HOME/mlip-hub``, ``~/.cache/mlip-hub``)
-``HUB_CACHE``       where versions are kept (``HUB_HOME/cache``)
+``HUB_HOME``        location of settings (``$XDG_CACHE_HOME/mlip-hub``, ``~/.cache/mlip-hub``)
+``HUB_CACHE``       location of pulled versions (``HUB_HOME/cache``)
 ``HUB_OFFLINE``     1: never use the network
-``HUB_MIRROR``      directory or URL that holds published files by repository name and path
+``HUB_MIRROR``      directory or URL with published files by repository name and path
 ``HUB_REGISTRIES``  further registries, as ``name=location,name=location``
 ``HUB_DEBUG``       1: show the Python traceback of an unexpected error, instead of writing a report
-``XDG_STATE_HOME``  where digests that were seen, and reports, are kept (``~/.local/state``)
+``XDG_STATE_HOME``  location of seen digests and of reports (``~/.local/state``)
 ==================  =============================================================================
 
-``HUB_CACHE`` to ``HUB_REGISTRIES`` can also stand in ``HUB_HOME/settings.json``, as ``cache``,
-``offline``, ``mirror`` and ``registries``; the environment wins.
+``HUB_CACHE`` to ``HUB_REGISTRIES`` can also be set in ``HUB_HOME/settings.json``, as ``cache``,
+``offline``, ``mirror`` and ``registries``; the environment takes precedence.
 """
 
 from __future__ import annotations
@@ -43,22 +43,22 @@ _OFF = ("", "0", "false", "no", "off")
 
 @dataclass(frozen=True)
 class Settings:
-    """Where things are kept and looked for.
+    """The settings: locations of files and registries.
 
     Parameters
     ----------
     home
         Directory of the settings file.
     state
-        Directory of what must outlive the local store.
+        Directory of files that must outlive the local store.
     cache
         Directory of the local store.
     offline
         Never use the network.
     mirror
-        Directory or URL that is asked before the published addresses; empty for none.
+        Directory or URL that is tried before the published addresses; empty for none.
     registries
-        Location by name, in the order in which they are asked.
+        Locations by name, in the order in which they are searched.
     """
 
     home: Path
@@ -75,7 +75,7 @@ class Settings:
 
 
 class _Stored(Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """What the settings file may hold."""
+    """The content of the settings file."""
 
     cache: str = ""
     offline: bool = False
@@ -89,7 +89,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     Raises
     ------
     SettingsError
-        If one of them cannot be understood; the message names the setting and where it stands.
+        If a setting is invalid; the message names it and where it is set.
     """
     given = os.environ if environment is None else environment
     home = _home(given)
@@ -121,19 +121,19 @@ def is_debugging() -> bool:
 
 
 def state_home(environment: Mapping[str, str] | None = None) -> Path:
-    """Return where what happened on this machine is kept, whatever the settings file holds."""
+    """Return the directory of seen digests and reports, independently of the settings file."""
     given = os.environ if environment is None else environment
     states = user_path(given.get("XDG_STATE_HOME") or "~/.local/state", "XDG_STATE_HOME")
     return states.absolute() / "mlip-hub"
 
 
 def store_registries(registries: Mapping[str, str]) -> Path:
-    """Write the registries into the settings file, leave the rest of it, and return its path.
+    """Write the registries into the settings file, keep its other settings, and return its path.
 
     Raises
     ------
     SettingsError
-        If a name cannot be a registry's, or the file cannot be understood.
+        If a name is not valid for a registry, or the file is invalid.
     StorageError
         If the file cannot be written.
     """
@@ -155,7 +155,7 @@ def _home(given: Mapping[str, str]) -> Path:
 
 
 def _read(file: Path) -> _Stored:
-    hint = "Settings are cache, offline, mirror and registries; remove what is wrong."
+    hint = "The settings are cache, offline, mirror and registries; correct or remove others."
     with damage(file, SettingsError, hint, WRONG):
         try:
             data = read_bounded(file)
@@ -172,7 +172,7 @@ def _switch(text: str) -> bool:
         return True
     if text.strip().lower() in _OFF:
         return False
-    raise SettingsError(f"HUB_OFFLINE is {text!r}", "Set it to 1 or 0.")
+    raise SettingsError(f"invalid value of HUB_OFFLINE: {text!r}", "Set it to 1 or 0.")
 
 
 def _listed_registries(text: str) -> dict[str, str]:
@@ -181,7 +181,7 @@ def _listed_registries(text: str) -> dict[str, str]:
         name, equals, location = (part.strip() for part in item.partition("="))
         if not equals or not location:
             raise SettingsError(
-                f"HUB_REGISTRIES: {without_credentials(item)!r} is not name=location",
+                f"HUB_REGISTRIES: expected name=location, got {without_credentials(item)!r}",
                 "Write it as name=location,name=location.",
             )
         _check_registry_name(name, "HUB_REGISTRIES")
@@ -191,7 +191,9 @@ def _listed_registries(text: str) -> dict[str, str]:
 
 def _check_registry_name(name: str, place: str) -> None:
     if name in RESERVED_NAMES:
-        raise SettingsError(f"{place}: no registry can be called '{name}'", "Choose another name.")
+        raise SettingsError(
+            f"{place}: '{name}' is reserved and cannot name a registry", "Choose another name."
+        )
     try:
         check_name(name)
     except InvalidReferenceError as problem:

@@ -1,1 +1,1 @@
-"""What exists, which version, and is it intact: names, versions and bytes, nothing about atoms."""
+"""Names, versions and bytes: what exists, in which version, and whether it is intact."""

@@ -1,4 +1,4 @@
-"""Content-addressed files: each content is kept once, read-only, under its own sha256."""
+"""Content-addressed files: each content is stored once, read-only, under its sha256."""
 
 from __future__ import annotations
 
@@ -27,77 +27,77 @@ if TYPE_CHECKING:
 
 
 class DamagedBlobError(IntegrityError):
-    """A blob on this disk is not what its name says. It has been dropped."""
+    """A local blob does not match its sha256. It has been removed."""
 
 
 class Blobs:
-    """The blobs of a registry on this disk, with the parts of those that are still on their way."""
+    """The blobs of a local registry, and the partial downloads of those still being fetched."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.parts = root / "parts"
 
     def path(self, sha256: str) -> Path:
-        """Return where the content with this sha256 is, or would be."""
+        """Return the path of the content with this sha256, whether it exists or not."""
         return self.root / blob_path(sha256)
 
     def part(self, sha256: str) -> Path:
-        """Return where the content with this sha256 gathers until it is whole."""
+        """Return the path of the partial download of the content with this sha256."""
         return self.parts / f"{sha256}.part"
 
     def lock(self, sha256: str, waiting: Callable[[], None]) -> AbstractContextManager[None]:
-        """Keep others from fetching the same content meanwhile."""
+        """Prevent others from fetching the same content at the same time."""
         return locked(self.root / "locks" / f"{sha256}.lock", waiting)
 
     def has(self, entry: FileEntry) -> bool:
-        """Whether the content is here, by its size; it is hashed when it is checked out."""
+        """Whether the content is present, judged by its size; check-out verifies the hash."""
         path = self.path(entry.sha256)
         with storage_errors(path):
             return path.is_file() and path.stat().st_size == entry.size
 
     def adopt_part(self, entry: FileEntry) -> None:
-        """Make a part, which the caller has verified, a blob."""
+        """Turn a partial download that the caller has verified into a blob."""
         settle(self.part(entry.sha256), self.path(entry.sha256), READ_ONLY)
 
     def drop(self, sha256: str) -> None:
-        """Remove a blob; raises `StorageError` if it lies behind a link."""
+        """Remove a blob; raises `StorageError` if its folder is reached through a link."""
         path = self.path(sha256)
         require_real_way(path.parent, self.root)
         remove(path)
 
     def check_out(self, files: Iterable[FileEntry], target: Path, *, link: bool) -> None:
-        """Make `target` a plain directory that holds `files`, hashed again on the way.
+        """Make `target` a plain directory that contains `files`; verify each hash on the way.
 
         Parameters
         ----------
         files
-            Which files, under which names.
+            The files and their paths in the directory.
         target
-            The directory to make. With `link` one that stands there is replaced, else it is empty.
+            The directory to make. With `link` an existing one is replaced, else it must be empty.
         link
-            Whether files may share their bytes with the blobs; they are read-only then.
+            Whether files may share their bytes with the blobs, in which case they are read-only.
 
         Raises
         ------
         DamagedBlobError
-            If blobs are not what they should be; they are dropped, to be fetched again.
+            If blobs are corrupted; they are removed so that they are fetched again.
         """
-        # A user's own directory may lie on another file system than ours: work beside it.
+        # A user's own directory may be on another file system: work next to it.
         with scratch_directory(self.parts if link else target.parent) as scratch:
             damaged = [entry for entry in files if not self._place(entry, scratch, link=link)]
             if damaged:
                 names = ", ".join(sorted(entry.path for entry in damaged))
-                raise DamagedBlobError(f"the kept content of {names} is damaged")
+                raise DamagedBlobError(f"the stored content of {names} is corrupted")
             with storage_errors(target):
                 target.parent.mkdir(parents=True, exist_ok=True)
-                # Of a user's own directory it is known that it is new or empty.
+                # A user's own directory was checked to be new or empty.
                 if link and is_real_directory(target):
                     with scratch_directory(scratch.parent) as trash:
                         target.replace(trash)
                 scratch.replace(target)
 
     def _place(self, entry: FileEntry, directory: Path, *, link: bool) -> bool:
-        """Put one file into a directory; drop its blob, and say so, if that is damaged."""
+        """Put one file into a directory; return False and remove its blob if that is corrupted."""
         placed = directory / entry.path
         place(self.path(entry.sha256), placed, link=link)
         if is_intact(placed, entry):

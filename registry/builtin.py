@@ -1,4 +1,4 @@
-"""The built-in registry: what comes with the package, and published files with their cards."""
+"""The built-in registry: versions shipped with the package, and cards of published files."""
 
 from __future__ import annotations
 
@@ -33,28 +33,28 @@ if TYPE_CHECKING:
     from registry.sources import Source
     from registry.stores.base import Store
 
-# Reads published files, writes a version's files into an empty directory, returns metadata.
+# Reads published files, writes the files of a version into an empty directory, returns metadata.
 Importer = Callable[[Card, "Sequence[Path]", Path], dict[str, Any]]
 
 logger = logging.getLogger(__name__)
 
 
 class Builtin:
-    """Versions that come with the package, and others made here from published files.
+    """Versions that ship with the package, and others made locally from published files.
 
     Parameters
     ----------
     cards
-        What the published files are made, by name.
+        The cards of the published files, by name.
     importer_named
-        Finds what turns source files into a version, by the name that cards use; None if there is
-        nothing of that name.
+        Finds the importer that turns source files into a version, by the name used in cards; None
+        if there is no importer of that name.
     mirror
-        A place that may hold the source files by repository name and path; asked first.
+        A location that may have the source files by repository name and path; tried first.
     offline
         Refuse to use the network.
     shipped
-        The versions that come with the package.
+        The versions that ship with the package.
     """
 
     def __init__(
@@ -77,25 +77,25 @@ class Builtin:
         return {*self.cards, *self.shipped.names()}
 
     def install(self, card: Card, local: LocalStore, progress: Progress | None = None) -> Version:
-        """Bring the version that a card describes into the local store, if it is not there.
+        """Bring the version that a card describes into the local store, unless it is there.
 
         Raises
         ------
         IntegrityError
-            If the source file that can be had is not the one that the card describes.
+            If the source file does not match the card.
         OfflineError
-            If no place that has the source file can be reached.
+            If no location of the source file can be reached.
         IncompatibleError
-            If this release has no importer for it, or it needs a Python package that is not here.
+            If this release has no importer for it, or a required Python package is missing.
         """
         importer = self.importer_named(card.importer)
         if importer is None:
             raise IncompatibleError(
                 f"{card.name} needs the importer {card.importer!r}, which is not in this release",
-                "Update mlip-hub, or install the package that has it.",
+                "Update mlip-hub, or install the package that provides it.",
             )
         with local.files.locked(f"import-{card.name}"):
-            # Another process may have imported it while we waited.
+            # Another process may have imported it in the meantime.
             version = self.installed(card, local)
             if version is None or not local.holds(version):
                 version = self._install(card, importer, local, progress)
@@ -104,7 +104,7 @@ class Builtin:
     def _install(
         self, card: Card, importer: Importer, local: LocalStore, progress: Progress | None
     ) -> Version:
-        """Fetch what a card names and import it. What cannot be a blob is kept until then."""
+        """Fetch and import the files of a card. Files that cannot be blobs are kept until then."""
         downloads = local.files.parts / f"sources-of-{card.name}"
         files = [self._fetch(card, source, local, downloads, progress) for source in card.sources]
         version = _import(card, importer, files, local)
@@ -113,7 +113,7 @@ class Builtin:
         return version
 
     def installed(self, card: Card, local: LocalStore) -> Version | None:
-        """Return the version that was imported from a card, if its manifest is here and whole."""
+        """Return the version imported from a card, if its manifest is present and intact."""
         index = local.index(BUILTIN_ORIGIN.key)
         entry = index.entry(card.name)
         if entry is None or card.version not in entry.versions:
@@ -131,7 +131,7 @@ class Builtin:
         downloads: Path,
         progress: Progress | None,
     ) -> Path:
-        """Return a published file, checked: as a blob if it is fetched and known exactly."""
+        """Return a verified published file: a blob if its size and sha256 are known exactly."""
         if isinstance(source, InstalledFile):
             return source.find(card.name)
         blob = local.blobs.path(source.sha256) if source.is_exact else None
@@ -154,7 +154,7 @@ class Builtin:
         raise _most_telling(card, failures)
 
     def _places(self, source: Source) -> list[tuple[Store, str]]:
-        """Return where a published file may be: the mirror first, then its own address."""
+        """Return the locations to try for a published file: the mirror first, then its own URL."""
         upstream = (open_store(source.url, offline=self.offline), "")
         if not self.mirror:
             return [upstream]
@@ -162,7 +162,7 @@ class Builtin:
 
 
 def _most_telling(card: Card, failures: list[RegistryError]) -> RegistryError:
-    """Return one error for all the places that failed: a wrong file says most, a lack least."""
+    """Return one error for all locations that failed: a wrong file first, a missing one last."""
     kinds = (IntegrityError, OfflineError, NotFoundError)
     failure = min(failures, key=lambda each: kinds.index(type(each)))
     reasons = "; ".join(each.message for each in failures)
@@ -170,13 +170,13 @@ def _most_telling(card: Card, failures: list[RegistryError]) -> RegistryError:
 
 
 def source_facts(card: Card) -> dict[str, Any]:
-    """Return what a manifest says of the published files: of the one, or of all."""
+    """Return the manifest entry that describes the published file or files."""
     facts = [source.facts() for source in card.sources]
     return {"sources": facts} if "sources" in card.front_matter else {"source": facts[0]}
 
 
 def _import(card: Card, importer: Importer, files: Sequence[Path], local: LocalStore) -> Version:
-    """Run the importer, and keep what it makes."""
+    """Run the importer and store its result."""
     with scratch_directory(local.files.parts) as workdir:
         imported = importer(card, files, workdir)
         write_atomically(workdir / FILE_NAME, card.text.encode())

@@ -1,7 +1,7 @@
-"""Cards: Markdown for people under YAML front matter for programs, as model hubs have them.
+"""Cards: Markdown for people below YAML front matter for programs, as on other model hubs.
 
-The cards in the project's ``cards`` folder are the built-in registry: each says where a published
-file is, how it is recognised, and which importer turns it into a version.
+The cards in the project's ``cards`` folder are the built-in registry: each gives the location of a
+published file, its checksum, and the importer that turns it into a version.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _FENCE = "---"
 
 @dataclass(frozen=True)
 class Card:
-    """A built-in card. Its front matter is the truth; `text` is the whole file."""
+    """A built-in card. Its front matter is authoritative; `text` is the whole file."""
 
     path: Path
     front_matter: dict[str, Any] = field(repr=False)
@@ -36,19 +36,19 @@ class Card:
 
     @cached_property
     def stated(self) -> _Stated:
-        """What the registry needs of the front matter.
+        """The fields of the front matter that the registry needs.
 
         Raises
         ------
         SettingsError
-            If a field is missing or wrong.
+            If a field is missing or invalid.
         """
-        hint = "Text that looks like a number stands in quotes."
+        hint = "Quote text that looks like a number."
         try:
             with damage(f"the front matter of {self.path}", SettingsError, hint, WRONG):
                 stated = fit(self.front_matter, _Stated)
                 if stated.license == "other" and not stated.license_name:
-                    raise MalformedError("a licence called `other` needs a `license_name`")
+                    raise MalformedError("`license: other` needs a `license_name`")
             check_name(stated.name)
             check_version(stated.version)
         except InvalidReferenceError as problem:
@@ -57,12 +57,12 @@ class Card:
 
     @property
     def name(self) -> str:
-        """The name it is pulled by."""
+        """The name under which it is pulled."""
         return self.stated.name
 
     @property
     def version(self) -> str:
-        """The version of what the importer makes."""
+        """The version that the importer makes."""
         return self.stated.version
 
     @property
@@ -77,34 +77,34 @@ class Card:
 
     @property
     def licence(self) -> str:
-        """The licence's identifier; where that is ``other``, its name."""
+        """The licence's identifier, or its name if the identifier is ``other``."""
         return self.stated.license_name if self.stated.license == "other" else self.stated.license
 
     @property
     def importer(self) -> str:
-        """The name of what turns the source file into a version."""
+        """The name of the importer that turns the source file into a version."""
         return self.stated.importer
 
     @cached_property
     def sources(self) -> tuple[Source | InstalledFile, ...]:
-        """The published files that the importer needs, in its order."""
+        """The published files that the importer needs, in order."""
         with damage(f"the front matter of {self.path}", SettingsError, verdict=WRONG):
             return sources_of(self.stated)
 
     @property
     def source(self) -> Source | InstalledFile:
-        """The published file, of a card that has one."""
+        """The published file of a card that has exactly one."""
         (source,) = self.sources
         return source
 
     @property
     def size(self) -> int:
-        """The bytes of the published files, as far as they are known."""
+        """The total size of the published files in bytes, as far as known."""
         return sum(source.size or 0 for source in self.sources)
 
 
 class _Stated(Published):
-    """The fields of a built-in card that the registry reads; others are the importer's."""
+    """The fields of a built-in card that the registry reads; others belong to the importer."""
 
     name: str
     version: str
@@ -123,17 +123,17 @@ def split_front_matter(text: str, place: str) -> tuple[dict[str, Any], str]:
     text
         A whole card.
     place
-        Where the text came from, for messages.
+        Origin of the text, for messages.
 
     Raises
     ------
     SettingsError
-        If there is no front matter, or it is no YAML mapping.
+        If there is no front matter, or it is not a YAML mapping.
     """
     opening, *lines = text.splitlines(keepends=True) or [""]
     closing = next((n for n, line in enumerate(lines) if line.rstrip() == _FENCE), None)
     if opening.rstrip() != _FENCE or closing is None:
-        raise SettingsError(f"{place}: a card begins with YAML between two lines of '{_FENCE}'")
+        raise SettingsError(f"{place}: a card must begin with YAML between two '{_FENCE}' lines")
     with damage(f"the front matter of {place}", SettingsError, verdict=WRONG):
         content = parse_yaml("".join(lines[:closing]))
     if not isinstance(content, dict):
@@ -142,12 +142,13 @@ def split_front_matter(text: str, place: str) -> tuple[dict[str, Any], str]:
 
 
 def parse_yaml(text: str) -> Any:
-    """Read YAML that comes from outside. Dates stay text.
+    """Read untrusted YAML. Dates stay text.
 
     Raises
     ------
     MalformedError
-        If it is no YAML, holds what JSON cannot, or is too large, repeated parts included.
+        If it is not YAML, contains values that JSON cannot represent, or is too large (aliases
+        expanded).
     """
     import yaml
 
@@ -163,10 +164,10 @@ def parse_yaml(text: str) -> Any:
 
 @cache
 def _loader() -> Any:
-    """Return a safe loader of YAML that leaves dates alone."""
+    """Return a safe YAML loader that keeps dates as text."""
     import yaml
 
-    # The C loader is ten times faster, and not in every build of the package.
+    # The C loader is ten times faster, but not every build of the package has it.
     safe = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     resolvers = {
         first: [each for each in known if each[0] != "tag:yaml.org,2002:timestamp"]
@@ -204,27 +205,25 @@ def read_card(path: Path) -> Card:
     Raises
     ------
     SettingsError
-        If a field is missing or wrong; the message names file and field.
+        If a field is missing or invalid; the message names file and field.
     """
     text = read_text(path)
     front_matter, _ = split_front_matter(text, str(path))
     card = Card(path, front_matter, text)
-    _ = card.sources  # all that the registry needs has been looked at then
+    _ = card.sources  # checks everything that the registry needs
     return card
 
 
 def builtin_cards(folder: Path | None = None) -> dict[str, Card]:
     """Return the built-in cards by name.
 
-    They lie inside the package when it is installed, and beside it in a working tree.
+    They are inside the package when it is installed, and next to it in a working tree.
     """
     here = Path(__file__).resolve().parent
     folders = [folder] if folder else [here / "_cards", here.parent / "cards"]
     found = next((place for place in folders if place.is_dir()), None)
     if found is None:
-        raise SettingsError(
-            f"the built-in cards are missing from {here}", "Install mlip-hub again."
-        )
+        raise SettingsError(f"the built-in cards are missing from {here}", "Reinstall mlip-hub.")
     paths = [path for kind in KINDS for path in found.glob(f"{kind}s/*.md")]
     cards = [read_card(path) for path in sorted(paths)]
     return {card.name: card for card in cards}

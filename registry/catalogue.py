@@ -1,4 +1,4 @@
-"""Everything that can be named, and how to get it."""
+"""Resolve names to versions, and pull them."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ if TYPE_CHECKING:
 
 
 class Catalogue:
-    """What a person means by a name, and how to get it.
+    """Resolves the names that users write, and pulls what they refer to.
 
     Parameters
     ----------
     local
-        What is on this machine. It answers without any network, whenever it can.
+        The local store. It answers without network access whenever possible.
     registries
-        Asked in this order.
+        Searched in this order.
     builtin
-        What comes with the package is on this machine, and answers at once; the cards of published
-        files are looked at last.
+        Versions shipped with the package are local and found at once; the cards of published files
+        are searched last.
     seen
-        What this machine remembers of versions; kept in the local store by default.
+        Digests that this machine has seen before; kept in the local store by default.
     """
 
     def __init__(
@@ -59,29 +59,29 @@ class Catalogue:
     def resolve(
         self, reference: Reference, *, update: bool = False, accept: bool = False
     ) -> Version | Card:
-        """Find what a reference means, fetching no more than indexes and a manifest.
+        """Resolve a reference; fetch only indexes and one manifest.
 
         Parameters
         ----------
         reference
-            What to find.
+            The reference to resolve.
         update
-            Ask the registries even if the cache has an answer.
+            Query the registries even if the cache has an answer.
         accept
-            Take a version whose digest is another than this machine has seen for it.
+            Accept a version whose digest differs from the one that this machine has seen before.
 
         Returns
         -------
-        The version, or the card of one that has not been imported on this machine.
+        The version, or its card if it has not been imported on this machine.
 
         Raises
         ------
         NotFoundError
-            If there is no such version; the hint has the versions there are, or near names.
+            If there is no such version; the hint lists existing versions or similar names.
         OfflineError
-            If it was not found, and not every registry could be asked.
+            If it was not found and some registry could not be reached.
         SubstitutedError
-            If it has another digest than this machine has seen for it.
+            If its digest differs from the one that this machine has seen before.
         """
         with self.local.in_use():
             return self._finder.find(reference, update=update, accept=accept)
@@ -96,35 +96,35 @@ class Catalogue:
         only: Callable[[str], bool] | None = None,
         progress: Progress | None = None,
     ) -> LocalVersion:
-        """Get a version, and return it with the plain directory that its files are in.
+        """Pull a version, and return it with the plain directory of its files.
 
         Parameters
         ----------
         reference
-            What to get.
+            The version to pull.
         to
-            A directory of the user's own, new or empty, that shares no bytes with the cache.
+            A new or empty directory of the user's own, which shares no bytes with the cache.
         update
-            Ask the registries even if the cache has an answer.
+            Query the registries even if the cache has an answer.
         accept
-            Take a version whose digest is another than this machine has seen for it.
+            Accept a version whose digest differs from the one that this machine has seen before.
         only
-            Says of a file's path whether it is wanted; all are by default.
+            Selects files by path; all files by default.
         progress
-            Told of the bytes as they arrive.
+            Called with the number of bytes as they arrive.
 
         Raises
         ------
         NotFoundError, OfflineError
-            As for `resolve`, or if files are missing here and cannot be fetched.
+            As for `resolve`, or if missing files cannot be fetched.
         IntegrityError
-            If bytes are not what they should be, and no right ones can be had.
+            If files are corrupted and cannot be fetched again.
         SubstitutedError
             As for `resolve`.
         StorageError
             If the disk is full or cannot be written.
         ExistsError
-            If `to` holds something else.
+            If `to` contains something else.
         """
         with self.local.in_use():
             found = self._finder.find(reference, update=update, accept=accept)
@@ -133,11 +133,11 @@ class Catalogue:
             try:
                 return self._check_out(found, reference.alias, to, only, progress)
             except DamagedBlobError:
-                # What was damaged has been dropped, so that this time it is fetched.
+                # Corrupted blobs have been removed, so this time they are fetched.
                 return self._check_out(found, reference.alias, to, only, progress)
 
     def readme(self, found: Version | Card) -> str:
-        """Return the card of what `resolve` found; empty if it has none."""
+        """Return the card of a version that `resolve` found; empty if it has none."""
         if isinstance(found, Card):
             return found.text
         entry = next((e for e in found.manifest.files if e.path == FILE_NAME), None)
@@ -148,12 +148,12 @@ class Catalogue:
             blob = self.local.blobs.path(entry.sha256)
             if not is_intact(blob, entry):
                 raise IntegrityError(
-                    f"the card of {found.reference} is damaged: {blob}", "Run `hub verify`."
+                    f"the card of {found.reference} is corrupted: {blob}", "Run `hub verify`."
                 )
             return blob.read_text(encoding="utf-8", errors="replace")
 
     def _source(self, version: Version) -> Registry | None:
-        """Return the registry that the files of a version can be had from, if there is one."""
+        """Return the registry from which the files of a version can be fetched, if any."""
         if version.origin == BUILTIN:
             is_imported = version.manifest.name in self.builtin.cards
             return None if is_imported else self.builtin.shipped
@@ -166,7 +166,7 @@ class Catalogue:
         only: Callable[[str], bool] | None,
         progress: Progress | None,
     ) -> Version:
-        """Return the version once the blobs that are wanted are here, from where it came."""
+        """Fetch the wanted blobs of a version from its origin, and return the version."""
         card = self._finder.card(version.reference) if version.origin == BUILTIN else None
         if card and not self.local.holds(version):
             return self.builtin.install(card, self.local, progress)
@@ -177,7 +177,7 @@ class Catalogue:
                 self.local.mark_whole(version.digest)
             else:
                 self.local.mark_partial(version.digest)
-            # It has been compared with what was seen before: other content was accepted.
+            # It was compared with what was seen before: different content was accepted.
             self.local.record(Origin.of(registry), version.data, alias, replace=True)
             if registry.name != BUILTIN:
                 self.seen.note(version, registry.location)
@@ -190,12 +190,13 @@ class Catalogue:
         registry: Registry | None,
         progress: Progress | None = None,
     ) -> None:
-        """Bring missing blobs of a version from its registry; None if there is none to ask."""
+        """Fetch the missing blobs of a version from its registry (None if it has none)."""
         missing = [entry for entry in entries if not self.local.blobs.has(entry)]
         if missing and registry is None:
             names = ", ".join(entry.path for entry in missing[:10])
             raise IntegrityError(
-                f"{version.reference} lacks {names} on this machine, and no other place has it",
+                f"files of {version.reference} are missing on this machine ({names}), and no "
+                "configured registry has them",
                 "Add the registry that it came from (`hub registry add`), or publish it again.",
             )
         if registry:
@@ -215,15 +216,15 @@ class Catalogue:
         return LocalVersion(version.data, version.origin, path)
 
     def _copy_out(self, version: Version, to: Path, files: Sequence[FileEntry]) -> Path:
-        """Give the user files of their own."""
+        """Copy the files into the user's own directory."""
         with storage_errors(to):
             taken = to.exists() and any(to.iterdir())
         if not taken:
             self.local.blobs.check_out(files, to, link=False)
         elif damaged_files(to, files):
             raise ExistsError(
-                f"{to} holds something other than {version.reference}",
-                "Name a directory that is new or empty.",
+                f"{to} already contains something other than {version.reference}",
+                "Give a new or empty directory.",
             )
         return to
 

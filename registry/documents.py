@@ -1,4 +1,4 @@
-"""The JSON documents that we write and read: strict, limited in size, typed by a schema."""
+"""Reading and writing JSON documents: strict, limited in size, typed by a schema."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LARGEST_DOCUMENT = 16 << 20
 DEEPEST_DOCUMENT = 50
 MOST_VALUES = 2_000_000
 LONGEST_NUMBER = 128  # bits, as random generators have them in their states
-WRONG = "is wrong"  # a verdict
+WRONG = "is invalid"  # a verdict
 
 Schema = TypeVar("Schema")
 
@@ -29,7 +29,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class MalformedError(ValueError):
-    """A document is not what it must be; the message says what is wrong, not where it stands."""
+    """A document is malformed; the message says what is wrong, but not in which file."""
 
 
 def canonical_json(value: Any) -> bytes:
@@ -46,28 +46,28 @@ def digest_of(data: bytes) -> str:
 
 
 def is_sha256(text: object) -> bool:
-    """Whether `text` is a whole sha256 in lower-case hexadecimal."""
+    """Whether `text` is a complete sha256 in lower-case hexadecimal."""
     return isinstance(text, str) and _SHA256.fullmatch(text) is not None
 
 
 def parse_json(data: bytes, *, largest: int = LARGEST_DOCUMENT) -> Any:
-    """Read JSON that comes from outside.
+    """Read untrusted JSON.
 
     Parameters
     ----------
     data
         UTF-8.
     largest
-        Bytes that the document may have.
+        Maximum size of the document in bytes.
 
     Raises
     ------
     MalformedError
-        If it is too large or too deep, names a key twice in one object, or holds a number that is
-        not finite or a text that is not Unicode.
+        If it is too large or nested too deeply, repeats a key within an object, or contains a
+        number that is not finite or text that is not Unicode.
     """
     if len(data) > largest:
-        raise MalformedError(f"it has {len(data):,} bytes, more than {largest:,}")
+        raise MalformedError(f"it is too large ({len(data):,} bytes, maximum {largest:,})")
     try:
         content = json.loads(
             data.decode(), parse_constant=_refuse_constant, object_pairs_hook=_unique_keys
@@ -81,35 +81,35 @@ def parse_json(data: bytes, *, largest: int = LARGEST_DOCUMENT) -> Any:
 
 
 def read_bounded(path: Path, largest: int = LARGEST_DOCUMENT) -> bytes:
-    """Return the bytes of a file that comes from outside.
+    """Return the bytes of an untrusted file.
 
     Raises
     ------
     MalformedError
-        If it is too large, or a pipe, a device or a directory.
+        If it is too large, or is a pipe, device or directory.
     OSError
         If it cannot be read.
     """
     try:
         status = path.stat()
     except ValueError as problem:  # a NUL
-        raise MalformedError(f"no file can have this name: {problem}") from problem
+        raise MalformedError(f"invalid file name: {problem}") from problem
     if not stat.S_ISREG(status.st_mode):
-        raise MalformedError("it is no regular file")
+        raise MalformedError("it is not a regular file")
     with path.open("rb") as file:
         data = file.read(largest + 1)
     if len(data) > largest:
-        raise MalformedError(f"it has more than {largest:,} bytes")
+        raise MalformedError(f"it is too large (more than {largest:,} bytes)")
     return data
 
 
 @contextmanager
 def damage(
-    what: object, error: type[RegistryError], hint: str = "", verdict: str = "is damaged"
+    what: object, error: type[RegistryError], hint: str = "", verdict: str = "is corrupted"
 ) -> Iterator[None]:
-    """Turn what is wrong with `what`, a file or a part of one, into an error for its user.
+    """Turn a failure to read `what`, a file or part of one, into an error for the user.
 
-    What people write has the `verdict` that it is wrong.
+    For files that people write, `verdict` says that they are invalid rather than corrupted.
     """
     try:
         yield
@@ -121,12 +121,14 @@ def damage(
 
 
 def check_plain(content: Any) -> None:
-    """Refuse what JSON cannot hold, and what is too deep or too much, repeated parts included.
+    """Refuse values that JSON cannot represent, and content that is too deep or too large.
+
+    Parts that occur repeatedly count each time.
 
     Raises
     ------
     MalformedError
-        Naming what was found.
+        The message says what was found.
     """
     waiting: list[tuple[Collection[Any], int]] = [((content,), 0)]
     seen = 0
@@ -134,12 +136,12 @@ def check_plain(content: Any) -> None:
         values, depth = waiting.pop()
         seen += len(values)
         if depth > DEEPEST_DOCUMENT:
-            raise MalformedError(f"it is nested more than {DEEPEST_DOCUMENT} deep")
+            raise MalformedError(f"it is nested more than {DEEPEST_DOCUMENT} levels deep")
         if seen > MOST_VALUES:
-            raise MalformedError(f"it holds more than {MOST_VALUES:,} values")
+            raise MalformedError(f"it contains more than {MOST_VALUES:,} values")
         for value in values:
             if type(value) is str and value.isascii():
-                continue  # the most common by far
+                continue  # by far the most common case
             if isinstance(value, dict):
                 waiting += [(value.keys(), depth + 1), (value.values(), depth + 1)]
             elif isinstance(value, list):
@@ -149,32 +151,32 @@ def check_plain(content: Any) -> None:
 
 
 def fit(content: Any, schema: type[Schema]) -> Schema:
-    """Return `content` as a `schema`: of the types it names, within its limits, no key unknown.
+    """Convert `content` to a `schema`, checking its types and limits; unknown keys are refused.
 
     Raises
     ------
     MalformedError
-        Naming the field that does not fit.
+        The message names the field that does not fit.
     """
     import msgspec
 
     try:
         return msgspec.convert(content, schema)
     except msgspec.ValidationError as problem:
-        # msgspec says `Expected ... - at `$.files[0].size``: the field comes first with us.
+        # msgspec writes `Expected ... - at `$.files[0].size``: we put the field first.
         text, _, place = str(problem).partition(" - at `$")
         raise _misfit(place.strip(".`"), text) from problem
 
 
 def fit_whole(content: Any, schema: type[Schema]) -> Schema:
-    """Return `content` as a dataclass all of whose fields were written, and nothing else.
+    """Convert `content` to a dataclass; every field must be present, and no others.
 
-    Where a default would stand in for what is missing, the document would change its meaning.
+    If a default replaced a missing field, the document would change its meaning.
 
     Raises
     ------
     MalformedError
-        Naming the field that is missing, unknown or does not fit.
+        The message names the field that is missing, unknown or invalid.
     """
     found = fit(content, schema)
     _compare_keys(content, asdict(found) if is_dataclass(found) else found, "")  # type: ignore[arg-type]
@@ -200,12 +202,12 @@ def _compare_keys(given: Any, known: Any, where: str) -> None:
 
 
 def parse_document(data: bytes, what: str, newest: int) -> dict[str, Any]:
-    """Read a JSON object that has a format number of at most `newest`.
+    """Read a JSON object with a format number of at most `newest`.
 
     Raises
     ------
     IntegrityError
-        If the bytes are no such object; the message names `what` it should have been.
+        If the bytes are not such an object; the message names the document as `what`.
     IncompatibleError
         If a newer release wrote it.
     """
@@ -217,25 +219,25 @@ def parse_document(data: bytes, what: str, newest: int) -> dict[str, Any]:
         raise IntegrityError(f"malformed {what}: not a JSON object")
     step = content.get("format")
     if type(step) is not int or step < 1:
-        raise IntegrityError(f"malformed {what}: format {str(step)[:20]!r} never existed")
+        raise IntegrityError(f"malformed {what}: unknown format {str(step)[:20]!r}")
     if step > newest:
         raise IncompatibleError(
-            f"the {what} is of format {str(step)[:20]}, and this release reads up to {newest}",
+            f"the {what} has format {str(step)[:20]}, but this release reads only up to {newest}",
             "Update mlip-hub.",
         )
     return content
 
 
 def sealed(content: dict[str, Any]) -> bytes:
-    """Write canonical JSON that carries a checksum of itself."""
+    """Write canonical JSON that includes a checksum of itself."""
     checksum = digest_of(canonical_json(content))
     return canonical_json({**content, "checksum": checksum})
 
 
 def open_sealed(data: bytes, what: str, newest: int) -> dict[str, Any]:
-    """Read what `sealed` wrote; raises as `parse_document`, and for any byte that has changed.
+    """Read what `sealed` wrote; raises like `parse_document`, and if any byte has changed.
 
-    Newer releases seal what they write, too: a number of a newer format without is damage.
+    Newer releases seal their documents, too: a newer format number without a seal is damage.
     """
     try:
         content = parse_document(data, what, newest)
@@ -247,10 +249,10 @@ def open_sealed(data: bytes, what: str, newest: int) -> dict[str, Any]:
 
 
 def _require_seal(content: dict[str, Any], data: bytes, what: str) -> None:
-    """Take the checksum out of a document; raise `IntegrityError` unless it is that of `data`."""
+    """Remove the checksum from a document; raise `IntegrityError` unless it matches `data`."""
     checksum = content.pop("checksum", None)
     if checksum != digest_of(canonical_json(content)) or sealed(content) != data:
-        raise IntegrityError(f"the {what} is damaged: its checksum is another")
+        raise IntegrityError(f"the {what} is corrupted: its checksum does not match")
 
 
 def _check_scalar(value: object) -> None:
@@ -258,13 +260,15 @@ def _check_scalar(value: object) -> None:
         try:
             value.encode()
         except UnicodeEncodeError as problem:
-            raise MalformedError("it holds half a surrogate pair, which is no text") from problem
+            raise MalformedError(
+                "it contains an unpaired surrogate, which is not valid text"
+            ) from problem
     elif isinstance(value, float) and not math.isfinite(value):
         raise MalformedError(f"{value} is not a finite number")
     elif isinstance(value, int) and value.bit_length() > LONGEST_NUMBER:
-        raise MalformedError("it holds a number that is too large")
+        raise MalformedError("it contains a number that is too large")
     elif not isinstance(value, str | int | float | bool | None):
-        raise MalformedError(f"a {type(value).__name__} cannot stand in it")
+        raise MalformedError(f"it contains a {type(value).__name__}, which is not allowed")
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -272,7 +276,7 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(content) != len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise MalformedError(f"the key {twice[:50]!r} stands twice in one object")
+        raise MalformedError(f"duplicate key {twice[:50]!r} in an object")
     return content
 
 

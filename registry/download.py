@@ -1,4 +1,4 @@
-"""The one engine that moves bytes out of a store: resumed, retried, bounded and verified."""
+"""Downloads from a store: resumed, retried, limited in size and verified."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ if TYPE_CHECKING:
 
     from registry.stores.base import Store
 
-# Bytes, of a file whose size neither we nor the server know.
+# Bytes; limit for a file whose size neither we nor the server know.
 LARGEST_DOWNLOAD = 100 << 30
 
 
 class Progress(Protocol):
-    """What is told of bytes as they arrive, from several threads but one at a time."""
+    """Called as bytes arrive, from several threads but one at a time."""
 
     def __call__(self, done: int, total: int, /) -> None:
-        """Take note that `done` of `total` bytes are here."""
+        """Note that `done` of `total` bytes have arrived."""
 
 
 @dataclass(frozen=True)
 class Retries:
-    """How often and how patiently to try again.
+    """How often to retry, and how long to wait in between.
 
     Parameters
     ----------
     attempts
-        Failures in a row after which to give up.
+        Number of consecutive failures after which to give up.
     progress
-        New bytes between two failures, from which on the second is not in a row with the first.
+        Number of new bytes after which the next failure no longer counts as consecutive.
     corrupt
-        Wholly received but wrong files, after which to give up.
+        Number of completely received but wrong files after which to give up.
     first_wait
-        Seconds before the first new attempt; each further wait is twice as long.
+        Seconds before the first retry; each further wait is twice as long.
     """
 
     attempts: int = 5
@@ -54,12 +54,12 @@ class Retries:
     first_wait: float = 0.5
 
     def count(self, failures: int, gained: int) -> int:
-        """Return the failures in a row with one more, before which `gained` bytes came."""
+        """Return the number of consecutive failures after one more that followed `gained` bytes."""
         return 1 if gained >= self.progress else failures + 1
 
     def pause(self, failures: int, asked: float) -> float:
-        """Return the seconds to wait after this many failures; at least what a server asked."""
-        # Scattered, so that clients that failed together do not come back together.
+        """Return the seconds to wait after this many failures, at least what the server asked."""
+        # Random, so that clients that failed together do not retry together.
         scatter = random.uniform(0.5, 1.0)  # noqa: S311 - nothing here is secret
         return max(self.first_wait * 2.0 ** (failures - 1) * scatter, asked)
 
@@ -71,12 +71,12 @@ class Expected:
     Parameters
     ----------
     description
-        What it should be, to go on with after "this file is longer; ".
+        What it should be; completes the sentence "this file is longer; ".
     size
-        In bytes; None where it is not known.
+        In bytes; None if unknown.
     difference
-        Takes the file, of this size, and its sha256, and returns in what it differs from what is
-        known, to go on with after "this file is"; empty where in nothing.
+        Takes the file (of this size) and its sha256, and returns how it differs from the expected
+        one, to complete the sentence "this file is"; empty if it does not differ.
     """
 
     description: str
@@ -94,33 +94,33 @@ def receive(
     retries: Retries | None = None,
     wait: Callable[[float], object] = time.sleep,
 ) -> None:
-    """Receive a file, again and again from where it broke off, until it is whole and right.
+    """Receive a file, resuming after interruptions, until it is complete and verified.
 
     Parameters
     ----------
     store, path
         Where to read it.
     part
-        Where to write it. What is there already is built upon.
+        Where to write it. An existing partial file is resumed.
     expected
         What it must be.
     arrived
-        Told of the bytes that are here, and of the size where it is known; may raise to give up.
+        Called with the bytes received so far and the size, if known; may raise to give up.
     retries
-        How often to try again.
+        How often to retry.
     wait
-        Lets some seconds pass; may raise to give up.
+        Waits for some seconds; may raise to give up.
 
     Raises
     ------
     IntegrityError
-        If the store holds another file; nothing of it is kept.
+        If the store has a different file; nothing of it is kept.
     NotFoundError
         If there is no such file.
     OfflineError
-        If the store cannot be reached, or breaks off again and again; what has come is kept.
+        If the store cannot be reached, or the connection keeps breaking; partial data are kept.
     StorageError
-        If the disk is full or cannot be written, or `part` is no regular file.
+        If the disk is full or cannot be written, or `part` is not a regular file.
     """
     require_file(part)
     retries = retries or Retries()
@@ -135,7 +135,7 @@ def receive(
             if failures >= retries.attempts:
                 raise _unreachable(store, problem) from problem
         except IntegrityError:
-            # What is here cannot be built upon: start again from nothing.
+            # The partial file cannot be resumed: start from scratch.
             remove(part)
             corrupt += 1
             if corrupt >= retries.corrupt:
@@ -150,7 +150,7 @@ def _receive_once(
     expected: Expected,
     arrived: Callable[[int, int | None], None],
 ) -> None:
-    """Receive what a part lacks, hashing all of it; raise if it is cut short or wrong."""
+    """Receive the rest of a partial file, hashing all of it; raise if it is truncated or wrong."""
     size = expected.size
     with storage_errors(part), part.open("a+b") as file:
         file.seek(0)
@@ -162,7 +162,7 @@ def _receive_once(
                     raise _wrong(store, path, f"{stream.size} bytes long", expected)
                 size = stream.size if size is None else size
                 if stream.start == 0 and have:
-                    # The store cannot skip, and sends everything again.
+                    # The store does not support ranges and sends everything again.
                     file.truncate(0)
                     hashed, have = hashlib.sha256(), 0
                 elif stream.start != have:
@@ -177,13 +177,13 @@ def _receive_once(
     if have > largest:
         raise _wrong(store, path, f"longer than {largest:,} bytes", expected)
     if size is not None and have < size:
-        raise TransientError(f"the connection broke off after {have} of {size} bytes")
+        raise TransientError(f"the connection was lost after {have} of {size} bytes")
     if difference := expected.difference(part, hashed.hexdigest()):
         raise _wrong(store, path, difference, expected)
 
 
 def read(store: Store, path: str, retries: Retries | None = None) -> bytes:
-    """Read a small document whole.
+    """Read a small document completely.
 
     Raises
     ------
@@ -212,9 +212,9 @@ def _read_once(store: Store, path: str) -> bytes:
         while piece := stream.read(CHUNK):
             data += piece
             if len(data) > LARGEST_DOCUMENT:
-                raise IntegrityError(f"{path} in {store.location} is too large for a document")
+                raise IntegrityError(f"{path} in {store.location} is too large")
     if stream.size not in (None, len(data)):
-        raise TransientError(f"it broke off after {len(data)} of {stream.size} bytes")
+        raise TransientError(f"the connection was lost after {len(data)} of {stream.size} bytes")
     return bytes(data)
 
 
@@ -222,18 +222,18 @@ def _wrong(store: Store, path: str, found: str, expected: Expected) -> Integrity
     place = f"{store.location}/{path}" if path else store.location
     return IntegrityError(
         f"{place} is {found}; {expected.description}",
-        "Nothing of it was kept. Somebody has changed the file, or a proxy rewrites it.",
+        "It was discarded. Either the file has been changed, or a proxy modifies it.",
     )
 
 
 def _unreachable(store: Store, problem: TransientError) -> OfflineError:
     return OfflineError(
-        f"cannot get anything from {store.location}: {problem}",
-        "Check the connection and try again: what has arrived is kept, and continued from.",
+        f"cannot download from {store.location}: {problem}",
+        "Check the connection and try again: the download is resumed where it stopped.",
     )
 
 
 def size_of(path: Path) -> int:
-    """Return the bytes of a file that may not be there yet."""
+    """Return the size of a file in bytes; 0 if it does not exist."""
     with storage_errors(path):
         return path.stat().st_size if path.exists() else 0

@@ -1,8 +1,8 @@
-"""Errors that a user of the registry can cause, each saying what to do next."""
+"""Errors that a user of the registry can cause; each says what to do next."""
 
 
 class RegistryError(Exception):
-    """Base of all errors that are the user's to read.
+    """Base class of all errors that are shown to the user.
 
     Parameters
     ----------
@@ -19,39 +19,39 @@ class RegistryError(Exception):
 
 
 class InvalidReferenceError(RegistryError):
-    """A reference, name or version is not written as it must be."""
+    """A reference, name or version is malformed."""
 
 
 class NotFoundError(RegistryError):
-    """No registry has what was asked for."""
+    """No registry has the requested version."""
 
 
 class IntegrityError(RegistryError):
-    """Bytes differ from what their manifest or card promises."""
+    """Bytes do not match their manifest or card."""
 
 
 class DamagedRegistryError(IntegrityError):
-    """A registry has lost or changed what it needs; `hub registry repair` mends it."""
+    """A registry is damaged; `hub registry repair` can repair it."""
 
 
 class OfflineError(RegistryError):
-    """The network is needed, and switched off or unreachable."""
+    """The network is needed, but disabled or unreachable."""
 
 
 class AccessError(RegistryError):
-    """A server refuses to hand something out, or cannot be trusted to be itself."""
+    """A server denies access, or its identity cannot be verified."""
 
 
 class IncompatibleError(RegistryError):
-    """A format version is too new, or content cannot be used by this release."""
+    """A format is too new, or this release cannot use the content."""
 
 
 class SubstitutedError(IntegrityError):
-    """A version has another digest than this machine has seen for it before."""
+    """A version's digest differs from the one that this machine has seen before."""
 
 
 class ExistsError(RegistryError):
-    """A version is immutable and exists already."""
+    """A version already exists and is immutable."""
 
 
 class StorageError(RegistryError):
@@ -59,8 +59,8 @@ class StorageError(RegistryError):
 
 
 class SettingsError(RegistryError):
-    """A setting or card cannot be understood."""
+    """A setting or card is invalid."""
 
 
 class PluginError(RegistryError):
-    """What another package adds cannot be used."""
+    """A plug-in of another package cannot be used."""

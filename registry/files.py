@@ -1,4 +1,4 @@
-"""Files that are never half there: temp file, then verify, then atomic rename; locks; links."""
+"""Atomic file operations (temporary file, verify, rename), locks and links."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ LOCK_POLL = 0.5
 STALE_AFTER = 24 * 3600.0
 
 _FICLONE = 0x40049409
-_WRITABLE = "Use a directory that you may write to; HUB_CACHE says where the cache is."
-_FULL = "Free some space there. If it is the cache, HUB_CACHE can name another disk."
+_WRITABLE = "Use a directory that you can write to; HUB_CACHE sets the location of the cache."
+_FULL = "Free some space. To move the cache to another disk, set HUB_CACHE."
 _HINTS = {
     errno.ENOSPC: ("the disk is full", _FULL),
-    errno.EDQUOT: ("the disk quota is used up", _FULL),
+    errno.EDQUOT: ("the disk quota is exceeded", _FULL),
     errno.EROFS: ("the file system is read-only", _WRITABLE),
     errno.EACCES: ("permission denied", _WRITABLE),
     errno.EPERM: ("permission denied", _WRITABLE),
@@ -40,23 +40,23 @@ _OF_THE_TARGET = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
-    """Turn what the file system says about `path` into a `StorageError`."""
+    """Turn file system errors about `path` into a `StorageError`."""
     try:
         yield
     except OSError as problem:
         reason, hint = _HINTS.get(problem.errno or 0, (problem.strerror or str(problem), ""))
-        # Of a copy the system names the source, though it is the target that has no room.
+        # For a copy the system names the source, although the target has no space.
         blamed = path if problem.errno in _OF_THE_TARGET else problem.filename or path
         raise StorageError(f"cannot use {blamed}: {reason}", hint) from problem
 
 
 def open_regular(path: Path) -> BufferedReader:
-    """Open a file to read its bytes; what could block for ever is refused.
+    """Open a file to read its bytes; refuse anything that could block forever.
 
     Raises
     ------
     OSError
-        As of `open`.
+        Like `open`.
     StorageError
         If it is a pipe, a socket or a device.
     """
@@ -68,8 +68,8 @@ def open_regular(path: Path) -> BufferedReader:
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
         raise StorageError(
-            f"{path} is no regular file, but a pipe or a device",
-            "Put the file itself there, or remove it.",
+            f"{path} is not a regular file but a pipe or a device",
+            "Replace it with a regular file, or remove it.",
         )
     return file
 
@@ -81,7 +81,7 @@ def sha256_of(path: Path) -> str:
 
 
 def is_intact(path: Path, entry: FileEntry) -> bool:
-    """Whether the file at `path` has the size and, hashed again, the sha256 of `entry`."""
+    """Whether the file at `path` has the size and the sha256 of `entry`."""
     with storage_errors(path):
         if not path.is_file() or path.stat().st_size != entry.size:
             return False
@@ -90,7 +90,7 @@ def is_intact(path: Path, entry: FileEntry) -> bool:
 
 @contextmanager
 def replacing(target: Path, scratch: Path, mode: int = 0o666) -> Iterator[Path]:
-    """Give a new empty file to write; when the block ends well it becomes `target`.
+    """Yield a new empty file to write; when the block succeeds it becomes `target`.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def replacing(target: Path, scratch: Path, mode: int = 0o666) -> Iterator[Path]:
 
 
 def settle(temporary: Path, target: Path, mode: int) -> None:
-    """Move a finished file to its place so that a power cut leaves the old one or the new one."""
+    """Move a finished file into place so that a power cut leaves either the old or the new one."""
     with storage_errors(target):
         temporary.chmod(temporary.stat().st_mode & mode)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -130,14 +130,14 @@ def settle(temporary: Path, target: Path, mode: int) -> None:
 
 
 def write_atomically(target: Path, data: bytes, scratch: Path | None = None) -> None:
-    """Write a small file whole or not at all."""
+    """Write a small file atomically."""
     with replacing(target, scratch or target.parent) as temporary:
         temporary.write_bytes(data)
 
 
 @contextmanager
 def scratch_directory(parent: Path) -> Iterator[Path]:
-    """Give an empty directory, and remove it at the end if it is still there."""
+    """Yield an empty directory, and remove it at the end if it still exists."""
     directory = parent / f"{uuid4().hex}.tmp"
     with storage_errors(directory):
         directory.mkdir(parents=True)
@@ -150,8 +150,8 @@ def scratch_directory(parent: Path) -> Iterator[Path]:
 def place(source: Path, target: Path, *, link: bool) -> None:
     """Put the content of `source` at `target` as cheaply as the file system allows.
 
-    A reflink if it can be had, else a hard link if `link` allows that the two share their bytes,
-    else a copy. Files that may share bytes are read-only; the others are the user's own.
+    A reflink if possible, else a hard link if `link` allows the two to share their bytes, else a
+    copy. Files that may share bytes are read-only; the others belong to the user.
     """
     with storage_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -166,7 +166,7 @@ def place(source: Path, target: Path, *, link: bool) -> None:
 
 
 def _reflink(source: Path, target: Path) -> bool:
-    """Share the blocks of `source` copy-on-write, where the file system can."""
+    """Share the blocks of `source` copy-on-write, if the file system supports it."""
     try:
         from fcntl import ioctl
     except ImportError:
@@ -182,9 +182,9 @@ def _reflink(source: Path, target: Path) -> bool:
 
 @contextmanager
 def locked(path: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Hold a lock between processes and threads; the system frees it if the holder dies.
+    """Hold a lock between processes and threads; the system releases it if the holder dies.
 
-    `waiting` is called now and then until the lock is had, and may raise to give up.
+    `waiting` is called repeatedly until the lock is acquired, and may raise to give up.
     """
     from filelock import FileLock, Timeout
 
@@ -202,12 +202,12 @@ def locked(path: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[N
 
 
 def files_below(folder: Path) -> Iterator[Path]:
-    """Give the files below a folder, links to files among them; links to folders are not followed.
+    """Yield the files below a folder, including links to files; do not follow links to folders.
 
     Raises
     ------
     StorageError
-        If a folder cannot be listed. One that is removed meanwhile is passed over.
+        If a folder cannot be listed. A folder that is removed in the meantime is skipped.
     """
 
     def refuse(problem: OSError) -> None:

@@ -1,4 +1,4 @@
-"""What a reference means: this machine first, then registries in order, then the cards."""
+"""Resolve references: this machine first, then the registries in order, then the cards."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ if TYPE_CHECKING:
     from registry.trust import Seen
     from registry.versions import Version
 
-# Where the answer would only be remarked upon, nobody waits for it long.
+# Do not wait long for an answer that is only used in a warning.
 ONCE = Retries(attempts=1)
 
 logger = logging.getLogger(__name__)
 
 
 class Finder:
-    """Find what references mean, fetching no more than indexes and a manifest.
+    """Resolve references; fetch only indexes and one manifest.
 
-    A built-in name means what is built in; a registry's own version of it is asked for as
+    A built-in name refers to the built-in version; a registry's own version of it is written
     ``registry/name``.
 
     Parameters
     ----------
     local, registries, builtin, seen
-        As of the `Catalogue`.
+        As for `Catalogue`.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Finder:
     def find(
         self, reference: Reference, *, update: bool = False, accept: bool = False
     ) -> Version | Card:
-        """Find what a reference means; raises as `Catalogue.resolve`."""
+        """Resolve a reference; raises like `Catalogue.resolve`."""
         search = Search(reference)
         card = self.card(reference)
         kept = self._find_kept(search, card, update=update or accept)
@@ -78,13 +78,13 @@ class Finder:
             search.note(BUILTIN, [self.builtin.cards[reference.name].version])
         if self._means_builtin(reference) and self.registries:
             search.remark = (
-                "Other registries are not asked for a built-in name, unless they are named: "
+                "Other registries are not searched for a built-in name. To use one, write "
                 f"{self.registries[0].name}/{reference.name}"
             )
         raise search.failure(self.builtin.cards)
 
     def card(self, reference: Reference) -> Card | None:
-        """Return the built-in card that a reference means."""
+        """Return the built-in card that a reference refers to."""
         card = self.builtin.cards.get(reference.name)
         if card is None or reference.registry not in ("", BUILTIN):
             return None
@@ -94,7 +94,7 @@ class Finder:
         return reference.registry == "" and reference.name in self.builtin.names()
 
     def _find_kept(self, search: Search, card: Card | None, *, update: bool) -> Version | None:
-        """Return what a reference means, if it is on this machine and the manifest is whole."""
+        """Resolve a reference on this machine, if the manifest is intact."""
         places = list(self._kept(search.reference, update=update))
         for number, place in enumerate(places):
             try:
@@ -102,7 +102,7 @@ class Finder:
             except IntegrityError:
                 if place.name == LOCAL:
                     raise
-                continue  # What came from elsewhere can be had again there.
+                continue  # It can be pulled again from its registry.
             if found:
                 if not search.reference.registry:
                     self._report_others(found, places[number + 1 :])
@@ -110,15 +110,15 @@ class Finder:
         return self.builtin.installed(card, self.local) if card and not update else None
 
     def _kept(self, reference: Reference, *, update: bool) -> Iterator[Place]:
-        """Give what may answer on this machine, in order."""
+        """Yield the local indexes to search, in order."""
         if reference.registry in ("", LOCAL):
             yield self.local.index()
         if update:
             return
         if not self._means_builtin(reference):
             configured = [Origin.of(registry).key for registry in self.registries]
-            # A registry that was removed still answers from the cache, but one that was pointed
-            # elsewhere does not answer with what its old place held.
+            # A registry that was removed still answers from the cache, but one whose location was
+            # changed does not answer with the versions of its old location.
             others = {LOCAL, BUILTIN, *(registry.name for registry in self.registries)}
             removed = [index.key for index in self.local.indexes() if index.name not in others]
             for index in map(self.local.index, configured + removed):
@@ -126,30 +126,30 @@ class Finder:
                     yield index
         if reference.registry in ("", BUILTIN):
             yield self.builtin.shipped
-            # What came with an older release may still be in the cache.
+            # Versions shipped with an older release may still be in the cache.
             yield self.local.index(BUILTIN_ORIGIN.key)
 
     def _asked(self, reference: Reference) -> list[Registry]:
-        """Return the registries that may have what a reference means, in order."""
+        """Return the registries to search for a reference, in order."""
         if self._means_builtin(reference):
             return [self.builtin.shipped]
         registries = (*self.registries, self.builtin.shipped)
         return [each for each in registries if reference.registry in ("", each.name)]
 
     def _report_lost(self, registry: Registry, name: str, entry: Entry | None) -> None:
-        """Warn of versions that this machine has seen in a registry, and that it has no more."""
+        """Warn of versions that this machine has seen in a registry but that are now missing."""
         lost = self.seen.lost(registry.location, name, entry)
         if lost:
             logger.warning(
-                "the registry %s at %s no longer lists %s, which this machine has seen there: "
-                "its index was damaged, or put back to an older state",
+                "the registry %s at %s no longer lists %s, which this machine has seen there "
+                "before: its index was damaged or restored from an older state",
                 registry.name,
                 registry.location,
                 ", ".join(f"{name}@{version}" for version in lost),
             )
 
     def _report_others(self, taken: Version, places: Iterable[Place]) -> None:
-        """Warn of places that have other content under the same name and version."""
+        """Warn of other registries with different content under the same name and version."""
         name, version = taken.manifest.name, taken.manifest.version
         for place in places:
             entry = None
@@ -158,8 +158,8 @@ class Finder:
             row = entry.versions.get(version) if entry else None
             if row and row.digest != taken.digest:
                 logger.warning(
-                    "%s@%s was taken from %s (sha256:%s); %s has other content under this name "
-                    "(sha256:%s), which is asked for as %s/%s",
+                    "%s@%s was taken from %s (sha256:%s); %s has different content under this name "
+                    "(sha256:%s), available as %s/%s",
                     name,
                     version,
                     taken.origin,

@@ -1,7 +1,7 @@
-"""What a registry holds of one name: its versions with digests and sizes, and its aliases.
+"""The index of a registry: for each name its versions with digests and sizes, and its aliases.
 
-In format 2 each name has a page of its own, and a registry has a list of the names. Both carry a
-checksum of themselves. In format 1 all names stood in one document.
+In format 2 each name has its own page, and a registry has a list of the names. Both include a
+checksum of themselves. In format 1 all names were in one document.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ FORMAT = 2
 
 
 class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One version in an index: the digest of its manifest, and the bytes of its files."""
+    """One version in an index: the digest of its manifest, and the size of its files in bytes."""
 
     digest: Sha256
     size: Size
 
 
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One name in an index: its kind, one line for people, its versions, and its aliases."""
+    """One name in an index: its kind, a one-line description, its versions and its aliases."""
 
     kind: Kind
     description: str
@@ -49,16 +49,16 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def newest(self) -> str:
-        """The highest version there is."""
+        """The highest version."""
         return max(self.versions, key=version_order)
 
     def select(self, selector: str) -> str | None:
-        """Return the version that `selector` (version or series, alias, digest prefix or "") means.
+        """Return the version that `selector` (version, series, alias, digest prefix or "") selects.
 
         Raises
         ------
         InvalidReferenceError
-            If a digest prefix fits several versions.
+            If a digest prefix matches several versions.
         """
         selector = selector or LATEST
         if selector.startswith(DIGEST_PREFIX):
@@ -66,7 +66,7 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             fits = [v for v, row in self.versions.items() if row.digest.startswith(prefix)]
             if len(fits) > 1:
                 raise InvalidReferenceError(
-                    f"'{selector}' fits {len(fits)} versions: {', '.join(sorted(fits))}",
+                    f"'{selector}' matches {len(fits)} versions: {', '.join(sorted(fits))}",
                     "Give more digits of the digest, or the version.",
                 )
             return fits[0] if fits else None
@@ -76,28 +76,28 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return max(covered, key=version_order, default=None)
 
     def with_aliases(self, aliases: dict[str, str]) -> Entry:
-        """Return the same with these aliases added."""
+        """Return the entry with these aliases added."""
         return msgspec.structs.replace(self, aliases={**self.aliases, **aliases})
 
 
 def with_version(
     entry: Entry | None, manifest: Manifest, digest: str, *, replace: bool = False
 ) -> Entry:
-    """Return the entry of a name with one version more.
+    """Return the entry of a name with one more version.
 
     Parameters
     ----------
     entry
-        What there is of the name so far.
+        The current entry of the name, if any.
     manifest, digest
         The version.
     replace
-        Let it take the place of other content under the same version.
+        Replace different content under the same version.
 
     Raises
     ------
     ExistsError
-        If the version is there with other content, or the name is of another kind.
+        If the version exists with different content, or the name has another kind.
     """
     name, version = manifest.name, manifest.version
     row = Row(digest, manifest.size)
@@ -105,9 +105,9 @@ def with_version(
         return Entry(manifest.kind, manifest.description, {version: row})
     existing = entry.versions.get(version)
     if existing and existing.digest != digest and not replace:
-        raise ExistsError(f"{name}@{version} exists already, with other content")
+        raise ExistsError(f"{name}@{version} already exists with different content")
     if manifest.kind != entry.kind:
-        raise ExistsError(f"{name} is a {entry.kind} here, and cannot also be a {manifest.kind}")
+        raise ExistsError(f"{name} is a {entry.kind} and cannot also be a {manifest.kind}")
     versions = {**entry.versions, version: row}
     is_newest = version == max(versions, key=version_order)
     description = manifest.description if is_newest else entry.description
@@ -120,7 +120,7 @@ def page_bytes(name: str, entry: Entry) -> bytes:
 
 
 def parse_page(data: bytes, name: str, place: str) -> Entry:
-    """Read the page of `name`, which lies at `place`.
+    """Read the page of `name`, located at `place`.
 
     Raises
     ------
@@ -131,7 +131,7 @@ def parse_page(data: bytes, name: str, place: str) -> Entry:
     """
     content = open_sealed(data, f"index page {place}", FORMAT)
     if content.pop("format") != FORMAT or content.pop("name", None) != name:
-        raise IntegrityError(f"the index page {place} is of another name or format")
+        raise IntegrityError(f"the index page {place} belongs to another name or format")
     return _entry(content, f"index page {place}")
 
 
@@ -141,7 +141,7 @@ def names_bytes(names: set[str]) -> bytes:
 
 
 def parse_names(data: bytes, place: str) -> set[str]:
-    """Read a list of names, or the names in an index of format 1; raises as `parse_page`."""
+    """Read a list of names, or the names in an index of format 1; raises like `parse_page`."""
     what = f"list of names {place}"
     if is_index_1(data, place):
         return set(parse_index_1(data, place))
@@ -153,12 +153,12 @@ def parse_names(data: bytes, place: str) -> set[str]:
 
 
 def parse_index_1(data: bytes, place: str) -> dict[str, Entry]:
-    """Read an index of format 1: every name with its entry; raises as `parse_page`."""
+    """Read an index of format 1, every name with its entry; raises like `parse_page`."""
     what = f"index {place}"
     content = parse_document(data, what, FORMAT)
     names = content.get("names")
     if content["format"] != 1 or not isinstance(names, dict):
-        raise IntegrityError(f"malformed {what}: it is no index of format 1")
+        raise IntegrityError(f"malformed {what}: not an index of format 1")
     try:
         return {check_name(name): _entry(raw, what) for name, raw in names.items()}
     except InvalidReferenceError as problem:
@@ -171,7 +171,7 @@ def is_index_1(data: bytes, place: str) -> bool:
     try:
         return bool(parse_document(data, what, FORMAT)["format"] == 1)
     except IncompatibleError:
-        open_sealed(data, what, FORMAT)  # tells damage from a newer format
+        open_sealed(data, what, FORMAT)  # distinguishes damage from a newer format
         raise
 
 
@@ -185,5 +185,5 @@ def _entry(content: Any, what: str) -> Entry:
     except (MalformedError, InvalidReferenceError) as problem:
         raise IntegrityError(f"malformed {what}: {problem}") from problem
     if not set(entry.aliases.values()) <= set(entry.versions):
-        raise IntegrityError(f"malformed {what}: an alias points at no version")
+        raise IntegrityError(f"malformed {what}: an alias refers to a version that does not exist")
     return entry

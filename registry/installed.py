@@ -1,4 +1,4 @@
-"""Files of Python packages that are installed here, from which versions can be made."""
+"""Files of installed Python packages, from which versions can be made."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from registry.manifest import FileEntry
 
 @dataclass(frozen=True)
 class InstalledFile:
-    """A file that a Python package brings along, and that is taken from nowhere else.
+    """A file that is part of a Python package and is available only there.
 
     Parameters
     ----------
     package
-        The distribution, by the name that pip knows.
+        The distribution, under its name in pip.
     path
-        The file, from the folder in which packages are installed.
+        The path of the file relative to the folder in which packages are installed.
     size, sha256
-        What it must be: bytes, and hexadecimal digits.
+        Expected size in bytes, and sha256 in hexadecimal.
     extra
         The extra of mlip-hub that installs a release of the package with this file.
     """
@@ -39,21 +39,21 @@ class InstalledFile:
         return f"pip install 'mlip-hub[{self.extra}]'"
 
     def facts(self) -> dict[str, Any]:
-        """Return what is known of it, for a manifest."""
+        """Return its description for a manifest."""
         return asdict(self)
 
     def find(self, name: str) -> Path:
-        """Return the file, checked; the package is not imported.
+        """Return the verified file; the package is not imported.
 
         Parameters
         ----------
         name
-            What is made from it, for messages.
+            The version made from it, for messages.
 
         Raises
         ------
         IncompatibleError
-            If the package is not installed, or is of a release without this file.
+            If the package is not installed, or its release does not have this file.
         IntegrityError
             If the file has been changed.
         """
@@ -72,13 +72,13 @@ class InstalledFile:
             raise IncompatibleError(
                 f"{name} is made from a file that {self.package} {package.version} does not have: "
                 f"{self.path}",
-                f"Install a release that has it: {self.install}",
+                f"Install a release that includes it: {self.install}",
             )
         if not is_intact(file, FileEntry(self.path, self.size, self.sha256)):
             raise IntegrityError(
-                f"{file} is not the file from which {name} is made: it should be {self.size} bytes "
-                f"of sha256 {self.sha256[:12]}...",
-                "Nothing of it was used. Install the package again: pip install --force-reinstall "
+                f"{file} is not the file from which {name} is made: expected {self.size} bytes "
+                f"with sha256 {self.sha256[:12]}...",
+                "It was not used. Reinstall the package: pip install --force-reinstall "
                 f"--no-deps {self.package}=={package.version}",
             )
         return file

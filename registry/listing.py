@@ -1,4 +1,4 @@
-"""What there is, a row for each name in each registry."""
+"""List the known names, one row for each name in each registry."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Listing:
-    """One name in one registry, as its newest version; `size` in bytes."""
+    """One name in one registry with its newest version; `size` in bytes."""
 
     name: str
     version: str
@@ -40,16 +40,17 @@ def listings(
     Parameters
     ----------
     catalogue
-        What can be named.
+        The catalogue to list.
     remote
-        Ask the registries too.
+        Query the registries, too.
     failed
-        Told of each registry that cannot be asked, by its name, and why; it is left out.
+        Called with the name of each registry that cannot be queried and the reason; the registry
+        is left out.
 
     Raises
     ------
     RegistryError
-        If a registry cannot be asked, and there is nobody to tell.
+        If a registry cannot be queried and `failed` is not given.
     """
     rows: dict[tuple[str, str], Listing] = {}
     for index in catalogue.local.indexes():

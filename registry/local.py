@@ -1,13 +1,13 @@
-"""The local store: a registry of one's own, and a cache of versions of all the others.
+"""The local store: the user's own registry, and a cache of versions from all others.
 
-Beside the layout that every registry has it keeps
+In addition to the layout of every registry it contains
 
-    origins/<registry>-<8 hex>.json       which versions of that registry are here: an index like
-    origins/<registry>-<8 hex>/           that of a registry, with a page a name
+    origins/<registry>-<8 hex>.json       the cached versions of that registry: an index like that
+    origins/<registry>-<8 hex>/           of a registry, with one page per name
     versions/<name>/<version>-<12 hex>/   plain directories of files, for programs to read
     partial/<digest>                      marks a version of which only some files were pulled
-    parts/  locks/                        content on its way, and who is at work
-    set-aside/                            damaged pages of an index that were replaced
+    parts/  locks/                        unfinished downloads, and locks
+    set-aside/                            corrupted pages of an index that were replaced
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class LocalStore:
     Parameters
     ----------
     root
-        The directory; it is made when something is first kept.
+        The directory; created when something is first stored.
     """
 
     def __init__(self, root: Path) -> None:
@@ -64,7 +64,7 @@ class LocalStore:
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        """Keep `alone` out while something is pulled or published."""
+        """Block `alone` while something is pulled or published."""
         try:
             self.files.claim()
         except StorageError:
@@ -74,35 +74,35 @@ class LocalStore:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Wait until nothing is pulled or published, and keep all others out.
+        """Wait until nothing is being pulled or published, and block all others.
 
         Raises
         ------
         StorageError
-            If the directory is not one that we made.
+            If the directory was not made by mlip-hub.
         """
 
         def waiting() -> None:
-            logger.warning("waiting for a pull or publish that is under way in %s", self.root)
+            logger.warning("waiting for a running pull or publish in %s", self.root)
 
         self.files.claim()
-        # The root may be a link that its owner chose; what is in it may not.
+        # The root may be a link that its owner chose; links inside it are refused.
         require_marked(self.root.resolve())
         with alone(self.root / "locks" / "use.lock", waiting):
             yield
 
     def index(self, key: str = LOCAL) -> LocalIndex:
-        """Return the index of what was published here, or of what is here of an origin."""
+        """Return the index of the user's own registry, or of the cached versions of an origin."""
         return LocalIndex(self.own, self.files, key)
 
     def indexes(self) -> list[LocalIndex]:
-        """Return all of them, that of this machine's own registry first."""
+        """Return all indexes, that of the user's own registry first."""
         return [self.index(key) for key in keys(self.files)]
 
     def record(
         self, origin: Origin, data: bytes, alias: str = "", *, replace: bool = False
     ) -> None:
-        """Note that a version of an origin is here, all of whose blobs are.
+        """Record that a version of an origin, with all its blobs, is on this machine.
 
         Parameters
         ----------
@@ -111,14 +111,14 @@ class LocalStore:
         data
             The bytes of its manifest.
         alias
-            The alias that it was asked for by: from now on the cache answers that.
+            The alias under which it was requested: from now on the cache resolves it.
         replace
-            Let it take the place of other content under the same version.
+            Replace different content under the same version.
 
         Raises
         ------
         ExistsError
-            If another content has this version already.
+            If the version already exists with different content.
         """
         manifest, digest = parse_manifest(data), digest_of(data)
         aliases = {alias: manifest.version} if alias else {}
@@ -130,14 +130,14 @@ class LocalStore:
         index = self.index(origin.key)
         entry = index.entry(manifest.name)
         if entry and noted(entry) is None and self._has_manifest(digest):
-            return  # Nothing to write: a cache that answers may well be read-only.
+            return  # Nothing to write, so that a read-only cache works.
         self.files.put_bytes(manifest_path(digest), data)
         with self.files.locked(INDEX_LOCK):
             index.pages.upgrade()
         index.pages.change(manifest.name, noted)
 
     def forget_cached(self) -> None:
-        """Forget every version that came from elsewhere."""
+        """Forget every version that came from another registry."""
         for index in self.indexes():
             if index.key != LOCAL:
                 write_list(index.pages, self.files, set())
@@ -145,51 +145,51 @@ class LocalStore:
                     remove(page)
 
     def directory(self, version: Version) -> Path:
-        """Return where the plain directory of a version is, or would be."""
+        """Return the path of a version's plain directory, whether it exists or not."""
         manifest = version.manifest
         return self.root / "versions" / manifest.name / f"{manifest.version}-{version.digest[:12]}"
 
     def holds(self, version: Version) -> bool:
-        """Whether all blobs of a version are here, by their sizes."""
+        """Whether all blobs of a version are present, judged by their sizes."""
         return all(self.blobs.has(entry) for entry in version.manifest.files)
 
     def is_partial(self, digest: str) -> bool:
-        """Whether only some files of a version were asked for so far."""
+        """Whether only some files of a version have been pulled so far."""
         return self._partial_mark(digest).exists()
 
     def mark_partial(self, digest: str) -> None:
-        """Note that the files of a version which are not here were never asked for."""
+        """Record that the missing files of a version were never requested."""
         if not self.is_partial(digest):
             write_atomically(self._partial_mark(digest), b"", self.files.parts)
 
     def mark_whole(self, digest: str) -> None:
-        """Note that all files of a version were asked for."""
+        """Record that all files of a version were requested."""
         with storage_errors(self._partial_mark(digest)):
             self._partial_mark(digest).unlink(missing_ok=True)
 
     def check_out(self, version: Version, files: Sequence[FileEntry] | None = None) -> Path:
-        """Return the plain directory of a version, its files hashed.
+        """Return the plain directory of a version with its files verified.
 
         Parameters
         ----------
         version
-            Whose directory.
+            The version.
         files
-            Those that are needed; all by default. Others are in the directory if they are here.
+            The files needed; all by default. Other files are included if they are present.
 
         Raises
         ------
         DamagedBlobError
-            If blobs are damaged; they are dropped, to be fetched again.
+            If blobs are corrupted; they are removed so that they are fetched again.
         StorageError
-            If somebody has put a link where the directory is to be.
+            If there is a link in the place of the directory.
         """
         directory = self.directory(version)
         needed = version.manifest.files if files is None else files
         if damaged_files(directory, needed):
             require_real_way(directory, self.root)
             with self.files.locked(f"version-{version.digest}"):
-                # Another process may have made it while we waited.
+                # Another process may have made it in the meantime.
                 if damaged_files(directory, needed):
                     here = [entry for entry in version.manifest.files if self.blobs.has(entry)]
                     self.blobs.check_out(sorted({*needed, *here}), directory, link=True)

@@ -1,6 +1,6 @@
-"""The indexes in a local store: what this machine published, and what it has of each origin.
+"""The indexes in a local store: that of the user's own registry, and one for each origin.
 
-Where one is damaged, what is left of it is put aside, and it is rebuilt from the manifests.
+If one is damaged, its remains are moved aside and it is rebuilt from the manifests.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ logger = logging.getLogger(__name__)
 
 
 class OwnRegistry(Registry):
-    """The registry of one's own: only this machine writes it, so it brings itself up to date."""
+    """The user's own registry: only this machine writes it, so it upgrades itself."""
 
     def begin(self) -> None:
-        """Make it a registry of today's format, whatever is left of one."""
+        """Make it a registry of the current format, whatever is left of an old one."""
         store = self.writable()
         try:
             step = self.format()
@@ -50,30 +50,30 @@ class OwnRegistry(Registry):
             self.write_marker(store)
             return
         if step < FORMAT:
-            # Releases that cannot read it ask to be updated.
+            # Older releases that cannot read it then ask for an update.
             with store.locked(INDEX_LOCK):
                 self.pages.upgrade()
                 self.write_marker(store)
 
     def _holds_content(self) -> bool:
-        """Whether there is an index: manifests and blobs may be those of other registries."""
+        """Whether there is an index: manifests and blobs may belong to other registries."""
         return not self.pages.is_empty()
 
 
 def keys(files: DirectoryStore) -> list[str]:
-    """Return the keys of this machine's own index, and of those of all origins."""
+    """Return the keys of the user's own index and of the indexes of all origins."""
     folder = files.path(ORIGINS)
     lists = {path.stem for path in entries(folder, _ORIGIN_LIST)}
     return [LOCAL, *sorted(lists | {path.name for path in entries(folder, _ORIGIN)})]
 
 
 class LocalIndex:
-    """One of the indexes in a local store; read like that of a registry.
+    """One of the indexes in a local store; read like the index of a registry.
 
     Parameters
     ----------
     own
-        The registry of one's own in that store.
+        The user's own registry in that store.
     files
         The store.
     key
@@ -88,26 +88,26 @@ class LocalIndex:
 
     @property
     def pages(self) -> Pages:
-        """The index itself. Once begun, its list of names is only missing by damage."""
+        """The index itself. Once begun, a missing list of names means damage."""
         prefix = INDEX if self.key == LOCAL else f"{ORIGINS}/{self.key}"
         is_begun = is_real_directory(self.files.path(prefix)) or self._has_marker()
         return Pages(self.files, prefix, required=is_begun)
 
     def names(self) -> set[str]:
-        """Return the names of which there are versions."""
+        """Return the names that have versions."""
         return self._mended(self.pages.names)
 
     def entry(self, name: str, retries: Retries | None = None) -> Entry | None:  # noqa: ARG002
-        """Return what there is of a name; a disk is not asked twice."""
+        """Return the entry of a name; reading from disk is not retried."""
         return self._mended(lambda: self.pages.entry(name))
 
     def entries(self) -> dict[str, Entry]:
-        """Return everything there is, with what a killed process did not get into the list."""
+        """Return all entries, including those that a killed process had not yet listed."""
         pages = self.pages
         return self._mended(lambda: pages.entries(pages.names() | pages.paged()))
 
     def version(self, name: str, entry: Entry, number: str) -> Version:
-        """Return a version that the index lists; raises as `Registry.version`."""
+        """Return a version that the index lists; raises like `Registry.version`."""
         found = Version(self.own.manifest_bytes(entry.versions[number].digest), self.name)
         if not found.is_called(name, number, entry.kind):
             raise IntegrityError(
@@ -118,7 +118,7 @@ class LocalIndex:
         return found
 
     def _mended(self, look: Callable[[], Found]) -> Found:
-        """Look into the index; if it is damaged, mend it first."""
+        """Read the index; if it is damaged, repair it first."""
         try:
             if self._has_marker():
                 self.own.format()
@@ -128,8 +128,8 @@ class LocalIndex:
                 self._mend()
             except StorageError as problem:
                 raise IntegrityError(
-                    f"{damage.message}, and cannot be mended here: {problem.message}",
-                    "Run `hub verify` where it can be written.",
+                    f"{damage.message}, and it cannot be repaired: {problem.message}",
+                    "Run `hub verify` on a machine that can write to it.",
                 ) from damage
         return look()
 
@@ -139,11 +139,11 @@ class LocalIndex:
             if self.key == LOCAL:
                 self._mend_marker()
             else:
-                # What is here of one's own must not be taken for somebody else's.
+                # The user's own versions must not be attributed to another registry.
                 LocalIndex(self.own, self.files, LOCAL).names()
             found, unclaimed = survey(pages, self.files), self._unclaimed()
             if found.is_whole:
-                return  # Another process has mended it while we waited.
+                return  # Another process has repaired it in the meantime.
             lost = found.lost if found.knows_all_names else found.lost | set(unclaimed)
             restored = {
                 name: entry_of(unclaimed[name])
@@ -152,14 +152,16 @@ class LocalIndex:
             }
             for path in found.damaged:
                 place = set_aside(self.files, path)
-                logger.warning("%s was damaged and is now %s", self.files.path(path), place)
+                logger.warning(
+                    "%s was corrupted and has been moved to %s", self.files.path(path), place
+                )
             write_entries(pages, self.files, {**found.entries, **restored})
         logger.warning(
             "the index of %s in %s was rebuilt from the manifests: %s",
             self.name,
             self.files.location,
             ", ".join(f"{n}@{v}" for n, entry in restored.items() for v in entry.versions)
-            or "no version was missing",
+            or "no versions were missing",
         )
 
     def _has_marker(self) -> bool:
@@ -171,11 +173,13 @@ class LocalIndex:
                 self.own.format()
             except IntegrityError:
                 place = set_aside(self.files, MARKER)
-                logger.warning("%s was damaged and is now %s", self.files.path(MARKER), place)
+                logger.warning(
+                    "%s was corrupted and has been moved to %s", self.files.path(MARKER), place
+                )
                 self.own.write_marker(self.files)
 
     def claimed_by_others(self) -> set[str]:
-        """Return the digests that the other indexes list, as far as they can be read."""
+        """Return the digests listed in the other indexes, as far as these can be read."""
         others = [LocalIndex(self.own, self.files, key) for key in keys(self.files)]
         return {
             row.digest
@@ -186,7 +190,7 @@ class LocalIndex:
         }
 
     def _unclaimed(self) -> dict[str, list[tuple[str, Manifest]]]:
-        """Return the manifests by name that no other index lists."""
+        """Return the manifests, by name, that no other index lists."""
         claimed = self.claimed_by_others()
         found: dict[str, list[tuple[str, Manifest]]] = {}
         for digest, manifest in readable_manifests(self.files).items():

@@ -1,4 +1,4 @@
-"""Locks that a store's users share and its cleaner holds alone; the system frees them."""
+"""Locks: shared by the users of a store, exclusive for clean-up; released by the system."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 try:
     import fcntl
-except ImportError:  # On Windows every user holds the lock alone, which is slower and as safe.
+except ImportError:  # On Windows every lock is exclusive, which is slower but as safe.
     fcntl = None  # type: ignore[assignment]
 
 
 @contextmanager
 def in_use(path: Path) -> Iterator[None]:
-    """Hold a lock together with other users: nothing is cleaned up meanwhile.
+    """Hold a shared lock: nothing is cleaned up in the meantime.
 
-    Where the lock can neither be made nor read, on a read-only disk, nothing can be cleaned up.
+    On a read-only disk, where the lock can be neither created nor read, nothing can be cleaned up.
     """
     if fcntl is None:
         with locked(path):
@@ -41,7 +41,7 @@ def in_use(path: Path) -> Iterator[None]:
 
 @contextmanager
 def alone(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
-    """Hold a lock without any other user; `waiting` is called once if there are some."""
+    """Hold an exclusive lock; `waiting` is called once if others hold it."""
     if fcntl is None:
         with locked(path):
             yield
@@ -61,7 +61,7 @@ def alone(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
 
 
 def _open(path: Path) -> int | None:
-    """Open a lock file, making it where that is possible."""
+    """Open a lock file; create it if possible."""
     for flags in (os.O_RDWR | os.O_CREAT, os.O_RDONLY):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""One immutable version: its files with size and sha256, its kind, metadata, licence and parents.
+"""Manifest of an immutable version: files with size and sha256, kind, metadata, licence, parents.
 
 A manifest is stored as canonical JSON, and the sha256 of those bytes is the version's digest.
 """
@@ -50,7 +50,7 @@ class Parent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Everything that makes a version what it is. `metadata` is free, and must be JSON."""
+    """The content of a version. `metadata` is free-form, but must be JSON."""
 
     kind: Kind
     name: str
@@ -62,12 +62,12 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def size(self) -> int:
-        """The bytes of all files together."""
+        """The total size of all files in bytes."""
         return sum(entry.size for entry in self.files)
 
     @property
     def description(self) -> str:
-        """One line for people, where there is one."""
+        """A one-line description, if there is one."""
         return str(self.metadata.get("description", ""))
 
     def to_bytes(self) -> bytes:
@@ -76,7 +76,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Raises
         ------
         IntegrityError
-            If the manifest breaks a rule of the format, or its metadata cannot be JSON.
+            If the manifest violates the format, or its metadata cannot be written as JSON.
         """
         content = {**msgspec.structs.asdict(self), "format": FORMAT}
         content["files"] = [msgspec.structs.asdict(entry) for entry in sorted(self.files)]
@@ -118,7 +118,7 @@ def parse_manifest(data: bytes) -> Manifest:
 
 
 def _check(manifest: Manifest) -> None:
-    """Check what types cannot say; raises ValueError or InvalidReferenceError."""
+    """Check what the types cannot express; raises ValueError or InvalidReferenceError."""
     named: list[Manifest | Parent] = [manifest, *manifest.parents]
     for each in named:
         check_name(each.name)
@@ -126,38 +126,38 @@ def _check(manifest: Manifest) -> None:
     for entry in manifest.files:
         check_path(entry.path)
         _check_portable(entry.path)
-    # Sorted by their parts, a path stands directly before the first of those inside it.
+    # Sorted by parts, a path directly precedes the first of the paths inside it.
     parts = sorted(PurePosixPath(_folded(entry.path)).parts for entry in manifest.files)
     for first, second in pairwise(parts):
         if second[: len(first)] == first:
             raise ValueError(
-                f"{'/'.join(first)} is listed twice, or is both file and folder, "
-                "where upper and lower case are the same"
+                f"{'/'.join(first)} is listed twice, or is both a file and a folder, "
+                "if upper and lower case are not distinguished"
             )
 
 
 def check_path(path: str) -> None:
-    """Raise ValueError unless `path` stays inside the directory that it is put into."""
+    """Raise ValueError unless `path` stays inside the directory into which it is put."""
     parts = path.split("/")
     if any(part in ("", ".", "..") for part in parts) or "\\" in path or not path.isprintable():
         raise ValueError(f"{path[:300]!r} is not a plain relative path")
     if len(parts) > MOST_PARTS or any(len(part.encode()) > LONGEST_PART for part in parts):
         raise ValueError(
-            f"{path[:60]!r}... has more than {MOST_PARTS} parts, or one of more than "
+            f"{path[:60]!r}... has more than {MOST_PARTS} parts, or a part longer than "
             f"{LONGEST_PART} bytes"
         )
 
 
 def _check_portable(path: str) -> None:
-    """Raise ValueError if some operating system cannot keep a file at `path`."""
+    """Raise ValueError if `path` is not a valid file name on some operating system."""
     parts = path.split("/")
     is_odd = any(is_reserved_name(part) or part[-1] in ". " for part in parts)
     if is_odd or not _NOT_ON_WINDOWS.isdisjoint(path):
-        raise ValueError(f"{path!r} cannot be the path of a file on Windows")
+        raise ValueError(f"{path!r} is not a valid path on Windows")
 
 
 def _folded(path: str) -> str:
-    """Return what is the same for paths that some file system takes for the same."""
+    """Normalise a path such that paths which some file system treats as equal become equal."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
 
 
@@ -173,5 +173,5 @@ def _upgrade_1(content: dict[str, Any]) -> dict[str, Any]:
     return {**content, "files": files, "parents": parents}
 
 
-# One function per step: the key is the format that it reads, the next format is what it writes.
+# One function per step: it reads the format given by the key and writes the next one.
 _UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _upgrade_1}

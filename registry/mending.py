@@ -1,4 +1,4 @@
-"""What manifests and readable pages still say where an index is damaged. Nothing is deleted."""
+"""Recover a damaged index from manifests and readable pages. Nothing is deleted."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ SET_ASIDE = "set-aside"
 
 @dataclass
 class Survey:
-    """What can still be read of an index.
+    """The parts of an index that can still be read.
 
     Attributes
     ----------
     entries
-        The names whose pages, or whose part of an index of format 1, are whole.
+        The names whose pages, or whose parts of an index of format 1, are intact.
     lost
-        The names whose pages are damaged or missing.
+        The names whose pages are corrupted or missing.
     damaged
-        The paths of what cannot be read.
+        The paths of documents that cannot be read.
     knows_all_names
-        Whether the list of names is whole.
+        Whether the list of names is intact.
     """
 
     entries: dict[str, Entry] = field(default_factory=dict)
@@ -63,7 +63,7 @@ class Survey:
 
 
 def survey(pages: Pages, store: DirectoryStore) -> Survey:
-    """Read an index as far as it goes.
+    """Read an index as far as possible.
 
     Raises
     ------
@@ -92,13 +92,13 @@ def survey(pages: Pages, store: DirectoryStore) -> Survey:
             found.entries.pop(name, None)
             listed.add(name)
         except InvalidReferenceError:
-            continue  # Somebody else's file.
+            continue  # A file that is not ours.
     found.lost = listed - set(found.entries)
     return found
 
 
 def readable_manifests(store: DirectoryStore) -> dict[str, Manifest]:
-    """Return the manifests in a store that are what their digests say, by digest."""
+    """Return the manifests in a store that match their digests, by digest."""
     found = {}
     for path in store.list("manifests"):
         digest = PurePosixPath(path).stem
@@ -112,7 +112,7 @@ def readable_manifests(store: DirectoryStore) -> dict[str, Manifest]:
 
 
 def entry_of(versions: Iterable[tuple[str, Manifest]]) -> Entry:
-    """Return the entry of one name that has these versions; its newest is the latest one."""
+    """Return the entry of a name with these versions; ``latest`` is the newest of them."""
     by_number = {manifest.version: (digest, manifest) for digest, manifest in versions}
     newest = max(by_number, key=version_order)
     rows = {number: Row(digest, each.size) for number, (digest, each) in by_number.items()}
@@ -121,12 +121,12 @@ def entry_of(versions: Iterable[tuple[str, Manifest]]) -> Entry:
 
 
 def set_aside(store: DirectoryStore, path: str, *, keep: bool = False) -> Path:
-    """Move a document to where it is in nobody's way, or copy it there; return the place.
+    """Move a document out of the way, or copy it; return the new path.
 
     Raises
     ------
     StorageError
-        If it lies behind a link, or the disk refuses.
+        If it is reached through a link, or the disk cannot be written.
     """
     source = store.path(path)
     require_file(source)
@@ -142,14 +142,14 @@ def set_aside(store: DirectoryStore, path: str, *, keep: bool = False) -> Path:
 
 
 def write_entries(pages: Pages, store: DirectoryStore, entries: dict[str, Entry]) -> None:
-    """Write pages as they are given, and a list of all names that have one."""
+    """Write the given pages, and a list of all names that have one."""
     for name, entry in entries.items():
         _write_page(pages, store, name, entry)
     write_list(pages, store, pages.paged())
 
 
 def write_list(pages: Pages, store: DirectoryStore, names: set[str]) -> None:
-    """Write a list of names as it is given."""
+    """Write a list of names."""
     swap_until_done(store, pages.list_path, lambda _: names_bytes(names))
 
 

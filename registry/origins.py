@@ -1,4 +1,4 @@
-"""Where versions on this machine came from."""
+"""The origins of versions on this machine."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ BUILTIN = "builtin"
 
 @dataclass(frozen=True)
 class Origin:
-    """Where cached versions came from. A name that is given a new location is a new origin."""
+    """The origin of cached versions. A registry with a new location is a new origin."""
 
     name: str
     location: str = ""
 
     @property
     def key(self) -> str:
-        """What its index is called."""
+        """The name of its index."""
         return f"{self.name}-{digest_of(self.location.encode())[:8]}"
 
     @classmethod
     def of(cls, registry: Registry) -> Origin:
-        """Return a registry as an origin. The built-in one is the same wherever it is installed."""
+        """Return the origin of a registry. The built-in one is the same in every installation."""
         return BUILTIN_ORIGIN if registry.name == BUILTIN else cls(registry.name, registry.location)
 
     @staticmethod
     def name_of(key: str) -> str:
-        """Return the name in a key; that of this machine's own registry is `LOCAL` itself."""
+        """Return the name in a key; for the user's own registry the key is `LOCAL` itself."""
         return LOCAL if key == LOCAL else key.rpartition("-")[0]
 
 

@@ -1,6 +1,6 @@
-"""What is made goes to its place at once, and replaces nothing but what we made or were told to.
+"""Write outputs atomically; replace only what mlip-hub made or was told to replace.
 
-It is written beside its place, under a name that tells whose it is, and moved when it is whole.
+Outputs are written next to their destination under a temporary name and moved when complete.
 """
 
 from __future__ import annotations
@@ -25,65 +25,65 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from pathlib import Path
 
-# Of Linux: paths are relative to the working directory, and two names change places.
+# Linux constants: paths are relative to the working directory, and two names are exchanged.
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 
 def require_file(path: Path) -> None:
-    """Raise `StorageError` unless there is nothing at `path`, or a regular file, no link to one."""
+    """Raise `StorageError` unless `path` does not exist or is a regular file (not a link)."""
     if os.path.lexists(path) and not is_real_file(path):
-        raise in_the_way(path, "is a link, or no regular file")
+        raise in_the_way(path, "is a link or not a regular file")
 
 
 def require_folder(path: Path, ours: re.Pattern[str]) -> None:
-    """Raise `StorageError` unless there is nothing at `path`, or a folder that we may replace.
+    """Raise `StorageError` unless `path` does not exist or is a folder that we may replace.
 
     Parameters
     ----------
     path
         The folder.
     ours
-        The names of what we put there: regular files, and nothing beside them.
+        The names of our outputs: regular files; the folder may contain nothing else.
     """
     if not os.path.lexists(path):
         return
     if not is_real_directory(path):
-        raise in_the_way(path, "is a link, or no folder")
+        raise in_the_way(path, "is a link or not a folder")
     with storage_errors(path):
         for each in sorted(path.iterdir()):
             if not ours.fullmatch(each.name) or not is_real_file(each):
-                raise in_the_way(each, "is not ours")
+                raise in_the_way(each, "was not made by mlip-hub")
 
 
 def require_free(folder: Path, names: Collection[str]) -> None:
-    """Raise `StorageError` unless files of these names can be written without replacing others'.
+    """Raise `StorageError` unless these files can be written without replacing foreign files.
 
-    They may replace their like in a folder that carries our marker, or holds nothing else.
+    They may replace files of the same names in a folder that has our marker or contains only them.
 
     Parameters
     ----------
     folder
         The folder; it need not exist.
     names
-        Of the files.
+        The names of the files.
     """
     if not os.path.lexists(folder) or is_marked(folder):
         return
     if not is_real_directory(folder):
-        raise in_the_way(folder, "is a link, or no folder")
+        raise in_the_way(folder, "is a link or not a folder")
     there = {path.name for path in folder.iterdir()}
     if not there.issubset(names) and there.intersection(names):
         taken = folder / min(there.intersection(names))
-        raise in_the_way(taken, "exists already, in a folder that is not ours")
+        raise in_the_way(taken, "already exists, in a folder that was not made by mlip-hub")
 
 
 def claim_outputs(folder: Path, names: Collection[str]) -> None:
-    """Make a folder for files of these names; it becomes ours unless it holds something else.
+    """Make a folder for files of these names; mark it as ours unless it contains other files.
 
     Raises
     ------
     StorageError
-        As `require_free` does.
+        Like `require_free`.
     """
     require_free(folder, names)
     if not is_real_directory(folder) or {path.name for path in folder.iterdir()}.issubset(names):
@@ -91,22 +91,22 @@ def claim_outputs(folder: Path, names: Collection[str]) -> None:
 
 
 def require_real_way(path: Path, root: Path) -> None:
-    """Raise `StorageError` if a folder below `root`, on the way to `path` or it, is a link."""
+    """Raise `StorageError` if `path`, or a folder between `root` and it, is a link."""
     for folder in (path, *path.parents):
         if folder == root:
             return
         if os.path.lexists(folder) and not is_real_directory(folder):
-            raise in_the_way(folder, "is a link, or no folder")
+            raise in_the_way(folder, "is a link or not a folder")
 
 
 @contextmanager
 def file_beside(target: Path) -> Iterator[Path]:
-    """Give a new empty file to write; when the block ends well it becomes `target`.
+    """Yield a new empty file to write; when the block succeeds it becomes `target`.
 
     Raises
     ------
     StorageError
-        If `target` is a link or no regular file, or cannot be written.
+        If `target` is a link or not a regular file, or cannot be written.
     """
     require_file(target)
     with replacing(target, target.parent) as temporary:
@@ -115,27 +115,27 @@ def file_beside(target: Path) -> Iterator[Path]:
 
 
 def write_file(target: Path, data: bytes) -> None:
-    """Write a small file whole or not at all; raises as `file_beside` does."""
+    """Write a small file atomically; raises like `file_beside`."""
     with file_beside(target) as temporary:
         temporary.write_bytes(data)
 
 
 def settle_folder(part: Path, target: Path, ours: re.Pattern[str]) -> None:
-    """Move a finished folder to its place; whoever kills this leaves the old one or the new one.
+    """Move a finished folder into place; if this is killed, either the old or the new one is left.
 
     Parameters
     ----------
     part
         The folder, on the same file system.
     target
-        Its place. A folder that stands there is removed if it is ours.
+        Its destination. An existing folder is removed if it is ours.
     ours
         As for `require_folder`.
 
     Raises
     ------
     StorageError
-        If something else stands there.
+        If something else is there.
     """
     require_folder(target, ours)
     with storage_errors(target):
@@ -155,7 +155,7 @@ def settle_folder(part: Path, target: Path, ours: re.Pattern[str]) -> None:
 
 
 def _exchange(one: Path, other: Path) -> bool:
-    """Let two names change places in one step; False where the system cannot."""
+    """Exchange two names atomically; False if the system does not support it."""
     import ctypes
 
     try:

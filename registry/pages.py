@@ -1,8 +1,8 @@
 """An index in a store: a list of names, and a page for each of them.
 
-The page of a name is the truth, and one conditional write changes it: nothing depends on a lock.
-The list is what tells of names over plain HTTP. It is written after the page of a new name, so that
-a name in the list whose page is missing is damage, never a publish that was killed.
+The page of a name is authoritative and is changed by one conditional write, without a lock. The
+list makes names discoverable over plain HTTP. It is written after the page of a new name, so that
+a listed name without a page means damage, not a publish that was killed.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ class Pages:
     Parameters
     ----------
     store
-        Where it is kept.
+        The store that contains it.
     prefix
-        Such as ``index``.
+        For example ``index``.
     required
-        Whether a missing list is damage, rather than an index that holds nothing yet.
+        Whether a missing list means damage rather than an empty index.
     """
 
     def __init__(self, store: Store, prefix: str, *, required: bool = False) -> None:
@@ -53,11 +53,11 @@ class Pages:
 
     @property
     def list_path(self) -> str:
-        """Where the list of names is."""
+        """The path of the list of names."""
         return f"{self.prefix}.json"
 
     def page_path(self, name: str) -> str:
-        """Return where the page of a name is."""
+        """Return the path of the page of a name."""
         return f"{self.prefix}/{name}.json"
 
     def place(self, path: str) -> str:
@@ -72,24 +72,24 @@ class Pages:
         OfflineError
             If the store cannot be reached.
         IntegrityError
-            If the list is damaged, or missing though it is required.
+            If the list is corrupted, or missing although it is required.
         """
         return parse_names(self._listed(), self.place(self.list_path))
 
     def is_empty(self) -> bool:
-        """Whether there is no list, or an empty one; raises as `names`."""
+        """Whether there is no list, or an empty one; raises like `names`."""
         data = self._read(self.list_path)
         return data is None or not parse_names(data, self.place(self.list_path))
 
     def entry(self, name: str) -> Entry | None:
-        """Return what there is of a name.
+        """Return the entry of a name, or None.
 
         Raises
         ------
         OfflineError
             If the store cannot be reached.
         IntegrityError
-            If the page is damaged, or the list has the name and the page is missing.
+            If the page is corrupted, or missing although the list has the name.
         """
         data = self._read(self.page_path(name))
         if data is not None:
@@ -102,7 +102,7 @@ class Pages:
         return None
 
     def entries(self, names: Iterable[str] | None = None) -> dict[str, Entry]:
-        """Return what there is of several names, or of all in the list; raises as `entry`."""
+        """Return the entries of several names, or of all listed names; raises like `entry`."""
         listed, place = self._listed(), self.place(self.list_path)
         wanted = sorted(parse_names(listed, place) if names is None else names)
         if is_index_1(listed, place):
@@ -113,10 +113,10 @@ class Pages:
             return {name: entry for name, entry in found if entry is not None}
 
     def change(self, name: str, new: Callable[[Entry | None], Entry | None]) -> None:
-        """Replace the page of a name by what `new` makes of it; None leaves it as it is.
+        """Replace the page of a name by the result of `new`; None leaves it unchanged.
 
-        Whoever writes in between wins, and `new` is asked again with what they wrote. The name is
-        put into the list afterwards.
+        If another process writes in between, `new` is called again with what it wrote. The name
+        is added to the list afterwards.
         """
         store, path = self._writable(), self.page_path(name)
 
@@ -129,7 +129,7 @@ class Pages:
         self.add_names({name})
 
     def add_names(self, names: set[str]) -> None:
-        """Put names into the list, with all others that have a page."""
+        """Add names to the list, and all others that have a page."""
         store = self._writable()
 
         def listed(data: bytes | None) -> bytes | None:
@@ -139,12 +139,12 @@ class Pages:
         swap_until_done(store, self.list_path, listed)
 
     def paged(self) -> set[str]:
-        """Return the names that have a page, whatever the list says; of a writable store only."""
+        """Return the names that have a page, listed or not; only for writable stores."""
         paths = map(PurePosixPath, self._writable().list(self.prefix))
         return {path.stem for path in paths if path.suffix == ".json"}
 
     def upgrade(self) -> None:
-        """Give every name of an index of format 1 a page; the list comes last."""
+        """Write a page for every name of an index of format 1; write the list last."""
         store = self._writable()
         listed = self._read(self.list_path)
         place = self.place(self.list_path)
@@ -174,19 +174,19 @@ class Pages:
 def swap_until_done(
     store: WritableStore, path: str, new: Callable[[bytes | None], bytes | None]
 ) -> None:
-    """Replace a document by what `new` makes of it, again if somebody else wrote in between.
+    """Replace a document by the result of `new`; repeat if another process wrote in between.
 
     Parameters
     ----------
     store, path
-        Where it is.
+        The location of the document.
     new
-        Gets the bytes, None where there are none; returns what to write, None for nothing.
+        Takes the current bytes (or None) and returns the bytes to write (or None).
 
     Raises
     ------
     StorageError
-        If others always write first.
+        If other processes always write first.
     """
     for _ in range(ATTEMPTS):
         try:
@@ -196,4 +196,4 @@ def swap_until_done(
         data = new(old)
         if data is None or data == old or store.swap(path, data, old):
             return
-    raise StorageError(f"{store.location}/{path} is written by others all the time", "Try again.")
+    raise StorageError(f"{store.location}/{path} is constantly modified by others", "Try again.")

@@ -1,4 +1,4 @@
-"""Paths as people write them."""
+"""Paths written by users."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
 
 
 def user_path(text: str | Path, setting: str = "") -> Path:
-    """Return the path that a person means, with ``~`` and ``~name`` for home directories.
+    """Return the path that a user wrote; expand ``~`` and ``~name`` to home directories.
 
     Parameters
     ----------
     text
-        What was written.
+        The path as written.
     setting
-        Where it was written, for messages.
+        The setting in which it was written, for messages.
 
     Raises
     ------
     SettingsError
-        If there is no such home directory, or no file can have such a name.
+        If there is no such home directory, or the name is invalid.
     """
     try:
         path = Path(text).expanduser()
@@ -34,7 +34,7 @@ def user_path(text: str | Path, setting: str = "") -> Path:
     except (RuntimeError, ValueError) as problem:
         where = f"{setting}: " if setting else ""
         raise SettingsError(
-            f"{where}the path {str(text)!r} cannot be used: {problem}", "Write it out, from / on."
+            f"{where}the path {str(text)!r} cannot be used: {problem}", "Give an absolute path."
         ) from problem
     return path
 

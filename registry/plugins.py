@@ -1,12 +1,12 @@
-"""Parts that installed packages add to ours, found by their entry points and imported when used.
+"""Plug-ins of other installed packages, found by their entry points and imported when used.
 
-A package declares them in its ``pyproject.toml``, under the group of their kind::
+A package declares them in its ``pyproject.toml``, in the group of their kind::
 
     [project.entry-points."mlip_hub.teachers"]
     morse = "hub_morse.teacher:FAMILY"
 
-What installed packages declare stands in their ``entry_points.txt``. `importlib.metadata` reads
-that too, but takes longer to import than all that ``hub --help`` does.
+The declarations of installed packages are in their ``entry_points.txt``. `importlib.metadata` could
+read them, but takes longer to import than everything else that ``hub --help`` does.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ _FOLDERS = (".dist-info", ".egg-info")
 
 @dataclass(frozen=True)
 class Plugin:
-    """One part of a package; nothing of it is imported yet.
+    """One plug-in of a package, not imported yet.
 
     Attributes
     ----------
     kind
-        What it adds to, such as ``teachers``.
+        Its kind, e.g. ``teachers``.
     name
-        What people call it by.
+        The name by which users refer to it.
     target
-        Where it is, as ``module:attribute``.
+        Its location as ``module:attribute``.
     package
-        The distribution that it came with.
+        The distribution that provides it.
     """
 
     kind: str
@@ -74,7 +74,7 @@ class Plugin:
         Raises
         ------
         PluginError
-            If that raises what is no error of ours.
+            If it raises an error that is not one of ours.
         """
         try:
             return function(*arguments, **options)
@@ -84,24 +84,24 @@ class Plugin:
             raise self.broken(_reason(problem)) from problem
 
     def broken(self, reason: str) -> PluginError:
-        """Return the error that says why it cannot be used."""
+        """Return the error that explains why it cannot be used."""
         hint = f"Update {self.package}, or uninstall it: pip uninstall {self.package}"
         if self.package == OURS:
-            hint = "Install mlip-hub again."
+            hint = "Reinstall mlip-hub."
         return PluginError(f"{self} cannot be used: {reason}", hint)
 
 
 def load_target(target: str) -> Any:
-    """Import what ``module:attribute`` names."""
+    """Import the object named by ``module:attribute``."""
     module, _, attribute = target.partition(":")
     return attrgetter(attribute)(import_module(module))
 
 
 def plugins(kind: str, shipped: Collection[str] = ()) -> dict[str, Plugin]:
-    """Return what installed packages add, by name; none of it is imported.
+    """Return the plug-ins of installed packages by name, without importing them.
 
-    Of several parts of one name ours is taken, else that of the package whose name comes first.
-    The others are warned of.
+    If several have the same name, ours is taken, else that of the alphabetically first package,
+    with a warning about the others.
 
     Parameters
     ----------
@@ -109,15 +109,15 @@ def plugins(kind: str, shipped: Collection[str] = ()) -> dict[str, Plugin]:
         The end of the entry points' group: ``architectures``, ``stores``, ``teachers``,
         ``checks``, ``importers`` or ``commands``.
     shipped
-        Names of ours that stand in no entry point.
+        Names of built-in parts that have no entry point.
     """
     found: dict[str, Plugin] = {}
     declared = (each for each in _declared(tuple(sys.path)) if each.kind == kind)
     for each in sorted(declared, key=lambda each: (each.package != OURS, each.package, each.name)):
         if each.name in shipped:
-            _warn(f"{each} is left out: mlip-hub has its own")
+            _warn(f"{each} is ignored: mlip-hub has its own")
         elif each.name in found:
-            _warn(f"{each} is left out: there is {found[each.name]}")
+            _warn(f"{each} is ignored in favour of {found[each.name]}")
         else:
             found[each.name] = each
     return found
@@ -126,7 +126,7 @@ def plugins(kind: str, shipped: Collection[str] = ()) -> dict[str, Plugin]:
 def usable(
     kind: str, load: Callable[[Plugin], Part], shipped: Collection[str] = ()
 ) -> dict[str, Part]:
-    """Return what `load` makes of each plug-in, by name; those that are broken are warned of."""
+    """Return the result of `load` for each plug-in by name; warn about broken plug-ins."""
     parts = {}
     for name, plugin in plugins(kind, shipped).items():
         try:
@@ -139,9 +139,9 @@ def usable(
 
 @cache
 def _declared(places: tuple[str, ...]) -> tuple[Plugin, ...]:
-    """Return what the packages declare that are installed in these folders.
+    """Return the plug-ins declared by the packages installed in these folders.
 
-    Of a package that is there several times, the first counts, as when it is imported.
+    If a package is installed several times, the first one counts, as in an import.
     """
     files: dict[str, str] = {}
     for place in places:
@@ -156,8 +156,8 @@ def _metadata_folders(place: str) -> list[str]:
         with os.scandir(place or ".") as entries:
             names = [each.name for each in entries if each.name.endswith(_FOLDERS)]
     except OSError:
-        return []  # an archive, or no folder at all
-    # pip puts ~ before the name of what it is about to replace.
+        return []  # an archive, or not a folder at all
+    # pip prefixes the name of a package that it is about to replace with ~.
     return sorted(name for name in names if not name.startswith("~"))
 
 
@@ -184,7 +184,7 @@ def _reason(problem: BaseException) -> str:
 
 @cache
 def _warn(text: str) -> None:
-    """Warn, once in a process."""
+    """Warn, once per process."""
     import logging
 
     logging.getLogger(__name__).warning("%s", text)

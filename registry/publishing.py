@@ -1,4 +1,4 @@
-"""Publishing: the files of a directory become a version of a registry, for good."""
+"""Publish the files of a directory as an immutable version in a registry."""
 
 from __future__ import annotations
 
@@ -33,37 +33,37 @@ def publish(
     to: str = LOCAL,
     accept: bool = False,
 ) -> LocalVersion:
-    """Make the files of a directory a version, and pull it back.
+    """Publish the files of a directory as a version, and pull it back.
 
     Parameters
     ----------
     catalogue
-        Knows the registries that can be published to, and the names that are taken.
+        The catalogue with the registries to publish to and the names already taken.
     directory
         All files in it become part of the version.
     name, version
-        What it is called.
+        The name and version to publish under.
     kind
         ``model`` or ``dataset``.
     metadata
-        Anything that is JSON; ``description`` is shown in lists.
+        Any JSON; ``description`` is shown in listings.
     parents
-        The versions that it was made from.
+        The versions from which it was made.
     licence
-        Under which others may use it.
+        The licence under which others may use it.
     to
-        The name of a registry, or a directory; this machine's own registry by default.
+        The name of a registry, or a directory; the user's own registry by default.
     accept
-        Publish though this machine has seen other content there under this name and version.
+        Publish even if this machine has seen different content there under this name and version.
 
     Raises
     ------
     SubstitutedError
-        If this machine has seen other content there under this name and version.
+        If this machine has seen different content there under this name and version.
     ExistsError
-        If the version is there already, or the name is a built-in one.
+        If the version already exists, or the name is a built-in one.
     InvalidReferenceError
-        If name or version are not written as they must be.
+        If the name or version is malformed.
     StorageError
         If the registry cannot be written.
     """
@@ -91,18 +91,18 @@ def publish(
 
 
 def check_free(catalogue: Catalogue, name: str, version: str, to: str = LOCAL) -> None:
-    """Refuse a version that is there already, before any work on it; raises as `publish` does."""
+    """Refuse a version that already exists, before any work on it; raises like `publish`."""
     registry = _free_target(catalogue, name, version, to)
     try:
         entry = registry.entry(name)
     except OfflineError:
-        return  # A directory becomes a registry when something is first published to it.
+        return  # A directory becomes a registry with the first publish.
     if entry and version in entry.versions:
         raise registry.existing(name, version)
 
 
 def _free_target(catalogue: Catalogue, name: str, version: str, to: str) -> Registry:
-    """Return the registry that a version is to be published to; raises as `publish` does."""
+    """Return the registry to publish a version to; raises like `publish`."""
     check_name(name)
     check_version(version)
     registry = target(catalogue, to)
@@ -113,14 +113,14 @@ def _free_target(catalogue: Catalogue, name: str, version: str, to: str) -> Regi
 
 
 def target(catalogue: Catalogue, to: str) -> Registry:
-    """Return the registry that is meant by a name or a directory."""
+    """Return the registry with this name or in this directory."""
     registries = (*catalogue.registries, catalogue.local.own, catalogue.builtin.shipped)
     known = {registry.name: registry for registry in registries}
     if to in known:
         return known[to]
     if not re.search(r"[/\\~]|^\.", to):
         raise NotFoundError(
-            f"there is no registry '{to}'; there are {', '.join(known)}",
+            f"unknown registry '{to}' (known: {', '.join(known)})",
             "Add it (`hub registry add`), or give a directory as ./directory.",
         )
     store = open_store(to, offline=catalogue.builtin.offline)

@@ -1,4 +1,4 @@
-"""A registry: a store in the registry layout, under the name that a person gave it."""
+"""A registry: a store in the registry layout, under the name that the user gave it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from registry.stores.base import Store, WritableStore
 
 FORMAT = 2
-INDEX_LOCK = "index"  # which releases that write format 1 hold while they do
+INDEX_LOCK = "index"  # held by releases that write format 1 while they write
 
 Found = TypeVar("Found")
 
@@ -56,7 +56,7 @@ def describe_directory(
     parents: Sequence[Parent] = (),
     licence: str = "",
 ) -> Manifest:
-    """Return the manifest of the files in a directory, as they are now."""
+    """Return a manifest of the files currently in a directory."""
     with storage_errors(directory):
         paths = sorted(path for path in files_below(directory) if path.is_file())
         files = tuple(
@@ -64,19 +64,19 @@ def describe_directory(
             for path in paths
         )
     if not files:
-        raise NotFoundError(f"there are no files in {directory}")
+        raise NotFoundError(f"{directory} contains no files")
     return Manifest(kind, name, version, files, metadata, tuple(parents), licence)
 
 
 class Registry:
-    """The names, versions and bytes that one store holds.
+    """The names, versions and bytes in one store.
 
     Parameters
     ----------
     name
-        What it is called here.
+        Its name on this machine.
     store
-        Where it is kept.
+        The store that contains it.
     """
 
     def __init__(self, name: str, store: Store) -> None:
@@ -86,7 +86,7 @@ class Registry:
 
     @property
     def location(self) -> str:
-        """Where it is kept."""
+        """The location of its store."""
         return self.store.location
 
     def format(self, retries: Retries | None = None) -> int:
@@ -97,19 +97,19 @@ class Registry:
         OfflineError
             If it cannot be reached, or there is no registry.
         DamagedRegistryError
-            If its marker is damaged, or missing though it has an index.
+            If its marker is corrupted, or missing although it has an index.
         IncompatibleError
             If a newer release made it.
         """
         marker = self._marker(retries)
         if marker is None and self._holds_content():
-            # Whoever has begun it meanwhile wrote the marker before any content.
+            # A process that created it in the meantime wrote the marker before any content.
             marker = self._marker(retries)
             if marker is None:
                 raise self.damaged(f"{MARKER} is missing")
         if marker is None:
             raise OfflineError(
-                f"there is no registry at {self.location}",
+                f"no registry found at {self.location}",
                 "Check the address, and whether the disk is mounted.",
             )
         step: int = self._checked(
@@ -118,27 +118,27 @@ class Registry:
         return step
 
     def names(self) -> set[str]:
-        """Return all names; raises as `format`."""
+        """Return all names; raises like `format`."""
         self.format()
         return self._checked(self.pages.names)
 
     def entry(self, name: str, retries: Retries | None = None) -> Entry | None:
-        """Return what there is of a name; raises as `format`."""
+        """Return the entry of a name, or None; raises like `format`."""
         self.format(retries)
         return self._checked(lambda: self.pages.entry(name))
 
     def entries(self, names: Iterable[str] | None = None) -> dict[str, Entry]:
-        """Return what there is of these names, or of all; raises as `format`."""
+        """Return the entries of these names, or of all; raises like `format`."""
         self.format()
         return self._checked(lambda: self.pages.entries(names))
 
     def version(self, name: str, entry: Entry, number: str) -> Version:
-        """Return a version that the index lists, its manifest hashed and compared with the index.
+        """Return a version that the index lists, with its manifest verified against the index.
 
         Raises
         ------
         IntegrityError
-            If the manifest is missing or damaged, or is that of something else.
+            If the manifest is missing or corrupted, or belongs to something else.
         """
         found = Version(self.manifest_bytes(entry.versions[number].digest), self.name)
         if not found.is_called(name, number, entry.kind):
@@ -149,12 +149,12 @@ class Registry:
         return found
 
     def manifest_bytes(self, digest: str) -> bytes:
-        """Read the manifest with this digest, and hash it.
+        """Read the manifest with this digest, and verify it.
 
         Raises
         ------
         IntegrityError
-            If it is missing, or not what the index promises.
+            If it is missing, or does not match its digest.
         """
         place = f"{self.location}/{manifest_path(digest)}"
         try:
@@ -162,24 +162,24 @@ class Registry:
         except NotFoundError as problem:
             raise IntegrityError(
                 f"the manifest {place}, which the index lists, is missing",
-                "Tell whoever keeps the registry.",
+                "Inform the maintainer of the registry.",
             ) from problem
         if digest_of(data) != digest:
             raise IntegrityError(
-                f"the manifest {place} is damaged",
-                "Try again; if it stays, tell whoever keeps the registry.",
+                f"the manifest {place} is corrupted",
+                "Try again; if the problem persists, inform the maintainer of the registry.",
             )
         return data
 
     def fetch(
         self, entries: Sequence[FileEntry], blobs: Blobs, progress: Progress | None = None
     ) -> None:
-        """Bring the content of files into the blobs, whatever of it is not there yet.
+        """Fetch the content of files that are not among the blobs yet.
 
         Raises
         ------
         NotFoundError, OfflineError, IntegrityError, StorageError
-            As `registry.transfer.fetch` does.
+            Like `registry.transfer.fetch`.
         """
         files = [(blob_path(entry.sha256), entry) for entry in entries]
         fetch(self.store, files, blobs, progress)
@@ -187,13 +187,13 @@ class Registry:
     def publish(self, directory: Path, manifest: Manifest) -> str:
         """Add a version, and return its digest.
 
-        Blobs come first, the page of the name last: whoever kills this leaves nothing that anybody
-        sees. Publishing the same content again puts back what the registry has lost of it.
+        Blobs are written first and the page of the name last: if this is killed, nothing becomes
+        visible. Publishing the same content again restores files that the registry has lost.
 
         Raises
         ------
         ExistsError
-            If the registry has this version, and nothing of it is lost.
+            If the registry already has this version, and it is intact.
         StorageError
             If the registry cannot be written.
         DamagedRegistryError
@@ -254,55 +254,56 @@ class Registry:
         return writable(self.store)
 
     def begin(self) -> None:
-        """Make the store a registry, which holds nothing, if it is none yet.
+        """Make the store an empty registry, unless it is one already.
 
         Raises
         ------
         DamagedRegistryError
-            If it is a registry that has lost its marker.
+            If it is a registry without a marker.
         IncompatibleError
-            If it is of the first format, which this release does not write.
+            If it has format 1, which this release does not write.
         """
         store = self.writable()
         try:
             step = self.format()
         except OfflineError:
             store.claim()
-            # The marker comes last: until then there is no registry.
+            # The marker is written last: until then there is no registry.
             self.pages.add_names(set())
             self.write_marker(store)
             return
         if step < FORMAT:
             raise IncompatibleError(
-                f"the registry {self.name} at {self.location} is of format {step}, which this "
-                "release reads and does not write",
-                f"`hub registry repair {self.name}` brings it to format {FORMAT}; older releases "
-                "then ask to be updated.",
+                f"the registry {self.name} at {self.location} has format {step}, which this "
+                "release can read but not write",
+                f"Upgrade it to format {FORMAT}: hub registry repair {self.name}. Older releases "
+                "then ask for an update.",
             )
         store.claim()
 
     def write_marker(self, store: WritableStore) -> None:
-        """Say that here is a registry, of today's format."""
+        """Mark the store as a registry of the current format."""
         marker = canonical_json({"format": FORMAT, "name": self.name})
         swap_until_done(store, MARKER, lambda _: marker)
 
     def damaged(self, what: str) -> DamagedRegistryError:
-        """Return the error for a registry that is not as it was left."""
+        """Return the error for a damaged registry."""
         return DamagedRegistryError(
             f"the registry {self.name} at {self.location} is damaged: {what}",
-            f"`hub registry repair {self.name}` mends what can be mended, and deletes nothing.",
+            f"Repair it as far as possible: hub registry repair {self.name} (deletes nothing).",
         )
 
     def existing(self, name: str, version: str) -> ExistsError:
-        """Return the error for a version that is there already."""
+        """Return the error for a version that already exists."""
         entry = self.entry(name)
         return ExistsError(
-            f"{name}@{version} exists already in {self.name} ({self.location})",
-            f"A version never changes. Publish as one above {entry.newest if entry else version}.",
+            f"{name}@{version} already exists in {self.name} ({self.location})",
+            "Versions are immutable. Publish under a version above "
+            f"{entry.newest if entry else version}.",
         )
 
     def _checked(self, look: Callable[[], Found]) -> Found:
-        """Look into the index; if that is damaged, say how it is mended."""
+        """Read the index; if it is damaged, say how to repair it."""
         try:
             return look()
         except IntegrityError as problem:
@@ -315,7 +316,7 @@ class Registry:
             return None
 
     def _holds_content(self) -> bool:
-        """Whether there is more than what a process leaves that dies while it begins a registry."""
+        """Whether there is more than a process leaves if it dies while creating a registry."""
         if not self._checked(self.pages.is_empty):
             return True
         store = as_writable(self.store)
@@ -339,5 +340,5 @@ def put_files(store: WritableStore, directory: Path, files: Iterable[FileEntry])
 
 
 def damaged_files(directory: Path, files: Iterable[FileEntry]) -> list[str]:
-    """Return the paths of those files that are missing from a directory, or wrong there."""
+    """Return the paths of the files that are missing or corrupted in a directory."""
     return [entry.path for entry in files if not is_intact(directory / entry.path, entry)]

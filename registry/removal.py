@@ -1,7 +1,7 @@
-"""The one place that deletes: only what we made, never through a link.
+"""All deletion of files: only files that mlip-hub made, and never through a link.
 
-A folder in which we delete things that another process made carries `MARKER_NAME`, written when we
-made the folder. Everything else that is deleted was made by the process that deletes it.
+A folder in which we delete files of other processes contains `MARKER_NAME`, written when we made
+the folder. Everything else that is deleted was made by the same process.
 """
 
 from __future__ import annotations
@@ -23,35 +23,35 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MARKER_NAME = ".mlip-hub"
-SCRATCH = "parts"  # in a store: what is on its way
-# What `registry.files` calls whatever it has not finished.
+SCRATCH = "parts"  # in a store: unfinished files
+# The names that `registry.files` gives to unfinished files.
 TEMPORARY = re.compile(r"[0-9a-f]{32}\.tmp")
 
 _SCRATCH_NAMES = re.compile(
     r"[0-9a-f]{32}\.tmp|[0-9a-f]{64}\.part|sources-of-[a-z0-9._-]+"
-    r"|[a-z]+-[a-z0-9._-]+-\d+\.\d+\.\d+"  # what a command works on that can be resumed
+    r"|[a-z]+-[a-z0-9._-]+-\d+\.\d+\.\d+"  # work in progress of a command that can be resumed
 )
 _MARKER_TEXT = b"This folder and what is in it were made by mlip-hub, which may delete it.\n"
 
 
 def is_real_directory(path: Path) -> bool:
-    """Whether `path` is a directory itself, and not a link to one."""
+    """Whether `path` is a directory and not a link to one."""
     with suppress(OSError):
         return stat.S_ISDIR(path.lstat().st_mode)
     return False
 
 
 def is_real_file(path: Path) -> bool:
-    """Whether `path` is a regular file itself, and not a link, pipe or device."""
+    """Whether `path` is a regular file and not a link, pipe or device."""
     with suppress(OSError):
         return stat.S_ISREG(path.lstat().st_mode)
     return False
 
 
 def remove(path: Path) -> None:
-    """Remove a file, a link (not what it points to) or a folder with all that is in it.
+    """Remove a file, a link (not its target) or a folder with its content.
 
-    Only of what this process has made, or `entries` has given.
+    Use only for files made by this process or yielded by `entries`.
     """
     with storage_errors(path), suppress(FileNotFoundError):
         if is_real_directory(path):
@@ -62,7 +62,7 @@ def remove(path: Path) -> None:
 
 
 def entries(folder: Path, pattern: re.Pattern[str]) -> Iterator[Path]:
-    """Give the files and folders, no links, in a real folder whose whole names fit a pattern."""
+    """Yield the files and folders (not links) in a real folder whose names match a pattern."""
     if not is_real_directory(folder):
         return
     with storage_errors(folder), suppress(FileNotFoundError), os.scandir(folder) as found:
@@ -73,12 +73,12 @@ def entries(folder: Path, pattern: re.Pattern[str]) -> Iterator[Path]:
 
 
 def is_marked(folder: Path) -> bool:
-    """Whether `folder` is real and carries our marker."""
+    """Whether `folder` is not a link and contains our marker."""
     return is_real_directory(folder) and is_real_file(folder / MARKER_NAME)
 
 
 def mark(folder: Path) -> None:
-    """Let a folder that we made carry our marker."""
+    """Put our marker into a folder that we made."""
     with storage_errors(folder), suppress(FileExistsError):
         descriptor = os.open(folder / MARKER_NAME, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         with os.fdopen(descriptor, "wb") as file:
@@ -86,11 +86,11 @@ def mark(folder: Path) -> None:
 
 
 def require_marked(folder: Path) -> None:
-    """Raise `StorageError` unless `folder` carries our marker."""
+    """Raise `StorageError` unless `folder` contains our marker."""
     if not is_marked(folder):
         raise StorageError(
-            f"{folder} does not carry the marker {MARKER_NAME}, so nothing is deleted in it",
-            "It was not made by mlip-hub, or is a link. Name the folder itself.",
+            f"{folder} does not contain the marker {MARKER_NAME}, so nothing in it is deleted",
+            "It was not made by mlip-hub, or is a link. Give the folder itself.",
         )
 
 
@@ -105,46 +105,46 @@ def age(path: Path) -> float:
 
 
 def sweep(root: Path, older_than: float) -> None:
-    """Remove what killed processes left in the scratch folder of a store.
+    """Remove the leftovers of killed processes from the scratch folder of a store.
 
     Parameters
     ----------
     root
-        The store. Nothing is done unless it carries our marker.
+        The store. Nothing is done unless it contains our marker.
     older_than
-        Age in seconds that what is still in use does not reach.
+        Minimum age in seconds, which files in use do not reach.
     """
     if not is_marked(root):
         return
     for path in entries(root / SCRATCH, _SCRATCH_NAMES):
-        # Another process may finish with it meanwhile.
+        # Another process may finish it in the meantime.
         with storage_errors(path), suppress(FileNotFoundError):
             if age(path) >= older_than:
                 remove(path)
 
 
 def in_the_way(path: Path, what: str) -> StorageError:
-    """Return the error for something that was not made by us and stands where we would work."""
+    """Return the error for something not made by us in a place that we would use."""
     return StorageError(
         f"{path} {what}: mlip-hub neither uses nor removes it",
-        "Move it elsewhere, or name another place.",
+        "Move it elsewhere, or choose another location.",
     )
 
 
 def claim(folder: Path, ours: re.Pattern[str] | None = None) -> bool:
-    """Make a folder that carries our marker, or take one over; return whether it was made.
+    """Make a folder with our marker, or take over an existing one; return whether it was made.
 
     Parameters
     ----------
     folder
-        The folder; its parents are made too.
+        The folder; its parents are made, too.
     ours
         As for `take_over`.
 
     Raises
     ------
     StorageError
-        As `take_over` does, or if it cannot be made.
+        Like `take_over`, or if it cannot be made.
     """
     with storage_errors(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -158,27 +158,27 @@ def claim(folder: Path, ours: re.Pattern[str] | None = None) -> bool:
 
 
 def take_over(folder: Path, ours: re.Pattern[str] | None = None) -> None:
-    """Let a folder carry our marker if it is empty, or an older release made it.
+    """Put our marker into a folder if it is empty or was made by an older release.
 
-    Nothing is done where there is no folder.
+    Nothing is done if there is no folder.
 
     Parameters
     ----------
     folder
         The folder.
     ours
-        The names that an older release, which left no markers, gave to what it put there; without
-        them the folder has to be empty.
+        The names of files written by an older release, which left no markers; if not given, the
+        folder must be empty.
 
     Raises
     ------
     StorageError
-        If it is a link, or has no marker and holds anything else.
+        If it is a link, or has no marker and contains anything else.
     """
     if not os.path.lexists(folder) or is_marked(folder):
         return
     if not is_real_directory(folder):
-        raise in_the_way(folder, "is a link, or no folder")
+        raise in_the_way(folder, "is a link or not a folder")
     with storage_errors(folder), os.scandir(folder) as found:
         others = [
             each.name
@@ -186,42 +186,42 @@ def take_over(folder: Path, ours: re.Pattern[str] | None = None) -> None:
             if ours is None or each.is_symlink() or not ours.fullmatch(each.name)
         ]
     if others:
-        raise in_the_way(folder, f"was not made by mlip-hub (it holds {min(others)})")
+        raise in_the_way(folder, f"was not made by mlip-hub (it contains {min(others)})")
     mark(folder)
 
 
 def discard(path: Path, marked: Path) -> None:
-    """Remove a file or folder that we made, if it is there.
+    """Remove a file or folder that we made, if it exists.
 
     Parameters
     ----------
     path
-        What to remove.
+        The file or folder to remove.
     marked
         The folder whose marker says that we made it.
 
     Raises
     ------
     StorageError
-        If that folder carries no marker, or `path` is neither a file nor a folder itself.
+        If that folder has no marker, or `path` is neither a file nor a folder.
     """
     require_marked(marked)
     if not os.path.lexists(path):
         return
     if not (is_real_directory(path) or is_real_file(path)):
-        raise in_the_way(path, "is a link, or neither file nor folder")
+        raise in_the_way(path, "is a link, or neither a file nor a folder")
     remove(path)
 
 
 def retire(folder: Path, scratch: Path) -> None:
-    """Remove a folder that carries our marker: first out of the way, so that none of it is used.
+    """Remove a folder with our marker; move it away first, so that no part of it is used.
 
     Parameters
     ----------
     folder
         The folder.
     scratch
-        Where it is swept away if this process is killed; on the same file system.
+        Folder on the same file system from which it is swept later if this process is killed.
     """
     require_marked(folder)
     trash = scratch / f"{uuid4().hex}.tmp"

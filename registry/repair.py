@@ -1,4 +1,4 @@
-"""Mend a registry in a directory: rebuild what its index has lost, delete nothing."""
+"""Repair a registry in a directory: rebuild its index, delete nothing."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ if TYPE_CHECKING:
 
 @dataclass
 class Repair:
-    """What was found in a registry, and done to it; versions as ``name@version``.
+    """The result of a repair; versions as ``name@version``.
 
     Attributes
     ----------
     restored
         Versions that the index lists again.
     unlisted
-        Versions that are whole, and that a whole index does not list: their publishing was killed.
+        Intact versions that an intact index does not list: their publishing was killed.
     incomplete
-        Versions some of whose files, or whose manifest, are lost. Publishing the same content again
-        puts them back.
+        Versions whose manifest or some of whose files are lost. Publishing the same content again
+        restores them.
     withdrawn
-        Rows that listed the manifest of another version, and are gone.
+        Rows that were removed because they listed the manifest of another version.
     set_aside
         Copies of the documents that were replaced.
     aliases_lost
-        Names whose aliases are lost but for ``latest``, which means the newest version again.
+        Names whose aliases are lost except ``latest``, which refers to the newest version again.
     """
 
     restored: list[str] = field(default_factory=list)
@@ -58,35 +58,35 @@ class Repair:
 def repair(
     registry: Registry, named: Collection[str] = (), *, local: LocalStore | None = None
 ) -> Repair:
-    """Mend the index and the marker of a registry, and bring them to today's format.
+    """Repair the index and the marker of a registry, and upgrade them to the current format.
 
     Parameters
     ----------
     registry
-        Kept in a directory.
+        The registry, in a directory.
     named
-        Unlisted versions, as ``name@version``, to be listed after all.
+        Unlisted versions, as ``name@version``, to add to the index.
     local
-        The local store, if the registry is this machine's own: it also keeps manifests of others.
+        The local store, if the registry is the user's own: it also has manifests of others.
 
     Raises
     ------
     StorageError
-        If it is not in a directory, or that cannot be written.
+        If it is not in a directory, or the directory cannot be written.
     NotFoundError
-        If there is nothing of a registry, or no unlisted version of a name that was given.
+        If there is no registry, or a named version is not among the unlisted ones.
     IncompatibleError
         If a newer release made it.
     """
     store = registry.store
     if not isinstance(store, DirectoryStore):
         raise StorageError(
-            f"{registry.location} cannot be repaired from here",
-            "Repair the directory that it is served from: hub registry repair ./directory",
+            f"{registry.location} cannot be repaired remotely",
+            "Repair the directory from which it is served: hub registry repair ./directory",
         )
     if not any(store.list(folder) for folder in (INDEX, "manifests", "blobs")):
         raise NotFoundError(
-            f"there is nothing of a registry at {registry.location}",
+            f"no registry found at {registry.location}",
             "Check the address, and whether the disk is mounted.",
         )
     foreign = set() if local is None else local.index().claimed_by_others()
@@ -95,7 +95,7 @@ def repair(
 
 
 class _Mender:
-    """One repair: what was found, and what came of it."""
+    """One repair: the state found, and the result."""
 
     def __init__(self, registry: Registry, store: DirectoryStore, foreign: set[str]) -> None:
         self.registry = registry
@@ -110,7 +110,7 @@ class _Mender:
         self.done = Repair()
 
     def mend(self, named: set[str]) -> Repair:
-        """Do all of it; what others see changes at the very end."""
+        """Do the repair; changes become visible to others at the very end."""
         entries = self._true_entries()
         for name, versions in self._unlisted(entries).items():
             whole = self._whole(versions)
@@ -135,7 +135,7 @@ class _Mender:
         return True
 
     def _true_entries(self) -> dict[str, Entry]:
-        """Return the entries that can be read, without rows that list something else."""
+        """Return the readable entries, without rows that list another version."""
         true = {}
         for name, entry in self.found.entries.items():
             rows = {n: row for n, row in entry.versions.items() if self._is_true(name, n, row)}
@@ -148,7 +148,7 @@ class _Mender:
     def _is_true(self, name: str, number: str, row: Row) -> bool:
         manifest = self.manifests.get(row.digest)
         if manifest is None:
-            # The row stays, so that the loss is seen.
+            # The row is kept, so that the loss is visible.
             self.done.incomplete.append(f"{name}@{number}")
             return True
         if (manifest.name, manifest.version) != (name, number):
@@ -158,7 +158,7 @@ class _Mender:
         return True
 
     def _unlisted(self, entries: Mapping[str, Entry]) -> dict[str, list[tuple[str, Manifest]]]:
-        """Return the versions by name that the readable part of the index does not list."""
+        """Return the versions, by name, that the readable part of the index does not list."""
         listed = {row.digest for entry in entries.values() for row in entry.versions.values()}
         found: dict[str, list[tuple[str, Manifest]]] = {}
         for digest, manifest in self.manifests.items():
@@ -167,18 +167,18 @@ class _Mender:
         return found
 
     def _joined(self, entry: Entry | None, versions: list[tuple[str, Manifest]]) -> Entry:
-        """Return an entry with more versions; ``latest`` means the newest of them all."""
+        """Return an entry with more versions; ``latest`` refers to the newest of all."""
         if entry is None:
             return entry_of(versions)
         for digest, manifest in versions:
             row = entry.versions.get(manifest.version)
-            # A row whose manifest is lost gives way to what is whole, and was named.
+            # A row whose manifest is lost is replaced by an intact version that was named.
             is_lost = row is not None and row.digest not in self.manifests
             entry = with_version(entry, manifest, digest, replace=is_lost)
         return entry.with_aliases({LATEST: entry.newest})
 
     def _whole(self, versions: list[tuple[str, Manifest]]) -> list[tuple[str, Manifest]]:
-        """Return the versions all of whose files are here."""
+        """Return the versions that have all their files."""
         whole = [each for each in versions if self._is_whole(each[1])]
         self.done.incomplete += [_label(each[1]) for each in versions if each not in whole]
         return whole
@@ -190,12 +190,12 @@ class _Mender:
         missing = sorted(named - set(self.done.restored))
         if missing:
             raise NotFoundError(
-                f"{self.registry.location} holds no whole, unlisted version {', '.join(missing)}",
-                f"Unlisted are: {', '.join(self.done.unlisted) or 'none'}.",
+                f"{self.registry.location} has no intact unlisted version {', '.join(missing)}",
+                f"Unlisted versions: {', '.join(self.done.unlisted) or 'none'}.",
             )
 
     def _write(self, entries: dict[str, Entry]) -> None:
-        """Put aside what is replaced; pages come first, the marker last."""
+        """Move replaced documents aside; write the pages first and the marker last."""
         pages, damaged = self.registry.pages, self.found.damaged
         self.store.claim()
         self.done.set_aside += [set_aside(self.store, path) for path in damaged]

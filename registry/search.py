@@ -1,4 +1,4 @@
-"""One search for one reference: what was looked at, and what to say if nothing fits."""
+"""The search for one reference: the places searched, and the error if nothing matches."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 class Place(Protocol):
-    """What names are looked for in: a registry, or an index on this machine."""
+    """A place to search for names: a registry, or an index on this machine."""
 
     name: str
 
@@ -30,19 +30,19 @@ class Place(Protocol):
         """Return all names."""
 
     def entry(self, name: str, retries: Retries | None = None, /) -> Entry | None:
-        """Return what there is of a name; `retries` says how patiently it is asked for."""
+        """Return the entry of a name, or None."""
 
     def version(self, name: str, entry: Entry, number: str, /) -> Version:
         """Return a version that an entry lists."""
 
 
 class Search:
-    """Look for a reference in one place after another, remembering what was seen.
+    """Search for a reference in one place after another, remembering what was found.
 
     Parameters
     ----------
     reference
-        What to find.
+        The reference to resolve.
     """
 
     def __init__(self, reference: Reference) -> None:
@@ -53,17 +53,17 @@ class Search:
         self.remark = ""  # ends the hint of `failure`
 
     def look_in(self, place: Place) -> Version | None:
-        """Return the version that the reference means in a place, if it means one there."""
+        """Return the version that matches the reference in a place, if any."""
         self._places.append(place)
         return self._select(place, place.entry(self.reference.name))
 
     def ask(self, registry: Registry) -> tuple[Version | None, Entry | None]:
-        """Do the same in a registry, which may be out of reach; also return what it lists."""
+        """Do the same in a registry, which may be unreachable; also return its entry."""
         try:
             entry = registry.entry(self.reference.name)
         except OfflineError as problem:
             self._unreachable[registry.name] = problem
-            logger.warning("registry %s could not be asked: %s", registry.name, problem.message)
+            logger.warning("registry %s could not be queried: %s", registry.name, problem.message)
             return None, None
         self._places.append(registry)
         return self._select(registry, entry), entry
@@ -77,16 +77,16 @@ class Search:
         self._versions.setdefault(place, set()).update(versions)
 
     def failure(self, cards: Iterable[str]) -> RegistryError:
-        """Return what to raise when nothing was found; `cards` are further names there are."""
+        """Return the error to raise when nothing was found; `cards` are further known names."""
         if self._unreachable:
             problem = next(iter(self._unreachable.values()))
             return OfflineError(
-                f"'{self.reference}' is not on this machine, and could not be looked for in "
+                f"'{self.reference}' is not on this machine, and could not be searched in "
                 f"{', '.join(self._unreachable)}: {problem.message}",
                 self._hint(cards) or problem.hint,
             )
         hint = f"{self._hint(cards)} {self.remark}".strip()
-        return NotFoundError(f"there is no '{self.reference}'", hint)
+        return NotFoundError(f"'{self.reference}' not found", hint)
 
     def _select(self, place: Place, entry: Entry | None) -> Version | None:
         if entry is None:
@@ -101,11 +101,11 @@ class Search:
                 f"{place} has {', '.join(sorted(versions, key=version_order))}"
                 for place, versions in self._versions.items()
             ]
-            return f"Of {self.reference.name}, {'; '.join(places)}."
+            return f"Versions of {self.reference.name}: {'; '.join(places)}."
         near = get_close_matches(self.reference.name, self._names().union(cards))
         if near:
             return f"Did you mean {' or '.join(near)}?"
-        return "" if self._unreachable else "`hub list` shows what there is."
+        return "" if self._unreachable else "List the known names: hub list"
 
     def _names(self) -> set[str]:
         names: set[str] = set()
@@ -113,5 +113,5 @@ class Search:
             try:
                 names |= place.names()
             except (OfflineError, IntegrityError):
-                continue  # It is a suggestion only; the search itself has said what is wrong.
+                continue  # This is only for a suggestion; the search itself reports the problem.
         return names

@@ -1,4 +1,4 @@
-"""The versions that come with the package: a registry inside it, which can only be read."""
+"""The versions shipped with the package: a read-only registry inside it."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ FOLDER = Path(__file__).resolve().parent / "_shipped"
 
 
 class ShippedRegistry(Registry):
-    """The registry that comes with the package. What is wrong with it, a new installation mends.
+    """The registry shipped with the package. If it is damaged, reinstalling repairs it.
 
     Parameters
     ----------
     folder
-        Where it is; inside the package by default.
+        Its location; inside the package by default.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -41,17 +41,17 @@ class ShippedRegistry(Registry):
             return super().names()
 
     def entry(self, name: str, retries: Retries | None = None) -> Entry | None:
-        """Return what there is of a name; raises `IntegrityError`."""
+        """Return the entry of a name, or None; raises `IntegrityError`."""
         with _damage():
             return super().entry(name, retries)
 
     def entries(self, names: Iterable[str] | None = None) -> dict[str, Entry]:
-        """Return what there is of these names, or of all; raises `IntegrityError`."""
+        """Return the entries of these names, or of all; raises `IntegrityError`."""
         with _damage():
             return super().entries(names)
 
     def manifest_bytes(self, digest: str) -> bytes:
-        """Read the manifest with this digest, and hash it; raises `IntegrityError`."""
+        """Read the manifest with this digest, and verify it; raises `IntegrityError`."""
         with _damage():
             return super().manifest_bytes(digest)
 
@@ -65,8 +65,8 @@ class ShippedRegistry(Registry):
     def writable(self) -> WritableStore:
         """Refuse to be written."""
         raise StorageError(
-            "the built-in registry comes with mlip-hub and can be read only",
-            "Publish to a registry of your own: its name, or ./directory.",
+            "the built-in registry is part of mlip-hub and read-only",
+            "Publish to a registry of your own: give its name, or ./directory.",
         )
 
 
@@ -76,6 +76,6 @@ def _damage() -> Iterator[None]:
         yield
     except (IntegrityError, NotFoundError, OfflineError) as problem:
         raise IntegrityError(
-            f"what was installed with mlip-hub is damaged: {problem.message}",
-            "Install it again: pip install --force-reinstall --no-deps mlip-hub",
+            f"the installation of mlip-hub is damaged: {problem.message}",
+            "Reinstall it: pip install --force-reinstall --no-deps mlip-hub",
         ) from problem

@@ -1,4 +1,4 @@
-"""Published files: where they are, and by what they are known."""
+"""Published files: their locations and checksums."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Text = Annotated[str, Meta(min_length=1)]
 Size = Annotated[int, Meta(ge=0, le=1 << 50)]
 
-# A file that has fewer digits of a sha256 can be made by trying.
+# A file that matches fewer digits of a sha256 can be made by brute force.
 TRUSTED_DIGITS = 16
 
 logger = logging.getLogger(__name__)
@@ -32,20 +32,20 @@ _Found = TypeVar("_Found", "Source", InstalledFile)
 
 @dataclass(frozen=True)
 class Source:
-    """Where a published file is, and what it must be.
+    """The location and the checksum of a published file.
 
     Parameters
     ----------
     repository, commit, path
-        Where it was published, and in which state.
+        The repository and commit in which it was published, and its path.
     url
         Its address.
     size
-        In bytes, where it is known.
+        In bytes, if known.
     sha256
-        Its sha256 in hexadecimal, or the first twelve or more digits where no more are known.
+        Its sha256 in hexadecimal, or the first twelve or more digits if no more are known.
     git_blob
-        The SHA-1 that git knows the file by, where that is what is known.
+        Its git blob SHA-1, if known.
     """
 
     repository: str
@@ -58,35 +58,35 @@ class Source:
 
     @property
     def is_exact(self) -> bool:
-        """Whether size and sha256 are known, so that the file can be kept as a blob."""
+        """Whether size and sha256 are known, so that the file can be stored as a blob."""
         return self.size is not None and is_sha256(self.sha256)
 
     @property
     def entry(self) -> FileEntry:
         """The file, with its size and sha256; only of an exact source."""
         if self.size is None:
-            raise ValueError(f"the size of {self.path} is not known")
+            raise ValueError(f"the size of {self.path} is unknown")
         return FileEntry(self.path, self.size, self.sha256)
 
     @property
     def mirror_path(self) -> str:
-        """Where a mirror holds the file: the repository's own name, then the path in it."""
+        """Its path in a mirror: the repository's own name, then the path in it."""
         return f"{self.repository.rpartition('/')[2]}/{self.path}"
 
     def facts(self) -> dict[str, Any]:
-        """Return what is known of it, for a manifest."""
+        """Return its description for a manifest."""
         return {key: value for key, value in asdict(self).items() if value not in (None, "")}
 
     def difference(self, file: Path, sha256: str) -> str:
-        """Return in what a file of this size and sha256 is not the published one; else nothing."""
+        """Return how a file of this size and sha256 differs from the published one; else empty."""
         if not sha256.startswith(self.sha256):
             return f"of sha256 {sha256[: len(self.sha256)]}, not {self.sha256}"
         if self.git_blob and (found := git_blob_of(file)) != self.git_blob:
             return f"of git blob {found}, not {self.git_blob}"
         if self.sha256 and len(self.sha256) < TRUSTED_DIGITS and not self.git_blob:
             logger.warning(
-                "of %s only %d digits of the sha256 are known, which another file can be made to "
-                "have; that of the file here is %s",
+                "%s is verified by only %d digits of its sha256, which a forged file could match; "
+                "the sha256 of the downloaded file is %s",
                 self.url,
                 len(self.sha256),
                 sha256,
@@ -95,7 +95,7 @@ class Source:
 
 
 def git_blob_of(path: Path) -> str:
-    """Return the SHA-1 that git knows a file's content by."""
+    """Return the git blob SHA-1 of a file."""
     hashed = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
     with open_regular(path) as file:
         while piece := file.read(CHUNK):
@@ -104,7 +104,7 @@ def git_blob_of(path: Path) -> str:
 
 
 class _Pinned(Struct, forbid_unknown_fields=True):
-    """A file of a place; the other fields are the place's own."""
+    """A file of a place; the other fields belong to the place."""
 
     path: Text
     size: Size | None = None
@@ -113,7 +113,7 @@ class _Pinned(Struct, forbid_unknown_fields=True):
 
 
 class _Place(Struct, forbid_unknown_fields=True):
-    """What a card's ``sources`` lists."""
+    """An item of a card's ``sources``."""
 
     repository: Text
     commit: Text
@@ -143,7 +143,7 @@ class _Installed(Struct, forbid_unknown_fields=True):
 
 
 class Published(Struct, kw_only=True):
-    """What a card says of its files: one known exactly, places with files, or an installed one."""
+    """The files of a card: one known exactly, places with files, or an installed one."""
 
     source: _Exact | None = None
     sources: Annotated[list[_Place], Meta(min_length=1)] | None = None

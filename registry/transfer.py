@@ -1,4 +1,4 @@
-"""Files out of a store: many blobs at once, or a published file that is not known by its sha256."""
+"""Fetch files from a store: many blobs at once, or a published file of unknown sha256."""
 
 from __future__ import annotations
 
@@ -39,29 +39,29 @@ def fetch(
     progress: Progress | None = None,
     retries: Retries | None = None,
 ) -> None:
-    """Bring the content of files into the blobs, whatever of it is not there yet.
+    """Fetch the content of files that are not among the blobs yet.
 
     Parameters
     ----------
     store
-        Where to read.
+        The store to read from.
     files
-        The path in the store, and what must be found there.
+        Pairs of the path in the store and the expected file.
     blobs
-        Where to keep it.
+        Where to store the content.
     progress
-        Told of the bytes as they arrive.
+        Called with the number of bytes as they arrive.
     retries
-        How often to try again.
+        How often to retry.
 
     Raises
     ------
     NotFoundError
         If the store has no such file.
     OfflineError
-        If the store cannot be reached, or breaks off again and again.
+        If the store cannot be reached, or the connection keeps breaking.
     IntegrityError
-        If the store holds other bytes than were promised.
+        If the files in the store are not the expected ones.
     StorageError
         If the disk is full or cannot be written.
     """
@@ -81,7 +81,7 @@ def fetch(
 
 @contextmanager
 def _pool(stop: Event) -> Iterator[ThreadPoolExecutor]:
-    """Give threads that all stop when the block fails, an interrupt by the user included."""
+    """Yield threads that all stop when the block fails or the user interrupts it."""
     pool = ThreadPoolExecutor(PARALLEL)
     try:
         yield pool
@@ -93,14 +93,14 @@ def _pool(stop: Event) -> Iterator[ThreadPoolExecutor]:
 
 
 def _check_space(blobs: Blobs, entries: Sequence[FileEntry]) -> None:
-    """Say before the start that the disk is too small, rather than at the end."""
+    """Raise before the start, rather than at the end, if there is too little disk space."""
     here = sum(size_of(blobs.part(entry.sha256)) for entry in entries)
     needed = sum(entry.size for entry in entries) - here
     free = shutil.disk_usage(blobs.parts).free
     if needed > free:
         raise StorageError(
-            f"the disk of {blobs.root} has {free / 1e6:.1f} MB left, and {needed / 1e6:.1f} MB are "
-            "needed",
+            f"not enough disk space for {blobs.root}: {needed / 1e6:.1f} MB needed, "
+            f"{free / 1e6:.1f} MB available",
             "Free some space (`hub cache prune`), or set HUB_CACHE to another disk.",
         )
 
@@ -110,7 +110,7 @@ class _StoppedError(Exception):
 
 
 class _Batch:
-    """The downloads of one call: where from, where to, how far, and the word to stop."""
+    """The downloads of one call: source, destination, progress and the signal to stop."""
 
     def __init__(
         self,
@@ -130,7 +130,7 @@ class _Batch:
         self._done: dict[str, int] = {}
 
     def fetch(self, path: str, entry: FileEntry) -> None:
-        """Bring one content into the blobs, or wait until another process has done so."""
+        """Fetch one blob, or wait until another process has done so."""
         with self.blobs.lock(entry.sha256, self._leave_if_stopped):
             if not self.blobs.has(entry):
                 receive(
@@ -150,7 +150,7 @@ class _Batch:
         self._leave_if_stopped()
 
     def _note(self, entry: FileEntry, done: int) -> None:
-        """Tell the progress that `done` bytes of a file are here."""
+        """Report that `done` bytes of a file have arrived."""
         self._leave_if_stopped()
         if self.progress is not None:
             with self._lock:
@@ -164,7 +164,7 @@ class _Batch:
 
 def _expected(entry: FileEntry) -> Expected:
     return Expected(
-        f"{entry.path} should be {entry.size} bytes of sha256 {entry.sha256[:12]}...",
+        f"{entry.path} should be {entry.size} bytes with sha256 {entry.sha256[:12]}...",
         entry.size,
         lambda _, sha256: "" if sha256 == entry.sha256 else f"of sha256 {sha256[:12]}...",
     )
@@ -173,10 +173,10 @@ def _expected(entry: FileEntry) -> Expected:
 def download(
     source: Source, store: Store, path: str, folder: Path, progress: Progress | None = None
 ) -> Path:
-    """Return a published file that cannot be a blob, as its size or sha256 is not known.
+    """Return a published file that cannot be a blob because its size or sha256 is unknown.
 
-    It is received into `folder`, under a name of its own, unless it is there already. There it
-    stays until the import that needs it is done.
+    It is downloaded into `folder` under a unique name, unless it is already there, and stays
+    there until the import that needs it is done.
 
     Parameters
     ----------
@@ -187,14 +187,14 @@ def download(
     folder
         Where to put it.
     progress
-        Told of the bytes as they arrive.
+        Called with the number of bytes as they arrive.
 
     Raises
     ------
     IntegrityError, NotFoundError, OfflineError, StorageError
-        As of `receive`.
+        Like `receive`.
     """
-    # The key tells files of one name apart, whatever place they are had from.
+    # The key distinguishes files of the same name, wherever they are downloaded from.
     key = hashlib.sha256(repr(sorted(source.facts().items())).encode()).hexdigest()[:16]
     whole = folder / f"{key}-{PurePosixPath(source.path).name}"
     part = whole.with_name(f"{whole.name}.part")

@@ -1,7 +1,7 @@
-"""Digests that this machine has seen, so that a version that is exchanged is noticed.
+"""Digests that this machine has seen, so that a substituted version is noticed.
 
-One small file a location, name and version, outside the cache: it survives `hub cache prune`, and
-that the cache is deleted.
+One small file per location, name and version, outside the cache: it survives `hub cache prune` and
+the deletion of the cache.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ logger = logging.getLogger(__name__)
 
 
 class Seen:
-    """What this machine knows of versions from before.
+    """The digests of versions that this machine has seen before.
 
     Parameters
     ----------
     folder
-        Where it is kept; made when something is first noted.
+        Where they are stored; created when the first digest is recorded.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -46,34 +46,34 @@ class Seen:
         try:
             content = open_sealed(path.read_bytes(), str(path), FORMAT)
         except (IntegrityError, OSError) as problem:
-            logger.warning("%s cannot be read, and says nothing any more: %s", path, problem)
+            logger.warning("%s cannot be read and is ignored: %s", path, problem)
             return ""
         digest = str(content.get("digest", ""))
         if content != _record(location, name, version, digest):
-            logger.warning("%s is of another version, and says nothing any more", path)
+            logger.warning("%s belongs to another version and is ignored", path)
             return ""
         return digest
 
     def require_same(self, version: Version, location: str) -> None:
-        """Refuse a version that has another digest than was seen at its location.
+        """Refuse a version whose digest differs from the one seen before at its location.
 
         Raises
         ------
         SubstitutedError
-            With both digests.
+            The message has both digests.
         """
         manifest = version.manifest
         before = self.digest(location, manifest.name, manifest.version)
         if before and before != version.digest:
             raise SubstitutedError(
-                f"{version.reference} at {location} is not what this machine has seen there: its "
-                f"digest is sha256:{version.digest}, and was sha256:{before}",
-                "A version never changes: ask whoever keeps the registry. If the new content is "
-                f"right: hub pull {version.reference} --accept",
+                f"{version.reference} at {location} is not what this machine has seen there "
+                f"before: its digest is sha256:{version.digest}, but was sha256:{before}",
+                "Versions are immutable: ask the maintainer of the registry. If the new content "
+                f"is right: hub pull {version.reference} --accept",
             )
 
     def note(self, version: Version, location: str) -> None:
-        """Remember a version's digest, in the place of any other."""
+        """Record a version's digest, replacing any other."""
         manifest = version.manifest
         content = _record(location, manifest.name, manifest.version, version.digest)
         path = self._path(location, manifest.name, manifest.version)
@@ -82,10 +82,10 @@ class Seen:
             if not is_real_file(path) or path.read_bytes() != data:
                 write_atomically(path, data)
         except (StorageError, OSError) as problem:
-            logger.warning("the digest of %s could not be noted: %s", version.reference, problem)
+            logger.warning("the digest of %s could not be recorded: %s", version.reference, problem)
 
     def lost(self, location: str, name: str, entry: Entry | None) -> list[str]:
-        """Return the versions seen at a location that its index does not list any more."""
+        """Return the versions seen at a location that its index no longer lists."""
         pattern = re.compile(re.escape(name) + r"@(\d+\.\d+\.\d+)\.json")
         found = entries(self._folder(location), pattern)
         seen = {path.name.removeprefix(f"{name}@").removesuffix(".json") for path in found}
@@ -99,7 +99,7 @@ class Seen:
 
 
 def _record(location: str, name: str, version: str, digest: str) -> dict[str, Any]:
-    """Return what is kept of one version."""
+    """Return the record of one version."""
     return {
         "format": FORMAT,
         "location": location,

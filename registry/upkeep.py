@@ -1,4 +1,4 @@
-"""Is what is kept still right, how much room does it take, and what of it can go."""
+"""Verify, measure and prune the local store."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ class Finding:
     digest
         The sha256 of its manifest.
     damaged
-        The paths of files that are missing or wrong, or `MANIFEST`.
+        The paths of files that are missing or corrupted, or `MANIFEST`.
     repaired
-        Whether all of them are right again.
+        Whether all of them are intact again.
     problem
         Why they could not be repaired.
     """
@@ -62,7 +62,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Usage:
-    """What a local store takes up: versions by number, the rest in bytes."""
+    """The disk usage of a local store: number of versions, the rest in bytes."""
 
     versions: int
     size: int
@@ -72,28 +72,28 @@ class Usage:
 def verify(
     catalogue: Catalogue, reference: Reference | None = None, *, repair: bool = True
 ) -> list[Finding]:
-    """Hash again what is on this machine, and repair it by pulling again.
+    """Verify the hashes of all files on this machine, and repair them by pulling again.
 
     Parameters
     ----------
     catalogue
-        Where to look, and where to pull from.
+        The catalogue to verify and to pull from.
     reference
         What to verify: a name means all its versions. Everything by default.
     repair
-        Fetch again what is damaged.
+        Fetch corrupted files again.
 
     Raises
     ------
     NotFoundError
-        If nothing on this machine fits the reference.
+        If nothing on this machine matches the reference.
     """
     local = catalogue.local
     with local.in_use():
         kept = [(r, digest) for r, digest in _kept(local) if _fits(r, digest, reference)]
         if reference and not kept:
             raise NotFoundError(
-                f"there is no '{reference}' on this machine", "`hub list` shows what there is."
+                f"'{reference}' is not on this machine", "List the known names: hub list"
             )
         findings = [Finding(r, digest, _damage(local, r, digest)) for r, digest in kept]
     if not repair:
@@ -102,28 +102,29 @@ def verify(
 
 
 def usage(local: LocalStore) -> Usage:
-    """Measure a local store; what several names on the disk share counts once."""
+    """Measure the disk usage of a local store; hard-linked files count once."""
     versions = sum(1 for _ in _kept(local))
     return Usage(versions, _occupied(local.root), _occupied(local.files.parts))
 
 
 def prune(local: LocalStore, *, everything: bool = False) -> int:
-    """Remove what no version needs, and return the bytes freed; waits until nothing is pulled.
+    """Remove unneeded files and return the number of bytes freed; waits for running pulls.
 
     Parameters
     ----------
     local
         The store.
     everything
-        Remove also all versions that came from elsewhere, and the parts of unfinished pulls.
-        Without it, unfinished things younger than a day are left, to be continued.
+        Also remove all versions that came from other registries, and unfinished downloads.
+        Without it, unfinished downloads younger than a day are kept, to be resumed.
 
     Raises
     ------
     StorageError
-        If the directory is not one that we made.
+        If the directory was not made by mlip-hub.
     IntegrityError
-        If what is needed cannot be told: a manifest of one's own is damaged. Nothing is removed.
+        If a manifest of the user's own registry is corrupted, so that it is unknown which files
+        are needed. Nothing is removed.
     """
     if not local.root.exists():
         return 0
@@ -140,7 +141,7 @@ def prune(local: LocalStore, *, everything: bool = False) -> int:
 
 @dataclass(frozen=True)
 class _Needed:
-    """The names of what must stay."""
+    """The names of everything that must be kept."""
 
     blobs: set[str]
     digests: set[str]
@@ -148,7 +149,7 @@ class _Needed:
 
 
 def _needed(local: LocalStore, *, everything: bool) -> _Needed:
-    """Return what the versions here need, those that are to stay."""
+    """Return what is needed by the versions that are kept."""
     versions, digests = [], set()
     for index in local.indexes():
         if everything and index.key != LOCAL:
@@ -161,7 +162,7 @@ def _needed(local: LocalStore, *, everything: bool) -> _Needed:
                 except IntegrityError as problem:
                     if index.key == LOCAL:
                         raise
-                    # What came from elsewhere can be had again there.
+                    # It can be pulled again from its registry.
                     logger.warning("%s", problem.message)
     return _Needed(
         {entry.sha256 for version in versions for entry in version.manifest.files},
@@ -171,7 +172,7 @@ def _needed(local: LocalStore, *, everything: bool) -> _Needed:
 
 
 def _remove_unneeded(local: LocalStore, needed: _Needed, least_age: float) -> None:
-    """Remove whatever is named as ours is, lies behind no link, and is not needed."""
+    """Remove everything that has one of our names, is not behind a link, and is not needed."""
     root = local.root
     for folder in entries(root / "blobs", _TWO_DIGITS):
         for blob in entries(folder, _SHA256):
@@ -192,7 +193,7 @@ def _remove(path: Path, least_age: float, *, needed: bool) -> None:
 
 
 def _kept(local: LocalStore) -> Iterator[tuple[Reference, str]]:
-    """Give every version on this machine, with its digest."""
+    """Yield every version on this machine with its digest."""
     for index in local.indexes():
         for name, entry in index.entries().items():
             for version, row in entry.versions.items():
@@ -217,7 +218,7 @@ def _version(local: LocalStore, reference: Reference, digest: str) -> Version:
 
 
 def _damage(local: LocalStore, reference: Reference, digest: str) -> tuple[str, ...]:
-    """Return the paths of what is wrong with a version, in its blobs and its plain directory."""
+    """Return the paths of a version's corrupted or missing blobs and files."""
     try:
         version = _version(local, reference, digest)
     except IntegrityError:
@@ -233,7 +234,7 @@ def _damage(local: LocalStore, reference: Reference, digest: str) -> tuple[str, 
 
 
 def _repair(catalogue: Catalogue, finding: Finding) -> Finding:
-    """Drop what is damaged, and pull the version again from where it came."""
+    """Remove what is corrupted, and pull the version again from its origin."""
     if not finding.damaged:
         return finding
     local = catalogue.local
@@ -250,7 +251,7 @@ def _repair(catalogue: Catalogue, finding: Finding) -> Finding:
 
 
 def _occupied(root: Path) -> int:
-    """Return the bytes of all files below a directory, each file once however often linked."""
+    """Return the size in bytes of all files below a directory; hard-linked files count once."""
     sizes = {}
     for path in files_below(root):
         with storage_errors(path), suppress(FileNotFoundError):

@@ -1,4 +1,4 @@
-"""A version that has been found, and one whose files are on this machine."""
+"""A version, and one whose files are on this machine."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Version:
     Parameters
     ----------
     data
-        The bytes of its manifest, as they are stored: their sha256 is the digest.
+        The stored bytes of its manifest; their sha256 is the digest.
     origin
         The name of the registry that it came from.
     """
@@ -31,7 +31,7 @@ class Version:
 
     @cached_property
     def manifest(self) -> Manifest:
-        """What is in it."""
+        """Its manifest."""
         return parse_manifest(self.data)
 
     @cached_property
@@ -41,7 +41,7 @@ class Version:
 
     @property
     def reference(self) -> Reference:
-        """What names it, and nothing else."""
+        """The exact reference to it."""
         return Reference(self.manifest.name, self.manifest.version, self.origin)
 
     def is_called(self, name: str, version: str, kind: str) -> bool:

@@ -11,7 +11,7 @@ from hub.cli import output
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def command(context: click.Context, shell: str) -> None:
-    """Print the script that lets SHELL complete commands, options and names.
+    """Print the script with which SHELL completes commands, options and names.
 
     \b
     bash:  hub completion bash >> ~/.bashrc

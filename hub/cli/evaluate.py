@@ -46,8 +46,8 @@ _OF_COMPARISONS = {"names", "labels", "plot", "as_json"}
     "--out",
     metavar="DIR",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Write predictions.extxyz and parity.png to this directory, for several models to a "
-    "folder each in it.",
+    help="Write predictions.extxyz and parity.png to this directory (for several models, to a "
+    "subfolder each).",
 )
 @click.option(
     "--plot",

@@ -65,7 +65,7 @@ def _show(family: Family, as_json: bool) -> None:
         if text:
             output.result(f"{key + ':':<13}{text}")
     if family.options:
-        output.result("options (--arguments '{\"name\": value}':")
+        output.result("options (--arguments '{\"name\": value}'):")
     for option, meaning in family.options.items():
         output.result(f"  {option:<11}{meaning}")
 

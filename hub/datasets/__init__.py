@@ -1,4 +1,4 @@
-"""Structures with several label sets, as versioned Zarr: written, opened, imported, exported."""
+"""Structures with several label sets in versioned Zarr: write, open, import and export them."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from hub.datasets.loading import load_dataset, load_structures
     from hub.datasets.writer import DatasetWriter
 
-# Zarr is imported when a dataset is first opened.
+# Zarr is imported when a dataset is opened for the first time.
 _HOMES = {
     "Dataset": "hub.datasets.dataset",
     "DatasetWriter": "hub.datasets.writer",

@@ -1,4 +1,4 @@
-"""Some structures with all their label sets and extras: what a dataset is written from."""
+"""Blocks of structures with all their label sets and extras, from which a dataset is written."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Labels:
     forces
         (A, 3) in eV/Å.
     properties
-        (S, ...) or (A, ...) what else the same calculations gave, by the names of
+        (S, ...) or (A, ...) other results of the same calculations, by the names of
         `hub.datasets.names.PROPERTIES`.
     """
 
@@ -51,18 +51,18 @@ class Labels:
 
     @property
     def by_structure(self) -> dict[str, FloatArray]:
-        """The arrays whose rows are structures, by their paths in the label set's group."""
+        """The per-structure arrays, by their paths in the label set's group."""
         own = (name for name in self.properties if not PROPERTIES[name].per_atom)
         return {"energies": self.energies, **{property_path(n): self.properties[n] for n in own}}
 
     @property
     def by_atom(self) -> dict[str, FloatArray]:
-        """The arrays whose rows are atoms, by their paths in the label set's group."""
+        """The per-atom arrays, by their paths in the label set's group."""
         own = (name for name in self.properties if PROPERTIES[name].per_atom)
         return {"forces": self.forces, **{property_path(n): self.properties[n] for n in own}}
 
     def select(self, structures: Any, atoms: Any) -> Labels:
-        """Return the labels of some structures: masks, indices or slices of both kinds of rows."""
+        """Return the labels of some structures, given masks, indices or slices of both axes."""
         return Labels(
             self.energies[structures],
             self.forces[atoms],
@@ -75,16 +75,16 @@ class Labels:
 
 @dataclass(frozen=True)
 class Block:
-    """S structures with A atoms, as they come from a file or another dataset.
+    """S structures with A atoms, from a file or another dataset.
 
     Attributes
     ----------
     structures
-        Their atoms, configuration types and split labels. Its own labels are not looked at.
+        Their atoms, configuration types and split labels. Its own labels are ignored.
     labels
-        By the name of the label set.
+        Labels by the name of the label set.
     structure_extras
-        (S, ...) numbers, booleans or texts by name, such as ``density`` or ``time``.
+        (S, ...) numbers, booleans or text by name, such as ``density`` or ``time``.
     atom_extras
         (A, ...) numbers by name.
     """
@@ -95,7 +95,7 @@ class Block:
     atom_extras: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
 
     def select(self, keep: BoolArray) -> Block:
-        """Return the structures where (S,) `keep` is true."""
+        """Return the structures for which (S,) `keep` is true."""
         atoms = np.repeat(keep, self.structures.n_atoms)
         return Block(
             self.structures.select(keep),
@@ -106,32 +106,32 @@ class Block:
 
 
 def structure_ids(structures: StructureSet, dtype: str = "float64") -> npt.NDArray[np.uint8]:
-    """Return (S, 16) content hashes of structures: what labels are joined by.
+    """Return (S, 16) content hashes of structures, by which labels are joined.
 
     Parameters
     ----------
     structures
         The structures.
     dtype
-        What the dataset keeps positions as: two sources that differ by less are one structure.
+        Precision of positions in the dataset: structures that differ by less are the same.
     """
     hashes = b"".join(fingerprints(structures, decimals=_ID_DECIMALS, dtype=dtype))
     return np.frombuffer(hashes, np.uint8).reshape(-1, ID_BYTES)
 
 
 def check_block(block: Block, known_labels: Iterable[str]) -> None:
-    """Refuse what a dataset cannot keep.
+    """Refuse a block that a dataset cannot store.
 
     Raises
     ------
     DataError
-        If a label set is unknown, an array has the wrong length, or a position is no number.
+        If a label set is unknown, an array has the wrong length, or a position is not a number.
     """
     structures = block.structures
     n_structures, n_atoms = len(structures), len(structures.numbers)
     unknown = set(block.labels) - set(known_labels)
     if unknown:
-        raise DataError(f"the dataset was begun without the label set {', '.join(sorted(unknown))}")
+        raise DataError(f"the dataset was started without label set {', '.join(sorted(unknown))}")
     for kind, length, arrays in (
         *(("structures", n_structures, labels.by_structure) for labels in block.labels.values()),
         *(("atoms", n_atoms, labels.by_atom) for labels in block.labels.values()),
@@ -140,11 +140,11 @@ def check_block(block: Block, known_labels: Iterable[str]) -> None:
     ):
         for name, values in arrays.items():
             if len(values) != length:
-                raise DataError(f"{name} has {len(values)} rows for {length} {kind}")
+                raise DataError(f"{name} has {len(values)} rows, expected {length} ({kind})")
     far = ~(np.abs(structures.positions) < _FARTHEST).all(axis=1)
     if far.any():
         where = structures.where(int(structures.structure_of_atom[far.argmax()]))
         raise DataError(
             f"{where} has an atom at {structures.positions[far.argmax()]}",
-            "Positions must be numbers, and not as far away as that.",
+            f"Positions must be finite and below {_FARTHEST:g} Å.",
         )

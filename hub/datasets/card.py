@@ -1,4 +1,4 @@
-"""What a dataset says of itself: numbers in its manifest, and a card for people."""
+"""The summary of a dataset in its manifest, and its card."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ _MOST_VALUES = 50
 
 @dataclass(frozen=True)
 class Description:
-    """What people need to know of a dataset besides its numbers.
+    """The description of a dataset for users.
 
     Attributes
     ----------
     text
-        One line; made from the numbers if empty.
+        One line; generated from the summary if empty.
     licence
-        Under which others may use it.
+        The licence under which others may use it.
     citation
         BibTeX.
     labels
-        What is known about the label set that comes.
+        The description of the new label set.
     made
-        How structures were made, each as JSON: of what was added to, and of what came.
+        How the structures were made, each as JSON: those of the extended dataset, then new ones.
     """
 
     text: str = ""
@@ -55,7 +55,7 @@ def summarise(dataset: Dataset) -> dict[str, Any]:
     Raises
     ------
     IntegrityError
-        If a shard over structures is missing or damaged.
+        If a per-structure shard is missing or corrupted.
     """
     n_atoms = np.diff(dataset.pointers)
     label_sets = {}
@@ -84,7 +84,7 @@ def summarise(dataset: Dataset) -> dict[str, Any]:
 
 
 def _column(dataset: Dataset, name: str, attributes: dict[str, Any]) -> dict[str, Any]:
-    """Return the range of a number, or how often each text occurs if those are few."""
+    """Return the range of a number, or the counts of text values if these are few."""
     if CATEGORIES not in attributes:
         return {RANGE: attributes[RANGE]} if RANGE in attributes else {}
     texts = attributes[CATEGORIES]
@@ -150,12 +150,12 @@ def write_card(
 
 
 def made_of(version: LocalVersion | None) -> tuple[dict[str, Any], ...]:
-    """Return how the structures of a version were made, as far as its manifest knows."""
+    """Return how the structures of a version were made, as far as its manifest says."""
     return tuple(version.manifest.metadata.get(MADE, ())) if version else ()
 
 
 def _how_made(made: Iterable[dict[str, Any]]) -> list[str]:
-    """Return lines of a card that say how structures were made."""
+    """Return the lines of a card about how the structures were made."""
     lines = []
     for each in made:
         text = yaml.safe_dump(each, sort_keys=False, allow_unicode=True, default_flow_style=None)

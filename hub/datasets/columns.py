@@ -1,4 +1,4 @@
-"""Extras of structures as columns: their type may turn out only at the end of an import."""
+"""Extras of structures as columns, whose type may be known only at the end of an import."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ RANGE = "range"
 
 
 class ColumnFacts(Struct):
-    """What the attributes of an extra may say; others are left alone."""
+    """Our attributes of an extra; others are ignored."""
 
     categories: list[str] | None = None
     range: tuple[float, float] | None = None
 
 
 def column_facts(attributes: dict[str, Any]) -> dict[str, Any]:
-    """Return the attributes of an extra; raises `MalformedError` if one of ours is wrong."""
+    """Return the attributes of an extra; raises `MalformedError` if one of ours is invalid."""
     fit(attributes, ColumnFacts)
     return attributes
 
 
 @dataclass
 class Column:
-    """What is known of one extra after looking at all of its parts.
+    """The type and range of one extra, collected from all its parts.
 
-    Texts are kept as integers that point into `categories`, in order of appearance, so that more
-    structures change nothing that is there.
+    Text is stored as integers that index `categories`, in order of appearance, so that adding
+    structures does not change existing rows.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Column:
     high: float = -np.inf
 
     def note(self, values: npt.NDArray[Any] | None) -> None:
-        """Look at the next part; None where its structures have no such extra."""
+        """Include the next part; None if its structures do not have this extra."""
         if values is None:
             self.has_gaps = True
             return
@@ -61,9 +61,9 @@ class Column:
             self.row_shape = values.shape[1:]
         if values.shape[1:] != self.row_shape or values.dtype.kind not in "biufU":
             raise DataError(
-                f"the extra {self.name!r} is sometimes of shape {self.row_shape}, sometimes of "
-                f"{values.shape[1:]}, or no number or text ({values.dtype})",
-                "Leave it out, or give it one shape.",
+                f"the extra {self.name!r} has different shapes ({self.row_shape} and "
+                f"{values.shape[1:]}) or is neither a number nor text ({values.dtype})",
+                "Remove it, or use the same shape for all structures.",
             )
         kinds = [values.dtype] if self.dtype is None else [self.dtype, values.dtype]
         self.dtype = kinds[0] if len(kinds) == 1 else _common(*kinds)
@@ -78,23 +78,23 @@ class Column:
 
     @property
     def is_text(self) -> bool:
-        """Whether the extra is kept as pointers into `categories`."""
+        """Whether the extra is stored as indices into `categories`."""
         return self.dtype is not None and self.dtype.kind == "U"
 
     @property
     def spec(self) -> ArraySpec:
-        """What its array is like."""
+        """The specification of its array."""
         return ArraySpec(f"{STRUCTURE_EXTRAS}/{self.name}", self._stored_dtype(), self.row_shape)
 
     @property
     def attributes(self) -> dict[str, Any]:
-        """What its array carries as attributes."""
+        """The attributes of its array."""
         if self.is_text:
             return {CATEGORIES: list(self.categories)}
         return {RANGE: [self.low, self.high]} if self.low <= self.high else {}
 
     def encode(self, values: npt.NDArray[Any] | None, rows: int) -> npt.NDArray[Any]:
-        """Return the rows as they are kept, absent ones included."""
+        """Return the rows in stored form, including absent ones."""
         spec = self.spec
         if self.is_text:
             texts = [""] * rows if values is None else values.astype(np.str_).tolist()
@@ -109,24 +109,24 @@ class Column:
         if dtype is None or dtype.kind == "U":
             return np.dtype(np.int32)
         if self.has_gaps or dtype.kind == "f":
-            return np.dtype(np.float64)  # only a float can say that it is absent
+            return np.dtype(np.float64)  # only floats have a value (NaN) for absent rows
         return np.dtype(np.bool_ if dtype.kind == "b" else np.int64)
 
 
 def _common(one: np.dtype[Any], other: np.dtype[Any]) -> np.dtype[Any]:
-    """Return what holds both: text holds everything."""
+    """Return the common type of two; text is common to all."""
     if "U" in (one.kind, other.kind):
         return np.dtype(np.str_)
     return np.result_type(one, other)
 
 
 def decode(values: npt.NDArray[Any], attributes: dict[str, Any]) -> npt.NDArray[Any] | StrArray:
-    """Return what `Column.encode` was given."""
+    """Invert `Column.encode`."""
     categories = attributes.get(CATEGORIES)
     if categories is None:
         return values
     known = np.array(categories or [""], np.str_)
     if values.size and not 0 <= values.min() <= values.max() < len(known):
-        raise IntegrityError("a column of texts points to texts that it does not have", REPAIR)
+        raise IntegrityError("a text column refers to a category that does not exist", REPAIR)
     texts: StrArray = known[values]
     return texts

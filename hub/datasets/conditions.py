@@ -1,7 +1,7 @@
 """Conditions on the columns of a dataset: ``density >= 2.0 and 10 <= time``.
 
-The language is the part of Python's that has names of columns, numbers, texts, comparisons (also
-chained, and ``in`` a list), ``and``, ``or``, ``not``, and nothing else: no calls, no attributes.
+The language is a subset of Python with names of columns, numbers, text, comparisons (also chained,
+and ``in`` a list), ``and``, ``or`` and ``not``; it has no calls and no attributes.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.NotIn: lambda values, given: ~np.isin(values, given),
 }
 N_ATOMS = "n_atoms"
-_LONGEST = 4000  # characters; beyond, the parser may run out of stack
+_LONGEST = 4000  # characters; the parser may run out of stack for longer ones
 _SHOWN = 8
 _SHOWN_TEXT = 200
 
 
 class HasColumns(Protocol):
-    """What a condition is about: a dataset, or some structures on their way into one."""
+    """The subject of a condition: a dataset, or structures to be written to one."""
 
     @property
     def name(self) -> str:
-        """What to call it in messages."""
+        """Its name in messages."""
 
     @property
     def pointers(self) -> IntArray:
@@ -61,12 +61,12 @@ class HasColumns(Protocol):
 
 
 def evaluate(condition: str, dataset: HasColumns) -> BoolArray:
-    """Return (S,) which structures fit a condition. Comparisons with absent values are false.
+    """Return (S,) which structures satisfy a condition. Comparisons with absent values are false.
 
     Raises
     ------
     DataError
-        If the condition is not in the language, or names a column that is not there.
+        If the condition is invalid, or names an unknown column.
     """
     tree = _parse(condition)
     return _Evaluation(condition, dataset).truth(tree)
@@ -96,16 +96,16 @@ def describe_columns(dataset: HasColumns) -> str:
 def _parse(condition: str) -> ast.expr:
     if len(condition) > _LONGEST:
         raise DataError(
-            f"the condition {condition[:_SHOWN_TEXT]!r}... is {len(condition)} characters long, "
-            f"and {_LONGEST} is the most",
-            "Compare a column with a list (`in [...]`) or a range, or choose in several steps.",
+            f"the condition {condition[:_SHOWN_TEXT]!r}... is too long ({len(condition)} "
+            f"characters, maximum {_LONGEST})",
+            "Compare a column with a list (`in [...]`) or a range, or select in several steps.",
         )
     try:
         return ast.parse(condition.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as problem:
         raise DataError(
-            f"the condition {condition[:_SHOWN_TEXT]!r} cannot be understood: {problem}",
-            "Write it as in: density >= 2.0 and time >= 10",
+            f"invalid condition {condition[:_SHOWN_TEXT]!r}: {problem}",
+            "Example of a condition: density >= 2.0 and time >= 10",
         ) from problem
 
 
@@ -117,7 +117,7 @@ class _Evaluation:
         self.dataset = dataset
 
     def truth(self, node: ast.expr) -> BoolArray:
-        """Return (S,) where an expression holds."""
+        """Return (S,) where an expression is true."""
         if isinstance(node, ast.BoolOp):
             combine = np.logical_and if isinstance(node.op, ast.And) else np.logical_or
             return np.asarray(combine.reduce([self.truth(value) for value in node.values]))
@@ -142,9 +142,9 @@ class _Evaluation:
         values, given = self._value(left), self._value(right)
         if (values.dtype.kind == "U") != (given.dtype.kind == "U"):
             raise DataError(
-                f"in {self.condition!r} a text is compared with a number: "
+                f"{self.condition!r} compares text with a number: "
                 f"{ast.unparse(left)} and {ast.unparse(right)}",
-                f"The columns are {describe_columns(self.dataset)}. Texts are written in quotes.",
+                f"The columns are {describe_columns(self.dataset)}. Put text in quotes.",
             )
         truth = np.asarray(_COMPARISONS[type(comparison)](values, given))
         if values.dtype.kind == "f":
@@ -154,7 +154,7 @@ class _Evaluation:
         return np.broadcast_to(truth, (len(self.dataset),))
 
     def _value(self, node: ast.expr) -> Any:
-        """Return a column, or the constant (or constants) that is written."""
+        """Return a column, or the given constant or constants."""
         if isinstance(node, ast.Name):
             return self._column(node.id)
         try:
@@ -170,7 +170,7 @@ class _Evaluation:
         if name == N_ATOMS:
             return np.diff(self.dataset.pointers)
         known = self.dataset.structure_extras
-        # A condition may have been written before the column was renamed.
+        # The condition may use the name of the column before it was renamed.
         called = name if name in known else unreserved(name, per_atom=False)
         if called not in known:
             raise DataError(
@@ -179,12 +179,12 @@ class _Evaluation:
             )
         values = self.dataset.column(called)
         if values.ndim > 1:
-            raise DataError(f"the column {name!r} holds more than one number for each structure")
+            raise DataError(f"the column {name!r} has more than one number per structure")
         return values
 
     def _wrong(self, node: ast.expr) -> DataError:
         return DataError(
-            f"{ast.unparse(node)!r} in the condition {self.condition!r} is not understood",
-            "A condition compares columns with numbers or texts, joined by and, or, not: "
+            f"unsupported expression {ast.unparse(node)!r} in the condition {self.condition!r}",
+            "A condition compares columns with numbers or text, combined by and, or, not, e.g. "
             "density >= 2.0 and config_type in ['liquid', 'amorphous']",
         )

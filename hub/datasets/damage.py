@@ -1,4 +1,4 @@
-"""Which structures a damaged file of a dataset touches."""
+"""Find the structures affected by a corrupted file of a dataset."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 def touched_structures(names: Catalogue, finding: Finding) -> dict[str, tuple[int, int]]:
-    """Return the first and the last structure that each damaged shard of a dataset holds.
+    """Return the first and the last structure in each corrupted shard of a dataset.
 
-    Files that hold no structures are left out, and all of them are if the version is no dataset, or
-    so damaged that it cannot be told.
+    Files without structures are left out. The result is empty if the version is not a dataset or
+    is too damaged to tell.
     """
     if MANIFEST in finding.damaged:
         return {}

@@ -1,4 +1,4 @@
-"""Open a dataset, see what is in it, and load what is wanted of it into memory."""
+"""Open a dataset, inspect it, and load parts of it into memory."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from hub.structures.arrays import FloatArray, IntArray
 
 _BLOCK_ATOMS = 262_144
-LEAN = {CONFIG_TYPE, SPLIT, CONSTRAINED, "stress", "virial"}  # what training looks at besides
+LEAN = {CONFIG_TYPE, SPLIT, CONSTRAINED, "stress", "virial"}  # further data used in training
 
 
 class Dataset(Storage):
@@ -45,7 +45,7 @@ class Dataset(Storage):
         return self.read("structures/ids")
 
     def column(self, name: str) -> npt.NDArray[Any]:
-        """Return (S, ...) the values of an extra over structures; texts as texts.
+        """Return (S, ...) the values of a per-structure extra; text is decoded.
 
         Raises
         ------
@@ -54,18 +54,18 @@ class Dataset(Storage):
         """
         if name not in self.structure_extras:
             raise DataError(
-                f"{self.name} has no column {name!r}; there are {', '.join(self.structure_extras)}"
+                f"{self.name} has no column {name!r} (columns: {', '.join(self.structure_extras)})"
             )
         stored = self.read_once(self.extra_paths[STRUCTURE_EXTRAS][name])
         return decode(stored, self.structure_extras[name])
 
     def labels_name(self, labels: str | None) -> str:
-        """Return the label set that is meant: the only one if none is named.
+        """Return the name of the label set to use: the only one if none is named.
 
         Raises
         ------
         DataError
-            If there is no such label set, or several to choose from.
+            If there is no such label set, or there are several to choose from.
         """
         names = ", ".join(self.label_sets) or "none"
         if labels is None:
@@ -76,7 +76,7 @@ class Dataset(Storage):
             return next(iter(self.label_sets), "")
         if labels and labels not in self.label_sets:
             raise DataError(
-                f"{self.name} has no label set {labels!r}; it has {names}",
+                f"{self.name} has no label set {labels!r} (label sets: {names})",
                 "Choose one of these with --labels.",
             )
         return labels
@@ -90,27 +90,27 @@ class Dataset(Storage):
         seed: int = 0,
         labelled_only: bool = False,
     ) -> LoadedStructures:
-        """Decode structures and one label set into memory.
+        """Load structures and one label set into memory.
 
         Parameters
         ----------
         labels
             The name of the label set; the only one by default, and none if empty.
         where
-            A condition on extras, such as ``density >= 2.0 and time >= 10``.
+            A condition on extras, e.g. ``density >= 2.0 and time >= 10``.
         sample
-            So many structures, drawn at random without repetition from those that fit.
+            Number of structures drawn at random without replacement from those that match.
         seed
-            Of the draw.
+            Seed of the random sample.
         labelled_only
-            Leave out structures to which the label set gives no energy.
+            Leave out structures without an energy in the label set.
 
         Raises
         ------
         DataError
-            If there is no such label set or extra, or nothing fits.
+            If there is no such label set or extra, or no structure matches.
         IntegrityError
-            If a shard that is needed is missing, cut short or damaged.
+            If a required shard is missing, truncated or corrupted.
         """
         chosen = self.choose(labels, Choice(where, sample, seed), labelled_only=labelled_only)
         return self.take(self.labels_name(labels), chosen)
@@ -118,13 +118,13 @@ class Dataset(Storage):
     def pieces(
         self, labels: str | None = None, choice: Choice | None = None
     ) -> Iterator[LoadedStructures]:
-        """Give what `load` gives, some structures at a time, in flat memory; raises as it does."""
+        """Yield what `load` returns in parts, with bounded memory; raises like `load`."""
         name = self.labels_name(labels)
         for part in self._cut(self.choose(name, choice or Choice())):
             yield self.take(name, part)
 
     def blocks(self) -> Iterator[Block]:
-        """Give everything in the dataset, all label sets included, in flat memory."""
+        """Yield the whole dataset in blocks, including all label sets, with bounded memory."""
         for chosen in self._cut(np.arange(self.n_structures)):
             structures = self.take("", chosen)
             labels = {name: self._labels(name, chosen) for name in self.label_sets}
@@ -133,7 +133,7 @@ class Dataset(Storage):
     def choose(
         self, labels: str | None, choice: Choice, *, labelled_only: bool = False
     ) -> IntArray:
-        """Return the indices of structures, ascending; the arguments are those of `load`."""
+        """Return the indices of structures, ascending; the arguments are as in `load`."""
         recorded = recorded_choice(self.path.parent)
         within = select(self, recorded) if recorded else None
         name = self.labels_name(labels)
@@ -141,16 +141,16 @@ class Dataset(Storage):
         return select(self, choice, within, energies)
 
     def _cut(self, chosen: IntArray) -> list[IntArray]:
-        """Cut structures into parts of about as many atoms."""
+        """Split structures into parts with about the same number of atoms."""
         atoms = np.cumsum(np.diff(self.pointers)[chosen])
         cuts = np.searchsorted(atoms, np.arange(_BLOCK_ATOMS, atoms[-1], _BLOCK_ATOMS))
         return [part for part in np.split(chosen, cuts) if len(part)]
 
     def take(self, labels: str, chosen: IntArray, *, lean: bool = False) -> LoadedStructures:
-        """Decode the structures at some indices, with the labels of that name; none if empty.
+        """Load the structures at some indices, with the named label set; none if empty.
 
-        What training does not look at is left out of `lean` ones: extras, and what the
-        calculations gave besides energies, forces and stresses.
+        With `lean`, data not used in training are left out: extras, and results of the
+        calculations other than energies, forces and stresses.
         """
         columns = LEAN & self.structure_extras.keys() if lean else self.structure_extras
         extras = {name: self.column(name)[chosen] for name in columns}
@@ -208,7 +208,7 @@ class Dataset(Storage):
 
 
 def _stresses(labels: Labels, cells: FloatArray) -> FloatArray:
-    """Return (S, 3, 3) stresses in eV/Å^3; where there are none, those of the virials."""
+    """Return (S, 3, 3) stresses in eV/Å^3, computed from the virials if absent."""
     tensors = np.full((len(labels.energies), 3, 3), np.nan)
     if "stress" in labels.properties:
         tensors = from_voigt(labels.properties["stress"])

@@ -1,4 +1,4 @@
-"""Write a dataset for other programs, some structures at a time."""
+"""Export a dataset for other programs, some structures at a time."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from hub.datasets.loaded import LoadedStructures
 
 Progress = Callable[[int, int | None], None]
-# NequIP takes a dipole for one of each atom.
+# NequIP interprets a dipole as one per atom.
 _NOT_IN_NEQUIP = ("dipole",)
 
 # What `save_to_disk` writes.
@@ -47,17 +47,17 @@ def export_structures(
     Parameters
     ----------
     pieces
-        The structures, as `Dataset.pieces` gives them.
+        The structures, as from `Dataset.pieces`.
     target
-        What to write, whole or not at all.
+        The file or directory to write atomically.
     to
         ``extxyz``: a file that ASE reads. ``lmdb``: a file for NequIP's ``NequIPLMDBDataset``,
         without extras and dipoles. ``datasets``: a directory for Hugging Face's
         ``load_from_disk``. All numbers are in double precision.
     force
-        Replace what exists: a file, or a directory that holds nothing but such an export.
+        Replace an existing file, or a directory that contains nothing but such an export.
     progress
-        Told of the structures written.
+        Called with the number of structures written.
 
     Raises
     ------
@@ -66,12 +66,14 @@ def export_structures(
     DataError
         If `to` is none of these.
     StorageError
-        If something else is at the target, or the disk is full or cannot be written.
+        If the target is something else, or the disk is full or cannot be written.
     """
     if to not in WRITERS:
-        raise DataError(f"there is no format {to!r}", f"There are {', '.join(WRITERS)}.")
+        raise DataError(f"unknown format {to!r}", f"Supported formats: {', '.join(WRITERS)}.")
     if os.path.lexists(target) and not force:
-        raise ExistsError(f"{target} exists already", "Replace it with --force, or name another.")
+        raise ExistsError(
+            f"{target} already exists", "Overwrite it with --force, or choose another name."
+        )
     _require_replaceable(target, to)
     with storage_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -111,10 +113,10 @@ def _write_extxyz(pieces: Iterable[LoadedStructures], target: Path) -> None:
 
 
 def _write_datasets(pieces: Iterable[LoadedStructures], target: Path) -> None:
-    """Write each piece as a table of its own, and let the library join them."""
+    """Write each piece as a separate table, and let the library join them."""
     import datasets
 
-    # The library's own bars stand in the way of ours.
+    # The library's progress bars would interfere with ours.
     datasets.disable_progress_bars()
     parts = []
     for number, piece in enumerate(pieces):
@@ -134,13 +136,13 @@ def _write_lmdb(pieces: Iterable[LoadedStructures], target: Path) -> None:
     entries = (_nequip_entry(atoms) for piece in pieces for atoms in piece.to_ase())
     roomy = target.with_name("roomy.lmdb")
     NequIPLMDBDataset.save_from_iterator(str(roomy), entries)
-    # NequIP's file is as long as it might ever become.
+    # NequIP's file has its maximum size.
     with lmdb.open(str(roomy), subdir=False, readonly=True, lock=False) as database:
         database.copy(str(target), compact=True)
 
 
 def _nequip_entry(atoms: Atoms) -> dict[str, Any]:
-    """Return a structure as NequIP keeps it, with its labels alone, in double precision."""
+    """Return a structure in NequIP's form, with only its labels, in double precision."""
     import torch
     from ase import Atoms
     from ase.calculators.singlepoint import SinglePointCalculator
@@ -154,22 +156,22 @@ def _nequip_entry(atoms: Atoms) -> dict[str, Any]:
     bare.calc = SinglePointCalculator(bare, **results)
     if VIRIAL in atoms.info:
         bare.info[VIRIAL] = atoms.info[VIRIAL]
-    # NequIP keeps all numbers in torch's default precision.
+    # NequIP stores all numbers in torch's default precision.
     with torch_default_dtype(torch.float64):
         return dict(from_ase(bare, include_keys=[VIRIAL]))
 
 
 def _write_structure(stream: IO[str], atoms: Atoms) -> None:
-    """Write one structure, with the results of its calculator, so that ASE reads the same.
+    """Write one structure with the results of its calculator, so that ASE reads back the same.
 
     ASE's own writer rounds forces to eight decimals.
 
     Parameters
     ----------
     stream
-        Of text.
+        A text stream.
     atoms
-        As `LoadedStructures.to_atoms` returns it.
+        As returned by `LoadedStructures.to_atoms`.
     """
     from ase.io.extxyz import key_val_dict_to_str
     from ase.stress import voigt_6_to_full_3x3_stress
@@ -195,7 +197,7 @@ def _write_structure(stream: IO[str], atoms: Atoms) -> None:
 
 
 def _one_line(value: Any) -> Any:
-    """Return a text so that it stays on its line, and is read as it was."""
+    """Return text in a form that stays on one line and is read back unchanged."""
     if isinstance(value, str):
         return " ".join(value.splitlines()).replace("\\", "\\\\")
     return value

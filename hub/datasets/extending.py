@@ -1,4 +1,4 @@
-"""Add to a dataset: labels go to the structures that it has, by id; other structures come after."""
+"""Extend a dataset: labels are joined to its structures by id; new structures are appended."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 
 class Extension:
-    """A dataset and what is added to it.
+    """A dataset and the data added to it.
 
     Parameters
     ----------
     dataset
-        What there is.
+        The existing dataset.
     labels
-        The name of the label set that comes.
+        The name of the new label set.
     """
 
     def __init__(self, dataset: Dataset, labels: str) -> None:
@@ -37,7 +37,7 @@ class Extension:
         self._found: dict[bytes, Labels] = {}  # of one structure each
 
     def gather(self, blocks: Iterable[Block]) -> None:
-        """Take the labels of those structures that the dataset has; they are kept in memory.
+        """Collect the labels of structures that the dataset has; they are kept in memory.
 
         Raises
         ------
@@ -54,19 +54,19 @@ class Extension:
                     self._keep(each, labels.select(slice(index, index + 1), atoms), block, index)
 
     def blocks(self, done: int = 0) -> Iterator[tuple[int, Block]]:
-        """Give the dataset with the labels that were gathered, without its first `done` blocks.
+        """Yield the dataset with the collected labels, without its first `done` blocks.
 
         Raises
         ------
         DataError
-            If the label set is there already and has labels of a structure that come again.
+            If the label set already exists and already has labels of one of the structures.
         """
         for number, block in enumerate(self.dataset.blocks(), start=1):
             if number > done:
                 yield number, self._labelled(block) if self._found else block
 
     def new_of(self, block: Block) -> Block:
-        """Return the structures of a block that the dataset lacks."""
+        """Return the structures of a block that are not in the dataset."""
         return block.select(np.array([each not in self._known for each in self._ids(block)]))
 
     def _ids(self, block: Block) -> list[bytes]:
@@ -75,13 +75,13 @@ class Extension:
     def _keep(self, each: bytes, labels: Labels, block: Block, index: int) -> None:
         if not _are_same(self._found.setdefault(each, labels), labels):
             raise DataError(
-                f"{block.structures.where(index)} is a structure that came before, with other "
-                "labels",
-                "Were they computed with different settings? Keep the right one.",
+                f"{block.structures.where(index)} is a duplicate of an earlier structure, with "
+                "different labels",
+                "If they were computed with different settings, keep only the right one.",
             )
 
     def _labelled(self, block: Block) -> Block:
-        """Join the labels that were gathered to a block of the dataset."""
+        """Join the collected labels to a block of the dataset."""
         structures = block.structures
         sizes = len(structures), len(structures.numbers)
         labels = block.labels.get(self.labels, Labels.absent(*sizes))
@@ -92,12 +92,12 @@ class Extension:
             own = joined.select(slice(index, index + 1), atoms)
             if any(np.isfinite(values).any() for values in _arrays(own).values()):
                 raise DataError(
-                    f"{structures.where(index)} has {self.labels} labels already",
-                    "Labels never change. Give the new ones another name with --labels.",
+                    f"{structures.where(index)} already has {self.labels} labels",
+                    "Labels are immutable. Choose another name for the new ones with --labels.",
                 )
             for name, values in _arrays(self._found[each]).items():
                 if _arrays(own)[name].shape != values.shape:
-                    raise DataError(f"{name} of {structures.where(index)} are of another shape")
+                    raise DataError(f"{name} of {structures.where(index)} have a different shape")
                 _arrays(own)[name][:] = values
         return replace(block, labels={**block.labels, self.labels: joined})
 
@@ -107,7 +107,7 @@ def _arrays(labels: Labels) -> dict[str, FloatArray]:
 
 
 def _are_same(one: Labels, other: Labels) -> bool:
-    """Whether labels of one structure are equal, absent ones included."""
+    """Whether labels of one structure are equal, including absent ones."""
     first, second = _arrays(one), _arrays(other)
     absent = {name: np.full_like(values, np.nan) for name, values in (first | second).items()}
     return all(
@@ -117,7 +117,7 @@ def _are_same(one: Labels, other: Labels) -> bool:
 
 
 def _widened(labels: Labels, others: list[Labels], n_structures: int, n_atoms: int) -> Labels:
-    """Return a copy of labels that has room for whatever others have."""
+    """Return a copy of labels with arrays for all properties that others have."""
     properties = {name: values.copy() for name, values in labels.properties.items()}
     for name, values in ((n, v) for other in others for n, v in other.properties.items()):
         rows = n_atoms if PROPERTIES[name].per_atom else n_structures

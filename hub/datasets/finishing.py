@@ -1,4 +1,4 @@
-"""The last steps of writing a dataset: arrays over structures, and what the groups say."""
+"""The last steps of writing a dataset: per-structure arrays, and the attributes of groups."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hub.datasets.layout import LabelSet
     from hub.datasets.segments import Segments
 
-EXTRA = "extra:"  # before the names of extras among the rows of a segment
+EXTRA = "extra:"  # prefix of the names of extras among the rows of a segment
 _FLOAT = np.dtype(np.float64)
 _CELLS = ArraySpec("structures/cells", _FLOAT, (3, 3))
 _PBC = ArraySpec("structures/pbc", np.dtype(np.bool_), (3,))
@@ -28,7 +28,7 @@ _POINTERS = ArraySpec("structures/pointers", np.dtype(np.int64))
 
 
 def write_structures(group: Path, segments: Segments, labels: Iterable[str]) -> None:
-    """Write every array over structures from the segments, one segment in memory at a time."""
+    """Write all per-structure arrays from the segments, with one segment in memory at a time."""
     columns, properties = _look_at(segments)
     energies = [ArraySpec(label_array(name, "energies"), _FLOAT) for name in labels]
     specs = (_CELLS, _PBC, _IDS, *energies, *properties)
@@ -55,7 +55,7 @@ def write_structures(group: Path, segments: Segments, labels: Iterable[str]) -> 
 
 
 def write_groups(group: Path, labels: Mapping[str, LabelSet], facts: dict[str, Any]) -> None:
-    """Write the attributes of all groups; the root comes last, and makes the dataset whole."""
+    """Write the attributes of all groups; the root comes last and makes the dataset complete."""
     elements = sorted(chemical_symbols[number] for number in facts["elements"])
     root = {"format": FORMAT, **facts, "elements": elements, "label_sets": sorted(labels)}
     for path in ("structures", "extras", "extras/structure", "extras/atom", "labels"):
@@ -69,7 +69,7 @@ def write_groups(group: Path, labels: Mapping[str, LabelSet], facts: dict[str, A
 
 
 def _look_at(segments: Segments) -> tuple[list[Column], list[ArraySpec]]:
-    """Find the type of each extra and the values that it takes, and properties with the labels."""
+    """Find the type and the values of each extra, and the properties of the labels."""
     columns: dict[str, Column] = {}
     properties: dict[str, ArraySpec] = {}
     for number, segment in enumerate(segments):

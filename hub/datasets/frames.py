@@ -1,4 +1,4 @@
-"""From ASE structures, one at a time, to blocks with labels and extras."""
+"""Turn a sequence of ASE structures into blocks with labels and extras."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 BLOCK_ATOMS = 131_072
-# What the structure set has a place of its own for.
+# Entries that the structure set stores itself.
 _OWN = {"config_type", "configtype", "config-type", "split", "numbers", "positions"}
 # Results of ASE's calculators that have a row for each atom.
 _PER_ATOM = {"forces", *(name for name, each in PROPERTIES.items() if each.per_atom)}
@@ -49,15 +49,15 @@ class Frames:
     energy_key, forces_key
         The entries that are its labels; empty for none.
     stress
-        Which entries are stresses or virials, and of what convention.
+        Which entries are stresses or virials, and their convention.
     properties
-        Entries that belong to the label set besides, in order of appearance.
+        Further entries that belong to the label set, in order of appearance.
     unfit
-        Entries that are called as such, but have another shape or are not symmetric.
+        Entries named like these, but of another shape or not symmetric.
     renamed
-        What entries that are not its labels are called, where that is not their own name.
+        New names of entries that are not labels, if they had to be renamed.
     dropped
-        Names of entries that a dataset cannot keep, in order of appearance.
+        Names of entries that a dataset cannot store, in order of appearance.
     """
 
     labels: str
@@ -75,26 +75,26 @@ class Frames:
         return bool(self.energy_key or self.forces_key)
 
     def notes(self) -> tuple[str, ...]:
-        """Say what belongs to the label set, what got another name, and what cannot be kept."""
+        """Return notes on entries of the label set, renamed entries and dropped entries."""
         notes = []
         if self.properties:
-            notes.append(f"with the {self.labels} labels: {', '.join(self.properties)}")
+            notes.append(f"stored with the {self.labels} labels: {', '.join(self.properties)}")
         if self.unfit:
             names = ", ".join(self.unfit)
-            notes.append(f"no labels, by their shapes or as they are not symmetric: {names}")
+            notes.append(f"not used as labels (wrong shape or not symmetric): {names}")
         notes += renamed_notes(self.renamed)
         if self.dropped:
             names = ", ".join(self.dropped)
-            notes.append(f"left out, as neither numbers nor texts of one shape: {names}")
+            notes.append(f"left out (neither numbers of one shape nor text): {names}")
         return tuple(notes)
 
     def blocks(self, frames: Iterable[tuple[Any, Atoms]]) -> Iterator[tuple[Any, Block]]:
-        """Give blocks, each with the place of its last structure.
+        """Yield blocks, each with the position of its last structure.
 
         Parameters
         ----------
         frames
-            Structures, each after its place in the input: any JSON.
+            Pairs of the position in the input (any JSON) and the structure.
         """
         gathered: list[Atoms] = []
         n_atoms, place = 0, None
@@ -113,7 +113,7 @@ class Frames:
         lengths = [len(atoms) for atoms in frames]
         labels = {}
         if self.has_labels:
-            # They are taken out of the entries, and what is left are extras.
+            # Labels are removed from the entries; the remaining ones are extras.
             labels[self.labels] = Labels(
                 np.array([_energy(e.pop(self.energy_key, None)) for e, _ in entries]),
                 np.concatenate(
@@ -135,7 +135,7 @@ class Frames:
     def _take_properties(
         self, rows: list[dict[str, Any]], lengths: list[int] | None
     ) -> dict[str, npt.NDArray[np.float64]]:
-        """Take what belongs to the label set out of the entries of structures, or of atoms."""
+        """Remove the properties of the label set from per-structure or per-atom entries."""
         tag = label_tag(self.energy_key, self.forces_key)
         taken: dict[str, list[Any]] = {}
         for number, entries in enumerate(rows):
@@ -168,7 +168,7 @@ class Frames:
         return None if key in _STRESSES and wanted is not None else key
 
     def _renamed(self, entries: dict[str, Any], *, per_atom: bool) -> dict[str, Any]:
-        """Give entries that are called like labels or parts of the structure other names."""
+        """Rename entries that have names of labels or of parts of the structure."""
         called = unreserved_names(entries, per_atom=per_atom)
         self.renamed.update({old: new for new, old in called.items() if new != old})
         return {new: entries[old] for new, old in called.items()}
@@ -176,7 +176,7 @@ class Frames:
     def _columns(
         self, rows: list[dict[str, Any]], lengths: list[int] | None
     ) -> dict[str, npt.NDArray[Any]]:
-        """Join the entries of each name that a dataset can keep."""
+        """Join the entries of each name that a dataset can store."""
         columns = {}
         for name in dict.fromkeys(name for row in rows for name in row):
             values = [row.get(name) for row in rows]
@@ -189,7 +189,7 @@ class Frames:
 
 
 def _entries(atoms: Atoms) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return what is stored for the structure, and what is stored for each atom."""
+    """Return the per-structure and the per-atom entries."""
     info = dict(atoms.info)
     nested = take_nested(info)
     results = dict(getattr(atoms.calc, "results", {}))
@@ -198,7 +198,7 @@ def _entries(atoms: Atoms) -> tuple[dict[str, Any], dict[str, Any]]:
     for name, value in {**nested, **info, **results}.items():
         if name in _OWN or isinstance(value, Mapping):
             continue
-        # Databases do not say which entries have a row for each atom.
+        # Databases do not say which entries have one row per atom.
         may_have_rows = name in _PER_ATOM or (name in nested and name not in _PER_STRUCTURE)
         rows = np.shape(value)[:1] == (len(atoms),) and may_have_rows
         (per_atom if rows and np.ndim(value) else per_structure)[name] = value
@@ -206,7 +206,7 @@ def _entries(atoms: Atoms) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _fits(value: Any, others: list[Any], lengths: list[int] | None) -> bool:
-    """Whether a value has rows of the same shape as the others that are there."""
+    """Whether a value has rows of the same shape as the other values present."""
     first = 1 if lengths else 0
     return all(other is None or other.shape[first:] == value.shape[first:] for other in others)
 
@@ -222,15 +222,15 @@ def _forces(value: Any, length: int) -> npt.NDArray[np.float64]:
 
 
 def _per_structure(values: list[Any]) -> npt.NDArray[Any]:
-    """Join one entry of several structures; absent numbers become NaN, absent texts empty."""
+    """Join one entry of several structures; absent numbers become NaN, absent text empty."""
     present = [np.asarray(value) for value in values if value is not None]
     kind = {array.dtype.kind for array in present}
     if kind <= {"U"} or "U" in kind:
         if any(array.ndim for array in present):
-            raise TypeError("a list of texts")
+            raise TypeError("lists of text")
         return np.array(["" if value is None else str(value) for value in values], np.str_)
     if len({array.shape for array in present}) > 1 or not kind <= set("biuf"):
-        raise TypeError("no one shape")
+        raise TypeError("different shapes")
     if len(present) == len(values):
         return np.array(present)
     absent = np.full(present[0].shape, np.nan)
@@ -241,7 +241,7 @@ def _per_atom(values: list[Any], lengths: list[int]) -> npt.NDArray[Any]:
     """Join one entry of the atoms of several structures; absent numbers become NaN."""
     present = [np.asarray(value) for value in values if value is not None]
     if not {array.dtype.kind for array in present} <= set("biuf"):
-        raise TypeError("no numbers")
+        raise TypeError("not numbers")
     shape = present[0].shape[1:]
     return np.concatenate(
         [

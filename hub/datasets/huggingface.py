@@ -1,4 +1,4 @@
-"""Hugging Face datasets in and out: one row a structure."""
+"""Convert from and to Hugging Face datasets with one row per structure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from hub.datasets.loaded import LoadedStructures
 
-# What a column is called, in the order of preference: here, in ASE's files, in ColabFit's.
+# Names of columns in order of preference: ours, those of ASE's files, those of ColabFit's.
 _NUMBERS = ("numbers", "atomic_numbers")
 _POSITIONS = ("positions",)
 _CELL = ("cell", "lattice")
@@ -36,7 +36,7 @@ _ROWS = 256  # read at a time
 
 
 def to_datasets(structures: LoadedStructures) -> datasets.Dataset:
-    """Return a Hugging Face dataset with a row for each structure, without copying the atoms."""
+    """Return a Hugging Face dataset with one row per structure, without copying the atoms."""
     import datasets
     import pyarrow as pa
     from datasets.table import InMemoryTable
@@ -56,21 +56,21 @@ def to_datasets(structures: LoadedStructures) -> datasets.Dataset:
 def datasets_source(
     places: Sequence[str], energy_key: str | None = None, forces_key: str | None = None
 ) -> Source:
-    """Look into Hugging Face datasets.
+    """Open Hugging Face datasets.
 
     Parameters
     ----------
     places
-        Directories that `save_to_disk` made, Parquet, Arrow or JSON files, or names on the hub.
+        Directories made by `save_to_disk`, Parquet, Arrow or JSON files, or names on the hub.
     energy_key, forces_key
-        Columns to take as labels; found as in files if not given.
+        Columns to use as labels; detected as in files if not given.
 
     Raises
     ------
     DataError
-        If a place is none of these, or its columns are not those of structures.
+        If a place is none of these, or its columns do not describe structures.
     OfflineError
-        If the hub is needed, and switched off or unreachable.
+        If the hub is needed, but the network is disabled or unreachable.
     """
     tables = [_Table(*named) for place in places for named in _open(place)]
     if forces_key is None and all(_COLABFIT_FORCES in table.rows.column_names for table in tables):
@@ -91,7 +91,7 @@ def datasets_source(
 
 
 def _texts(values: npt.NDArray[Any]) -> pa.Array:
-    """Return texts, with nothing for empty ones."""
+    """Return text values, with null for empty ones."""
     import pyarrow as pa
 
     return pa.array([text or None for text in values.tolist()], pa.string())
@@ -119,13 +119,14 @@ def _open(place: str) -> list[tuple[str, datasets.Dataset]]:
             kind = _FILES.get(path.suffix)
             if kind is None:
                 raise DataError(
-                    f"{path} is no file of a dataset", f"Known are {', '.join(_FILES)}."
+                    f"{path} is not a supported dataset file",
+                    f"Supported file name endings: {', '.join(_FILES)}.",
                 )
             opened = datasets.load_dataset(kind, data_files=str(path))
         elif load_settings().offline:
             raise OfflineError(
-                f"{place} is no directory or file, and the network is switched off",
-                "Unset HUB_OFFLINE to look for it on the Hugging Face Hub.",
+                f"{place} is not a directory or file, and the network is disabled",
+                "Unset HUB_OFFLINE to search for it on the Hugging Face Hub.",
             )
         else:
             opened = datasets.load_dataset(place)
@@ -139,7 +140,7 @@ def _open(place: str) -> list[tuple[str, datasets.Dataset]]:
 
 
 class _Table:
-    """One table, and which of its columns have a row for each atom."""
+    """One table, and which of its columns are per atom."""
 
     def __init__(self, name: str, rows: datasets.Dataset) -> None:
         self.name = name
@@ -148,18 +149,18 @@ class _Table:
         numbers: list[Any] = next((columns[each] for each in _NUMBERS if each in columns), [])
         lengths = [len(each) for each in numbers]
         known = next((rows.features[each] for each in _NUMBERS if each in columns), None)
-        # One structure may have as many atoms as a vector has components; hardly all of them.
+        # One structure may have as many atoms as a vector has components, but hardly all do.
         self.per_atom = {
             key
             for key, values in columns.items()
-            # A fixed length says that it is not the number of atoms, unless that is fixed too.
+            # A fixed length is not the number of atoms, unless that is fixed, too.
             if (not _has_fixed_length(rows.features[key]) or _has_fixed_length(known))
             and [len(v) if isinstance(v, list) else -1 for v in values if v is not None]
             == [n for n, v in zip(lengths, values, strict=False) if v is not None]
         }
 
     def frames(self, start: int) -> Iterator[tuple[int, Atoms]]:
-        """Give the rows from `start` on, each after its number."""
+        """Yield the rows from `start` on, each with its index."""
         for first in range(start, len(self.rows), _ROWS):
             columns = self.rows[first : first + _ROWS]
             for offset, values in enumerate(zip(*columns.values(), strict=True)):
@@ -173,9 +174,9 @@ class _Table:
         cell, pbc = _take(row, _CELL), _take(row, _PBC)
         if numbers is None or positions is None:
             wanted = " or ".join(_NUMBERS if numbers is None else _POSITIONS)
-            raise DataError(f"{where} has no column {wanted}; it has {', '.join(row)}")
+            raise DataError(f"{where} has no column {wanted} (columns: {', '.join(row)})")
         try:
-            # Without a word about it, what has a cell repeats.
+            # By default a structure with a cell is periodic.
             pbc = cell is not None if pbc is None else pbc
             atoms = Atoms(numbers, positions, cell=cell, pbc=pbc)
             for key in self.per_atom & row.keys():
@@ -183,7 +184,7 @@ class _Table:
                 if values.dtype.kind in "biuf":
                     atoms.set_array(key, values)
         except (ValueError, TypeError) as problem:
-            raise DataError(f"{where} is no structure: {problem}") from problem
+            raise DataError(f"{where} is not a valid structure: {problem}") from problem
         for key, value in row.items():
             if value is not None and value != []:
                 atoms.info[key] = np.asarray(value) if isinstance(value, list) else value
@@ -191,7 +192,7 @@ class _Table:
 
 
 def _has_fixed_length(feature: Any) -> bool:
-    """Whether all values of a column are equally long by its type, as `to_datasets` makes it."""
+    """Whether the type of a column fixes the length of its values, as in `to_datasets`."""
     return getattr(feature, "length", -1) > 0
 
 

@@ -1,4 +1,4 @@
-"""From files to a dataset version: structures streamed through a writer, then published."""
+"""Import files as a dataset version: stream structures through a writer, then publish."""
 
 from __future__ import annotations
 
@@ -28,27 +28,27 @@ if TYPE_CHECKING:
     from hub.datasets.blocks import Block
     from registry.versions import LocalVersion
 
-# Labels are looked for in so many structures; all are read under the names found there.
+# Labels are detected in this many structures; their names are then used for all.
 LOOKED_AT = 1000
 DEFAULT_LABELS = "reference"
 
 
 @dataclass(frozen=True)
 class Source:
-    """Structures that can be gone through more than once.
+    """Structures that can be iterated over more than once.
 
     Attributes
     ----------
     describe
-        What it is, as JSON: whoever resumes must have the same.
+        Its description as JSON, which must be the same to resume.
     energy_key, forces_key
         The entries that are labels; empty for none.
     frames
-        Gives the structures after a place, each after its own place (any JSON).
+        Yields the structures after a position, each with its own position (any JSON).
     notes
-        What a person should know about the labels.
+        Notes for the user about the labels.
     stress
-        Which entries are stresses or virials, and of what convention.
+        Which entries are stresses or virials, and their convention.
     """
 
     describe: Any
@@ -68,9 +68,9 @@ class Imported:
     version
         The new version.
     facts
-        What is in it; see `hub.datasets.card.summarise`.
+        Its summary; see `hub.datasets.card.summarise`.
     notes
-        What a person should know: keys taken, entries that were left out.
+        Notes for the user: keys used, entries left out.
     """
 
     version: LocalVersion
@@ -84,7 +84,7 @@ def file_source(
     forces_key: str | None = None,
     stress: StressReading | None = None,
 ) -> Source:
-    """Look into files of any format that ASE reads.
+    """Open files of any format that ASE reads.
 
     Raises
     ------
@@ -128,28 +128,28 @@ def import_dataset(
     description: Description | None = None,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Imported:
-    """Make a dataset version of structures and their labels.
+    """Make a dataset version from structures and their labels.
 
     Parameters
     ----------
     source
-        Where the structures come from.
+        The source of the structures.
     name, version
-        What it is to be called, for good.
+        Its permanent name and version.
     labels
         The name of the label set.
     onto
-        A dataset that this one contains and adds to: labels of structures that it has are joined
-        to them by id, other structures are added at the end.
+        A dataset to extend: labels of structures that it contains are joined to them by id, other
+        structures are appended.
     to
-        The name of a registry, or a directory; this machine's own registry by default.
+        The name of a registry, or a directory; the user's own registry by default.
     dtype
-        What positions and forces are kept as: ``float64`` (the default, unless the dataset that is
-        added to has another), or ``float32``.
+        Precision of stored positions and forces: ``float64`` (the default, unless the extended
+        dataset has another), or ``float32``.
     resume
-        Go on after an import of the same that was killed.
+        Resume an identical import that was killed.
     description
-        Text, licence, citation, and what is known about the label set.
+        Text, licence, citation, and the description of the label set.
     progress
         Called with the number of structures so far.
 
@@ -158,9 +158,9 @@ def import_dataset(
     DataError
         If the input cannot be used.
     ExistsError
-        If the version exists, or another process imports it now.
+        If the version exists, or another process is importing it.
     StorageError
-        If the disk is full or cannot be written; `resume` goes on from there.
+        If the disk is full or cannot be written; `resume` continues from there.
     """
     check_free(catalogue(), name, version, to)
     description = description or Description()
@@ -178,7 +178,7 @@ def import_dataset(
         begun=[source.describe, labels, onto, dtype],
         parents=_parents(parent),
     )
-    # What is added to keeps its terms, unless they are given anew.
+    # An extended dataset keeps its licence, unless a new one is given.
     licence = description.licence or (parent.manifest.licence if parent else "")
     description = replace(description, licence=licence, made=(*made_of(parent), *description.made))
     published, facts = make_dataset(
@@ -197,7 +197,7 @@ def import_dataset(
 def _blocks(
     source: Source, frames: Frames, extension: Extension | None, cursor: Any
 ) -> Iterator[tuple[Any, Block]]:
-    """Give the blocks after a cursor, each after its own: places in the base and in the source."""
+    """Yield the blocks after a cursor, each with its own: positions in the base and the source."""
     in_base, in_source = cursor or (0, None)
     if extension:
         extension.gather(block for _, block in frames.blocks(source.frames(None)))

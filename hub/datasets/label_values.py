@@ -1,4 +1,4 @@
-"""What files give as stress, dipole and the like, in the one shape that a label set keeps."""
+"""Convert stress, dipole and other properties in files to the shape stored in a label set."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ def as_property(value: Any, name: str, length: int | None) -> npt.NDArray[np.flo
     Parameters
     ----------
     value
-        Of one structure. Tensors may be 3 by 3, flat, or in Voigt's notation.
+        The entry of one structure. Tensors may be 3 by 3, flat, or in Voigt notation.
     name
         The property.
     length
-        How many atoms there are, if it has a row for each atom.
+        The number of atoms, if the property is per atom.
 
     Returns
     -------
-    Numbers in a shape that the property may have; None if the entry cannot be this property.
+    Numbers in a valid shape of the property; None if the entry cannot be this property.
     """
     try:
         array = np.asarray(value, np.float64)
@@ -47,7 +47,7 @@ def as_property(value: Any, name: str, length: int | None) -> npt.NDArray[np.flo
 def _as_tensor(
     array: npt.NDArray[np.float64], row: tuple[int, ...], wanted: tuple[int, ...]
 ) -> npt.NDArray[np.float64] | None:
-    """Turn one way to write a tensor into another; None if it cannot be done."""
+    """Convert a tensor from one notation to another; None if this is impossible."""
     square = (*array.shape[: array.ndim - len(row)], 3, 3)
     if wanted == (6,) and row in ((9,), (3, 3)):
         tensors = symmetric(array.reshape(square))

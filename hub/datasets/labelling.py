@@ -1,4 +1,4 @@
-"""Give a whole dataset one more label set: everything that it has stays as it is, and shared."""
+"""Add a label set to a dataset; all existing files stay unchanged and are shared."""
 
 from __future__ import annotations
 
@@ -37,25 +37,25 @@ _REWRITTEN = (f"{GROUP}/{METADATA}", CARD_NAME)
 def add_label_set(
     source: Path, target: Path, name: str, label_set: LabelSet, labels: Iterable[Labels]
 ) -> Dataset:
-    """Write a dataset that has all of another, and a label set besides.
+    """Write a copy of a dataset with an additional label set.
 
     Parameters
     ----------
     source
-        The directory of a dataset's version; its files are linked to where that can be done, and
-        its card is left out.
+        The directory of a dataset version; its files are linked if possible, and its card is left
+        out.
     target
-        The directory of the new one, in a folder that carries our marker; what a predecessor left
-        there is removed.
+        The directory of the new dataset, in a folder with our marker; leftovers of a previous
+        attempt are removed.
     name, label_set
-        The new label set, and what is known about it.
+        The new label set, and its description.
     labels
-        Of all structures in order, some at a time; all with the same properties.
+        The labels of all structures in order, in parts; all with the same properties.
 
     Raises
     ------
     DataError
-        If there is a label set of that name, or the labels are not of all structures.
+        If a label set of this name exists, or the labels do not cover all structures.
     StorageError
         If the disk is full or cannot be written.
     """
@@ -81,7 +81,7 @@ def add_label_set(
 
 
 def _write_labels(group: Path, name: str, labels: Iterable[Labels], dataset: Dataset) -> None:
-    """Write the arrays of a label set: one row for each structure of a dataset, or each atom."""
+    """Write the arrays of a label set, with one row per structure or per atom of a dataset."""
     arrays: dict[str, ShardWriter] = {}
     for each in chain([Labels.absent(0, 0)], labels):
         for per_atom, columns in ((False, each.by_structure), (True, each.by_atom)):
@@ -95,16 +95,14 @@ def _write_labels(group: Path, name: str, labels: Iterable[Labels], dataset: Dat
         expected = dataset.n_atoms if array.spec.per_atom else dataset.n_structures
         if len(array) != expected:
             rows = "atoms" if array.spec.per_atom else "structures"
-            raise DataError(
-                f"there are {kind} of {len(array)} {rows}, and the dataset has {expected}"
-            )
+            raise DataError(f"expected {kind} of {expected} {rows}, got {len(array)}")
         array.finish()
 
 
 def refuse_existing(dataset: Dataset, name: str) -> None:
-    """Raise `DataError` if a dataset has a label set of that name, or could not have one."""
+    """Raise `DataError` if a dataset has a label set of this name, or the name is invalid."""
     if check_label_name(name) in dataset.label_sets:
         raise DataError(
-            f"{dataset.name} has a label set {name!r} already",
-            "Labels never change. Give the new ones another name.",
+            f"{dataset.name} already has a label set {name!r}",
+            "Labels are immutable. Choose another name for the new ones.",
         )

@@ -1,6 +1,6 @@
-"""Where things are in a dataset, and the attributes that say so; FORMAT.md is the specification.
+"""The layout of a dataset and its attributes; FORMAT.md is the specification.
 
-This module knows names and numbers only, and imports neither numpy nor zarr.
+This module contains only names and numbers, and imports neither numpy nor zarr.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FORMAT = 1
-REPAIR = "`hub verify` finds the file and repairs it."
+REPAIR = "Find and repair the file: hub verify."
 ATTRIBUTE = "mlip_hub_dataset"  # of the root group
 GROUP = "dataset.zarr"  # inside a version's directory
-WRITING = "writing"  # beside the group while it is unfinished
+WRITING = "writing"  # next to the group while it is unfinished
 METADATA = "zarr.json"  # of a group or array, inside its directory
 
 CHUNK_ATOMS = 65_536
@@ -34,11 +34,11 @@ STRUCTURE_EXTRAS = "extras/structure"
 ATOM_EXTRAS = "extras/atom"
 CONFIG_TYPE = "config_type"
 SPLIT = "split"
-CONSTRAINED = "constrained"  # 1 where a constraint holds an atom: its force may mean nothing
+CONSTRAINED = "constrained"  # 1 for constrained atoms, whose forces may be meaningless
 
 
 class LabelUnits(TypedDict, total=False):
-    """There are no others."""
+    """The units of labels; there are no others."""
 
     energies: Literal["eV"]
     forces: Literal["eV/Å"]
@@ -47,29 +47,29 @@ class LabelUnits(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class LabelSet:
-    """What is known about the labels that one teacher gave.
+    """The description of a label set, i.e. of the labels from one teacher.
 
     Attributes
     ----------
     teacher
-        What computed them: a potential, or a code.
+        The potential or code that computed them.
     parameters_digest
         The sha256 of the teacher's parameter file, in hexadecimal.
     versions
-        Of the programs that were used, by name.
+        Versions of the programs used, by name.
     level_of_theory
-        Such as ``PBE`` or ``GAP-17``.
+        For example ``PBE`` or ``GAP-17``.
     reference_energies
-        Energy in eV of an isolated atom by chemical symbol, as contained in the energies.
+        Energies in eV of isolated atoms by chemical symbol, as included in the energies.
     subtracted_energies
-        Energy in eV by chemical symbol that was taken off the teacher's own for every atom; empty
-        if the energies are as the teacher gave them.
+        Energies in eV by chemical symbol that were subtracted for every atom from the teacher's
+        energies; empty if these are unchanged.
     date
-        When they were computed, as YYYY-MM-DD.
+        Date of the calculation, as YYYY-MM-DD.
     source
-        Where they came from: files, addresses, the keys that were taken.
+        Their origin: files, addresses, keys.
     units
-        Of energies, forces and stresses.
+        Units of energies, forces and stresses.
     """
 
     teacher: str = ""
@@ -85,23 +85,23 @@ class LabelSet:
     )
 
     def to_attributes(self) -> dict[str, Any]:
-        """Return what the label set's group carries as attributes."""
+        """Return the attributes of the label set's group."""
         return asdict(self)
 
     @classmethod
     def from_attributes(cls, attributes: dict[str, Any]) -> LabelSet:
-        """Read the attributes of a label set's group; others than ours are left alone.
+        """Read the attributes of a label set's group; foreign attributes are ignored.
 
         Raises
         ------
         MalformedError
-            If one is not what it must be.
+            If one is invalid.
         """
         return fit(attributes, cls)
 
 
 def is_dataset(directory: Path) -> bool:
-    """Whether a directory holds a dataset, or is one."""
+    """Whether a directory contains a dataset, or is one."""
     return (directory / GROUP).is_dir() or (directory.name == GROUP and directory.is_dir())
 
 
@@ -113,36 +113,36 @@ def label_array(name: str, kind: str) -> str:
     name
         The label set.
     kind
-        ``energies``, ``forces``, or what `property_path` returns.
+        ``energies``, ``forces``, or a result of `property_path`.
     """
     return f"labels/{name}/{kind}"
 
 
 def property_path(name: str) -> str:
-    """Return where one of `hub.datasets.names.PROPERTIES` is inside a label set's group."""
+    """Return the path of one of `hub.datasets.names.PROPERTIES` in a label set's group."""
     return f"{PROPERTY_GROUP}/{name}"
 
 
 def shard_path(array: str, shard: int, dimensions: int) -> str:
-    """Return where a shard of an array lies in the group: shards divide the first axis only."""
+    """Return the path of a shard of an array in the group; shards divide only the first axis."""
     return "/".join([array, "c", str(shard), *["0"] * (dimensions - 1)])
 
 
 def check_label_name(name: str) -> str:
-    """Return `name` if it can name a label set, an extra, and a directory; else raise."""
+    """Return `name` if it is valid for a label set, an extra and a directory; else raise."""
     from hub.errors import DataError
 
     plain = name.replace("_", "").replace("-", "").replace(".", "")
     if not (plain.isascii() and plain.isalnum() and name[0].isalnum() and len(name) <= 100):
         raise DataError(
-            f"{name!r} cannot name a label set or column of a dataset",
+            f"{name!r} is not a valid name of a label set or column of a dataset",
             "Use letters, digits, '-', '.' and '_', beginning with a letter or digit.",
         )
     return name
 
 
 class Facts(Struct, forbid_unknown_fields=True):
-    """What the root group says of a dataset."""
+    """The attributes of a dataset in the root group."""
 
     format: int
     structures: Annotated[int, Meta(ge=1, le=1 << 40)]
@@ -153,21 +153,21 @@ class Facts(Struct, forbid_unknown_fields=True):
 
 
 def read_attributes(attributes: dict[str, Any], place: str) -> Facts:
-    """Return the root group's attributes in today's format.
+    """Return the root group's attributes in the current format.
 
     Parameters
     ----------
     attributes
-        Of the root group.
+        The attributes of the root group.
     place
-        What is read, for messages.
+        The name of the dataset, for messages.
 
     Raises
     ------
     IntegrityError
-        If it is no dataset, or an attribute is not what it must be.
+        If it is not a dataset, or an attribute is invalid.
     DataError
-        If a label set has a name that none can have.
+        If a label set has an invalid name.
     IncompatibleError
         If a newer release wrote it.
     """
@@ -175,12 +175,12 @@ def read_attributes(attributes: dict[str, Any], place: str) -> Facts:
     step = content.get("format") if isinstance(content, dict) else None
     if type(step) is not int or step < 1:
         raise IntegrityError(
-            f"{place} is no dataset: its group has no attribute {ATTRIBUTE}",
-            "Was it made by `hub import`?",
+            f"{place} is not a dataset: its group has no attribute {ATTRIBUTE}",
+            "Check that it was made by `hub import`.",
         )
     if step > FORMAT:
         raise IncompatibleError(
-            f"{place} is of dataset format {step}, and this release reads up to {FORMAT}",
+            f"{place} has dataset format {step}, but this release reads only up to {FORMAT}",
             "Update mlip-hub.",
         )
     for upgrade in (_UPGRADES[number] for number in range(step, FORMAT)):
@@ -192,5 +192,5 @@ def read_attributes(attributes: dict[str, Any], place: str) -> Facts:
     return facts
 
 
-# One function per step: the key is the format that it reads, the next format is what it writes.
+# One function per step: it reads the format given by the key and writes the next one.
 _UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}

@@ -1,4 +1,4 @@
-"""What a dataset gives when it is loaded: a structure set that has extras, and goes places."""
+"""Structures loaded from a dataset: a structure set with extras and conversions."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ VIRIAL = "virial"
 
 
 class Batch(NamedTuple):
-    """B structures with N atoms in all.
+    """B structures with N atoms in total.
 
     Attributes
     ----------
     indices
-        (B,) which structures of the set these are.
+        (B,) indices of the structures in the set.
     numbers, positions, forces
         (N,) atomic numbers, (N, 3) in Å, and (N, 3) in eV/Å.
     pointers
@@ -52,18 +52,18 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LoadedStructures(StructureSet):
-    """A structure set with all that a dataset has of one label set, and extras.
+    """A structure set with one label set of a dataset, and extras.
 
-    Indices give single structures (`Row`), slices and lists of indices give sets, so that it is a
-    map-style dataset for ``torch.utils.data.DataLoader``.
+    An index returns a single structure (`Row`), a slice or list of indices returns a set; it is
+    thus a map-style dataset for ``torch.utils.data.DataLoader``.
 
     Attributes
     ----------
     properties
-        (S, ...) or (A, ...) what the calculations gave besides energies and forces, by the names
+        (S, ...) or (A, ...) results of the calculations besides energies and forces, by the names
         of `hub.datasets.names.PROPERTIES`; NaN where absent.
     structure_extras
-        (S, ...) numbers, booleans or texts by name.
+        (S, ...) numbers, booleans or text by name.
     atom_extras
         (A, ...) numbers by name.
     """
@@ -93,7 +93,7 @@ class LoadedStructures(StructureSet):
 
     @cached_property
     def columns(self) -> tuple[dict[str, npt.NDArray[Any]], dict[str, npt.NDArray[Any]]]:
-        """Everything, by name: arrays of S rows, and arrays of A rows."""
+        """All arrays by name: those with S rows, and those with A rows."""
         own = {name: v for name, v in self.properties.items() if PROPERTIES[name].per_atom}
         by_atom = {"numbers": self.numbers, "positions": self.positions, "forces": self.forces}
         by_structure = {
@@ -126,14 +126,14 @@ class LoadedStructures(StructureSet):
         )
 
     def to_ase(self) -> list[Atoms]:
-        """Return ASE structures, as `to_atoms` does."""
+        """Return ASE structures, like `to_atoms`."""
         return [self.to_atoms(index) for index in range(len(self))]
 
     def to_atoms(self, index: int) -> Atoms:
         """Return structure `index` for ASE.
 
-        A calculator holds its labels, but for the virial, which ASE does not know: it is in
-        ``info``, as extras are, or in ``arrays``.
+        Its labels are in a calculator, except the virial, which ASE does not support: it is in
+        ``info``. Extras are in ``info`` or ``arrays``.
 
         Raises
         ------
@@ -153,7 +153,7 @@ class LoadedStructures(StructureSet):
             if not _is_absent(values[own]):
                 atoms.set_array(name, values[own])
         results = dict(atoms.calc.results) if atoms.calc else {}
-        results.pop("stress", None)  # it may be that of the virial, which is given as it is kept
+        results.pop("stress", None)  # it may come from the virial, which is returned as stored
         for name, values in self.properties.items():
             value = values[own if PROPERTIES[name].per_atom else index]
             if np.isfinite(value).all():
@@ -161,15 +161,15 @@ class LoadedStructures(StructureSet):
         if VIRIAL in results:
             atoms.info[VIRIAL] = results.pop(VIRIAL)
         if results:
-            # Last: a calculator gives nothing for atoms that have changed since it was made, and
-            # initial magnetic moments are among the arrays.
+            # Last: a calculator has no results for atoms changed after it was made, and initial
+            # magnetic moments are among the arrays.
             atoms.calc = SinglePointCalculator(atoms, **results)
         return atoms
 
     def to_datasets(self) -> datasets.Dataset:
-        """Return a Hugging Face dataset with a row for each structure.
+        """Return a Hugging Face dataset with one row per structure.
 
-        Its columns are those of `columns`, in the units of this project and the names and signs of
+        It has the columns of `columns`, with the units of this project and the names and signs of
         ASE; `hub import` reads it back.
         """
         from hub.datasets.huggingface import to_datasets
@@ -179,16 +179,16 @@ class LoadedStructures(StructureSet):
     def batches(
         self, size: int, seed: int | None = None, *, drop_last: bool = False
     ) -> Iterator[Batch]:
-        """Give every structure once, in batches of `size`, from memory.
+        """Yield every structure once, in batches of `size`.
 
         Parameters
         ----------
         size
-            Structures in a batch.
+            Number of structures in a batch.
         seed
-            Of the shuffling; the order is that of the set without it.
+            Seed of the shuffling; without it the order is that of the set.
         drop_last
-            Leave out a last batch that is smaller.
+            Leave out the last batch if it is smaller.
         """
         order = np.arange(len(self))
         if seed is not None:
@@ -200,7 +200,7 @@ class LoadedStructures(StructureSet):
     def batch(self, indices: IntArray) -> Batch:
         """Return the structures at `indices` as one batch."""
         starts, stops = self.pointers[indices], self.pointers[indices + 1]
-        # Slices are copied faster than single rows are gathered.
+        # Copying slices is faster than gathering single rows.
         slices = [slice(a, b) for a, b in zip(starts.tolist(), stops.tolist(), strict=True)]
         pointers = np.zeros(len(indices) + 1, np.int64)
         np.cumsum(stops - starts, out=pointers[1:])
@@ -217,21 +217,21 @@ class LoadedStructures(StructureSet):
 
 
 def _is_absent(value: npt.NDArray[Any]) -> bool:
-    """Whether an extra says nothing: an empty text, or no number at all."""
+    """Whether an extra is absent: empty text, or only NaN."""
     if value.dtype.kind == "U":
         return not value.any()
     return value.dtype.kind == "f" and bool(np.isnan(value).all())
 
 
 class Row(dict[str, Any]):
-    """One structure: numbers, texts and numpy arrays by the names of a dataset's columns.
+    """One structure: numbers, text and numpy arrays by the names of a dataset's columns.
 
     ``torch.utils.data.DataLoader`` joins several into one batch, whatever their sizes.
 
     Attributes
     ----------
     per_atom
-        The keys whose values have a row for each atom.
+        The keys of per-atom values.
     """
 
     def __init__(self, values: Mapping[str, Any], per_atom: Iterable[str]) -> None:
@@ -254,13 +254,13 @@ def _row_of(
 
 
 def _join_rows(rows: Sequence[Row], **_: Any) -> dict[str, Any]:
-    """Join B structures with N atoms in all.
+    """Join B structures with N atoms in total.
 
     Returns
     -------
-    Tensors with N rows for what is of atoms, tensors with B rows (or lists of B texts) for what is
-    of structures, and ``pointers``, (B + 1,): structure i owns atoms ``pointers[i]`` to before
-    ``pointers[i + 1]``.
+    Tensors with N rows for per-atom values, tensors with B rows (or lists of B strings) for
+    per-structure values, and ``pointers``, (B + 1,): structure i owns atoms ``pointers[i]`` to
+    before ``pointers[i + 1]``.
     """
     import torch
     from torch.utils.data import default_collate
@@ -276,8 +276,8 @@ def _join_rows(rows: Sequence[Row], **_: Any) -> dict[str, Any]:
 
 
 def _teach_torch() -> None:
-    """Tell torch's `default_collate` about rows, in whatever process uses it."""
+    """Register rows with torch's `default_collate`, in whatever process uses it."""
     collate = sys.modules.get("torch.utils.data._utils.collate")
     if collate is not None:
-        # The way that its documentation gives for types of one's own.
+        # This is the documented way for custom types.
         collate.default_collate_fn_map.setdefault(Row, _join_rows)

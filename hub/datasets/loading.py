@@ -1,4 +1,4 @@
-"""Datasets by name: pull what is needed of one, and load it."""
+"""Load datasets by name, pulling only the required parts."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
 
 def is_dataset_name(place: str) -> bool:
-    """Whether a person means a dataset by what could be a file, or a pattern of files, as well.
+    """Whether an argument refers to a dataset rather than to a file or a pattern of files.
 
-    That is a directory which holds one. What is no file means one if it names a version
-    (``name@1``), or a dataset that is built in or on this machine.
+    This is the case for a directory that contains a dataset and, if there is no such file, for a
+    version (``name@1``) or the name of a built-in or local dataset.
     """
     path = user_path(place)
     if path.exists():
@@ -51,31 +51,31 @@ def open_dataset(
     choice: Choice | None = None,
     progress: Progress | None = None,
 ) -> Dataset:
-    """Open a dataset by its reference or directory, with what is needed of it on this machine.
+    """Open a dataset by its reference or directory, pulling the required parts.
 
     Parameters
     ----------
     place
-        A reference, or a directory; one that exists is taken first.
+        A reference, or a directory; an existing directory takes precedence.
     labels
         The label set that will be loaded; the only one by default, none if empty.
     choice
         The structures that will be loaded; all by default.
     progress
-        Told of the bytes as they arrive.
+        Called with the number of bytes as they arrive.
 
     Raises
     ------
     DataError
-        If it is no dataset, has no such label set, or several and none is named.
+        If it is not a dataset, has no such label set, or has several and none is named.
     RegistryError
-        As `hub.pull` does.
+        As in `hub.pull`.
     """
     directory = user_path(place)
     if directory.is_dir():
         return Dataset(directory)
     if labels is None:
-        # What there is to choose from is in files that are always pulled.
+        # The names of the label sets are in files that are always pulled.
         head = pull_dataset(str(place), labels=(), metadata_only=True)
         labels = Dataset(head.version.path, str(place)).labels_name(None)
     wanted = (labels,) if labels else ()
@@ -93,33 +93,33 @@ def load_dataset(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> LoadedStructures:
-    """Load structures with one label set; what is not on this machine is pulled, and no more.
+    """Load structures with one label set; only missing parts that are required are pulled.
 
     Parameters
     ----------
     place
-        ``name``, ``name@1.2.0``, ``name@1`` or a directory that holds a dataset.
+        ``name``, ``name@1.2.0``, ``name@1`` or a directory that contains a dataset.
     labels
         The name of the label set; the only one by default, and none if empty.
     where
-        A condition on columns, such as ``density >= 2.0 and time >= 10``.
+        A condition on columns, e.g. ``density >= 2.0 and time >= 10``.
     sample
-        So many structures, drawn at random without repetition from those that fit.
+        Number of structures drawn at random without replacement from those that match.
     seed
-        Of the draw.
+        Seed of the random sample.
     progress
-        Told of the bytes as they arrive.
+        Called with the number of bytes as they arrive.
 
     Returns
     -------
-    A structure set, with ``to_ase()``, ``to_datasets()``, ``batches()`` and the extras besides.
+    A structure set with extras and ``to_ase()``, ``to_datasets()`` and ``batches()``.
 
     Raises
     ------
     DataError
-        If there is no such label set or column, or nothing fits.
+        If there is no such label set or column, or no structure matches.
     RegistryError
-        As `hub.pull` does.
+        As in `hub.pull`.
     """
     choice = Choice(where, sample, seed)
     dataset = open_dataset(place, labels, choice if choice.is_any else None, progress)
@@ -129,14 +129,14 @@ def load_dataset(
 def load_structures(
     place: str | Path, labels: str | None = None, progress: Progress | None = None
 ) -> ReadResult:
-    """Load a dataset as files are read for training: only structures that the label set covers.
+    """Load a dataset for training, like files: only structures with labels.
 
     Raises
     ------
     DataError
         If there is no such label set, or it has no energies.
     RegistryError
-        As `hub.pull` does.
+        As in `hub.pull`.
     """
     dataset = open_dataset(place, labels, progress=progress)
     name = dataset.labels_name(labels)
@@ -144,7 +144,7 @@ def load_structures(
         raise DataError(f"{dataset.name} has no label sets", "Add one: hub import ... --onto.")
     structures = dataset.load(name, labelled_only=True)
     absent = int(np.isnan(dataset.read(label_array(name, "energies"))).sum())
-    notes = [f"{absent} structures of {dataset.name} have no {name} labels: left out"]
+    notes = [f"{absent} structures of {dataset.name} without {name} labels left out"]
     energy_key, forces_key = label_array(name, "energies"), label_array(name, "forces")
     stress_keys = (label_array(name, "stress"),) if structures.has_stress.any() else ()
     notes = notes if absent else []

@@ -1,4 +1,4 @@
-"""From a stream of blocks to a dataset version; a killed maker goes on where it was."""
+"""Make a dataset version from a stream of blocks; can be resumed after a kill."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ _BEGUN, _CONTENT = "begun.json", "content"
 
 @dataclass(frozen=True)
 class Content:
-    """What a dataset is written from.
+    """The content from which a dataset is written.
 
     Attributes
     ----------
     blocks
-        Gives the blocks after a cursor (any JSON; None for all), each after its own.
+        Yields the blocks after a cursor (any JSON; None for all), each with its own cursor.
     label_sets
-        What is known about each label set, by name.
+        The description of each label set, by name.
     dtype
-        What positions and forces are kept as.
+        Precision of stored positions and forces.
     begun
-        What is made of what, as JSON: whoever resumes must say the same.
+        The inputs and options as JSON, which must be the same to resume.
     parents
-        The versions that it is made from.
+        The versions from which it is made.
     """
 
     blocks: Callable[[Any], Iterator[tuple[Any, Block]]]
@@ -74,13 +74,13 @@ def make_dataset(
     content
         What to write.
     name, version
-        What it is to be called, for good.
+        Its permanent name and version.
     work
-        What is done, in a word: unfinished datasets are kept apart by it.
+        The kind of work in one word, which distinguishes unfinished datasets.
     to
-        The name of a registry, or a directory; this machine's own registry by default.
+        The name of a registry, or a directory; the user's own registry by default.
     resume
-        Go on after a killed predecessor.
+        Resume after a kill.
     description
         Text, licence and citation.
     progress
@@ -88,16 +88,16 @@ def make_dataset(
 
     Returns
     -------
-    The version, and what is in it (see `hub.datasets.card.summarise`).
+    The version, and its summary (see `hub.datasets.card.summarise`).
 
     Raises
     ------
     DataError
-        If there are no structures, or what is unfinished was begun in another way.
+        If there are no structures, or the unfinished dataset was started with other options.
     ExistsError
-        If the version exists, or another process makes it now.
+        If the version exists, or another process is making it.
     StorageError
-        If the disk is full or cannot be written; `resume` goes on from there.
+        If the disk is full or cannot be written; `resume` continues from there.
     """
     names = catalogue()
     check_free(names, name, version, to)
@@ -135,29 +135,29 @@ def publish_dataset(
     parents: Sequence[Parent],
     to: str,
 ) -> LocalVersion:
-    """Write the card of a dataset that is whole, and publish it as a version.
+    """Write the card of a finished dataset, and publish it as a version.
 
     Parameters
     ----------
     directory
-        The dataset's; all that is in it becomes part of the version.
+        The directory of the dataset; all its files become part of the version.
     name, version
-        What it is called.
+        Its name and version.
     about
         Text, licence and citation.
     facts
-        What is in it; see `hub.datasets.card.summarise`.
+        Its summary; see `hub.datasets.card.summarise`.
     metadata
-        For the manifest, besides text and facts.
+        Further metadata of the manifest.
     parents
-        The versions that it is made from.
+        The versions from which it is made.
     to
         The name of a registry, or a directory.
 
     Raises
     ------
     ExistsError, StorageError
-        As `hub.publish` does.
+        As in `hub.publish`.
     """
     write_card(directory / CARD_NAME, name, version, about, facts)
     return publish(
@@ -195,13 +195,13 @@ def _write(
 
 
 def _is_made(place: Path, begun: Any, *, resume: bool) -> bool:
-    """Whether a predecessor wrote the same dataset to its end; another that is whole is removed."""
+    """Whether the same dataset has been completely written; another finished one is removed."""
     content = place / _CONTENT
     if not is_whole(content):
         return False
     with storage_errors(place):
         if resume and (place / _BEGUN).read_bytes() == json.dumps(begun).encode():
-            # It may have been killed before it had tidied up.
+            # It may have been killed before cleaning up.
             discard(content / WRITING, place)
             return True
         discard(content, place)

@@ -1,9 +1,9 @@
-"""Names of entries: what belongs to a label set, and what no other entry may be called.
+"""Names of entries: those that belong to a label set, and those reserved for them.
 
-A calculation gives more than energy and forces. What it gives besides (`PROPERTIES`) belongs to the
-label set of its energies if it has the same tag: ``REF_stress`` to ``REF_energy``, ``stress`` to
-``energy``, ``stress_dft`` to ``energy_dft``. Any other entry that is called like a label, or like a
-part of the structure, would be taken for one by whoever reads it next: it gets another name.
+A calculation gives more than energy and forces. Its other results (`PROPERTIES`) belong to the
+label set of its energies if they have the same tag: ``REF_stress`` to ``REF_energy``, ``stress`` to
+``energy``, ``stress_dft`` to ``energy_dft``. Any other entry named like a label, or like a part of
+the structure, would later be mistaken for one: it is renamed.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 STRESS = "stress"  # among `PROPERTIES`
-UNUSED = "unused_"  # `hub.structures.keys` takes no label from an entry that begins with it
+UNUSED = "unused_"  # `hub.structures.keys` ignores entries with this prefix
 
 
 @dataclass(frozen=True)
 class Property:
-    """What a calculation may give besides energy and forces.
+    """A result of a calculation besides energy and forces.
 
     Attributes
     ----------
     words
-        How it is spelt: a pattern for lower case with underscores.
+        Pattern of its spellings, in lower case with underscores.
     row_shapes
-        Shapes that a row may have.
+        Valid shapes of a row.
     per_atom
-        Whether its rows are atoms; they are structures otherwise.
+        Whether its rows are atoms; otherwise they are structures.
     """
 
     words: str
@@ -41,7 +41,7 @@ class Property:
     per_atom: bool = False
 
 
-# By ASE's names, in ASE's units and signs. ASE has no virial: it is in eV, with the file's sign.
+# With ASE's names, units and signs. ASE has no virial: it is in eV, with the sign of the file.
 PROPERTIES = {
     "free_energy": Property(r"free_?energ(?:y|ies)"),
     STRESS: Property(r"stress(?:es)?(?:_tensor)?", ((6,),)),
@@ -81,7 +81,7 @@ _RESERVED_OF_ATOMS = {"charge"}
 
 
 def row_shapes(path: str) -> tuple[tuple[int, ...], ...] | None:
-    """Return the shapes that a row of an array of a dataset may have; None if it may have any."""
+    """Return the valid shapes of a row of a dataset's array; None if any shape is valid."""
     if path in _ROWS:
         return (_ROWS[path],)
     match path.split("/"):
@@ -93,13 +93,13 @@ def row_shapes(path: str) -> tuple[tuple[int, ...], ...] | None:
 
 
 def label_tag(energy_key: str, forces_key: str) -> str | None:
-    """Return the tag of the entries that are labels; None if they are not called like labels."""
+    """Return the tag of the label entries; None if they are not named like labels."""
     return _tag(energy_key or forces_key, _LABEL_WORDS)
 
 
 @cache
 def property_of(name: str, tag: str | None, *, per_atom: bool) -> str | None:
-    """Return which of `PROPERTIES` an entry is, if it belongs to the labels with a tag."""
+    """Return which of `PROPERTIES` an entry is, if it belongs to the labels with this tag."""
     if tag is None:
         return None
     of_kind = (key for key, each in PROPERTIES.items() if each.per_atom == per_atom)
@@ -108,7 +108,7 @@ def property_of(name: str, tag: str | None, *, per_atom: bool) -> str | None:
 
 @cache
 def unreserved(name: str, *, per_atom: bool) -> str:
-    """Return what an entry that is no label is called in datasets and whatever is made of them."""
+    """Return the name in datasets and their exports of an entry that is not a label."""
     plain = _plain(name)
     if plain.startswith(UNUSED):
         return name
@@ -123,7 +123,7 @@ def unreserved(name: str, *, per_atom: bool) -> str:
 
 
 def unreserved_names(names: Iterable[str], *, per_atom: bool) -> dict[str, str]:
-    """Return the names of entries, all different, by what they are to be called."""
+    """Return the names of entries by their new, unique names."""
     given = list(names)
     called: dict[str, str] = {}
     # Entries that keep their names go first.
@@ -136,13 +136,13 @@ def unreserved_names(names: Iterable[str], *, per_atom: bool) -> dict[str, str]:
 
 
 def renamed_notes(called: Mapping[str, str]) -> tuple[str, ...]:
-    """Say which entries, by their own names, are called otherwise."""
-    pairs = [f"{old} is {new}" for old, new in called.items() if old != new]
-    return (f"renamed, as they are not the labels: {', '.join(pairs)}",) if pairs else ()
+    """Return a note on renamed entries, given their new names by their old ones."""
+    pairs = [f"{old} to {new}" for old, new in called.items() if old != new]
+    return (f"renamed because they are not labels: {', '.join(pairs)}",) if pairs else ()
 
 
 def _tag(name: str, words: str) -> str | None:
-    """Return what stands before or after a word, or nothing; None if it is another word."""
+    """Return the tag before or after a word, empty if none; None if it is another word."""
     match = re.fullmatch(rf"(?:(?P<before>.+?)_)??(?:{words})(?:_(?P<after>.+))?", _plain(name))
     if not match or (match["before"] and match["after"]):
         return None

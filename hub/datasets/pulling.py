@@ -1,4 +1,4 @@
-"""Pull what is wanted of a dataset: label sets, and the shards that hold chosen structures."""
+"""Pull parts of a dataset: label sets, and the shards that contain selected structures."""
 
 from __future__ import annotations
 
@@ -39,34 +39,34 @@ def pull_dataset(
     accept: bool = False,
     progress: Progress | None = None,
 ) -> Pulled:
-    """Get part of a dataset.
+    """Pull part of a dataset.
 
     Parameters
     ----------
     reference
-        Of a dataset.
+        The reference of a dataset.
     labels
-        The label sets that are wanted; all by default.
+        The label sets to pull; all by default.
     choice
-        The structures that are wanted; all by default. Shards are fetched whole.
+        The structures to pull; all by default. Shards are always fetched completely.
     metadata_only
         Get only what says what is in the dataset.
     out
         A new or empty directory of the user's own, in which the choice is recorded: who loads from
         it gets these structures.
     update
-        Ask the registries even if the cache has an answer.
+        Query the registries even if the cache has an answer.
     accept
-        Take a version whose digest is another than this machine has seen for it.
+        Accept a version whose digest differs from the one that this machine has seen before.
     progress
-        Told of the bytes as they arrive.
+        Called with the number of bytes as they arrive.
 
     Raises
     ------
     DataError
-        If it is no dataset, has no such label set, or the choice cannot be understood.
+        If it is not a dataset, has no such label set, or the choice is invalid.
     RegistryError
-        As `hub.pull` does.
+        As in `hub.pull`.
     """
     if out is not None and choice is not None:
         recorded_choice(out)  # only such a record is replaced
@@ -74,7 +74,7 @@ def pull_dataset(
     parsed = Reference.parse(reference)
     found = names.resolve(parsed, update=update, accept=accept)
     if isinstance(found, Card):
-        # It is made here from published files: whole.
+        # It is made completely on this machine from published files.
         found = names.pull(parsed, update=update, progress=progress)
     if found.manifest.kind != "dataset":
         raise DataError(f"{found.reference} is a {found.manifest.kind}, not a dataset")
@@ -97,27 +97,27 @@ def pull_dataset(
 
 
 class _Wants:
-    """Says of each file of a dataset whether it is wanted."""
+    """Selects the files of a dataset to pull."""
 
     def __init__(self, labels: set[str] | None) -> None:
         self.labels = labels
         self.shards: set[int] | None = None
 
     def choose(self, dataset: Dataset, chosen: IntArray) -> None:
-        """Want no more than the shards of some structures."""
+        """Select only the shards of some structures."""
         self.shards = set(dataset.shards_of(chosen).tolist())
 
     def metadata(self, path: str) -> bool:
-        """Whether a file is small, and says what is in the others."""
+        """Whether a file is small and describes the others."""
         return path.endswith(f"/{METADATA}") or not path.startswith(f"{GROUP}/")
 
     def to_choose(self, path: str) -> bool:
-        """Whether a file is needed to find out which structures are wanted."""
+        """Whether a file is needed to select structures."""
         columns = (f"{GROUP}/{STRUCTURE_EXTRAS}/", f"{GROUP}/structures/pointers/")
         return self.metadata(path) or path.startswith(columns)
 
     def path(self, path: str) -> bool:
-        """Whether a file is wanted."""
+        """Whether a file is to be pulled."""
         if self.metadata(path):
             return True
         inner = path.removeprefix(f"{GROUP}/")
@@ -131,19 +131,19 @@ class _Wants:
 
 
 def _is_label_of_atoms(path: str) -> bool:
-    """Whether the rows of a label set's array are atoms."""
+    """Whether an array of a label set is per atom."""
     kind, name = path.split("/")[2:4]
     per_atom = {name for name, each in PROPERTIES.items() if each.per_atom}
     return kind == "forces" or (kind == PROPERTY_GROUP and name in per_atom)
 
 
 def _absent(names: Catalogue, version: Version) -> dict[str, FileEntry]:
-    """Return the files of a version that are not here, each content once."""
+    """Return the files of a version that are not on this machine, each content once."""
     blobs = names.local.blobs
     return {e.sha256: e for e in version.manifest.files if not blobs.has(e)}
 
 
 def _count(names: Catalogue, absent: dict[str, Any]) -> tuple[int, int]:
-    """Return the bytes of what was absent and is here now, and of what is absent still."""
+    """Return the bytes of the files that have been fetched, and of those still absent."""
     moved = sum(e.size for e in absent.values() if names.local.blobs.has(e))
     return moved, sum(e.size for e in absent.values()) - moved

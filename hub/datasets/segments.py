@@ -1,8 +1,8 @@
-"""What an unfinished dataset keeps beside its shards, so that a killed writer can go on.
+"""Segments: data of an unfinished dataset besides its shards, to resume after a kill.
 
 When atoms fill a shard, everything that is not in a shard yet is written to one file, a *segment*:
-the rows of the structures since the segment before, the atoms at the end, and the cursor, by which
-the caller finds the place in its input. A segment is there whole or not at all.
+the rows of the structures since the previous segment, the last atoms, and the cursor by which the
+caller finds the position in its input. A segment is written atomically.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ class Segment:
     Attributes
     ----------
     blocks
-        For each block that was given, its arrays over structures, by name.
+        For each block, its per-structure arrays, by name.
     tails
-        Of the arrays over atoms, the rows that fill no shard yet, by name.
+        The rows of the per-atom arrays that do not fill a shard yet, by name.
     facts
         Cursor and totals so far; JSON.
     """
@@ -73,9 +73,9 @@ class Segment:
                 parts.setdefault(part, {})[name] = values
             tails = parts.pop("tail")
             blocks = [parts[part] for part in sorted(parts, key=int)]
-        except Exception as problem:  # whatever zip, numpy and json find wrong
+        except Exception as problem:  # zip, numpy and json raise various errors
             raise IntegrityError(
-                f"{path} is damaged: {problem}", "Import again from the start, without --resume."
+                f"{path} is corrupted: {problem}", "Import again from the start, without --resume."
             ) from problem
         return cls(blocks, tails, facts)
 
@@ -88,13 +88,13 @@ class Segments:
         self.count = len(self.paths())
 
     def add(self, segment: Segment) -> None:
-        """Keep a segment, for good."""
+        """Store a segment permanently."""
         path = self.directory / f"{self.count:06d}{_SUFFIX}"
         write_file(path, segment.to_bytes())
         self.count += 1
 
     def last(self) -> Segment | None:
-        """Return the newest segment, if there is one."""
+        """Return the newest segment, if any."""
         return Segment.from_file(self.paths()[-1]) if self.count else None
 
     def __iter__(self) -> Iterator[Segment]:

@@ -1,4 +1,4 @@
-"""Which structures of a dataset: a condition on its columns, and a random sample."""
+"""Select structures of a dataset by a condition on its columns and a random sample."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hub.structures.arrays import IntArray
 
 
-SELECTION = "selection.json"  # beside the group, in a directory of the user's own
+SELECTION = "selection.json"  # next to the group, in a directory of the user's own
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class Choice:
     where
         A condition on its extras; see `hub.datasets.conditions`.
     sample
-        How many of those that fit to draw at random; all by default.
+        Number of matching structures to draw at random; all by default.
     seed
-        Of the draw.
+        Seed of the random sample.
     """
 
     where: str | None = None
@@ -45,7 +45,7 @@ class Choice:
 
     @property
     def is_any(self) -> bool:
-        """Whether it says anything at all."""
+        """Whether it restricts the structures at all."""
         return bool(self.where) or self.sample is not None
 
     def to_json(self) -> dict[str, Any]:
@@ -54,12 +54,12 @@ class Choice:
 
 
 def recorded_choice(directory: Path) -> Choice | None:
-    """Return what a directory was pulled with, if only some structures were.
+    """Return the choice with which a directory was pulled, if any.
 
     Raises
     ------
     IntegrityError
-        If the record is damaged.
+        If the record is corrupted.
     """
     path = directory / SELECTION
     if not path.is_file():
@@ -79,18 +79,18 @@ def select(
     Parameters
     ----------
     dataset
-        To choose from.
+        The dataset to select from.
     choice
-        What to choose.
+        What to select.
     within
-        Indices to choose from; all by default.
+        Indices to select from; all by default.
     energies
-        (S,) whose NaN are left out.
+        (S,) energies; structures with NaN are left out.
 
     Raises
     ------
     DataError
-        If the condition cannot be understood, or fewer fit than were asked for.
+        If the condition is invalid, or fewer structures match than requested.
     """
     keep = np.ones(len(dataset), np.bool_)
     if within is not None:
@@ -103,14 +103,15 @@ def select(
     chosen = np.flatnonzero(keep)
     if not len(chosen):
         raise DataError(
-            f"no structure of {dataset.name} fits" + (f" {choice.where!r}" if choice.where else ""),
-            "`hub show` prints the columns and their ranges.",
+            f"no structure of {dataset.name} matches"
+            + (f" {choice.where!r}" if choice.where else ""),
+            "Show the columns and their ranges: hub show.",
         )
     if choice.sample is None:
         return chosen
     if not 0 < choice.sample <= len(chosen):
         raise DataError(
-            f"a sample of {choice.sample} cannot be drawn: {len(chosen)} structures fit",
-            "Ask for fewer, and at least one.",
+            f"cannot draw a sample of {choice.sample}: {len(chosen)} structures match",
+            f"Give a number from 1 to {len(chosen)}.",
         )
     return np.sort(np.random.default_rng(choice.seed).choice(chosen, choice.sample, replace=False))

@@ -1,7 +1,7 @@
-"""The arrays of a dataset on the disk: written shard by shard, read by stretches of rows.
+"""The arrays of a dataset on disk: written shard by shard, read in ranges of rows.
 
-A shard is a file. Each is encoded in memory and put into its place whole, once, so that what is
-there is right whenever the writer is killed; the array's metadata comes last.
+A shard is a file. Each is encoded in memory and written atomically, once, so that existing shards
+are intact whenever the writer is killed; the metadata of the array are written last.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ _SLOT, _CHECKSUM, _ABSENT = 16, 4, 2**64 - 1
 
 @dataclass(frozen=True)
 class ArraySpec:
-    """What an array is like, whatever its length.
+    """The specification of an array of any length.
 
     Attributes
     ----------
     name
         Its path in the group.
     dtype
-        Of its elements.
+        Type of its elements.
     row_shape
         Shape of one row; ``()`` for a flat array.
     per_atom
-        Whether its rows are atoms; they are structures otherwise.
+        Whether its rows are atoms; otherwise they are structures.
     """
 
     name: str
@@ -58,12 +58,12 @@ class ArraySpec:
 
     @property
     def shard_rows(self) -> int:
-        """The rows of a whole shard."""
+        """The number of rows in a full shard."""
         return layout.SHARD_ATOMS if self.per_atom else layout.SHARD_STRUCTURES
 
     @property
     def fill(self) -> Any:
-        """What a row holds that was never given."""
+        """The value of absent rows."""
         return np.nan if self.dtype.kind == "f" else 0
 
     def create(self, store: MemoryStore, rows: int, **attributes: Any) -> Any:
@@ -79,26 +79,26 @@ class ArraySpec:
             dtype=self.dtype,
             chunks=(chunk_rows, *self.row_shape),
             shards=(self.shard_rows, *self.row_shape),
-            # Blosc does not notice a flipped bit; the checksum does, for any Zarr reader.
+            # Blosc does not detect a flipped bit; the checksum does, for any Zarr reader.
             compressors=[shuffle, Crc32cCodec()],
             fill_value=self.fill,
             attributes=attributes,
-            # A chunk that is not there is a loss, never a row of zeros.
+            # A missing chunk always means lost data, never zeros.
             config={"write_empty_chunks": True},
         )
 
 
 class ShardWriter:
-    """Gathers the rows of one array, and writes each shard as soon as it is full.
+    """Collects the rows of one array, and writes each shard as soon as it is full.
 
     Parameters
     ----------
     group
         The directory of the dataset's group.
     spec
-        What the array is like.
+        The specification of the array.
     rows
-        How many rows have been written already, in whole shards.
+        Number of rows already written in full shards.
     """
 
     def __init__(self, group: Path, spec: ArraySpec, rows: int = 0) -> None:
@@ -129,12 +129,12 @@ class ShardWriter:
             self.append(np.full((count, *self.spec.row_shape), self.spec.fill, self.spec.dtype))
 
     def tail(self) -> npt.NDArray[Any]:
-        """Return the rows that fill no shard yet."""
+        """Return the rows that do not fill a shard yet."""
         empty = np.empty((0, *self.spec.row_shape), self.spec.dtype)
         return np.concatenate([empty, *self._waiting])
 
     def finish(self, **attributes: Any) -> None:
-        """Write the last shard, full or not, and the array's metadata."""
+        """Write the last shard, full or not, and the metadata of the array."""
         if self._n_waiting:
             self._write(self.tail())
             self._waiting, self._n_waiting = [], 0
@@ -144,7 +144,7 @@ class ShardWriter:
         _put(self.group, path, content[path].to_bytes())
 
     def _write(self, rows: npt.NDArray[Any]) -> None:
-        # Whatever stands there was written by a predecessor that was killed: same rows, or cut.
+        # An existing file was written by a killed process: the same rows, or truncated.
         shard = self.written // self.spec.shard_rows
         path = shard_path(self.spec.name, shard, 1 + len(self.spec.row_shape))
         _put(self.group, path, encode_shard(self.spec, rows))
@@ -160,18 +160,18 @@ def encode_shard(spec: ArraySpec, rows: npt.NDArray[Any]) -> bytes:
 
 
 def write_group(root: Path, path: str = "", attributes: dict[str, Any] | None = None) -> None:
-    """Write the metadata of a group inside a dataset's, or of that itself."""
+    """Write the metadata of a dataset's group, or of a group inside it."""
     content = {"zarr_format": 3, "node_type": "group", "attributes": attributes or {}}
     _put(root, f"{path}/{METADATA}".lstrip("/"), json.dumps(content, indent=2).encode())
 
 
 def read_group(root: Path, path: str = "") -> dict[str, Any]:
-    """Return the attributes of a group or array inside a dataset's, or of that itself.
+    """Return the attributes of a dataset's group, or of a group or array inside it.
 
     Raises
     ------
     IntegrityError
-        If its metadata is missing or damaged.
+        If the metadata are missing or corrupted.
     """
     file = root / path / METADATA
     with damage(file, IntegrityError, REPAIR):
@@ -179,14 +179,14 @@ def read_group(root: Path, path: str = "") -> dict[str, Any]:
 
 
 class _Metadata(Struct):
-    """What we read of Zarr's metadata ourselves."""
+    """The part of Zarr's metadata that we read ourselves."""
 
     attributes: dict[str, Any] = {}
 
 
 def _put(group: Path, path: str, data: bytes) -> None:
-    """Write a file of a dataset, whole or not at all."""
-    # A writer that is killed leaves its temporary file where it does not become part of it.
+    """Write a file of a dataset atomically."""
+    # The temporary file of a killed writer is left outside the dataset.
     target = group / path
     require_real_way(target.parent, group.parent)
     require_file(target)
@@ -199,14 +199,14 @@ def open_group(directory: Path) -> zarr.Group:
     Raises
     ------
     IntegrityError
-        If there is none, or its metadata is damaged.
+        If there is none, or its metadata are corrupted.
     """
     try:
         return zarr.open_group(LocalStore(directory, read_only=True), mode="r", zarr_format=3)
     except Exception as problem:  # zarr and json raise whatever they run into
         raise IntegrityError(
-            f"there is no whole Zarr group at {directory}: {problem or type(problem).__name__}",
-            "Name the directory of a dataset, or pull it again.",
+            f"no complete Zarr group found at {directory}: {problem or type(problem).__name__}",
+            "Give the directory of a dataset, or pull it again.",
         ) from problem
 
 
@@ -216,9 +216,9 @@ def read_rows(array: zarr.Array[Any], start: int, stop: int, group: Path) -> npt
     Raises
     ------
     MissingShardError
-        If a shard that holds some of them is not there.
+        If a shard that contains some of them is missing.
     IntegrityError
-        If one is cut short or damaged.
+        If one is truncated or corrupted.
     """
     size = shard_rows(array, group)
     first, last = start // size, max(stop - 1, start) // size
@@ -226,7 +226,7 @@ def read_rows(array: zarr.Array[Any], start: int, stop: int, group: Path) -> npt
     missing = [path for path in paths if stop > start and not (group / path).is_file()]
     if missing:
         # Zarr would return the fill value.
-        raise MissingShardError(f"{missing[0]} is not in {group}", missing[0])
+        raise MissingShardError(f"{missing[0]} is missing from {group}", missing[0])
     try:
         for shard, path in enumerate(paths, start=first):
             _require_chunks(array, shard, size, group / path)
@@ -234,13 +234,13 @@ def read_rows(array: zarr.Array[Any], start: int, stop: int, group: Path) -> npt
     except Exception as problem:  # codecs raise whatever they run into
         name = paths[0] if len(paths) == 1 else f"one of {', '.join(paths)}"
         raise IntegrityError(
-            f"{name} in {group} is cut short or damaged ({problem or type(problem).__name__})",
+            f"{name} in {group} is truncated or corrupted ({problem or type(problem).__name__})",
             REPAIR,
         ) from problem
 
 
 def _require_chunks(array: zarr.Array[Any], shard: int, size: int, path: Path) -> None:
-    """Look into the index at a shard's end, for Zarr fills in for a chunk that is not there."""
+    """Check the index at the end of a shard, because Zarr fills in missing chunks silently."""
     rows = min(size, array.shape[0] - shard * size)
     n_chunks, slots = -(-rows // array.chunks[0]), size // array.chunks[0]
     with path.open("rb") as file:
@@ -251,14 +251,16 @@ def _require_chunks(array: zarr.Array[Any], shard: int, size: int, path: Path) -
 
 
 def shard_rows(array: zarr.Array[Any], group: Path) -> int:
-    """Return the rows of a whole shard of an array."""
+    """Return the number of rows in a full shard of an array."""
     if array.shards is None:
-        raise IntegrityError(f"{array.path} in {group} has no shards", "It is no dataset of ours.")
+        raise IntegrityError(
+            f"{array.path} in {group} has no shards", "It was not written by mlip-hub."
+        )
     return int(array.shards[0])
 
 
 class MissingShardError(IntegrityError):
-    """A file of an array is not there.
+    """A file of an array is missing.
 
     Parameters
     ----------
@@ -269,7 +271,7 @@ class MissingShardError(IntegrityError):
     """
 
     def __init__(self, message: str, path: str) -> None:
-        super().__init__(message, "Pull the dataset again, with the labels that you want.")
+        super().__init__(message, "Pull the dataset again, with the label sets that you need.")
         self.path = path
 
     def __reduce__(self) -> tuple[Any, ...]:

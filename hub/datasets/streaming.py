@@ -1,4 +1,4 @@
-"""Structures that stay on the disk, and are decoded a few shards at a time."""
+"""Stream structures from disk, decoding a few shards at a time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hub.datasets.loaded import LoadedStructures
     from hub.structures.arrays import IntArray
 
-# Of a million atoms each: what is shuffled together, and in memory at once (about 60 MB a shard).
+# Shards (of a million atoms, about 60 MB each) that are in memory at once and shuffled together.
 WINDOW_SHARDS = 3
 
 
@@ -29,7 +29,7 @@ class Stream:
     Parameters
     ----------
     dataset
-        That they are in.
+        The dataset that contains them.
     labels
         The name of the label set.
     chosen
@@ -46,7 +46,7 @@ class Stream:
         return len(self.chosen)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Another process opens the files anew.
+        # Another process reopens the files.
         dataset = self.dataset
         return _reopen, (dataset.path, dataset.name, dataset.digest, self.labels, self.chosen)
 
@@ -83,11 +83,11 @@ class Stream:
         return self._digests[not stresses]
 
     def windows(self, seed: Sequence[int]) -> list[IntArray]:
-        """Shuffle the shards, take a few at a time, and shuffle the structures of these together.
+        """Shuffle the shards, take a few at a time, and shuffle their structures together.
 
         Returns
         -------
-        The places of the structures in each window, in their order; each place once.
+        The indices of the structures in each window, in shuffled order; each index once.
         """
         rng = np.random.default_rng(seed)
         shards = rng.permutation(np.unique(self.shards))

@@ -1,4 +1,4 @@
-"""What the structures of a dataset look like: their surroundings by density, and their labels."""
+"""Survey a dataset: local structure by density, and labels."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     from hub.structures.arrays import FloatArray
     from registry.download import Progress
 
-_LARGEST_UNIFORM = 0.2  # g/cm³; over a wider range the structures are divided by density
+_LARGEST_UNIFORM = 0.2  # g/cm³; for a wider range the structures are grouped by density
 _DENSITY_GROUPS = 3
 _COMMON = 0.01  # of the atoms
 
 
 @dataclass(frozen=True)
 class Group:
-    """Structures of about the same density.
+    """Structures of similar density.
 
     Attributes
     ----------
     densities
-        The least and the greatest in g/cm³; None without volumes.
+        The lowest and highest in g/cm³; None without volumes.
     local
-        Their surroundings.
+        Their local structure.
     structure_densities
         (S,) in g/cm³; NaN without volumes.
     """
@@ -44,7 +44,7 @@ class Group:
 
     @property
     def title(self) -> str:
-        """What it is called in tables and plots."""
+        """Its title in tables and plots."""
         if self.densities is None:
             return "not periodic"
         low, high = (f"{density:.2f}" for density in self.densities)
@@ -58,9 +58,9 @@ class LabelSample:
     Attributes
     ----------
     energies
-        (S,) in eV/atom, without those that are absent.
+        (S,) in eV/atom, without absent ones.
     forces
-        (A,) lengths of the forces on atoms in eV/Å, without those that are absent.
+        (A,) magnitudes of the forces on atoms in eV/Å, without absent ones.
     """
 
     energies: FloatArray
@@ -74,13 +74,13 @@ class Survey:
     Attributes
     ----------
     name
-        Of the dataset.
+        The name of the dataset.
     n_sampled, n_structures
-        How many structures were looked at, and of how many that fit.
+        Number of structures in the sample, and number that match the condition.
     groups
-        By density, if that differs.
+        Groups by density, if it varies.
     labels
-        By the name of the label set.
+        Samples by the name of the label set.
     """
 
     name: str
@@ -96,24 +96,24 @@ class Survey:
 
     @property
     def n_left_out(self) -> int:
-        """How many structures have positions or cells that no neighbour list can be made of."""
+        """Number of structures whose positions or cells do not allow a neighbour list."""
         return sum(int((~group.local.usable).sum()) for group in self.groups)
 
     @property
     def counted(self) -> str:
-        """How many structures were looked at, in words."""
+        """The number of structures in the sample, in words."""
         if self.n_sampled == self.n_structures:
             return f"all {self.n_structures:,} structures"
         return f"{self.n_sampled:,} of {self.n_structures:,} structures, drawn at random"
 
     def common_coordinations(self) -> list[int]:
-        """Return how many bonds at least 1 % of the atoms of an element have."""
+        """Return the coordination numbers that at least 1 % of the atoms of an element have."""
         counts = sum(group.local.coordination.sum(axis=0) for group in self.groups)
         fractions = counts / np.maximum(np.sum(counts, axis=1, keepdims=True), 1)
         return np.flatnonzero((fractions >= _COMMON).any(axis=0)).tolist()
 
     def to_json(self) -> dict[str, Any]:
-        """Return numbers that sum it up, the units in their names."""
+        """Return a numerical summary, with units in the keys."""
         bonded_below = self.groups[0].local.bonded_below
         return {
             "sampled": self.n_sampled,
@@ -155,29 +155,29 @@ def survey(
     pulling: Progress | None = None,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Survey:
-    """Look at a random sample of a dataset, with all its label sets.
+    """Analyse a random sample of a dataset, with all its label sets.
 
     Parameters
     ----------
     place
-        The reference of a dataset; what is needed of it is pulled.
+        The reference of a dataset; the required parts are pulled.
     sample
-        How many structures to look at; all if no more fit.
+        Number of structures to analyse; all if fewer match.
     where
-        A condition on columns, such as ``density >= 2.0``.
+        A condition on columns, e.g. ``density >= 2.0``.
     seed
-        Of the draw.
+        Seed of the random sample.
     pulling
-        Told of the bytes as they arrive.
+        Called with the number of bytes as they arrive.
     progress
-        Told of the structures as they are analysed.
+        Called with the number of structures analysed.
 
     Raises
     ------
     DataError
-        If it is no dataset, or no structure fits.
+        If it is not a dataset, or no structure matches.
     RegistryError
-        As `hub.pull` does.
+        As in `hub.pull`.
     """
     head = pull_dataset(place, labels=(), choice=Choice(where), metadata_only=True)
     reference = str(head.version.reference)
@@ -217,9 +217,9 @@ def _analyse(
 
 
 def _divided(densities: FloatArray, *, one_element: bool) -> list[np.ndarray]:
-    """Return the indices of structures, by density if that tells them apart.
+    """Return the indices of structures, grouped by density if it varies.
 
-    Where there are several elements, compositions differ too: all of them are one group.
+    With several elements, compositions vary, too: all structures are in one group.
     """
     known = np.isfinite(densities)
     if not one_element or not known.any():
@@ -232,7 +232,7 @@ def _divided(densities: FloatArray, *, one_element: bool) -> list[np.ndarray]:
 
 
 def _by_pair(elements: tuple[str, ...], values: FloatArray) -> dict[str, float]:
-    """Name (E, E) symmetric values by their elements, those left out that are NaN."""
+    """Return symmetric (E, E) values by pair of elements, without NaN."""
     return {
         f"{one}-{other}": round(float(values[row, column]), 4)
         for row, one in enumerate(elements)

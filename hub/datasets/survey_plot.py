@@ -1,4 +1,4 @@
-"""A survey of a dataset as one picture."""
+"""Plot a survey of a dataset."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _PANEL = (4.4, 3.4)  # inches
 _MOST_CURVES = 6
 _DENSITY_BINS = 10
-_LABEL_BINS = (10, 60)  # at least and at most; between them the square root of the counted
+_LABEL_BINS = (10, 60)  # minimum and maximum; in between the square root of the number of values
 _OUTLIERS = 0.5  # percent left out of an axis at either end
 
 
@@ -31,7 +31,7 @@ def survey_plot(path: Path, survey: Survey) -> None:
     Parameters
     ----------
     path
-        The file to write, whole or not at all.
+        The file to write atomically.
     survey
         What to plot.
 
@@ -78,7 +78,7 @@ def _radial_distribution(axes: Axes, survey: Survey) -> None:
 
 
 def _radial_curves(survey: Survey) -> Iterator[tuple[str, FloatArray]]:
-    """Give g(r) of each density, or where there are several elements of their commonest pairs."""
+    """Yield g(r) of each density group or, for several elements, of the most common pairs."""
     if len(survey.elements) == 1:
         for group in survey.groups:
             curve = group.local.total_radial_distribution
@@ -132,7 +132,7 @@ def _coordination(axes: Axes, survey: Survey) -> None:
 
 
 def _coordination_by_density(axes: Axes, survey: Survey) -> None:
-    """Draw how the number of bonds goes with density, where that differs."""
+    """Plot coordination against density, if the density varies."""
     densities = np.concatenate([group.structure_densities for group in survey.groups])
     counts = np.concatenate([g.local.coordination.sum(axis=1) for g in survey.groups])
     known = np.isfinite(densities)
@@ -170,7 +170,7 @@ def _histogram(axes: Axes, series: dict[str, FloatArray], title: str, quantity: 
 
 
 def _about_median(values: FloatArray) -> FloatArray:
-    """Move energies so that label sets with different zeros can be seen side by side."""
+    """Shift energies so that label sets with different references can be compared."""
     return values - np.median(values) if len(values) else values
 
 

@@ -1,4 +1,4 @@
-"""Write a dataset from a stream of blocks, in flat memory, so that a killed writer can go on."""
+"""Write a dataset from a stream of blocks, with bounded memory; can be resumed after a kill."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _FLOATS = ("float64", "float32")
 
 
 class _Done(Struct, forbid_unknown_fields=True):
-    """What the last segment says of all that is safe."""
+    """The totals in the last segment, for all data safely written."""
 
     cursor: Any
     structures: int
@@ -58,37 +58,37 @@ class _Done(Struct, forbid_unknown_fields=True):
 
 
 class DatasetWriter:
-    """Writes one dataset; a context manager that keeps other writers out.
+    """Writes one dataset; a context manager that excludes other writers.
 
     Parameters
     ----------
     directory
-        Where the dataset is to be, as ``dataset.zarr``.
+        The directory in which ``dataset.zarr`` is written.
     label_sets
-        What is known about each label set, by name.
+        The description of each label set, by name.
     dtype
-        What positions and forces are kept as: ``float64``, or ``float32`` for half the bytes.
+        Precision of stored positions and forces: ``float64``, or ``float32`` for half the size.
         Energies and cells are always ``float64``.
     resume
-        Go on after what a killed writer left in `directory`, if anything. Without it that is
+        Continue an unfinished dataset of a killed writer in `directory`, if any. Otherwise it is
         removed.
     source
-        Any JSON that says what is written: who resumes must give the same.
+        Any JSON that describes what is written; must be the same to resume.
 
     Attributes
     ----------
     cursor
-        As given with the last block that is safe; None if nothing is. Whoever resumes gives the
-        blocks after that one.
+        The cursor of the last block safely written, or None. To resume, continue with the blocks
+        after it.
     n_structures, n_atoms
-        What has been given so far.
+        Totals so far.
 
     Raises
     ------
     ExistsError
-        If there is a dataset already, or another process writes this one.
+        If the dataset already exists, or another process is writing it.
     DataError
-        If what is there was begun with other label sets, dtype or source.
+        If the unfinished dataset was started with other label sets, dtype or source.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class DatasetWriter:
         source: Any = None,
     ) -> None:
         if dtype not in _FLOATS:
-            raise DataError(f"positions cannot be kept as {dtype}", f"Take {' or '.join(_FLOATS)}.")
+            raise DataError(f"unsupported dtype {dtype}", f"Use {' or '.join(_FLOATS)}.")
         self.directory = directory
         self.group = directory / GROUP
         self.label_sets = {check_label_name(name): label_sets[name] for name in sorted(label_sets)}
@@ -139,14 +139,14 @@ class DatasetWriter:
         Parameters
         ----------
         block
-            Its label sets must be among those of the dataset; those that it lacks become NaN.
+            Its label sets must be among those of the dataset; missing ones become NaN.
         cursor
-            Any JSON by which the place after this block can be found again.
+            Any JSON from which the position after this block can be found again.
 
         Raises
         ------
         DataError
-            If the block has an unknown label set, or numbers that cannot be kept.
+            If the block has an unknown label set, or numbers that cannot be stored.
         StorageError
             If the disk is full or cannot be written.
         """
@@ -165,7 +165,7 @@ class DatasetWriter:
             self._commit()
 
     def finish(self) -> Path:
-        """Write what is left and the metadata, and return the group's directory.
+        """Write the remaining rows and the metadata, and return the group's directory.
 
         Raises
         ------
@@ -175,7 +175,9 @@ class DatasetWriter:
             If the disk is full or cannot be written.
         """
         if not self.n_structures:
-            raise DataError("there are no structures to write", "Is the input empty?")
+            raise DataError(
+                "there are no structures to write", "Check that the input is not empty."
+            )
         self._commit()
         for name in self.label_sets:
             self._atom_array(label_array(name, "forces"), np.empty((0, 3)))
@@ -193,15 +195,17 @@ class DatasetWriter:
         return self.directory / WRITING
 
     def _require_own_place(self) -> None:
-        """Refuse a dataset that is whole, and anything in its place that no writer has begun."""
+        """Refuse a finished dataset, and anything in its place that no writer has started."""
         if is_whole(self.directory):
-            raise ExistsError(f"there is a dataset in {self.directory} already", "Name another.")
+            raise ExistsError(
+                f"{self.directory} already contains a dataset", "Choose another directory."
+            )
         begun = is_marked(self._writing) or is_real_file(self._writing / _SETTINGS)
         if os.path.lexists(self.group) and not begun:
-            raise in_the_way(self.group, "was not made by mlip-hub, or is not whole")
+            raise in_the_way(self.group, "was not made by mlip-hub, or is incomplete")
 
     def _begin(self) -> None:
-        """Take up what a predecessor left, or make the place clean."""
+        """Continue an unfinished dataset, or remove its leftovers."""
         self._require_own_place()
         settings = self._writing / _SETTINGS
         self._segments = Segments(self._writing)
@@ -210,7 +214,7 @@ class DatasetWriter:
                 begun = parse_json(read_bounded(settings))
             if begun != json.loads(json.dumps(self._settings)):
                 raise DataError(
-                    f"what is unfinished in {self.directory} was begun in another way",
+                    f"the unfinished dataset in {self.directory} was started with other options",
                     "Give the same files and options as then, or start again without --resume.",
                 )
             self._take_up(self._segments.last())
@@ -263,7 +267,7 @@ class DatasetWriter:
         return rows
 
     def _atom_array(self, name: str, values: npt.NDArray[Any]) -> ShardWriter:
-        """Return the array, made and filled up to here if it is new."""
+        """Return the array; create it and fill it up to here if it is new."""
         if name not in self._atom_arrays:
             is_forces = name.startswith("labels/")
             dtype = np.dtype(self.dtype) if is_forces else values.dtype
@@ -273,8 +277,8 @@ class DatasetWriter:
         array = self._atom_arrays[name]
         if array.spec.row_shape != values.shape[1:]:
             raise DataError(
-                f"{name} has rows of shape {array.spec.row_shape}, and here {values.shape[1:]}",
-                "Leave it out, or give it one shape.",
+                f"{name} has different shapes: {array.spec.row_shape} and {values.shape[1:]}",
+                "Remove it, or use the same shape for all structures.",
             )
         return array
 
@@ -283,7 +287,7 @@ class DatasetWriter:
         return positions.written // positions.spec.shard_rows if positions else 0
 
     def _commit(self) -> None:
-        """Make what has been given so far safe."""
+        """Save everything appended so far."""
         facts = {
             "cursor": self._given,
             "structures": self.n_structures,
@@ -293,6 +297,6 @@ class DatasetWriter:
         tails = {name: array.tail() for name, array in self._atom_arrays.items()}
         self._segments.add(Segment(self._rows, tails, facts))
         with storage_errors(self.directory):
-            os.utime(self.directory)  # it is in use: whoever sweeps leaves it alone
+            os.utime(self.directory)  # it is in use and must not be swept
         self._rows = []
         self.cursor = self._given

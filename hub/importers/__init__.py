@@ -1,4 +1,4 @@
-"""What belongs to the files of one paper or project."""
+"""Importers for the files of particular papers or projects."""
 
-# The architecture of the models that an importer makes, where a card was written before it had one.
+# The architecture of the models made by an importer, for cards written before they named it.
 ARCHITECTURES = {"nnp-pre-training": "nequip-onehot"}

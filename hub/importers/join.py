@@ -1,10 +1,10 @@
-"""The proof that labels which are joined by position belong to the structures they are put on.
+"""Verify that labels joined to structures by their order belong to these structures.
 
-Two potentials disagree on the size of forces, but push atoms the same way: the mean cosine between
-their forces on one structure is 0.4 to 0.7 even for potentials as far apart as LCBOP and GAP-17,
-and zero within its noise between one structure and another. So each structure's labels are compared
-with known forces on it, and with those of structures nearby in the order, as a shift would put
-them there.
+Two potentials disagree on the magnitude of forces, but agree on the direction: the mean cosine
+between their forces on a structure is 0.4 to 0.7 even for potentials as different as LCBOP and
+GAP-17, and zero within noise between different structures. Therefore the labels of each structure
+are compared with known forces on it and on structures nearby in the order, as if the labels were
+shifted.
 """
 
 from __future__ import annotations
@@ -19,44 +19,46 @@ from hub.errors import DataError
 if TYPE_CHECKING:
     from hub.structures.arrays import BoolArray, FloatArray, IntArray
 
-# Neighbours in the order, near and far, that each structure's labels are tried on.
+# Offsets in the order, near and far, at which each structure's labels are tried.
 SHIFTS = (-2, -1, 1, 2, 10, 100)
-# Atoms that feel less, in eV/Å, have no direction that two potentials would agree on.
+# Smaller forces, in eV/Å, have no direction on which two potentials would agree.
 SMALLEST_FORCE = 0.02
-# Standard deviations between the own labels and the best others that settle a structure.
+# Difference between a structure's own labels and the best others, in standard deviations, that is
+# significant.
 SETTLED = 3.0
-# Margins that even potentials far apart clear. Wider ones, of small structures, accuse nobody: two
-# potentials may well pull a strained crystal of few atoms in opposite directions.
+# Margins that even very different potentials exceed. Wider ones, of small structures, do not count
+# as evidence: two potentials may give opposite forces on a strained crystal of few atoms.
 DECISIVE = 0.3
-# The part of all atoms that must belong to structures settled as right.
+# The fraction of all atoms that must belong to structures with confirmed labels.
 MOST = 0.8
-# The part of the structures that may agree with nothing; some stay strangers to a poor potential.
+# The fraction of structures that may agree with nothing; a poor potential fails for some.
 STRANGERS = 0.1
-# Settled structures below which a proof is none.
+# The minimum number of structures with confirmed labels.
 FEWEST = 10
-# Structures that agree with nothing near are looked for everywhere, up to this many.
+# The maximum number of structures without agreement nearby whose labels are tried everywhere.
 SUSPECTS = 50
 
 _WRONG_HINT = (
-    "The labels are in another order than the structures, or belong to others. Sort the label "
-    "files by number (2 before 10), and check which structures they leave out."
+    "The labels are in a different order than the structures, or belong to other structures. Sort "
+    "the label files by number (2 before 10), and check which structures they omit."
 )
 
 
 class JoinError(DataError):
-    """Labels do not belong to the structures, or it cannot be told whether they do."""
+    """Labels do not belong to the structures, or this cannot be verified."""
 
 
 @dataclass(frozen=True)
 class Proof:
-    """What the comparison found.
+    """The result of the comparison.
 
     Attributes
     ----------
     n_structures
-        How many structures were joined.
+        Number of joined structures.
     right, wrong, untold
-        Structures whose labels fit them best, fit another one better, or cannot tell.
+        Number of structures whose labels match them best, match another one better, or are
+        inconclusive.
     agreement, control
         Mean cosine between the two forces on an atom: as joined, and shifted by one.
     force_rmse, shifted_rmse
@@ -74,33 +76,33 @@ class Proof:
 
     def __str__(self) -> str:
         return (
-            f"forces agree by a mean cosine of {self.agreement:.2f} ({self.force_rmse:.2f} eV/Å "
-            f"rms apart), shifted by one by {self.control:.2f} ({self.shifted_rmse:.2f} eV/Å); "
-            f"{self.right} of {self.n_structures} structures fit their own labels best, "
-            f"{self.wrong} fit another's, {self.untold} cannot tell"
+            f"mean cosine between the forces {self.agreement:.2f} (rms difference "
+            f"{self.force_rmse:.2f} eV/Å), shifted by one {self.control:.2f} "
+            f"({self.shifted_rmse:.2f} eV/Å); of {self.n_structures} structures {self.right} match "
+            f"their own labels best, {self.wrong} match others, {self.untold} are inconclusive"
         )
 
 
 def prove_join(
     pointers: IntArray, known: FloatArray, joined: FloatArray, label_pointers: IntArray
 ) -> Proof:
-    """Show that labels in the order of a file are in the order of the structures.
+    """Verify that labels in the order of a file are in the order of the structures.
 
     Parameters
     ----------
     pointers
-        (S + 1,) of the structures.
+        (S + 1,) pointers of the structures.
     known
-        (A, 3) forces on them that came with the structures, in eV/Å.
+        (A, 3) forces that came with the structures, in eV/Å.
     joined
-        (A, 3) forces that are to be joined, in eV/Å.
+        (A, 3) forces to be joined, in eV/Å.
     label_pointers
-        (S + 1,) of those.
+        (S + 1,) pointers of the forces to be joined.
 
     Raises
     ------
     JoinError
-        If the order is wrong, or if too few structures can tell; the message has the numbers.
+        If the order is wrong, or too few structures are conclusive; the message has the numbers.
     """
     _check_sizes(pointers, label_pointers)
     forces = _Forces(pointers, known, joined)
@@ -109,8 +111,8 @@ def prove_join(
     best_other = np.fmax.reduce(list(others.values()))
     # A mean over n cosines of unrelated directions scatters by 1 / sqrt(3 n).
     margin = SETTLED / np.sqrt(3.0 * np.maximum(forces.telling_atoms(), 1))
-    # No other labels have the size of a structure that is the only one of its size: to belong,
-    # its own must agree better than unrelated directions do, whose cosine is zero.
+    # A structure with a unique number of atoms has no other labels to compare with: its own must
+    # agree better than unrelated directions, whose cosine is zero.
     best_other = np.where(np.isfinite(best_other), best_other, 0.0)
     right = own > best_other + margin
     decisive = margin < DECISIVE
@@ -137,17 +139,17 @@ def _judge(
 ) -> None:
     if wrong.any() or unlike.sum() > STRANGERS * len(sizes):
         raise JoinError(
-            f"the labels are not those of the structures, first at number "
+            f"the labels do not belong to the structures, first at structure "
             f"{int((wrong | unlike).argmax())}: {proof}",
             _WRONG_HINT,
         )
     share = sizes[right].sum() / max(sizes.sum(), 1)
     if proof.right < FEWEST or share < MOST:
         raise JoinError(
-            f"it cannot be told whether the labels are those of the structures: {proof}. At least "
-            f"{FEWEST} structures with {MOST:.0%} of the atoms must fit their own labels best by a "
-            f"clear margin, and {proof.right} with {share:.0%} do",
-            "Join them by content instead: write structures and labels into one file.",
+            f"cannot verify that the labels belong to the structures: {proof}. At least "
+            f"{FEWEST} structures with {MOST:.0%} of the atoms must match their own labels best by "
+            f"a clear margin, but only {proof.right} with {share:.0%} do",
+            "Write structures and labels into one file instead of joining them by order.",
         )
 
 
@@ -155,20 +157,21 @@ def _check_sizes(pointers: IntArray, label_pointers: IntArray) -> None:
     sizes, label_sizes = np.diff(pointers), np.diff(label_pointers)
     if len(sizes) != len(label_sizes):
         raise JoinError(
-            f"there are labels of {len(label_sizes)} structures for {len(sizes)} structures",
-            "A label file is missing or double, or the labels leave out other structures.",
+            f"expected labels of {len(sizes)} structures, got {len(label_sizes)}",
+            "A label file is missing or duplicated, or the labels omit other structures.",
         )
     if (sizes != label_sizes).any():
         first = int((sizes != label_sizes).argmax())
         raise JoinError(
-            f"structure {first} has {sizes[first]} atoms, and its labels have "
-            f"{label_sizes[first]}; so have {int((sizes != label_sizes).sum())} structures in all",
+            f"structure {first} has {sizes[first]} atoms, but its labels have "
+            f"{label_sizes[first]}; {int((sizes != label_sizes).sum())} structures in total do not "
+            "match",
             _WRONG_HINT,
         )
 
 
 class _Forces:
-    """Two sets of forces on the same atoms, and how alike they are when shifted."""
+    """Two sets of forces on the same atoms, compared with and without a shift."""
 
     def __init__(self, pointers: IntArray, known: FloatArray, joined: FloatArray) -> None:
         self.pointers = pointers
@@ -177,9 +180,9 @@ class _Forces:
         self.joined = joined
 
     def agreement(self, shift: int) -> FloatArray:
-        """Return (S,) the mean cosine between each structure and labels `shift` further on.
+        """Return (S,) the mean cosine between each structure and the labels `shift` further on.
 
-        It is minus infinity where those are of another size, or no atom can tell.
+        Minus infinity if these have another number of atoms, or no atom can be compared.
         """
         here, atoms, there = self._partners(shift)
         result = np.full(len(self.sizes), -np.inf)
@@ -187,31 +190,31 @@ class _Forces:
         return result
 
     def telling_atoms(self) -> FloatArray:
-        """Return (S,) how many atoms of each structure feel enough to be compared."""
+        """Return (S,) the number of atoms of each structure with large enough forces to compare."""
         telling = np.isfinite(_cosines(self.known, self.joined))
         return _sums(telling.astype(np.float64), self.sizes)
 
     def fits_another(self, index: int, margin: float) -> bool:
-        """Whether the labels at `index` fit another structure, wherever that is."""
+        """Whether the labels at `index` match another structure anywhere."""
         size = self.sizes[index]
         alike = np.flatnonzero(self.sizes == size)
         atoms = (self.pointers[alike][:, None] + np.arange(size)).ravel()
         own = slice(self.pointers[index], self.pointers[index + 1])
         labels = np.tile(self.joined[own], (len(alike), 1))
         found = _mean_cosines(self.known[atoms], labels, self.sizes[alike])
-        # Among so many, a chance agreement of three standard deviations is not yet rare.
+        # Among so many, a chance agreement of three standard deviations is not rare.
         return bool((found[alike != index] > 1.7 * margin).any())
 
     def rmse(self, shift: int) -> float:
-        """Return the rms difference of force components, in eV/Å; NaN where none compare."""
+        """Return the rms difference of force components in eV/Å; NaN if none can be compared."""
         _, atoms, there = self._partners(shift)
         squares = (self.known[atoms] - self.joined[there]) ** 2
         return float(np.sqrt(np.nanmean(squares))) if squares.size else float("nan")
 
     def _partners(self, shift: int) -> tuple[IntArray, IntArray, IntArray]:
-        """Return structures with a partner of their size, their atoms, and its atoms.
+        """Return the structures with a partner of equal size, their atoms, and its atoms.
 
-        The order is counted among structures of one size, so that ragged sets have partners too.
+        The shift counts structures of equal size, so that ragged sets have partners, too.
         """
         by_size = np.argsort(self.sizes, kind="stable")
         first = np.arange(max(0, -shift), max(0, len(by_size) - max(0, shift)))
@@ -228,7 +231,7 @@ class _Forces:
 
 
 def _cosines(known: FloatArray, joined: FloatArray) -> FloatArray:
-    """Return (A,) the cosine between two forces on each atom; NaN where one is too small."""
+    """Return (A,) the cosine between the two forces on each atom; NaN if one is too small."""
     known_sizes, joined_sizes = np.linalg.norm(known, axis=1), np.linalg.norm(joined, axis=1)
     telling = (known_sizes > SMALLEST_FORCE) & (joined_sizes > SMALLEST_FORCE)
     dots = np.einsum("ij,ij->i", known, joined)
@@ -238,7 +241,7 @@ def _cosines(known: FloatArray, joined: FloatArray) -> FloatArray:
 
 
 def _mean_cosines(known: FloatArray, joined: FloatArray, sizes: IntArray) -> FloatArray:
-    """Return the mean cosine in each of the structures that these sizes divide the atoms into."""
+    """Return the mean cosine in each structure; `sizes` are their numbers of atoms."""
     cosines = _cosines(known, joined)
     telling = np.isfinite(cosines)
     counts = _sums(telling.astype(np.float64), sizes)

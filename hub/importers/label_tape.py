@@ -1,4 +1,4 @@
-"""Published labels, file after file, joined to structures as these come along."""
+"""Join published labels, file after file, to a sequence of structures."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from hub.importers.join import Proof
     from hub.structures.arrays import BoolArray, FloatArray, IntArray
 
-# A file of fewer structures than these proves little; as many of the file before it help.
+# A file with fewer structures is verified together with this many of the file before it.
 _FEW = 20
 
 
 def files_in_order(pattern: str, sources: Mapping[str, Path]) -> dict[str, Path]:
-    """Return the sources that fit a pattern, by the number at their end: 2 before 10."""
+    """Return the sources that match a pattern, sorted by the number at their end: 2 before 10."""
     names = [name for name in sources if fnmatchcase(name, pattern)]
     return {name: sources[name] for name in sorted(names, key=_number)}
 
@@ -37,12 +37,12 @@ def _number(name: str) -> int:
 class LabelTape:
     """The labels of one label set, taken from its files in order.
 
-    The join of each file is proved when its last label has been taken.
+    The join of each file is verified when its last label has been taken.
 
     Parameters
     ----------
     files
-        Label files by the names that messages use.
+        Label files by their names in messages.
     """
 
     def __init__(self, files: Mapping[str, Path]) -> None:
@@ -52,7 +52,7 @@ class LabelTape:
         self._name = ""
         self._labels = NpzLabels(np.empty(0), np.empty((0, 3)), np.zeros(1, np.int64))
         self._next = 0
-        # Known and joined forces of each structure of this file, and of the last few before it.
+        # Known and joined forces of the structures of this file, and of the last few before it.
         self._pairs: list[tuple[FloatArray, FloatArray]] = []
         self._before: list[tuple[FloatArray, FloatArray]] = []
 
@@ -64,7 +64,7 @@ class LabelTape:
         covered
             (S,) which structures have labels.
         pointers
-            (S + 1,) of the structures.
+            (S + 1,) pointers of the structures.
         known
             (A, 3) forces that came with the structures, in eV/Å.
 
@@ -85,13 +85,14 @@ class LabelTape:
         return Labels(energies, forces)
 
     def finish(self) -> None:
-        """Prove the last file, and refuse labels that no structure has come for."""
+        """Verify the last file, and refuse labels without a structure."""
         left = self._left() + sum(len(read_npz_labels(path)) for _, path in self._waiting)
         if left:
             raise JoinError(
-                f"there are labels of {self.n_taken + left} structures for {self.n_taken} "
-                f"structures; {self._name} has the first that is left over",
-                "The labels leave out other structures than the card says, or belong to others.",
+                f"there are labels for {self.n_taken + left} structures, but only {self.n_taken} "
+                f"structures; the first unused label is in {self._name}",
+                "The labels omit different structures than the card says, or belong to other "
+                "structures.",
             )
         self._prove()
 
@@ -101,9 +102,9 @@ class LabelTape:
         start, stop = self._labels.pointers[self._next : self._next + 2].tolist()
         if stop - start != size:
             raise JoinError(
-                f"{self._name}[{self._next}] has forces on {stop - start} atoms, for a structure "
-                f"of {size}: structure {self.n_taken} of those that have labels",
-                "The label files are in another order, or leave out other structures.",
+                f"{self._name}[{self._next}] has forces on {stop - start} atoms, expected {size} "
+                f"(structure {self.n_taken} of those with labels)",
+                "The label files are in a different order, or omit other structures.",
             )
         energy = float(self._labels.energies[self._next])
         self._next += 1
@@ -117,14 +118,14 @@ class LabelTape:
         self._prove()
         if not self._waiting:
             raise JoinError(
-                f"there are labels of {self.n_taken} structures only, and more structures",
-                "A label file is missing, or the labels leave out more structures.",
+                f"there are labels for only {self.n_taken} structures, but more structures",
+                "A label file is missing, or the labels omit more structures.",
             )
         self._name, path = self._waiting.pop(0)
         self._labels, self._next = read_npz_labels(path), 0
 
     def _prove(self) -> None:
-        """Compare the forces of the file that has been used up with those that are known."""
+        """Compare the forces of the completed file with the known ones."""
         if not self._name:
             return
         pairs = self._pairs if len(self._pairs) >= _FEW else self._before + self._pairs

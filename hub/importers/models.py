@@ -24,7 +24,7 @@ _NOT_STATED = {"license": "other", "license_name": "not-stated"}
 
 
 def is_model_file(name: str) -> bool:
-    """Whether a file's name ends like that of a model of another program."""
+    """Whether a file name has the ending of a model of another program."""
     return any(name.endswith(ending) for ending in model_file_types())
 
 
@@ -62,11 +62,11 @@ def import_model(
     Raises
     ------
     ModelError
-        If the file is damaged, or of a kind that no architecture reads, or predictions disagree.
+        If the file is corrupted or its type is not supported, or predictions disagree.
     IncompatibleModelError
-        If it holds a model of another architecture than can be imported.
+        If its model has an architecture that cannot be imported.
     ExistsError, InvalidReferenceError, StorageError
-        As `hub.publish` does.
+        As in `hub.publish`.
     """
     path = user_path(file)
     targets = [target for end, target in model_file_types().items() if path.name.endswith(end)]

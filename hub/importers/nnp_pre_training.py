@@ -40,7 +40,7 @@ _SCALAR = o3.Irrep("0e")
 
 
 class _Facts(Struct):
-    """What a card's ``model`` section says of the configuration."""
+    """The configuration in a card's ``model`` section."""
 
     elements: Elements
     cutoff: Cutoff
@@ -54,9 +54,10 @@ def import_checkpoint(card: Card, sources: Sequence[Path], directory: Path) -> d
     Parameters
     ----------
     card
-        The model's card; its ``model`` section gives what the file does not hold.
+        The model's card; its ``model`` section gives what the file does not contain.
     sources
-        The published ``.pth`` file, alone. Only tensors are read from it, never pickled objects.
+        The published ``.pth`` file as the only item. Only tensors are read from it, never pickled
+        objects.
     directory
         Where ``weights.safetensors``, ``config.json`` and ``probe.json`` are written.
 
@@ -68,7 +69,7 @@ def import_checkpoint(card: Card, sources: Sequence[Path], directory: Path) -> d
     ------
     ModelError
         If the file is not such a checkpoint, or the converted model does not reproduce the
-        predictions that are stored with the card.
+        predictions stored with the card.
     """
     config = config_of(card)
     (source,) = sources
@@ -79,12 +80,12 @@ def import_checkpoint(card: Card, sources: Sequence[Path], directory: Path) -> d
 
 
 def config_of(card: Card) -> OneHotConfig:
-    """Return the configuration that a card states: what the published file does not hold.
+    """Return the configuration in a card, which the published file does not contain.
 
     Raises
     ------
     SettingsError
-        If the card's ``model`` section lacks something, or has what no model can have.
+        If the card's ``model`` section is incomplete or invalid.
     """
     with damage(f"the model section of {card.path}", SettingsError, verdict=WRONG):
         facts = fit(card.front_matter.get("model"), _Facts)
@@ -99,7 +100,7 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
     Raises
     ------
     ModelError
-        If it is not a state dict, holds anything but tensors, or numbers that are not finite.
+        If it is not a state dict of tensors, or contains numbers that are not finite.
     """
     try:
         state = torch.load(path, weights_only=True, map_location="cpu")
@@ -112,7 +113,7 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
 
 
 def convert(state: dict[str, torch.Tensor], config: OneHotConfig) -> OneHotPotential:
-    """Build the float64 model that computes what NequIP 0.5.6 computed from `state`."""
+    """Build the float64 model that reproduces what NequIP 0.5.6 computed from `state`."""
     try:
         _refuse_rescaling(state)
         weights = _embedding_weights(state, len(config.type_names))
@@ -122,14 +123,14 @@ def convert(state: dict[str, torch.Tensor], config: OneHotConfig) -> OneHotPoten
         weights |= _last_layer_weights(state, potential, config)
         weights |= _readout_weights(state)
     except KeyError as error:
-        raise ModelError(f"the checkpoint lacks the tensor {error}") from error
+        raise ModelError(f"the tensor {error} is missing from the checkpoint") from error
     potential.set_weights({**potential.weights(), **weights}, "the checkpoint")
     found: OneHotPotential = potential
     return found
 
 
 def _refuse_rescaling(state: dict[str, torch.Tensor]) -> None:
-    """Refuse scales and shifts: the published models have none, so it would be another model."""
+    """Refuse scales and shifts, which the published models do not have."""
     scales, shifts = state["per_species_rescale.scales"], state["per_species_rescale.shifts"]
     if (
         state["scale_by"].numel()
@@ -137,17 +138,19 @@ def _refuse_rescaling(state: dict[str, torch.Tensor]) -> None:
         or (scales != 1).any()
         or shifts.any()
     ):
-        raise ModelError("the checkpoint rescales its energies, which this import does not expect")
+        raise ModelError(
+            "the checkpoint rescales its energies, which this importer does not support"
+        )
 
 
 def _radial_gain() -> float:
-    """NequIP 0.5 normalised the activation to unit second moment; today's multiplies by sqrt(2)."""
+    """Return the ratio of NequIP 0.5's normalisation of activations to the current sqrt(2)."""
     return float(normalize2mom(shifted_softplus).cst) / math.sqrt(2)
 
 
 def _embedding_weights(state: dict[str, torch.Tensor], n_types: int) -> dict[str, torch.Tensor]:
     return {
-        # Bessel roots are in units of pi today.
+        # Bessel roots are now in units of pi.
         "bessel_encode.bessel_weights": state["radial_basis.basis.bessel_weights"][None] / math.pi,
         "type_embed.embed_module.weight": state["chemical_embedding.linear.weight"].reshape(
             n_types, -1
@@ -170,10 +173,10 @@ def _layer_weights(state: dict[str, torch.Tensor], layer: int) -> dict[str, torc
 def _last_layer_weights(
     state: dict[str, torch.Tensor], potential: OneHotPotential, config: OneHotConfig
 ) -> dict[str, torch.Tensor]:
-    """Keep of the last layer what ends in scalars; nothing reads its other outputs."""
+    """Return the part of the last layer that leads to scalars; its other outputs are not used."""
     name = f"layer{config.num_layers - 1}_convnet.conv"
     narrow: Any = potential.energy_network.get_submodule(name)
-    # The layer as NequIP 0.5 had it, with all hidden irreps as output, knows where things are.
+    # The layer as in NequIP 0.5, with all hidden irreps as output, defines the layout of weights.
     wide = ConvNetLayer(
         irreps_in=narrow.irreps_in,
         feature_irreps_hidden=hidden_irreps(config),

@@ -1,7 +1,7 @@
-"""The published label files: ``.npz`` archives whose force arrays are pickled.
+"""Read the published label files: ``.npz`` archives whose force arrays are pickled.
 
-numpy unpickles by running whatever the file says. Here the pickle is read by a machine that knows
-how an array is written and nothing else, so that no function of any package is ever called.
+numpy's unpickling may execute code in the file. Here the pickle is read by an interpreter that
+supports only arrays, so that no function of any package is called.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 ENERGY, FORCE = "energy", "force"
 
-_HINT = "Is it a label file of jla-gardner/nnp-pre-training, with 'energy' and 'force'?"
+_HINT = "Expected a label file of jla-gardner/nnp-pre-training, with 'energy' and 'force'."
 _PLAIN_KINDS = "fiu"
 
 
 @dataclass(frozen=True, eq=False)
 class NpzLabels:
-    """The labels of S structures with A atoms in all, in the order of the file.
+    """The labels of S structures with A atoms in total, in the order of the file.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ def read_npz_labels(path: Path) -> NpzLabels:
     Raises
     ------
     DataError
-        If it is broken, holds other arrays, or its pickle asks for anything but arrays of numbers.
+        If it is broken, has other arrays, or its pickle contains anything but arrays of numbers.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -65,17 +65,20 @@ def read_npz_labels(path: Path) -> NpzLabels:
     except OSError as problem:
         raise DataError(f"{path} cannot be read: {problem.strerror or problem}") from problem
     except (zipfile.BadZipFile, zlib.error, EOFError) as problem:
-        raise DataError(f"{path} is no whole .npz archive: {problem}", _HINT) from problem
+        raise DataError(f"{path} is not a complete .npz archive: {problem}", _HINT) from problem
     return _labels(energies, forces, path)
 
 
 def _labels(energies: np.ndarray, forces: np.ndarray, path: Path) -> NpzLabels:
     if energies.ndim != 1:
-        raise DataError(f"{path}: '{ENERGY}' has shape {energies.shape}, not one value each", _HINT)
+        raise DataError(
+            f"{path}: '{ENERGY}' has shape {energies.shape}, expected one value per structure",
+            _HINT,
+        )
     if len(energies) != len(forces):
         raise DataError(
             f"{path} has {len(energies)} energies, but forces of {len(forces)} structures",
-            "The file is damaged or was cut; get it again.",
+            "The file is corrupted or truncated: download it again.",
         )
     per_structure = [_forces_of(value, f"{path}[{index}]") for index, value in enumerate(forces)]
     lengths = [len(rows) for rows in per_structure]
@@ -89,7 +92,7 @@ def _labels(energies: np.ndarray, forces: np.ndarray, path: Path) -> NpzLabels:
 def _forces_of(value: Any, where: str) -> FloatArray:
     rows = _floats(value, where)
     if rows.ndim != 2 or rows.shape[1] != 3 or not len(rows):
-        raise DataError(f"{where}: forces of shape {rows.shape}, not (atoms, 3)", _HINT)
+        raise DataError(f"{where}: forces have shape {rows.shape}, expected (atoms, 3)", _HINT)
     return rows
 
 
@@ -97,7 +100,7 @@ def _floats(value: Any, where: str) -> FloatArray:
     try:
         numbers: FloatArray = np.asarray(value, np.float64)
     except (TypeError, ValueError) as problem:
-        raise DataError(f"{where} does not hold numbers", _HINT) from problem
+        raise DataError(f"{where} does not contain numbers", _HINT) from problem
     return numbers
 
 
@@ -105,15 +108,17 @@ def _read_array(archive: zipfile.ZipFile, name: str, path: Path) -> np.ndarray:
     member = f"{name}.npy"
     if member not in archive.namelist():
         found = ", ".join(archive.namelist()) or "nothing"
-        raise DataError(f"{path} has no array '{name}', but {found}", _HINT)
+        raise DataError(f"{path} has no array '{name}' (found: {found})", _HINT)
     with archive.open(member) as stream:
         try:
             return _parse(stream)
         except (pickle.UnpicklingError, ValueError, MemoryError) as problem:
             raise DataError(f"{path}: '{name}' cannot be read: {problem}", _HINT) from problem
-        # What an unpickler raises from damaged bytes.
+        # Errors that an unpickler raises for corrupted bytes.
         except (AttributeError, EOFError, LookupError, OverflowError, TypeError) as problem:
-            raise DataError(f"{path}: '{name}' is a damaged pickle: {problem}", _HINT) from problem
+            raise DataError(
+                f"{path}: '{name}' is a corrupted pickle: {problem}", _HINT
+            ) from problem
 
 
 def _parse(stream: IO[bytes]) -> np.ndarray:
@@ -121,10 +126,10 @@ def _parse(stream: IO[bytes]) -> np.ndarray:
     if dtype.kind in _PLAIN_KINDS:
         return _plain(stream.read(), dtype, shape, fortran=fortran)
     if dtype.kind != "O":
-        raise pickle.UnpicklingError(f"it holds values of type {dtype}")
+        raise pickle.UnpicklingError(f"unsupported data type {dtype}")
     unpickled = _ArrayUnpickler(stream).load()
     if not isinstance(unpickled, _PickledArray):
-        raise pickle.UnpicklingError("it is a pickle, but of no array")
+        raise pickle.UnpicklingError("the pickle does not contain an array")
     return unpickled.array()
 
 
@@ -135,7 +140,7 @@ def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any
     }
     version = np.lib.format.read_magic(stream)
     if version not in readers:
-        raise ValueError(f"format {version} of .npy")
+        raise ValueError(f"unsupported .npy format {version}")
     header: tuple[tuple[int, ...], bool, np.dtype[Any]] = readers[version](stream)
     return header
 
@@ -147,11 +152,11 @@ def _plain(
 
 
 class _PickledType:
-    """A number type, as pickles write it: a code such as ``f8``, then its byte order."""
+    """A number type in a pickle: a code such as ``f8``, then its byte order."""
 
     def __init__(self, code: Any, *_: Any) -> None:
         if not isinstance(code, str) or np.dtype(code).kind not in _PLAIN_KINDS + "O":
-            raise pickle.UnpicklingError(f"it holds values of type {code!r}")
+            raise pickle.UnpicklingError(f"unsupported data type {code!r}")
         self.dtype = np.dtype(code)
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
@@ -159,7 +164,7 @@ class _PickledType:
 
 
 class _PickledArray:
-    """An array, as pickles write it: version, shape, type, order, and bytes or a list."""
+    """An array in a pickle: version, shape, type, order, and bytes or a list."""
 
     def __init__(self, *_: Any) -> None:
         self._state: tuple[Any, ...] = ()
@@ -168,7 +173,7 @@ class _PickledArray:
         self._state = state
 
     def array(self) -> np.ndarray:
-        """Return the array; those inside an array of objects are made arrays too."""
+        """Return the array; elements of an object array are converted to arrays, too."""
         _, shape, kind, fortran, content = self._state
         if kind.dtype.kind != "O":
             return _plain(content, kind.dtype, shape, fortran=fortran)
@@ -190,10 +195,10 @@ class _ArrayUnpickler(pickle.Unpickler):
     """Read arrays of numbers and arrays of such arrays, and refuse every other name."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """Return our stand-in for a name that arrays need."""
+        """Return our replacement of a name that arrays need."""
         try:
             return _KNOWN[module, name]
         except KeyError:
             raise pickle.UnpicklingError(
-                f"it asks for {module}.{name}, which a file of numbers does not need"
+                f"it refers to {module}.{name}, which is not allowed in a file of numbers"
             ) from None

@@ -1,4 +1,4 @@
-"""Published label files as what is imported onto a dataset, joined by order and proved."""
+"""Import published label files onto a dataset, joined by order and verified."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def npz_source(
     covers: str | None = None,
     proved_by: str | None = None,
 ) -> Source:
-    """Give the structures of a dataset the labels of published files, by order alone.
+    """Return the structures of a dataset with labels from published files, joined by order.
 
     Parameters
     ----------
@@ -37,18 +37,18 @@ def npz_source(
     onto
         The dataset whose structures they label.
     covers
-        A condition on its columns: which structures the files label. All by default.
+        A condition on its columns that selects the labelled structures. All by default.
     proved_by
-        The label set whose forces prove that the order is right; the only one by default.
+        The label set whose forces verify the order; the only one by default.
 
     Raises
     ------
     DataError
-        If a file is missing, or the dataset has no labels to prove the order with.
+        If a file is missing, or the dataset has no labels to verify the order.
 
     Notes
     -----
-    Going through the source raises `hub.importers.join.JoinError` if the labels do not belong to
+    Iterating over the source raises `hub.importers.join.JoinError` if the labels do not belong to
     the structures.
     """
     paths = {str(path): path for path in expand_patterns(files)}  # type: ignore[arg-type]
@@ -56,8 +56,8 @@ def npz_source(
     known = dataset.labels_name(proved_by)
     if not known:
         raise DataError(
-            f"{onto} has no labels that could prove the order of {', '.join(paths)}",
-            "Labels without names of structures can only join a dataset that has others.",
+            f"{onto} has no labels to verify the order of {', '.join(paths)}",
+            "Labels joined by order require a dataset that already has other labels.",
         )
     covered = evaluate(covers, dataset) if covers else np.ones(len(dataset), np.bool_)
 
@@ -80,5 +80,5 @@ def npz_source(
         tape.finish()
 
     described = {"files": sorted(paths), "onto": onto, "covers": covers, "proved_by": known}
-    note = f"labels joined by order, which the forces of {known} prove"
+    note = f"labels joined by order, verified by the forces of {known}"
     return Source(described, "energy", "forces", frames, (note,))

@@ -1,4 +1,4 @@
-"""Import published datasets: archives of structures, and labels that join them by order alone."""
+"""Import published datasets: archives of structures, and labels joined to them by order."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _BLOCK_ATOMS = 65_536
 
 
 def import_published(card: Card, sources: Sequence[Path], directory: Path) -> dict[str, Any]:
-    """Make a dataset of published files.
+    """Make a dataset from published files.
 
     Parameters
     ----------
@@ -53,14 +53,14 @@ def import_published(card: Card, sources: Sequence[Path], directory: Path) -> di
 
     Returns
     -------
-    Metadata for the version's manifest: what is in the dataset, and the proofs of the joins.
+    Metadata for the version's manifest: a summary of the dataset, and the verification of joins.
 
     Raises
     ------
     DataError
-        If a file is broken, lacks an entry, or labels do not belong to the structures.
+        If a file is broken or lacks an entry, or labels do not belong to the structures.
     SettingsError
-        If the card's recipe is wrong.
+        If the card's recipe is invalid.
     """
     recipe = recipe_of(card)
     files = {source.path: path for source, path in zip(card.sources, sources, strict=True)}
@@ -89,7 +89,7 @@ def _joins(tape: LabelTape) -> dict[str, dict[str, float]]:
 
 
 def _frames(recipe: Recipe, files: Mapping[str, Path]) -> Iterator[Atoms]:
-    """Yield the structures in the order that published labels count on: by path, then frame."""
+    """Yield the structures in the order of published labels: by path, then frame."""
     path = files[recipe.structures]
     if not recipe.members:
         yield from iterate_file(path)
@@ -99,11 +99,11 @@ def _frames(recipe: Recipe, files: Mapping[str, Path]) -> Iterator[Atoms]:
             names = [PurePosixPath(name) for name in archive.namelist()]
             members = sorted(name for name in names if fnmatchcase(str(name), recipe.members))
             if not members:
-                raise DataError(f"{path} holds no file {recipe.members}")
+                raise DataError(f"{path} contains no file {recipe.members}")
             for member in members:
                 yield from _member_frames(archive, str(member))
     except (zipfile.BadZipFile, zlib.error, EOFError) as problem:
-        raise DataError(f"{path} is no whole zip archive: {problem}") from problem
+        raise DataError(f"{path} is not a complete zip archive: {problem}") from problem
 
 
 def _member_frames(archive: zipfile.ZipFile, member: str) -> Iterator[Atoms]:
@@ -168,7 +168,7 @@ class _Columns:
 
 
 def _own_labels(frames: list[Atoms], recipe: LabelRecipe) -> Labels:
-    """Return labels that came with the structures; energies for each atom are summed."""
+    """Return the labels that came with the structures; atomic energies are summed."""
     energies = _entries(frames, recipe.energy_keys)
     return Labels(
         np.array([np.nan if value is None else value.sum() for value in energies], np.float64),
@@ -177,7 +177,7 @@ def _own_labels(frames: list[Atoms], recipe: LabelRecipe) -> Labels:
 
 
 def _rows(frames: list[Atoms], keys: Sequence[str], *row_shape: int) -> FloatArray:
-    """Return (A, ...) an entry of every atom; NaN where a structure has none."""
+    """Return (A, ...) an entry of every atom; NaN for structures without it."""
     parts = [
         np.full((len(atoms), *row_shape), np.nan) if rows is None else rows
         for atoms, rows in zip(frames, _entries(frames, keys), strict=True)
@@ -186,13 +186,13 @@ def _rows(frames: list[Atoms], keys: Sequence[str], *row_shape: int) -> FloatArr
 
 
 def _entries(frames: list[Atoms], keys: Sequence[str]) -> list[npt.NDArray[Any] | None]:
-    """Return the first of some entries that each structure has; at least one must have one."""
+    """Return, for each structure, the first of some entries; at least one must have one."""
     entries = [_entry(atoms, keys) for atoms in frames]
     if all(entry is None for entry in entries):
         found = ", ".join(sorted({key for place in _places(frames[0]) for key in place}))
         raise DataError(
-            f"the published file has no entry {' or '.join(keys)}, but {found}",
-            "It is not what the card describes.",
+            f"the published file has no entry {' or '.join(keys)} (found: {found})",
+            "It does not match the card.",
         )
     return entries
 
@@ -204,12 +204,12 @@ def _entry(atoms: Atoms, keys: Sequence[str]) -> npt.NDArray[Any] | None:
 
 
 def _places(atoms: Atoms) -> tuple[Mapping[str, Any], ...]:
-    """Return where ASE may have put an entry of a file."""
+    """Return the mappings in which ASE may have put an entry of a file."""
     return atoms.info, atoms.arrays, getattr(atoms.calc, "results", {})
 
 
 def _column(frames: list[Atoms], key: str) -> npt.NDArray[Any]:
-    """Return an entry of every structure as one array; NaN or nothing where it is absent."""
+    """Return an entry of every structure as one array; NaN or empty if it is absent."""
     values = [atoms.info.get(key, np.nan) for atoms in frames]
     if any(isinstance(value, str) for value in values):
         return np.array([value if isinstance(value, str) else "" for value in values], np.str_)
@@ -217,7 +217,7 @@ def _column(frames: list[Atoms], key: str) -> npt.NDArray[Any]:
 
 
 def _has_isolated_atom(atoms: Atoms, reach: float) -> bool:
-    """Whether any atom has no neighbour, images of its own included, within `reach` Å."""
+    """Whether any atom has no neighbour (including its own images) within `reach` Å."""
     from ase.neighborlist import neighbor_list
 
     return len(np.unique(neighbor_list("i", atoms, reach))) < len(atoms)

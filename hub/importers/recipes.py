@@ -1,4 +1,4 @@
-"""What a card of a published dataset says about its files: keys, filters, label sets."""
+"""The recipe in the card of a published dataset: keys, filters, label sets."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
 
 
 class LabelRecipe(Struct, forbid_unknown_fields=True, frozen=True):
-    """Where the labels of one label set are.
+    """The source of the labels of one label set.
 
     Attributes
     ----------
     about
-        What the label set says of itself.
+        The description of the label set.
     energy_keys, forces_keys
-        Entries in the files of structures, the first that is there is taken. Energies for each atom
-        are summed.
+        Entries in the files of structures, of which the first present is used. Atomic energies are
+        summed.
     files
-        Published label files among the card's sources, as a pattern; in the order of their numbers.
+        Pattern of published label files among the card's sources; in the order of their numbers.
     subset
-        The structures that these cover, in order.
+        The structures that these label, in order.
     proved_by
-        The label set whose forces prove that the order is right.
+        The label set whose forces verify the order.
     """
 
     about: LabelSet
@@ -41,23 +41,23 @@ class LabelRecipe(Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class Recipe(Struct, forbid_unknown_fields=True, frozen=True):
-    """How the published files become one dataset.
+    """How the published files are combined into one dataset.
 
     Attributes
     ----------
     structures
-        The source that holds the structures: a file that ASE reads, or a zip archive.
+        The source that contains the structures: a file that ASE reads, or a zip archive.
     members
-        Which files of an archive, as a pattern for paths, in whose order they are read.
+        Pattern of the files in an archive; they are read in the order of their paths.
     extras, atom_extras
-        Column names to entries of the files.
+        Mapping from column names to entries of the files.
     isolated_beyond
-        Distance in Å to the nearest neighbour from which on an atom counts as isolated; the column
-        ``isolated_atom`` says which structures have one. None if it is not looked at.
+        Distance in Å to the nearest neighbour above which an atom counts as isolated; the column
+        ``isolated_atom`` marks structures with such an atom. None if not needed.
     subsets
-        Column names to conditions; the columns say which structures belong.
+        Mapping from column names to conditions; the columns mark the structures of each subset.
     labels
-        By the name of the label set. Those in the files of structures come first.
+        Recipes by the name of the label set. Those in the files of structures come first.
     """
 
     structures: str
@@ -75,7 +75,7 @@ class Recipe(Struct, forbid_unknown_fields=True, frozen=True):
 
     @property
     def joined_labels(self) -> dict[str, LabelRecipe]:
-        """The label sets in files of their own."""
+        """The label sets in separate files."""
         return {name: each for name, each in self.labels.items() if each.files}
 
 
@@ -85,7 +85,7 @@ def recipe_of(card: Card) -> Recipe:
     Raises
     ------
     SettingsError
-        If it lacks something, or has what is not understood.
+        If it is incomplete or invalid.
     """
     with damage(f"the dataset section of {card.path}", SettingsError, verdict=WRONG):
         content = fit(card.front_matter.get("dataset"), dict[str, Any])
@@ -95,13 +95,13 @@ def recipe_of(card: Card) -> Recipe:
         for name, each in recipe.joined_labels.items():
             if each.proved_by not in recipe.own_labels or each.subset not in recipe.subsets:
                 raise MalformedError(
-                    f"the label set {name} needs a subset that the card defines, and "
-                    "must be proved by labels that come with the structures"
+                    f"the label set {name} needs a `subset` defined in the card, and a `proved_by` "
+                    "that names labels in the files of structures"
                 )
     return recipe
 
 
 def _label_recipe(fields: dict[str, Any]) -> dict[str, Any]:
-    """Set apart what the label set says of itself, which stands among the rest in a card."""
+    """Separate the description of the label set, which is mixed with the rest in a card."""
     about = {name: fields[name] for name in LabelSet.__dataclass_fields__ if name in fields}
     return {"about": about} | {name: fields[name] for name in fields if name not in about}

@@ -1,1 +1,1 @@
-"""Work in many processes or on a cluster, and work that the next process resumes after a kill."""
+"""Run tasks in many processes or on a cluster, and resume work after a kill."""

@@ -1,4 +1,4 @@
-"""The same tasks on other machines: workers of a Dask cluster, and of SLURM through one."""
+"""Run tasks on other machines: on the workers of a Dask cluster, or of SLURM through Dask."""
 
 from __future__ import annotations
 
@@ -17,29 +17,30 @@ if TYPE_CHECKING:
     from distributed import Client, Future
 
 _INSTALL = "Install it: pip install 'mlip-hub[dask]'."
-_PATIENCE = 30  # seconds until a scheduler must have answered
-# Besides what each worker works on, so much waits there for it.
+_PATIENCE = 30  # seconds within which a scheduler must answer
+# The running task and those queued at each worker.
 _TASKS_EACH = 2
 
 
 class DaskPool:
-    """The workers of a Dask cluster, each a process of one thread.
+    """The workers of a Dask cluster, each a process with one thread.
 
-    They need the same packages and programs, and under the same paths the files that a task reads
-    or writes: tasks begin in the directory of this process where there is such a directory there.
-    Results come back over the network. Workers may come and go.
+    They need the same packages and programs, and the files that a task reads or writes under the
+    same paths: tasks start in the directory of this process, if it exists on the worker. Results
+    are returned over the network. Workers may join and leave.
 
     Parameters
     ----------
     cluster
         The address of a scheduler, such as ``tcp://10.0.0.1:8786``, or a cluster object.
     workers
-        How many there will be at least; those that are there by default.
+        Expected minimum number of workers; by default the current number.
 
     Raises
     ------
     JobError
-        If Dask is not installed, there is no such scheduler, or its workers have several threads.
+        If Dask is not installed, the scheduler cannot be reached, or its workers have several
+        threads.
     """
 
     def __init__(self, cluster: Any, workers: int = 0) -> None:
@@ -51,7 +52,7 @@ class DaskPool:
             self._client: Client = Client(cluster, timeout=_PATIENCE, set_as_default=False)
         except (OSError, ValueError) as problem:
             raise JobError(
-                f"there is no Dask scheduler at {cluster}: {problem}",
+                f"cannot connect to a Dask scheduler at {cluster}: {problem}",
                 "Start one (`dask scheduler`) and give the address that it prints.",
             ) from problem
         self._completed = as_completed(loop=self._client.loop)
@@ -66,18 +67,18 @@ class DaskPool:
         self._client.close()
 
     def submit(self, key: Any, function: Callable[..., Any], *arguments: Any) -> None:
-        """Begin a task, on any worker."""
+        """Start a task on any worker."""
         future = self._client.submit(_in_directory, os.getcwd(), function, *arguments, pure=False)  # noqa: PTH109
         self._keys[future] = key
         self._completed.add(future)
 
     def wait(self) -> tuple[Any, Any]:
-        """Return the key of a task that has ended with its result, or `Lost`.
+        """Return the key of a finished task with its result, or `Lost`.
 
         Raises
         ------
         JobError
-            If the cluster is gone.
+            If the cluster is lost.
         RegistryError
             If the task raised it.
         """
@@ -88,19 +89,19 @@ class DaskPool:
         try:
             return key, future.result()
         except KilledWorker as problem:
-            # Tasks that waited at a worker are blamed for its death as well.
+            # Dask also blames tasks that were queued at a worker for its death.
             return key, Lost(f"every worker that tried died: {problem}", certain=False)
         except CancelledError as problem:
             raise JobError(
-                "the connection to the Dask scheduler is lost",
-                "What is done is kept: go on with --resume.",
+                "the connection to the Dask scheduler was lost",
+                "Finished work is kept: continue with --resume.",
             ) from problem
         except RegistryError:
             raise
-        except Exception as problem:  # whatever a worker runs into that is not set up as this is
+        except Exception as problem:  # anything, if a worker's environment differs
             raise JobError(
                 f"a Dask worker failed: {problem}",
-                "Workers need the same version of mlip-hub, and of all that the task uses.",
+                "Workers need the same version of mlip-hub and of everything that the task uses.",
             ) from problem
 
     def _count(self) -> int:
@@ -110,35 +111,34 @@ class DaskPool:
             address, count = next(iter(several.items()))
             self._client.close()
             raise JobError(
-                f"the Dask worker {address} has {count} threads, and a task works in one only",
+                f"the Dask worker {address} has {count} threads, but must have one",
                 "Start workers with: dask worker ADDRESS --nworkers auto --nthreads 1.",
             )
         return max(1, len(threads))
 
 
 def _in_directory(directory: str, function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a function where relative paths mean what they mean to whoever asked for it."""
+    """Call a function in the directory of the caller, so that relative paths are valid."""
     with suppress(OSError):  # Not every task needs files.
         os.chdir(directory)
     return function(*arguments)
 
 
 class SlurmPool(DaskPool):
-    """Workers in jobs of a SLURM cluster, which are asked for at the start and ended at the end.
+    """Workers in jobs of a SLURM cluster, which are submitted at the start and ended at the end.
 
     Parameters
     ----------
     options
-        For ``dask_jobqueue.SLURMCluster``, such as ``queue``, ``cores``, ``memory`` and
-        ``walltime``; what is not given comes from its configuration file. Every core becomes a
-        process.
+        Options of ``dask_jobqueue.SLURMCluster``, such as ``queue``, ``cores``, ``memory`` and
+        ``walltime``; others are taken from its configuration file. Each core runs one process.
     workers
-        How many processes to ask for.
+        Number of processes to request.
 
     Attributes
     ----------
     cluster
-        The cluster, as dask-jobqueue has it.
+        The dask-jobqueue cluster object.
 
     Raises
     ------
@@ -152,7 +152,7 @@ class SlurmPool(DaskPool):
             from dask_jobqueue.slurm import SLURMCluster
         except ImportError as problem:
             raise JobError("dask-jobqueue is not installed", _INSTALL) from problem
-        # Its import lets Ctrl-C end the program as if all were well.
+        # Importing it makes Ctrl-C end the program as if it had succeeded.
         signal.signal(signal.SIGINT, on_interrupt)
         settings = slurm_settings(options)
         with ExitStack() as exits:
@@ -161,8 +161,8 @@ class SlurmPool(DaskPool):
                 self.cluster.scale(workers)
             except (RuntimeError, TypeError, ValueError) as problem:
                 raise JobError(
-                    f"SLURM cannot be asked for workers: {problem}",
-                    "Give what dask_jobqueue.SLURMCluster takes, such as "
+                    f"cannot request workers from SLURM: {problem}",
+                    "Give options of dask_jobqueue.SLURMCluster, e.g. "
                     '--slurm \'{"queue": "cpu", "cores": 16, "memory": "32GB"}\'.',
                 ) from problem
             super().__init__(self.cluster, workers)
@@ -174,7 +174,7 @@ class SlurmPool(DaskPool):
 
 
 def slurm_settings(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return options of ``SLURMCluster`` by which every core of a job is a process of its own."""
+    """Return options of ``SLURMCluster`` that run a separate process on each core of a job."""
     import dask
 
     cores = options.get("cores", dask.config.get("jobqueue.slurm.cores", None))

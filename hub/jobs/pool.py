@@ -1,4 +1,4 @@
-"""Where tasks are worked on: in processes of this machine, which may die, or in this process."""
+"""Run tasks in processes on this machine, which may die, or in this process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from registry.errors import RegistryError
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
 
-# Threads gain nothing when every core has a process.
+# Threads do not help if every core has a process.
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
 )
@@ -29,14 +29,14 @@ _LOG_TAIL = 2000  # bytes
 
 @dataclass(frozen=True)
 class Lost:
-    """What comes of a task whose worker died.
+    """The result of a task whose worker died.
 
     Attributes
     ----------
     reason
-        As far as it is known.
+        The reason, as far as known.
     certain
-        Whether it died of this task; else another one may have killed it.
+        Whether this task caused it; otherwise it may have been another one.
     """
 
     reason: str
@@ -44,12 +44,12 @@ class Lost:
 
 
 class Pool(Protocol):
-    """Where tasks are worked on; a context manager.
+    """Runs tasks; a context manager.
 
     Attributes
     ----------
     capacity
-        How many tasks are worth having under way.
+        Number of tasks worth submitting at once.
     """
 
     capacity: int
@@ -59,10 +59,10 @@ class Pool(Protocol):
     def __exit__(self, *_: object) -> None: ...
 
     def submit(self, key: Any, function: Callable[..., Any], *arguments: Any) -> None:
-        """Begin a task: a call of a function that can be imported there."""
+        """Start a task: a call of a function that the worker can import."""
 
     def wait(self) -> tuple[Any, Any]:
-        """Return the key of a task that has ended with its result, or `Lost`.
+        """Return the key of a finished task with its result, or `Lost`.
 
         Raises
         ------
@@ -72,22 +72,22 @@ class Pool(Protocol):
 
 
 def available_cores() -> int:
-    """Return how many cores this process may use."""
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 class LocalPool:
-    """Processes of this machine.
+    """Processes on this machine.
 
-    They are started anew, never forked, so that a task finds no foreign threads or locks. Each
-    computes in one thread, lives until the end, or until its task kills it, and is then replaced.
+    They are spawned, never forked, so that a task inherits no threads or locks. Each computes in
+    one thread and lives until the end; if a task kills it, it is replaced.
 
     Parameters
     ----------
     jobs
-        How many; as many as there are cores by default.
+        Number of processes; by default the number of cores.
     """
 
     def __init__(self, jobs: int = 0) -> None:
@@ -108,12 +108,12 @@ class LocalPool:
         self._idle, self._busy = [], {}
 
     def submit(self, key: Any, function: Callable[..., Any], *arguments: Any) -> None:
-        """Begin a task, as soon as a process is free."""
+        """Start a task as soon as a process is free."""
         self._waiting.append((key, (function, *arguments)))
         self._begin()
 
     def wait(self) -> tuple[Any, Any]:
-        """Return the key of a task that has ended with its result, or `Lost`."""
+        """Return the key of a finished task with its result, or `Lost`."""
         connection = wait(list(self._busy))[0]
         process, key = self._busy.pop(connection)
         try:
@@ -132,14 +132,14 @@ class LocalPool:
         while self._waiting and len(self._busy) < self.capacity:
             key, task = self._waiting.popleft()
             process = self._idle.pop() if self._idle else _Process()
-            # One that died while it was idle is noticed when its answer is awaited.
+            # A process that died while idle is noticed when its result is awaited.
             with contextlib.suppress(ConnectionError):
                 process.connection.send(task)
             self._busy[process.connection] = (process, key)
 
 
 class InProcess:
-    """No other process: each task is done in this one, when its result is waited for."""
+    """A pool without other processes: each task is run in this one when its result is awaited."""
 
     capacity = 1
 
@@ -153,24 +153,24 @@ class InProcess:
         self._waiting.clear()
 
     def submit(self, key: Any, function: Callable[..., Any], *arguments: Any) -> None:
-        """Note a task."""
+        """Queue a task."""
         self._waiting.append((key, partial(function, *arguments)))
 
     def wait(self) -> tuple[Any, Any]:
-        """Do the oldest task, and return its key and result."""
+        """Run the oldest task, and return its key and result."""
         key, task = self._waiting.popleft()
         return key, task()
 
 
 class Tasks:
-    """Tasks that a pool works on; more can be added while the first are finished.
+    """Tasks run by a pool; more can be added while the first are finished.
 
-    A task whose worker died is tried once more before its death is held against it.
+    A task whose worker died is tried a second time before it counts as failed.
 
     Parameters
     ----------
     pool
-        Where they are worked on; nothing else may be under way there.
+        The pool that runs them; it must not have other tasks.
     """
 
     def __init__(self, pool: Pool) -> None:
@@ -182,12 +182,12 @@ class Tasks:
         return len(self._under_way)
 
     def add(self, key: Hashable, function: Callable[..., Any], *arguments: Any) -> None:
-        """Begin a task, as `Pool.submit` does."""
+        """Start a task like `Pool.submit`."""
         self._under_way[key] = (function, *arguments)
         self._pool.submit(key, function, *arguments)
 
     def finished(self) -> Iterator[tuple[Any, Any]]:
-        """Give the key of each task with its result, or `Lost`, as they end, until none is left.
+        """Yield the key and the result (or `Lost`) of each task as they finish, until none is left.
 
         Raises
         ------
@@ -205,12 +205,12 @@ class Tasks:
 
 
 class _Process:
-    """One worker process; what it prints goes into a file without a name."""
+    """One worker process; its output goes to an unnamed file."""
 
     def __init__(self) -> None:
         self.connection, theirs = Pipe()
         self._output = tempfile.TemporaryFile("a+b")  # noqa: SIM115 - closed by `stop`
-        # Whatever can be imported here can be imported there.
+        # Everything that can be imported here can be imported there.
         paths = os.pathsep.join(path or str(os.getcwd()) for path in sys.path)  # noqa: PTH109
         self._process = subprocess.Popen(  # noqa: S603 - it is this very program
             [sys.executable, "-m", "hub.jobs.worker", str(theirs.fileno())],
@@ -223,11 +223,11 @@ class _Process:
         theirs.close()
 
     def forget_output(self) -> None:
-        """Empty the file: what a task printed before it succeeded is of no interest."""
+        """Empty the file: the output of a successful task is not needed."""
         self._output.truncate(0)
 
     def last_words(self) -> str:
-        """Say how the process died, and what it printed last."""
+        """Return how the process died and its last line of output."""
         code = self._process.wait()
         cause = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         self._output.seek(max(0, self._output.seek(0, os.SEEK_END) - _LOG_TAIL))
@@ -237,11 +237,11 @@ class _Process:
         return f"the process died ({cause})" + (f": {said}" if said else "")
 
     def ask_to_stop(self) -> None:
-        """End the process; it holds nothing that is not safe elsewhere."""
+        """End the process; it has no data that would be lost."""
         self._process.terminate()
 
     def stop(self) -> None:
-        """End the process if it still runs, and release what it took."""
+        """End the process if it is still running, and release its resources."""
         self.connection.close()
         if self._process.stdin:
             self._process.stdin.close()

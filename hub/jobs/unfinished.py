@@ -1,4 +1,4 @@
-"""What is being made: one process holds its folder, and the next one resumes after a kill."""
+"""The folder of unfinished work: locked by one process, and resumed by the next after a kill."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def held(lock: Path, refusal: RegistryError) -> Iterator[None]:
     asked = False
 
     def waiting() -> None:
-        """Give up when it is called a second time: the lock was not free at once."""
+        """Give up on the second call: the lock was not free immediately."""
         nonlocal asked
         if asked:
             raise refusal
@@ -58,18 +58,18 @@ def being_written(what: str) -> ExistsError:
 
 
 class Unfinished:
-    """The folder in which something is made, with the settings by which it was begun.
+    """The folder of unfinished work, with the settings with which it was started.
 
     Parameters
     ----------
     folder
         The folder; it need not exist.
     what
-        What is made, in words.
+        The work, in words.
     settings
-        The name of the file with the settings.
+        The name of the settings file.
     content
-        The names of what else is put there.
+        Pattern of the names of all other files in it.
     """
 
     def __init__(self, folder: Path, what: str, settings: str, content: str) -> None:
@@ -87,7 +87,7 @@ class Unfinished:
         ExistsError
             If another process holds it.
         StorageError
-            If there is something that we did not make.
+            If it contains something that we did not make.
         """
         lock = local.root / "locks" / f"{self.folder.parent.name}-{self.folder.name}"
         with held(lock, being_written(self._what)):
@@ -95,27 +95,27 @@ class Unfinished:
             yield
 
     def begun(self, kind: type[_Settings], *, resume: bool) -> _Settings | None:
-        """Return the settings by which it was begun; None if it was not.
+        """Return the settings with which it was started; None if it was not.
 
         Raises
         ------
         ExistsError
-            If it was begun, but is not to be resumed.
+            If it was started, but `resume` is not set.
         JobError
-            If the file is damaged.
+            If the file is corrupted.
         """
         if not self._settings.exists():
             return None
         if not resume:
             raise ExistsError(
-                f"{self._what} are not finished, in {self.folder}",
-                "Go on with --resume, or remove that folder.",
+                f"unfinished work on {self._what} already exists in {self.folder}",
+                "Continue with --resume, or remove that folder.",
             )
         with damage(self._settings, JobError, f"Remove {self.folder}, and start again."):
             return fit(parse_json(read_bounded(self._settings)), kind)
 
     def require_same(self, begun: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-        """Refuse to resume by other settings than those by which it was begun.
+        """Refuse to resume with settings that differ from those with which it was started.
 
         Raises
         ------
@@ -126,20 +126,21 @@ class Unfinished:
         differ = [key for key in as_json if begun.get(key) != as_json[key]]
         if differ:
             raise JobError(
-                f"{self._what} were begun with another {' and '.join(differ)}",
-                f"Give what was given then, with the same versions installed, or remove "
+                f"unfinished work on {self._what} was started with a different "
+                f"{' and '.join(differ)}",
+                f"Use the same options and the same installed versions as then, or remove "
                 f"{self.folder}.",
             )
 
     def begin(self, settings: Any) -> None:
-        """Make the folder, and note the settings, as JSON."""
+        """Make the folder, and save the settings as JSON."""
         claim(self.folder, self._ours)
         write_file(self._settings, json.dumps(to_builtins(settings)).encode())
 
     def abandon(self) -> None:
-        """Remove the folder with all that is in it."""
+        """Remove the folder and its content."""
         discard(self.folder, self.folder)
 
     def retire(self, local: LocalStore) -> None:
-        """Remove the folder when what was made has come to its place."""
+        """Remove the folder after the result has been moved to its destination."""
         retire(self.folder, local.files.parts)

@@ -1,4 +1,4 @@
-"""The program of a worker process: calls functions as it is told, until nobody tells it any more.
+"""The program of a worker process: calls functions on request, until the connection is closed.
 
 python -m hub.jobs.worker DESCRIPTOR, the number of an inherited connection.
 """
@@ -15,8 +15,8 @@ from registry.errors import RegistryError
 
 
 def main() -> None:
-    """Answer tasks in turn."""
-    # Ctrl-C at a terminal reaches every process; whoever started this one decides.
+    """Run tasks one by one."""
+    # Ctrl-C at a terminal reaches every process; the parent process handles it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_die_with_parent, daemon=True).start()
     with Connection(int(sys.argv[1])) as connection:
@@ -33,7 +33,7 @@ def main() -> None:
 
 
 def _die_with_parent() -> None:
-    """Do not finish a long calculation for nobody: the pipe ends when the other process does."""
+    """Exit when the parent process ends, which closes the pipe."""
     sys.stdin.buffer.read()
     os._exit(1)
 

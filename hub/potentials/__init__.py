@@ -1,6 +1,6 @@
 """Build, load, save, convert, use and export models.
 
-The names below are imported when first used: a configuration can be read without torch.
+The names below are imported on first use, so that a configuration can be read without torch.
 """
 
 from importlib import import_module

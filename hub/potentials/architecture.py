@@ -1,6 +1,6 @@
-"""Architectures: found by name, each in a package of its own that loads neither torch nor models.
+"""Architectures: found by name, each in its own package that imports neither torch nor models.
 
-The entry points ``mlip_hub.architectures`` name them, ours and those of other packages alike.
+They are declared by the entry points ``mlip_hub.architectures``, ours and those of other packages.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Export:
-    """A file for other programs.
+    """An export format: a file for other programs.
 
     Attributes
     ----------
     ending
-        Of the file's name.
+        The ending of the file name.
     target
         ``module:function`` that writes it. The function takes the model directory, the file,
-        ``dtype`` and ``force``, and proves that the file reproduces the stored predictions.
+        ``dtype`` and ``force``, and verifies that the file reproduces the stored predictions.
     """
 
     ending: str
@@ -37,30 +37,30 @@ class Export:
 
 
 class Architecture(ABC):
-    """One way to compute energies, with everything that is known of it before it is loaded.
+    """A model architecture, with everything that is known about it before it is loaded.
 
     Attributes
     ----------
     name
         As in ``config.json``.
     title
-        For people.
+        The display name.
     library
-        What cards call the library that computes it.
+        The name of its library in cards.
     config
-        The class of its configurations; a file holds all of its fields and no other.
+        The class of its configurations; a file has all of its fields and no others.
     settings
-        The fields of a configuration that a person may choose; the rest follows from the data.
+        The fields of a configuration that users may choose; the rest follow from the data.
     is_default
-        Whether new models are of this architecture if no other is asked for.
+        Whether new models have this architecture by default.
     packages
-        Distributions whose versions decide what it computes.
+        Distributions whose versions affect what it computes.
     modules, install
         Python modules that must be importable, and the command that installs them.
     exports
-        The files for other programs that a model can be written as, by the name of the format.
+        The export formats, by name.
     file_types
-        ``module:function`` by the ending of files that models can be imported from; the function
+        ``module:function`` by the ending of files from which models can be imported; the function
         takes the file, an empty directory and ``allow_code``, and writes a model directory.
     """
 
@@ -77,9 +77,9 @@ class Architecture(ABC):
     file_types: ClassVar[Mapping[str, str]] = {}
 
     def check(self, config: Any) -> None:  # noqa: B027 - most have nothing to add
-        """Raise `MalformedError` for a configuration that no model of this architecture can have.
+        """Raise `MalformedError` for a configuration that is invalid for this architecture.
 
-        Every field is within the limits of its type already.
+        Every field has been checked against the limits of its type.
         """
 
     @abstractmethod
@@ -93,10 +93,10 @@ class Architecture(ABC):
         dtype
             Precision of the network: ``torch.float64`` or ``torch.float32``.
         seed
-            Of the random weights. Random numbers and torch's default precision may be left in any
-            state: `hub.potentials.building.build_potential` restores them.
+            Seed of the random weights. The state of random number generators and torch's default
+            precision may be changed: `hub.potentials.building.build_potential` restores them.
         """
 
     def missing(self) -> list[str]:
-        """Return the modules that are not installed; none is imported to find out."""
+        """Return the modules that are not installed, without importing any."""
         return [module for module in self.modules if find_spec(module) is None]

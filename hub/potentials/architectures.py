@@ -1,4 +1,4 @@
-"""The table of architectures, and the configurations that they give their names to."""
+"""The table of architectures, and reading and making their configurations."""
 
 from __future__ import annotations
 
@@ -30,28 +30,28 @@ if TYPE_CHECKING:
     from registry.plugins import Plugin
 
 KIND = "architectures"
-DEFAULT_CUTOFF = 4.0  # Å, that of the published checkpoints
+DEFAULT_CUTOFF = 4.0  # Å, as in the published checkpoints
 _AGAIN = "Pull or train it again."
 
 
 def known_architectures() -> list[str]:
-    """Return the names of the architectures that are installed."""
+    """Return the names of the installed architectures."""
     return sorted(plugins(KIND))
 
 
 def architecture(name: str) -> Architecture:
-    """Return the architecture of that name.
+    """Return the architecture with this name.
 
     Raises
     ------
     IncompatibleModelError
-        If there is none, or the package that has it is broken.
+        If it is unknown, or the package that provides it is broken.
     """
     plugin = plugins(KIND).get(name)
     if plugin is None:
         raise IncompatibleModelError(
-            f"there is no architecture {name[:50]!r}; known are {', '.join(known_architectures())}",
-            "Update mlip-hub, or install the package that has it.",
+            f"unknown architecture {name[:50]!r} (known: {', '.join(known_architectures())})",
+            "Update mlip-hub, or install the package that provides it.",
         )
     try:
         return _loaded(plugin)
@@ -63,26 +63,26 @@ def architecture(name: str) -> Architecture:
 def _loaded(plugin: Plugin) -> Architecture:
     found = plugin.load()
     if not (isinstance(found, type) and issubclass(found, Architecture)):
-        raise plugin.broken(f"{plugin.target} is no architecture")
+        raise plugin.broken(f"{plugin.target} is not an architecture")
     if getattr(found, "name", "") != plugin.name:
-        raise plugin.broken(f"{plugin.target} has another name")
+        raise plugin.broken(f"{plugin.target} has a different name")
     made: Architecture = plugin.call(found)
     return made
 
 
 def architecture_of(config: PotentialConfig) -> Architecture:
-    """Return the architecture that a configuration is of.
+    """Return the architecture of a configuration.
 
     Raises
     ------
     IncompatibleModelError
-        As :func:`architecture`, and if packages that it needs are not installed.
+        Like :func:`architecture`, and if required packages are not installed.
     """
     found = architecture(config.architecture)
     missing = found.missing()
     if missing:
         raise IncompatibleModelError(
-            f"models of the architecture {found.name} need {', '.join(missing)}, which is not "
+            f"models of the architecture {found.name} require {', '.join(missing)}, which is not "
             "installed",
             f"Install it: {found.install}",
         )
@@ -90,29 +90,29 @@ def architecture_of(config: PotentialConfig) -> Architecture:
 
 
 def model_file_types() -> dict[str, str]:
-    """Return ``module:function`` by the ending of files that models can be imported from."""
+    """Return ``module:function`` by the ending of files from which models can be imported."""
     found: dict[str, str] = {}
     for each in usable(KIND, _loaded).values():
-        found = {**each.file_types, **found}  # ours come first, and keep their endings
+        found = {**each.file_types, **found}  # ours come first and take precedence
     return found
 
 
 def model_formats() -> list[str]:
-    """Return the formats that models of one architecture or another can be exported to."""
+    """Return the export formats of all architectures."""
     return sorted({name for each in usable(KIND, _loaded).values() for name in each.exports})
 
 
 def default_architecture() -> Architecture:
-    """Return the architecture of new models for which no other is asked: one of ours.
+    """Return the default architecture of new models.
 
     Raises
     ------
     IncompatibleModelError
-        If the installation has lost its entry points.
+        If the entry points are missing from the installation.
     """
     found = next((each for each in usable(KIND, _loaded).values() if each.is_default), None)
     if found is None:
-        raise IncompatibleModelError("no architecture is installed", "Install mlip-hub again.")
+        raise IncompatibleModelError("no architecture is installed", "Reinstall mlip-hub.")
     return found
 
 
@@ -124,7 +124,7 @@ def read_config(directory: Path) -> PotentialConfig:
     ModelError
         If the file is missing or malformed.
     IncompatibleModelError
-        If a newer release of this package wrote it, or no architecture of its name is installed.
+        If a newer release of this package wrote it, or its architecture is not installed.
     """
     path = directory / FILE_NAME
     with damage(path, ModelError, _AGAIN):
@@ -132,8 +132,8 @@ def read_config(directory: Path) -> PotentialConfig:
             content = parse_json(read_bounded(path))
         except FileNotFoundError:
             raise ModelError(
-                f"{directory} holds no model: {FILE_NAME} is missing",
-                hint="Name a model of `hub list`, or a run folder whose training has finished.",
+                f"{directory} does not contain a model: {FILE_NAME} is missing",
+                hint="Give a model from `hub list`, or a run folder with a finished training.",
             ) from None
         refuse_newer(content, FORMAT, path)
         found = _named_architecture(content, path)
@@ -152,17 +152,17 @@ def _named_architecture(content: dict[str, Any], path: Path) -> Architecture:
 
 def _check(found: Architecture, config: PotentialConfig) -> None:
     if len(set(config.type_names)) < len(config.type_names):
-        raise MalformedError("'type_names': an element stands in it twice")
+        raise MalformedError("'type_names': duplicate element")
     found.check(config)
 
 
 def read_architecture(path: Path) -> dict[str, Any]:
-    """Read the settings of an architecture that a person wrote as JSON.
+    """Read the settings of an architecture that a user wrote as JSON.
 
     Raises
     ------
     TrainingError
-        If it is no JSON, or as :func:`new_config` does.
+        If it is not JSON, or like :func:`new_config`.
     """
     with damage(path, TrainingError, "Write a JSON object.", WRONG):
         content = parse_json(read_bounded(path))
@@ -172,31 +172,31 @@ def read_architecture(path: Path) -> dict[str, Any]:
 
 
 def new_config(settings: Any, elements: Iterable[str], where: str) -> PotentialConfig:
-    """Return the configuration of a new model; what the data decide is not in it yet.
+    """Return the configuration of a new model, without the values that follow from the data.
 
     Parameters
     ----------
     settings
-        What a person chose: ``architecture``, and fields of its configuration.
+        The user's choices: ``architecture``, and fields of its configuration.
     elements
-        That the model is to know.
+        The elements that the model supports.
     where
-        The settings stand, for messages.
+        The origin of the settings, for messages.
 
     Raises
     ------
     TrainingError
-        If a setting is unknown, follows from the data, or has a value that it cannot have.
+        If a setting is unknown, follows from the data, or has an invalid value.
     """
-    hint = "Choose among the settings of one architecture; the rest follows from the data."
+    hint = "Use only the settings of one architecture; the rest follow from the data."
     with damage(where, TrainingError, hint, WRONG):
         check_plain(settings)
         chosen = fit(settings, dict[str, Any])
         found = _chosen_architecture(chosen)
-        known = f"The architecture {found.name} has {', '.join(found.settings)}"
+        known = f"Settings of the architecture {found.name}: {', '.join(found.settings)}"
         unknown = [name for name in chosen if name not in (*found.settings, "architecture")]
         if unknown:
-            raise MalformedError(f"there is no setting {unknown[0]!r}. {known}")
+            raise MalformedError(f"unknown setting {unknown[0]!r}. {known}")
         plain = found.config(tuple(elements), DEFAULT_CUTOFF, 1.0, "")
         config = fit({**asdict(plain), **chosen}, found.config)
         _check(found, config)

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 
 class ModelCalculator(Calculator):
-    """Energies (eV), forces (eV/Å) and stresses (eV/Å^3) of ASE structures, by a model.
+    """Energies (eV), forces (eV/Å) and stresses (eV/Å^3) of ASE structures from a model.
 
-    There is a stress only where there is a volume: with a cell of three vectors, along one of
-    which at least the structure repeats. For a slab the volume includes the vacuum.
+    The stress is available only if there is a volume, i.e. a cell of three vectors with at least
+    one periodic direction. For a slab the volume includes the vacuum.
     """
 
     implemented_properties = ["energy", "free_energy", "energies", "forces", "stress"]  # noqa: RUF012
@@ -47,15 +47,15 @@ class ModelCalculator(Calculator):
         Raises
         ------
         IncompatibleModelError
-            If a structure holds an element that the model does not know.
+            If a structure contains an element that the model does not support.
         DataError
-            If a structure has no atoms, or coordinates or a cell that mean nothing.
+            If a structure has no atoms, or invalid coordinates or an invalid cell.
         """
         super().calculate(atoms, properties, system_changes)
         copied = cast("Atoms", self.atoms)
         potential = self.potential
         if not len(copied):
-            raise DataError("there are no atoms to compute", "Is the structure empty by mistake?")
+            raise DataError("the structure has no atoms", "Check that it is not empty by mistake.")
         with with_gradients():
             graph = build_graph(copied, potential.elements, potential.cutoff)
             output = potential(collate([graph.to(potential.device)]))
@@ -85,7 +85,7 @@ def calculator(
     place
         A reference (``c-ace-pretrained``, ``name@1.2.0``), a run folder or a model directory.
     device
-        ``cpu``, ``cuda``, or ``auto`` for the GPU where there is one.
+        ``cpu``, ``cuda``, or ``auto`` for a GPU if available.
     dtype
         ``float64``, or ``float32`` for speed.
     **settings
@@ -94,10 +94,10 @@ def calculator(
     Raises
     ------
     NotFoundError, OfflineError, IntegrityError
-        As pulling does.
+        As in pulling.
     ModelError
-        If files are damaged or stored predictions are not reproduced.
+        If files are corrupted or stored predictions are not reproduced.
     IncompatibleModelError
-        If the device is not there, or a newer release wrote the model.
+        If the device is not available, or a newer release wrote the model.
     """
     return ModelCalculator(load_model(place, device=device, dtype=dtype), **settings)

@@ -29,7 +29,7 @@ _ADVICE = (
 
 @dataclass(frozen=True)
 class LabelledBatch(Batch):
-    """A batch with what its B structures are to be predicted as; NaN where there is no label.
+    """A batch with the labels of its B structures; NaN for missing labels.
 
     Attributes
     ----------
@@ -108,7 +108,7 @@ def batches_by_atoms(graphs: Sequence[Graph], max_atoms: int = 1000) -> list[lis
 def batches_by_edges(graphs: Sequence[Graph], max_edges: int | None) -> list[list[Graph]]:
     """Group graphs, in order, into batches of at most `max_edges` edges, or of one graph.
 
-    All are in one batch if there is no limit.
+    Without a limit, all are in one batch.
     """
     edges = [graph.edges.shape[1] for graph in graphs]
     return _batches(graphs, edges, sum(edges) if max_edges is None else max_edges)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hub.potentials.potential import Potential
     from hub.structures.reference_energies import ReferenceEnergies
 
-# Settings belong to the process: two threads that build at once would restore each other's.
+# The settings are global to the process: two threads building at once would restore each other's.
 _BUILDING = threading.RLock()
 
 
@@ -35,16 +35,16 @@ def build_potential(
     Parameters
     ----------
     config
-        Names the architecture.
+        The configuration, which names the architecture.
     dtype
         Precision of the network: ``torch.float64`` or ``torch.float32``.
     seed
-        Of the random weights.
+        Seed of the random weights.
 
     Raises
     ------
     IncompatibleModelError
-        If the architecture, or a package that it needs, is not installed.
+        If the architecture, or a package that it requires, is not installed.
     """
     found = architecture_of(config)
     with _BUILDING, _settings_kept():
@@ -53,7 +53,7 @@ def build_potential(
 
 @contextmanager
 def _settings_kept() -> Iterator[None]:
-    """Give random numbers and torch's default precision back as they were.
+    """Restore the random number generators and torch's default precision.
 
     Libraries set them when they build a network, or even when they are imported.
     """

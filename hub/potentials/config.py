@@ -1,4 +1,4 @@
-"""What a model is, apart from its weights: ``config.json``."""
+"""The configuration of a model, i.e. everything except its weights: ``config.json``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MOST_WEIGHTS = 100_000_000
 
 
 class Units(TypedDict):
-    """What a model computes in; there are no others."""
+    """The units of all models; there are no others."""
 
     energy: Literal["eV"]
     length: Literal["Å"]
@@ -38,7 +38,7 @@ Width = Annotated[int, Meta(ge=1, le=1024)]
 
 @dataclass(frozen=True)
 class PotentialConfig:
-    """What every architecture has to say of a potential; each adds fields of its own.
+    """The configuration of a potential; each architecture adds its own fields.
 
     Attributes
     ----------
@@ -47,14 +47,14 @@ class PotentialConfig:
     r_max
         Cutoff radius in Å.
     avg_num_neighbors
-        Mean number of neighbours that the sums over them are normalised by. It belongs to the
-        function, not to a data set: another value gives other energies.
+        Mean number of neighbours, which normalises the sums over neighbours. It is part of the
+        function, not of a data set: a different value gives different energies.
     energy_reference
-        What an energy of zero means, for people.
+        The meaning of zero energy, as text for users.
     architecture
         The name of the architecture.
     units, format
-        The same in all.
+        The same for all architectures.
     """
 
     type_names: Elements
@@ -70,7 +70,7 @@ class PotentialConfig:
         return replace(self, **changes)
 
     def card_entry(self) -> dict[str, Any]:
-        """Return what the card of a model says under ``model``."""
+        """Return the ``model`` section of a model's card."""
         return {
             "elements": list(self.type_names),
             "cutoff": self.r_max,
@@ -81,7 +81,7 @@ class PotentialConfig:
         }
 
     def facts(self) -> dict[str, Any]:
-        """Return what the manifest of a version says about the model."""
+        """Return the metadata of the model in the manifest of a version."""
         return {
             "elements": list(self.type_names),
             "cutoff": self.r_max,
@@ -89,31 +89,31 @@ class PotentialConfig:
         }
 
     def to_json(self) -> str:
-        """Write as JSON, the same bytes for the same configuration."""
+        """Write as JSON; the same configuration gives the same bytes."""
         return json.dumps(asdict(self), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def refuse_huge(weights: int) -> None:
-    """Raise `MalformedError` if a model would have more weights than can be meant."""
+    """Raise `MalformedError` if a model would have an unreasonable number of weights."""
     if weights > MOST_WEIGHTS:
-        raise MalformedError(f"it would have some {weights:,} weights, more than {MOST_WEIGHTS:,}")
+        raise MalformedError(f"too many weights: about {weights:,} (maximum {MOST_WEIGHTS:,})")
 
 
 def refuse_newer(content: Any, known: int, path: Path) -> None:
-    """Refuse a file that has no format number, or one that this release does not know.
+    """Refuse a file without a format number, or with one that this release does not support.
 
     Raises
     ------
     MalformedError
-        If it has none.
+        If it has no format number.
     IncompatibleModelError
         If a newer release wrote it.
     """
     found = content.get("format") if isinstance(content, dict) else None
     if type(found) is not int or found < 1:
-        raise MalformedError("it has no format number")
+        raise MalformedError("the format number is missing or invalid")
     if found > known:
         raise IncompatibleModelError(
-            f"{path} has format {found}; this release reads up to {known}",
-            hint="Update it: pip install --upgrade mlip-hub",
+            f"{path} has format {found}, but this release reads only up to {known}",
+            hint="Update mlip-hub: pip install --upgrade mlip-hub",
         )

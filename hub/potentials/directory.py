@@ -32,14 +32,14 @@ FILES = (WEIGHTS_NAME, config_file.FILE_NAME, probe_file.FILE_NAME)
 
 
 def write_model(directory: Path, potential: Potential, probe: Probe | None = None) -> None:
-    """Write a model directory and prove that it loads to the same function.
+    """Write a model directory, and verify that it loads to the same function.
 
     Parameters
     ----------
     directory
-        An existing directory of the caller's; files of the same names are replaced.
+        An existing directory; files of the same names are replaced.
     potential
-        Any precision and device; the weights are stored as they are.
+        The potential, in any precision and on any device; the weights are stored unchanged.
     probe
         Known predictions that the written model must reproduce. By default they are computed
         here, in float64 on the CPU.
@@ -66,16 +66,16 @@ def read_model(
     device: torch.device | str = "cpu",
     accelerated: bool = True,
 ) -> Potential:
-    """Load a model directory, and check that it computes what it is said to compute.
+    """Load a model directory, and verify that it reproduces its stored predictions.
 
     Parameters
     ----------
     directory
-        With the three files that :func:`write_model` writes.
+        A directory with the three files that :func:`write_model` writes.
     dtype, device
-        The precision of the network, and where it is to compute.
+        The precision of the network, and the device on which to compute.
     accelerated
-        Whether to exchange parts for faster ones; not for an export.
+        Whether to replace parts by faster ones; must be False for an export.
 
     Returns
     -------
@@ -84,14 +84,14 @@ def read_model(
     Raises
     ------
     ModelError
-        If files are missing or damaged, or stored predictions are not reproduced.
+        If files are missing or corrupted, or stored predictions are not reproduced.
     IncompatibleModelError
-        If this release does not know the architecture, a newer one wrote the files, or packages
-        that the architecture needs are not installed.
+        If the architecture is unknown, a newer release wrote the files, or packages that the
+        architecture requires are not installed.
     """
     probe = read_probe(directory / probe_file.FILE_NAME)
     if dtype != torch.float64:
-        # A weight that is a little off hides behind the rounding of lower precision.
+        # A slightly wrong weight is not detectable in lower precision.
         verify_probe(_read_unverified(directory, torch.float64), probe, str(directory))
     potential = _read_unverified(directory, dtype)
     if accelerated:
@@ -110,7 +110,7 @@ def _read_unverified(directory: Path, dtype: torch.dtype) -> Potential:
     except FileNotFoundError:
         raise ModelError(f"{path} is missing", hint="Pull or train the model again.") from None
     except (SafetensorError, OSError) as error:
-        raise ModelError(f"{path} is damaged: {error}", hint="Pull it again.") from error
+        raise ModelError(f"{path} is corrupted: {error}", hint="Pull it again.") from error
     potential = build_potential(config, dtype=dtype)
     potential.set_weights(weights, str(path))
     return potential

@@ -1,4 +1,4 @@
-"""Models as files for other programs, in the formats that their architectures have."""
+"""Export models to files for other programs, in the formats of their architectures."""
 
 from __future__ import annotations
 
@@ -29,15 +29,16 @@ def export_model(
     directory
         A model directory.
     name
-        What the file is called, with the ending of the format, if `out` is not given.
+        The base name of the file, to which the ending of the format is added, if `out` is not
+        given.
     format_name
-        One of the exports of the model's architecture.
+        One of the export formats of the model's architecture.
     out
         The file.
     dtype
-        The precision that the file computes in.
+        The precision in which the exported model computes.
     force
-        Replace a file that exists.
+        Replace an existing file.
 
     Raises
     ------
@@ -53,9 +54,9 @@ def export_model(
     export = found.exports.get(format_name)
     if export is None:
         raise ModelError(
-            f"models of the architecture {found.name} cannot be written as {format_name}",
-            f"It has {', '.join(found.exports) or 'no exports'}. "
-            "In Python, hub.calculator(...) computes with any model.",
+            f"models of the architecture {found.name} cannot be exported to {format_name}",
+            f"Supported formats: {', '.join(found.exports) or 'none'}. "
+            "In Python, hub.calculator(...) works with any model.",
         )
     target = out or Path(f"{name}{export.ending}")
     load_target(export.target)(directory, target, dtype=dtype, force=force)

@@ -1,4 +1,4 @@
-"""From a name or a folder to a model that can be used."""
+"""Load a model by name or from a folder."""
 
 from __future__ import annotations
 
@@ -29,30 +29,30 @@ def load_model(
     dtype: str = "float64",
     progress: Progress | None = None,
 ) -> Potential:
-    """Load a model and check that it computes what it is said to compute.
+    """Load a model and verify that it reproduces its stored predictions.
 
     Parameters
     ----------
     place
         A reference (``c-ace-pretrained``, ``name@1.2.0``), a run folder or a model directory.
     device
-        ``cpu``, ``cuda``, or ``auto`` for the GPU where there is one.
+        ``cpu``, ``cuda``, or ``auto`` for a GPU if available.
     dtype
         ``float64``, or ``float32`` for speed.
     progress
-        Called with bytes done and in all if it has to be pulled.
+        Called with the bytes done and the total if the model has to be pulled.
 
     Raises
     ------
     NotFoundError, OfflineError, IntegrityError
-        As pulling does.
+        As in pulling.
     ModelError
-        If files are damaged or stored predictions are not reproduced.
+        If files are corrupted or stored predictions are not reproduced.
     IncompatibleModelError
-        If the device or the precision is not there, or a newer release wrote the model.
+        If the device or the precision is not available, or a newer release wrote the model.
     """
     if dtype not in _DTYPES:
-        raise IncompatibleModelError(f"models compute in {' or '.join(_DTYPES)}, not in {dtype!r}")
+        raise IncompatibleModelError(f"dtype must be {' or '.join(_DTYPES)}, got {dtype!r}")
     computed_on = choose_device(device)
     directory = open_model(place, progress).path
     with with_gradients():
@@ -61,6 +61,6 @@ def load_model(
 
 @contextmanager
 def with_gradients() -> Iterator[None]:
-    """Let models compute forces, which are gradients, whatever the caller switched off."""
+    """Enable gradients, which forces need, even if the caller has disabled them."""
     with torch.inference_mode(mode=False), torch.enable_grad():
         yield

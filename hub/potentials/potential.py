@@ -1,4 +1,4 @@
-"""What training, evaluation, dynamics and export may ask of any potential."""
+"""The interface of potentials for training, evaluation, dynamics and export."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Batch:
-    """B structures with N atoms and E edges in all, as tensors on one device.
+    """B structures with N atoms and E edges in total, as tensors on one device.
 
     Attributes
     ----------
     positions : (N, 3) float64, Å
     types : (N,) int64, indices into the potential's elements
-    cells : (B, 3, 3) float64, Å, lattice vectors in rows; zero where there is none
+    cells : (B, 3, 3) float64, Å, lattice vectors in rows; zero without a cell
     edges : (2, E) int64, centre and neighbour of each pair, in both directions
     shifts : (E, 3) float64, lattice translations of the neighbour, in cells
     sizes : (B,) int64, atoms of each structure
-    structure : (N,) int64, the structure that each atom is in
+    structure : (N,) int64, index of the structure that each atom belongs to
     """
 
     positions: torch.Tensor
@@ -42,7 +42,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Output:
-    """What a potential predicts for a batch.
+    """The predictions of a potential for a batch.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class Output:
     forces : (N, 3) eV/Å
     stresses : (B, 3, 3) eV/Å^3, positive under tension as in ASE; undefined without a cell
     atomic_energies : (N,) eV; they sum to the energies
-    features : (N, F) what the read-out sees of each atom; does not change with rotations
+    features : (N, F) rotationally invariant inputs of the read-out for each atom
     """
 
     energies: torch.Tensor
@@ -66,7 +66,7 @@ class Potential(torch.nn.Module, ABC):
     Parameters
     ----------
     config
-        What it is, apart from its weights.
+        Its configuration.
 
     Attributes
     ----------
@@ -87,20 +87,20 @@ class Potential(torch.nn.Module, ABC):
 
     @property
     def cutoff(self) -> float:
-        """The distance in Å beyond which atoms are no neighbours."""
+        """The cutoff radius in Å."""
         return self.config.r_max
 
     @property
     def max_edges(self) -> int | None:
-        """Edges that it is to be given at once where a batch can be divided; None for any number.
+        """Maximum number of edges at once if a batch can be divided; None for no limit.
 
-        The parts of a batch add up to the same, and so bound the memory.
+        The parts of a batch give the same sum, and limit the memory.
         """
         return None
 
     @property
     def device(self) -> torch.device:
-        """Where it computes."""
+        """The device on which it computes."""
         return next(self.parameters()).device
 
     @property
@@ -112,14 +112,14 @@ class Potential(torch.nn.Module, ABC):
     def forward(self, batch: Batch) -> Output:
         """Predict energies and their derivatives; gradients must be enabled.
 
-        In training mode the forces and stresses can be differentiated once more.
+        In training mode the forces and stresses can be differentiated again.
         """
 
     @abstractmethod
     def tensors(self) -> dict[str, torch.Tensor]:
-        """Return everything that training or fitting determines, by the names in the file.
+        """Return all tensors determined by training or fitting, by their names in the file.
 
-        These are the tensors themselves, energy scales and shifts included.
+        These are the tensors themselves, including energy scales and shifts.
         """
 
     @abstractmethod
@@ -136,26 +136,26 @@ class Potential(torch.nn.Module, ABC):
         return {name: value.detach().cpu().contiguous() for name, value in tensors}
 
     def set_weights(self, weights: Mapping[str, torch.Tensor], source: str) -> None:
-        """Copy weights into the potential, all of them and no other.
+        """Copy a complete set of weights into the potential.
 
         Parameters
         ----------
         weights
-            As :meth:`weights` returns them.
+            As returned by :meth:`weights`.
         source
-            Where they came from, for messages.
+            Their origin, for messages.
 
         Raises
         ------
         ModelError
-            If names or shapes differ from what the potential needs, or a number is not finite.
+            If names or shapes do not match the potential, or a number is not finite.
         """
         require_finite(weights, source)
         expected = self.tensors()
         missing, unknown = set(expected) - set(weights), set(weights) - set(expected)
         if missing or unknown:
             raise ModelError(
-                f"{source} does not fit its configuration: "
+                f"{source} does not match the configuration: "
                 f"{len(missing)} tensors missing, {len(unknown)} unknown "
                 f"({', '.join(sorted(missing | unknown)[:3])})"
             )
@@ -163,7 +163,7 @@ class Potential(torch.nn.Module, ABC):
             for name, value in weights.items():
                 if expected[name].shape != value.shape:
                     raise ModelError(
-                        f"{source}: {name} has shape {tuple(value.shape)}, the architecture needs "
+                        f"{source}: {name} has shape {tuple(value.shape)}, expected "
                         f"{tuple(expected[name].shape)}"
                     )
                 expected[name].copy_(value)
@@ -177,11 +177,11 @@ class Potential(torch.nn.Module, ABC):
         self._set_energy_term(1, [shifts[element] for element in self.elements])
 
     def energy_scales(self) -> dict[str, float]:
-        """Return the factor on each element's atomic energy, before its shift."""
+        """Return the factor that scales each element's atomic energy before the shift."""
         return dict(zip(self.elements, self.energy_terms()[0].tolist(), strict=True))
 
     def set_energy_scales(self, scale: float) -> None:
-        """Set the factor on the atomic energies of all elements, before their shifts."""
+        """Set the factor that scales the atomic energies of all elements before the shifts."""
         self._set_energy_term(0, [scale] * len(self.elements))
 
     def _set_energy_term(self, place: int, values: Sequence[float]) -> None:
@@ -190,12 +190,12 @@ class Potential(torch.nn.Module, ABC):
             term.copy_(torch.tensor(values, dtype=term.dtype))
 
     def accelerate(self) -> Self:
-        """Exchange parts for faster ones with the same result, in place."""
+        """Replace parts by faster ones with the same result, in place."""
         return self
 
     def transmuted(
         self,
-        config: PotentialConfig,  # noqa: ARG002 - as are the others, for those that can
+        config: PotentialConfig,  # noqa: ARG002 - all arguments are for subclasses
         sources: Sequence[int],  # noqa: ARG002
         scale: float,  # noqa: ARG002
         energy_scale: float,  # noqa: ARG002
@@ -205,11 +205,11 @@ class Potential(torch.nn.Module, ABC):
         Parameters
         ----------
         config
-            Of the new potential: its elements, and the scaled cutoff.
+            Configuration of the new potential, with its elements and the scaled cutoff.
         sources
-            The type of this potential that each new element is made of.
+            For each new element, the type of this potential from which it is made.
         scale, energy_scale
-            Of lengths and of energies.
+            Scale factors of lengths and energies.
 
         Raises
         ------
@@ -217,16 +217,16 @@ class Potential(torch.nn.Module, ABC):
             If potentials of this architecture cannot be scaled.
         """
         raise AlchemyError(
-            f"potentials of the architecture {self.config.architecture} cannot be scaled in length",
-            "Start from a model of an architecture that can, such as c-ace-pretrained.",
+            f"the architecture {self.config.architecture} does not support scaling of lengths",
+            "Start from a model of an architecture that does, e.g. c-ace-pretrained.",
         )
 
 
 def require_finite(tensors: Mapping[str, torch.Tensor], source: str) -> None:
-    """Raise `ModelError` if a tensor holds a number that is not finite."""
+    """Raise `ModelError` if a tensor contains a number that is not finite."""
     for name, value in tensors.items():
-        if not value.double().isfinite().all():  # not all types know
+        if not value.double().isfinite().all():  # not all types support it
             raise ModelError(
-                f"{source} holds numbers that are not finite: {name}",
-                "It is damaged, or comes from a training that diverged: pull or train it again.",
+                f"{source} contains numbers that are not finite: {name}",
+                "The model is corrupted, or its training diverged: pull or train it again.",
             )

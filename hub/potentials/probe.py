@@ -1,7 +1,7 @@
 """Probe structures: the predictions that every load of a model must reproduce.
 
-Loading weights into the wrong architecture, or with a wrong constant, raises no error by itself.
-Comparing a few predictions with stored ones does.
+Loading weights into the wrong architecture, or with a wrong constant, does not raise an error by
+itself. Comparing a few predictions with stored ones detects it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ FILE_NAME = "probe.json"
 FORMAT = 1
 CRYSTAL_SITES = 8
 
-# Largest deviations that rounding explains: (eV/atom, eV/Å).
+# Largest deviations attributed to rounding: (eV/atom, eV/Å).
 TOLERANCES = {torch.float64: (1e-7, 1e-6), torch.float32: (2e-5, 1e-3)}
 
 
@@ -57,7 +57,7 @@ class _Units(Struct, forbid_unknown_fields=True):
 
 
 class _Entry(Struct, forbid_unknown_fields=True):
-    """A structure and what the model predicts for it."""
+    """A structure and the model's predictions for it."""
 
     symbols: Annotated[list[Element], Meta(min_length=1, max_length=100)]
     positions: list[Vector]
@@ -78,10 +78,10 @@ class _Content(Struct, forbid_unknown_fields=True):
 def probe_structures(type_names: Sequence[str], seed: int = 0) -> tuple[Atoms, ...]:
     """Make small structures that exercise every type of a model.
 
-    Isolated atoms, dimers and rattled crystals like diamond; distances follow from the covalent
-    radii, coordinates are rounded to what JSON shows. Up to eight types make dimers with each other
-    and stand together in two crystals. Of more types each makes a dimer with the next one, and
-    stands in a crystal with those of about its radius.
+    Isolated atoms, dimers and rattled diamond-like crystals; distances follow from the covalent
+    radii, coordinates are rounded to the precision of the JSON file. With up to eight types, all
+    pairs form dimers and all types are together in two crystals. With more types, each forms a
+    dimer with the next one and is in a crystal with those of similar radius.
     """
     rng = np.random.default_rng(seed)
     radii = {name: covalent_radii[atomic_numbers[name]] for name in type_names}
@@ -107,7 +107,7 @@ def probe_structures(type_names: Sequence[str], seed: int = 0) -> tuple[Atoms, .
 def _rattled_diamond(
     type_names: Sequence[str], bond: float, strain: float, rattle: float, rng: np.random.Generator
 ) -> Atoms:
-    """Eight atoms of the diamond lattice, types in turn, strained and displaced at random."""
+    """Make eight atoms on a diamond lattice, types in turn, randomly strained and displaced."""
     corners = np.array([[0, 0, 0], [0, 2, 2], [2, 0, 2], [2, 2, 0]]) / 4
     scaled = np.concatenate([corners, corners + 0.25])
     lattice_constant = bond * 4 / np.sqrt(3)
@@ -119,7 +119,7 @@ def _rattled_diamond(
 
 
 def predict_probe(potential: Potential, structures: Sequence[Atoms]) -> Probe:
-    """Evaluate a potential on probe structures, many at once."""
+    """Evaluate a potential on probe structures in batches."""
     graphs = [build_graph(atoms, potential.elements, potential.cutoff) for atoms in structures]
     energies: list[float] = []
     forces: list[np.ndarray] = []
@@ -140,7 +140,7 @@ def verify_probe(potential: Potential, probe: Probe, name: str) -> None:
     Raises
     ------
     ModelError
-        Naming the largest deviations in eV/atom and eV/Å and what is allowed.
+        The message has the largest deviations in eV/atom and eV/Å and the tolerances.
     """
     predicted = predict_probe(potential, probe.structures)
     sizes = np.array([len(atoms) for atoms in probe.structures])
@@ -154,8 +154,8 @@ def verify_probe(potential: Potential, probe: Probe, name: str) -> None:
             f"{name} does not reproduce its stored predictions: off by {energy_error:.1e} eV/atom "
             f"(allowed {allowed_energy:.0e}) and {force_error:.1e} eV/Å (allowed "
             f"{allowed_force:.0e})",
-            hint="The model is damaged or computes another function with these package versions. "
-            "Pull it again; if that does not help, install the versions its card names.",
+            hint="The model is corrupted, or gives different results with the installed package "
+            "versions. Pull it again; if that does not help, install the versions in its card.",
         )
 
 
@@ -184,7 +184,7 @@ def read_probe(path: Path) -> Probe:
     Raises
     ------
     ModelError
-        If the file is missing or damaged.
+        If the file is missing or corrupted.
     IncompatibleModelError
         If a newer release of this package wrote it.
     """
@@ -193,13 +193,15 @@ def read_probe(path: Path) -> Probe:
             content = parse_json(read_bounded(path))
         except FileNotFoundError:
             raise ModelError(
-                f"{path} is missing, so the model cannot be checked", hint="Pull it again."
+                f"{path} is missing, so the model cannot be verified", hint="Pull it again."
             ) from None
         refuse_newer(content, FORMAT, path)
         entries = fit(content, _Content).entries
         for number, entry in enumerate(entries):
             if not len(entry.symbols) == len(entry.positions) == len(entry.forces):
-                raise MalformedError(f"'entries[{number}]': not so many symbols as positions")
+                raise MalformedError(
+                    f"'entries[{number}]': the numbers of symbols, positions and forces differ"
+                )
         structures = tuple(
             Atoms(entry.symbols, entry.positions, cell=entry.cell, pbc=entry.pbc)
             for entry in entries

@@ -1,4 +1,4 @@
-"""The places that registries are kept in, one file a kind."""
+"""The stores in which registries can be kept, one file per kind."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _SCHEMES = ("file", "http", "https")
 
 
 def open_store(location: str, *, offline: bool = False) -> Store:
-    """Return the store at a directory, or at an address: ours, or one that a plug-in knows.
+    """Return the store for a directory or an address (built in, or provided by a plug-in).
 
     Nothing is read yet, and the location need not exist.
 
     Raises
     ------
     SettingsError
-        If the location is of no kind that is known.
+        If the kind of location is not supported.
     """
     if "://" not in location:
         return DirectoryStore(user_path(location).absolute())
@@ -33,7 +33,7 @@ def open_store(location: str, *, offline: bool = False) -> Store:
         url = urlsplit(location)
     except ValueError as problem:
         shown = without_credentials(location)
-        raise SettingsError(f"{shown!r} is no address: {problem}", _known()) from problem
+        raise SettingsError(f"{shown!r} is not a valid address: {problem}", _known()) from problem
     if url.scheme == "file" and url.netloc in ("", "localhost"):
         from urllib.request import url2pathname  # with all of HTTP, which is slow to import
 
@@ -41,13 +41,13 @@ def open_store(location: str, *, offline: bool = False) -> Store:
     added = _added().get(url.scheme) if url.scheme not in _SCHEMES else None
     if added is None and (url.scheme not in ("http", "https") or not url.hostname):
         raise SettingsError(
-            f"{url.scheme}://{url.hostname or ''} is no place that a registry can be kept",
+            f"{url.scheme}://{url.hostname or ''} is not a supported location of a registry",
             _known(),
         )
     if "@" in url.netloc:
         raise SettingsError(
             f"the address at {url.hostname} contains a user name or password",
-            "Addresses are stored and shown: leave credentials out of them.",
+            "Addresses are stored and displayed: do not put credentials into them.",
         )
     if added is not None:
         return LateStore(
@@ -67,7 +67,7 @@ def _added() -> dict[str, Plugin]:
 def _made_by(plugin: Plugin, location: str, *, offline: bool) -> Store:
     store = plugin.call(plugin.load(), location, offline=offline)
     if not isinstance(store, Store):
-        raise plugin.broken(f"{plugin.target} returns no store")
+        raise plugin.broken(f"{plugin.target} does not return a store")
     return store
 
 

@@ -1,4 +1,4 @@
-"""Addresses: how they may be shown, and which of them deserve a warning."""
+"""Addresses: hiding credentials, and warnings about unencrypted connections and redirects."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from functools import cache
 from urllib.parse import urlsplit
 
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)([^/?#\s]*@)?([^?#\s]*)([?#]\S*)?")
-# What has no value after it is no name, but may be a secret that ends with a padding of "=".
+# Text without a value after it is not a name, but may be a secret that ends with "=" padding.
 _PARAMETER = re.compile(r"(?<=[?&#])([^=&#]+=(?=[^=&#]))?[^&#]+")
 
 logger = logging.getLogger(__name__)
 
 
 def without_credentials(text: str) -> str:
-    """Replace what may be secret in every address in a text by ``***``.
+    """Replace possible secrets in all addresses in a text by ``***``.
 
-    That is the user information, the values of the query, and the fragment.
+    These are the user information, the values of the query, and the fragment.
     """
     return _ADDRESS.sub(_masked, text)
 
@@ -28,14 +28,14 @@ def _masked(address: re.Match[str]) -> str:
 
 
 def warn_if_unencrypted(url: str) -> None:
-    """Warn, once in a process for each server, of ``http://`` to another machine."""
+    """Warn, once per process and server, about ``http://`` to another machine."""
     parts = urlsplit(url)
     if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
         _warn_unencrypted(without_credentials(f"http://{parts.netloc}"))
 
 
 def mention_other_host(asked: str, other: str) -> None:
-    """Say, once in a process for each pair, that one host sends us on to another."""
+    """Say, once per process and pair, that one host redirects to another."""
     if asked != other:
         _mention(asked, other)
 
@@ -43,15 +43,15 @@ def mention_other_host(asked: str, other: str) -> None:
 @cache
 def _warn_unencrypted(server: str) -> None:
     logger.warning(
-        "the connection to %s is not encrypted: others on the way can read and replace what is "
-        "pulled for the first time; use https:// if the server has it",
+        "the connection to %s is not encrypted: third parties can read it and replace what is "
+        "pulled for the first time; use https:// if the server supports it",
         server,
     )
 
 
 @cache
 def _mention(asked: str, other: str) -> None:
-    logger.warning("%s sends requests on to %s", asked, other)
+    logger.warning("%s redirects to %s", asked, other)
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,14 +1,14 @@
-"""What every place that keeps a registry can do, and the one layout that all of them share.
+"""The interface of stores, and the layout of a registry in them.
 
-A registry is a tree of files, whatever keeps it:
+A registry is a tree of files, whatever the store:
 
     registry.json                format and name
     index.json                   the list of names
-    index/<name>.json            a page a name: its versions, digests, aliases
-    manifests/<digest>.json      one a version
-    blobs/<2 hex>/<sha256>       the content of files, each once
+    index/<name>.json            one page per name: its versions, digests, aliases
+    manifests/<digest>.json      one per version
+    blobs/<2 hex>/<sha256>       the content of files, each stored once
 
-Where ``registry.json`` says format 1, all names with their versions stand in ``index.json``.
+If ``registry.json`` says format 1, all names with their versions are in ``index.json``.
 """
 
 from __future__ import annotations
@@ -31,24 +31,24 @@ INDEX = "index"
 
 
 def manifest_path(digest: str) -> str:
-    """Return where the manifest with this digest is kept."""
+    """Return the path of the manifest with this digest."""
     return f"manifests/{digest}.json"
 
 
 def blob_path(sha256: str) -> str:
-    """Return where the content with this sha256 is kept."""
+    """Return the path of the content with this sha256."""
     return f"blobs/{sha256[:2]}/{sha256}"
 
 
 class TransientError(Exception):
-    """Something that may go better if tried again; never leaves this package.
+    """A failure that may not recur on a retry; never leaves this package.
 
     Parameters
     ----------
     reason
         What happened.
     wait
-        Seconds that the server asks to be left alone.
+        Seconds that the server asks to wait.
     """
 
     def __init__(self, reason: str, wait: float = 0.0) -> None:
@@ -57,26 +57,26 @@ class TransientError(Exception):
 
 
 class Body(Protocol):
-    """What bytes are read from: a file, or a response."""
+    """A source of bytes: a file or a response."""
 
     def read(self, count: int, /) -> bytes:
         """Return up to `count` bytes, and none at the end."""
 
     def close(self) -> None:
-        """Let go of the file or connection."""
+        """Close the file or connection."""
 
 
 class Stream:
-    """The bytes of one file, from some offset on.
+    """The bytes of one file from some offset on.
 
     Parameters
     ----------
     body
         Where to read them.
     start
-        The offset of the first byte. It is 0, whatever was asked for, where a store cannot skip.
+        The offset of the first byte. It is 0, whatever was requested, if a store cannot skip.
     size
-        The bytes of the whole file, where the store says.
+        The size of the whole file in bytes, if the store gives it.
     """
 
     def __init__(self, body: Body, start: int, size: int | None) -> None:
@@ -102,11 +102,11 @@ class Stream:
 
 @runtime_checkable
 class Store(Protocol):
-    """A place that files are read from."""
+    """A place from which files are read."""
 
     @property
     def location(self) -> str:
-        """Where it is, in words that may be shown."""
+        """Its location, without secrets."""
 
     def open(self, path: str, start: int = 0) -> Stream:
         """Open the file at `path`, at byte `start` if the store can skip.
@@ -116,29 +116,29 @@ class Store(Protocol):
         NotFoundError
             If there is no such file.
         TransientError
-            If it may go better when tried again.
+            If a retry may succeed.
         RegistryError
-            If it may not.
+            If it cannot.
         """
 
 
 @runtime_checkable
 class WritableStore(Store, Protocol):
-    """A place that versions can be published to."""
+    """A place to which versions can be published."""
 
     def put_file(self, path: str, source: Path, entry: FileEntry) -> bool:
-        """Keep a copy of `source`, verified against `entry`, whole or not at all.
+        """Store a copy of `source`, verified against `entry`, atomically.
 
-        Returns whether it had to be written: what is there already is left, as if just written.
+        Returns whether it had to be written: an existing copy is kept, as if just written.
         """
 
     def put_bytes(self, path: str, data: bytes) -> bool:
-        """Keep `data`, whole or not at all; returns as `put_file` does."""
+        """Store `data` atomically; returns like `put_file`."""
 
     def swap(self, path: str, data: bytes, expected: bytes | None) -> bool:
-        """Put `data` in the place of `expected` (None: of nothing), if just that is there.
+        """Replace `expected` (None: no file) by `data`, if exactly that is there.
 
-        Of several that do so at once one succeeds. Returns whether it was this one.
+        Of several concurrent callers one succeeds. Returns whether it was this one.
         """
 
     def holds(self, path: str, entry: FileEntry) -> bool:
@@ -148,24 +148,24 @@ class WritableStore(Store, Protocol):
         """Return the paths of the files below the folder `prefix`."""
 
     def claim(self) -> None:
-        """Make the place ours, if it is new, empty or a registry: we may clean up in it."""
+        """Mark the place as ours, so that we may clean up, if it is new, empty or a registry."""
 
     def locked(self, name: str) -> AbstractContextManager[None]:
-        """Keep other writers out meanwhile, where the place can."""
+        """Exclude other writers in the meantime, if the place supports it."""
 
     def sweep(self) -> None:
-        """Remove what killed writers left."""
+        """Remove the leftovers of killed writers."""
 
 
 class LateStore:
-    """A store that is made when its first file is asked for.
+    """A store that is made when its first file is requested.
 
-    So a registry that is not needed costs nothing, and harms nothing when it cannot be opened.
+    A registry that is not needed thus costs nothing, and does no harm if it cannot be opened.
 
     Parameters
     ----------
     location
-        Where it is, in words that may be shown.
+        Its location, without secrets.
     make
         Makes the store.
     """
@@ -176,7 +176,7 @@ class LateStore:
 
     @property
     def location(self) -> str:
-        """Where it is."""
+        """Its location."""
         return self._location
 
     def open(self, path: str, start: int = 0) -> Stream:
@@ -185,28 +185,28 @@ class LateStore:
 
     @cached_property
     def made(self) -> Store:
-        """The store itself; raises what making it raises."""
+        """The store itself; raises whatever making it raises."""
         return self._make()
 
 
 def as_writable(store: Store) -> WritableStore | None:
-    """Return `store` as one to publish to; None if it can only be read."""
+    """Return `store` as a writable store; None if it is read-only."""
     made = store.made if isinstance(store, LateStore) else store
     return made if isinstance(made, WritableStore) else None
 
 
 def writable(store: Store) -> WritableStore:
-    """Return `store` as one to publish to.
+    """Return `store` as a writable store.
 
     Raises
     ------
     StorageError
-        If it can only be read.
+        If it is read-only.
     """
     found = as_writable(store)
     if found is None:
         raise StorageError(
-            f"{store.location} can be read only",
-            "Publish to the directory that it is served from.",
+            f"{store.location} is read-only",
+            "Publish to the directory from which it is served.",
         )
     return found

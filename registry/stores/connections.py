@@ -1,4 +1,4 @@
-"""HTTP connections on which no read can take for ever."""
+"""HTTP connections on which no read can take forever."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 
 class Clocked(io.RawIOBase):
-    """The bytes that come through a socket until a deadline.
+    """The bytes received from a socket until a deadline.
 
-    A socket's own timeout begins anew with every byte, so a server could send one now and then.
+    A socket's own timeout starts again with every byte, so a server could send one now and then.
 
     Parameters
     ----------
@@ -41,11 +41,11 @@ class Clocked(io.RawIOBase):
         self.extend()
 
     def extend(self) -> None:
-        """Allow the whole time from now on."""
+        """Restart the full timeout from now."""
         self.deadline = None if self.timeout is None else time.monotonic() + self.timeout
 
-    def makefile(self, mode: str) -> io.BufferedReader:  # noqa: ARG002 - as of a socket
-        """Do as a socket does when a response asks it for a file."""
+    def makefile(self, mode: str) -> io.BufferedReader:  # noqa: ARG002 - as for a socket
+        """Act like a socket when a response requests a file."""
         return io.BufferedReader(self)
 
     def readable(self) -> bool:
@@ -65,7 +65,7 @@ class Clocked(io.RawIOBase):
             self.connection.settimeout(self.timeout)
 
     def close(self) -> None:
-        """Let go of the socket."""
+        """Close the socket."""
         self.raw.close()
         super().close()
 
@@ -78,7 +78,7 @@ class Response(HTTPResponse):
         super().__init__(self.clocked, *args, **options)  # type: ignore[arg-type]
 
     def read_piece(self, count: int) -> bytes:
-        """Return what is there, up to `count` bytes: on a slow line progress goes on being seen."""
+        """Return the bytes available, up to `count`, so that progress shows on slow lines, too."""
         self.clocked.extend()
         return self.read1(count)
 
@@ -102,7 +102,7 @@ class _Https(HTTPSHandler):
 
 
 class _NoRedirects(HTTPRedirectHandler):
-    """Leave redirects to the caller: urllib would read their bodies, however long, and ask ftp."""
+    """Leave redirects to the caller: urllib would read their bodies of any size, and follow ftp."""
 
     def http_error_302(
         self, req: Request, fp: object, code: int, msg: str, headers: HTTPMessage
@@ -114,5 +114,5 @@ class _NoRedirects(HTTPRedirectHandler):
 
 @cache
 def opener() -> OpenerDirector:
-    """Return what opens URLs, with the proxies of the environment."""
+    """Return an opener of URLs that uses the proxies of the environment."""
     return build_opener(_Http, _Https, _NoRedirects)

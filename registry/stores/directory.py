@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from registry.manifest import FileEntry
 
-# What the folder of a registry or a cache may hold at its top.
+# The names that the folder of a registry or a cache may contain at its top level.
 _LAYOUT = {
     MARKER,
     MARKER_NAME,
@@ -55,7 +55,7 @@ class DirectoryStore:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        # Parts lie on the same file system as what they become, so that a rename is atomic.
+        # On the same file system as the final files, so that a rename is atomic.
         self.parts = root / "parts"
 
     @property
@@ -64,7 +64,7 @@ class DirectoryStore:
         return str(self.root)
 
     def path(self, path: str) -> Path:
-        """Return where a file of the store lies on the disk."""
+        """Return the path on disk of a file in the store."""
         return self.root / path
 
     def open(self, path: str, start: int = 0) -> Stream:
@@ -74,13 +74,13 @@ class DirectoryStore:
             try:
                 file = open_regular(target)
             except (FileNotFoundError, NotADirectoryError) as problem:
-                raise NotFoundError(f"there is no file {target}") from problem
+                raise NotFoundError(f"{target} not found") from problem
             size = file.seek(0, os.SEEK_END)
             file.seek(start)
             return Stream(file, start, size)
 
     def put_file(self, path: str, source: Path, entry: FileEntry) -> bool:
-        """Keep a read-only copy of `source`, verified against `entry`."""
+        """Store a read-only copy of `source`, verified against `entry`."""
         target = self.path(path)
         if is_intact(target, entry):
             _refresh(target)
@@ -90,12 +90,12 @@ class DirectoryStore:
             if not is_intact(temporary, entry):
                 raise IntegrityError(
                     f"{source} changed while it was being published",
-                    "Publish again when nothing writes to it.",
+                    "Publish again when no other process writes to it.",
                 )
         return True
 
     def put_bytes(self, path: str, data: bytes) -> bool:
-        """Keep `data`, whole or not at all."""
+        """Store `data` atomically."""
         target = self.path(path)
         if self._bytes(target) == data:
             _refresh(target)
@@ -104,9 +104,9 @@ class DirectoryStore:
         return True
 
     def swap(self, path: str, data: bytes, expected: bytes | None) -> bool:
-        """Put `data` in the place of `expected`, if just that is there.
+        """Replace `expected` by `data`, if exactly that is there.
 
-        A directory cannot do so by itself: a lock of its own keeps out whoever swaps there too.
+        A directory has no such operation: a separate lock excludes other swaps of the same file.
         """
         target = self.path(path)
         require_file(target)
@@ -131,19 +131,19 @@ class DirectoryStore:
         return sorted(path.relative_to(self.root).as_posix() for path in files_below(folder))
 
     def claim(self) -> None:
-        """Let our marker stand here, if the directory is new, empty, a registry or a cache."""
+        """Write our marker if the directory is new, empty, a registry or a cache."""
         with storage_errors(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
             if os.access(self.root, os.W_OK) and self._is_ours():
                 mark(self.root)
 
     def locked(self, name: str) -> AbstractContextManager[None]:
-        """Keep other writers out meanwhile."""
+        """Exclude other writers in the meantime."""
         return alone(self.root / "locks" / f"{name}.lock", lambda: None)
 
     def sweep(self) -> None:
-        """Remove what killed writers left."""
-        # The root may be a link that its owner chose; what is in it may not.
+        """Remove the leftovers of killed writers."""
+        # The root may be a link that its owner chose; links inside it are refused.
         sweep(self.root.resolve(), STALE_AFTER)
 
     def _is_ours(self) -> bool:
@@ -162,6 +162,6 @@ class DirectoryStore:
 
 
 def _refresh(target: Path) -> None:
-    """Let a file that is used again look new, so that nobody cleans it up as left over."""
-    with storage_errors(target), suppress(PermissionError):  # It is another user's.
+    """Refresh the time stamp of a file in use, so that it is not cleaned up as a leftover."""
+    with storage_errors(target), suppress(PermissionError):  # It belongs to another user.
         os.utime(target)

@@ -1,7 +1,7 @@
 """A registry, or a single file, behind ``http(s)://``: read-only, with byte ranges.
 
-Whatever a server does, every call ends: the head of a response and each piece of its body have a
-deadline, and a body that comes too slowly is given up.
+Every call terminates whatever a server does: the head of a response and each piece of its body
+have a deadline, and a body that arrives too slowly is abandoned.
 """
 
 from __future__ import annotations
@@ -36,27 +36,27 @@ LONGEST_WAIT = 60.0
 MOST_REDIRECTS = 5
 
 _REDIRECTS = (301, 302, 303, 307, 308)
-_LONGEST_REASON = 200  # characters that are repeated of what a server says
+_LONGEST_REASON = 200  # characters quoted from a server's message
 _NUMBER = re.compile(r"[0-9]{1,18}")
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
 
 
 class HttpStore:
-    """Read files over HTTP; proxies are taken from the environment, as urllib does.
+    """Read files over HTTP, using the proxies of the environment like urllib.
 
     Parameters
     ----------
     location
-        The URL below which the files lie; opening the path "" reads the URL itself. A query, such
-        as an access token, goes with every request.
+        The base URL of the files; opening the path "" reads the URL itself. A query, such as an
+        access token, is sent with every request.
     offline
         Refuse to use the network.
     timeout
         Seconds to wait for a connection, for the whole head of a response, and for each next byte.
     slowest
-        Bytes in a second; a response that comes more slowly is given up.
+        Bytes per second; a slower response is abandoned.
     window
-        Seconds of waiting over which that is averaged.
+        Seconds of waiting over which the speed is averaged.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class HttpStore:
 
     @property
     def location(self) -> str:
-        """The URL, without what may be secret in it."""
+        """The URL, without possible secrets."""
         return without_credentials(self.url)
 
     def address(self, path: str) -> str:
@@ -92,7 +92,7 @@ class HttpStore:
         warn_if_unencrypted(url)
         if self.offline:
             raise OfflineError(
-                f"{without_credentials(url)} is needed, and the network is switched off",
+                f"{without_credentials(url)} is needed, but the network is disabled",
                 "Unset HUB_OFFLINE, or put the files into a directory and set HUB_MIRROR to it.",
             )
         for _ in range(1 + MOST_REDIRECTS):
@@ -105,13 +105,12 @@ class HttpStore:
                     warn_if_unencrypted(url)
                     continue
                 if answer.code == 416 and start:
-                    # The file there is shorter than what we have: look at it from its beginning.
+                    # The file is shorter than what we have: read it from its beginning.
                     return self.open(path)
                 raise _refused(url, answer) from answer
             return _HttpStream(self, url, response)
         raise AccessError(
-            f"{without_credentials(self.address(path))} leads from one address to the next, more "
-            f"than {MOST_REDIRECTS} times",
+            f"{without_credentials(self.address(path))} redirects more than {MOST_REDIRECTS} times",
             "Check the address in a browser.",
         )
 
@@ -120,7 +119,7 @@ class HttpStore:
         if start:
             headers["Range"] = f"bytes={start}-"
         with _transient_errors(url):
-            # Whoever made this store, and `_redirected`, have checked the scheme.
+            # The scheme was checked when the store was made, and in `_redirected`.
             request = Request(_quoted(url), headers=headers)  # noqa: S310
             return cast("Response", opener().open(request, timeout=self.timeout))
 
@@ -144,14 +143,14 @@ class _HttpStream(Stream):
         self.came += len(piece)
         if piece and self.waited >= self.store.window:
             if self.came < self.store.slowest * self.waited:
-                raise TransientError(f"less than {self.store.slowest:g} bytes come in a second")
+                raise TransientError(f"slower than {self.store.slowest:g} bytes per second")
             self.waited, self.came = 0.0, 0
         return piece
 
 
 @contextmanager
 def _transient_errors(url: str) -> Iterator[None]:
-    """Tell what may pass from what will not."""
+    """Distinguish transient from permanent errors."""
     try:
         yield
     except HTTPError:
@@ -166,29 +165,29 @@ def _transient_errors(url: str) -> Iterator[None]:
             ) from problem
         if isinstance(problem, InvalidURL | ValueError | OverflowError):
             raise AccessError(
-                f"{without_credentials(url)} cannot be asked: {_shortened(problem)}",
+                f"{without_credentials(url)} cannot be requested: {_shortened(problem)}",
                 "Check the address.",
             ) from problem
         raise TransientError(_shortened(reason) or type(reason).__name__) from problem
 
 
 def _refused(url: str, refusal: HTTPError) -> Exception:
-    """Return what an HTTP status means to us."""
+    """Return the exception for an HTTP status."""
     answer, url = _shortened(f"{refusal.code} {refusal.reason}"), without_credentials(url)
     if refusal.code in (404, 410):
-        return NotFoundError(f"there is no file {url} ({answer})")
+        return NotFoundError(f"{url} not found ({answer})")
     if refusal.code in (408, 425, 429) or refusal.code >= 500:
         asked = str(refusal.headers.get("Retry-After", ""))
         wait = float(asked) if _NUMBER.fullmatch(asked) else 0.0
         return TransientError(f"the server answers {answer}", min(wait, LONGEST_WAIT))
     return AccessError(
         f"the server refuses {url} ({answer})",
-        "It may need a login, or a proxy may stand in between.",
+        "It may require a login, or a proxy may block it.",
     )
 
 
 def _redirected(url: str, location: str) -> str:
-    """Return the address that a server sends us on to, if it is one to follow."""
+    """Return the address to which a server redirects, if it may be followed."""
     before, shown = urlsplit(url), _shortened(without_credentials(location))
     try:
         after = urlsplit(urljoin(url, location))
@@ -197,13 +196,13 @@ def _redirected(url: str, location: str) -> str:
         is_address = False
     if not is_address or after.scheme not in ("http", "https") or "@" in after.netloc:
         raise AccessError(
-            f"{without_credentials(url)} sends us on to {shown!r}, which is no web address",
-            "Tell whoever keeps the server.",
+            f"{without_credentials(url)} redirects to {shown!r}, which is not a web address",
+            "Inform the maintainer of the server.",
         )
     if before.scheme == "https" and after.scheme == "http":
         raise AccessError(
-            f"{without_credentials(url)} sends us on to {shown}, which is not encrypted",
-            "Tell whoever keeps the server.",
+            f"{without_credentials(url)} redirects to {shown}, which is not encrypted",
+            "Inform the maintainer of the server.",
         )
     mention_other_host(str(before.hostname), str(after.hostname))
     return after.geturl()
@@ -214,7 +213,7 @@ def _extent(response: Response) -> tuple[int, int | None]:
     if response.status == 206:
         found = _CONTENT_RANGE.fullmatch(str(response.headers.get("Content-Range", "")))
         if not found or int(found[1]) > int(found[2]):
-            raise TransientError("the server sent a part without saying which")
+            raise TransientError("the server sent an invalid Content-Range")
         return int(found[1]), None if found[3] == "*" else int(found[3])
     length = response.headers.get("Content-Length")
     if length is None:
@@ -225,20 +224,20 @@ def _extent(response: Response) -> tuple[int, int | None]:
 
 
 def _quoted(url: str) -> str:
-    """Quote what cannot stand in a request: spaces and letters that are not ASCII.
+    """Quote spaces and non-ASCII letters, which are not allowed in a request.
 
     Raises
     ------
     ValueError
-        If the port is none; the system would take another one.
+        If the port is 0; the system would use another one.
     """
     parts = urlsplit(url)
     if parts.port == 0:
-        raise ValueError("there is no port 0")
+        raise ValueError("port 0 is not valid")
     path, query = (quote(text, safe=string.punctuation) for text in (parts.path, parts.query))
     return parts._replace(path=path, query=query).geturl()
 
 
 def _shortened(reason: object) -> str:
-    """Return what a server or the system says, as a part of one line."""
+    """Return a message of a server or the system on one line, shortened."""
     return " ".join(str(reason).split())[:_LONGEST_REASON]

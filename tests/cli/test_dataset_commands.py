@@ -88,7 +88,7 @@ def test_a_killed_import_leaves_nothing_and_is_gone_on_with(command, home, tmp_p
         time.sleep(0.01)
     child.send_signal(signal.SIGKILL)
     child.communicate()
-    assert "no 'long'" in command("pull", "long", code=3).err
+    assert "'long' not found" in command("pull", "long", code=3).err
     again = command("import", path, "--name", "long", "--resume", "--json")
     assert again.json["structures"] == 3000
     command("verify")

@@ -156,7 +156,7 @@ def test_an_unknown_device(finetune, crystals, tmp_path) -> None:
     for device in ("gpu9", "cuda:99"):
         done = finetune("--data", crystals, "--device", device, "--out", "run")
         assert done.code == 6
-        assert f"the device '{device}' cannot be used here" in done.err
+        assert f"the device '{device}' is not available" in done.err
         assert not (tmp_path / "run").exists()
 
 

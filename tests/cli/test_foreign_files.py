@@ -68,7 +68,7 @@ def test_a_model_folder_that_is_not_ours_stays(hub, run, treasure, inside) -> No
         (run / "model" / inside).symlink_to(treasure.file)
     done = hub("finetune", "--out", "run", "--resume")
     assert done.code == 1
-    assert f"run/model/{inside} is not ours" in done.err
+    assert f"run/model/{inside} was not made by mlip-hub" in done.err
     assert "Move it elsewhere" in done.err
     assert (run / "model" / inside).exists()
     remove(run / "model" / inside)
@@ -241,7 +241,7 @@ def test_an_evaluation_replaces_its_like_and_nothing_else(
     for each in (name, "notes.txt"):
         (tmp_path / "mine" / each).write_text("mine")
     done = hub(*command, "mine")
-    assert (done.code, f"mine/{name} exists already" in done.err) == (1, True)
+    assert (done.code, f"mine/{name} already exists" in done.err) == (1, True)
     assert {path.read_text() for path in (tmp_path / "mine").iterdir()} == {"mine"}
     assert hub(*command, "new").code == 0
     (tmp_path / "new" / "notes.txt").write_text("mine")

@@ -46,7 +46,7 @@ def test_a_dead_registry_does_not_hide_the_others(hub, lab, tmp_path, monkeypatc
     assert done.code == 0
     rows = {row["name"]: row["origin"] for row in json.loads(done.out)}
     assert (rows["mine"], rows["c-ace-pretrained"]) == ("lab", "builtin")
-    assert "warning: registry dead could not be asked: there is no registry at" in done.err
+    assert "warning: registry dead could not be queried: no registry found at" in done.err
     (lab / "registry.json").write_text("damaged")
     done = hub("list", "--remote")
     assert done.code == 5

@@ -48,11 +48,11 @@ def test_it_prints_the_plan_and_the_errors(hub, tmp_path) -> None:
     ("arguments", "code", "message"),
     [
         (("--n=3",), 2, "Missing option '--data'"),
-        (("--data=argon", "--labels=ace"), 1, "has no label set 'ace'; it has lj"),
+        (("--data=argon", "--labels=ace"), 1, "has no label set 'ace' (label sets: lj"),
         (("--data=argon", "--n=1000"), 1, "1000 training structures requested, but"),
         (("--data=argon", "--where=heat > 1"), 1, "heat"),
-        (("--data=argon", "--model-config=bad.json"), 1, "there is no setting 'layers'"),
-        (("--data=nowhere",), 3, "there is no 'nowhere'"),
+        (("--data=argon", "--model-config=bad.json"), 1, "unknown setting 'layers'"),
+        (("--data=nowhere",), 3, "'nowhere' not found"),
     ],
 )
 def test_what_is_refused(hub, tmp_path, arguments, code, message) -> None:

@@ -22,7 +22,7 @@ def test_another_machine_gets_identical_predictions(command, mirror, shared, tmp
     assert done.out == "lab/carbon@1.0.0\n"
     assert "hub registry add lab ./lab" in done.err
     again = mine("publish", "model", *options, code=1)
-    assert "exists already" in again.err
+    assert "already exists" in again.err
 
     yours("registry", "add", "lab", "lab")
     shown = yours("show", "carbon", "--json").json
@@ -42,7 +42,7 @@ def test_json_and_refusals(command, random_directory, tmp_path):
     shutil.copytree(random_directory, tmp_path / "model")
     options = ("--name", "mine", "--version", "1.0.0", "--license", "MIT", "--description", "Mine")
     refused = command("publish", "model", *options, code=1)
-    assert "there is no card model/README.md" in refused.err
+    assert "card model/README.md not found" in refused.err
     (tmp_path / "model" / "README.md").write_text("---\nkind: model\n---\n\n# Mine\n")
     report = command("publish", "model", *options, "--json").json
     assert report["reference"] == "local/mine@1.0.0"

@@ -87,7 +87,7 @@ def test_lineage(hub):
     assert report["not_recorded"][0].startswith("--model-config")
     (data,) = report["parents"]
     assert (data["relation"], data["command"]) == ("trained-on", None)
-    assert "there is no" in data["not_recorded"][0]
+    assert "not found" in data["not_recorded"][0]
     assert hub("show", "c-ace-pretrained", "--lineage", "--cite").code == 2
     assert hub("show", "unheard-of", "--lineage").code == 3
 

@@ -208,7 +208,7 @@ def test_it_is_scaled_exactly_or_says_that_it_cannot_be(random_one):
     transmutation = Transmutation(((first, new),), 1.4, 0.3)
     if random_one.config.architecture in RIGID:
         with pytest.raises(
-            AlchemyError, match=f"{random_one.config.architecture} cannot be scaled"
+            AlchemyError, match=f"{random_one.config.architecture} does not support scaling"
         ):
             transmute_model(random_one, transmutation)
         return

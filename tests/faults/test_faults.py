@@ -18,7 +18,7 @@ from tests.faults.runner import case_of, run
 from tests.faults.table import failures_text, table
 from tests.faults.verdict import DELETED, HANGS, LOST, TRACEBACKS, WRONG
 
-SAMPLE, SEED = 1000, 0
+SAMPLE, SEED = 400, 0
 
 
 @pytest.mark.slow

@@ -180,7 +180,7 @@ def test_what_cannot_be_found_is_said(tmp_path):
     assert (top.command, top.unknown) == ("", ("how it was made",))
     (lost,) = top.parents
     assert (lost.name, lost.digest, lost.relation) == ("gone@2.0.0", "ef" * 32, "fine-tuned")
-    assert "there is no 'gone@2.0.0'" in lost.unknown[0]
+    assert "'gone@2.0.0' not found" in lost.unknown[0]
     # Other content under the same name is not taken for the parent.
     add(tmp_path, "other", "model", {})
     other = Parent("other", "1.0.0", "ef" * 32, "fine-tuned")
@@ -199,7 +199,7 @@ def test_a_run_folder_says_what_it_was_started_with(older_runs):
     assert (model.name, data.name) == ("small", "alloy.extxyz")
     unfinished = hub.lineage(older_runs / "unfinished")
     assert unfinished.command == top.command
-    assert "there is no 'small'" in unfinished.parents[0].unknown[0]
+    assert "'small' not found" in unfinished.parents[0].unknown[0]
     pretraining = hub.lineage(older_runs / "pretraining")
     assert pretraining.command.endswith("--device cpu --model-config model.json")
     assert '"num_features": 2' in pretraining.unknown[0]

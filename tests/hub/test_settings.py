@@ -74,7 +74,7 @@ def test_a_wrong_variable_is_named(environment):
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ("{", "is wrong: not JSON"),
+        ("{", "is invalid: not JSON"),
         ("[]", "Expected `object`"),
         ('{"cahce": "/a"}', "unknown field `cahce`"),
         ('{"offline": 1}', "'offline'"),
@@ -82,7 +82,7 @@ def test_a_wrong_variable_is_named(environment):
         ('{"registries": []}', "'registries'"),
         ('{"registries": {"builtin": "/a"}}', "builtin"),
         ('{"registries": {"lab": ["/a"]}}', "'registries[...]'"),
-        ('{"cache": "/a", "cache": "/b"}', "the key 'cache' stands twice"),
+        ('{"cache": "/a", "cache": "/b"}', "duplicate key 'cache'"),
         ('{"cache": "~nobody-of-that-name/a"}', "nobody-of-that-name"),
         ('{"cache": "a\\u0000b"}', "NUL"),
         ('{"mirror": "\\ud800"}', "surrogate"),
@@ -124,7 +124,7 @@ def test_a_directory_is_opened_as_it_is(tmp_path):
 
 @pytest.mark.parametrize("place", ["no/such/run", "Nothing", "c-ace-pretraned"])
 def test_neither_directory_nor_name(place):
-    with pytest.raises(NotFoundError, match="is no directory, and") as failure:
+    with pytest.raises(NotFoundError, match="is not a directory;") as failure:
         open_version(place)
     assert failure.value.hint
     assert not isinstance(failure.value, HubError)

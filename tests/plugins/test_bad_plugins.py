@@ -19,10 +19,10 @@ def test_what_comes_with_the_program_is_not_replaced(hub, tmp_path, sentinel):
     assert "c-nep-pretrained" in hub("list", also=thief).stdout
     done = hub("--help", also=thief)
     assert "List models and datasets." in done.stdout
-    assert "the command 'list' of the package hub-thief is left out" in done.stderr
+    assert "the command 'list' of the package hub-thief is ignored" in done.stderr
     done = hub("teachers", also=thief)
     assert done.stdout.count("\nedip ") == 1
-    assert "warning: the teacher 'edip' of the package hub-thief is left out" in done.stderr
+    assert "warning: the teacher 'edip' of the package hub-thief is ignored" in done.stderr
     assert "MIT" in hub("teachers", "edip", also=thief).stdout
 
 
@@ -31,7 +31,7 @@ def test_of_two_packages_with_a_command_of_one_name(hub, dimers, tmp_path):
     install(rival, "z-rival", {"commands": {"count": "rival:x"}}, {"rival": ""})
     done = hub("count", dimers, also=rival)
     assert done.stdout == "4\n"
-    assert "the command 'count' of the package z-rival is left out" in done.stderr
+    assert "the command 'count' of the package z-rival is ignored" in done.stderr
 
 
 BROKEN = {
@@ -126,8 +126,8 @@ def test_a_broken_one_that_is_asked_for_is_an_error(broken, dimers, arguments, n
     [
         (["teachers", "wrong"], "in its Family, 'elements': expected `array`, got `str`"),
         (["teachers", "other"], "the name in its Family is 'someone'"),
-        (["import", "dimers.txt", "--name=x", "--reader=empty"], "it reads no structures"),
-        (["registry", "add", "lab", "number:///x"], "fine:store returns no store"),
+        (["import", "dimers.txt", "--name=x", "--reader=empty"], "it does not read structures"),
+        (["registry", "add", "lab", "number:///x"], "fine:store does not return a store"),
     ],
 )
 def test_one_that_is_not_what_it_must_be(broken, dimers, arguments, reason):
@@ -160,9 +160,9 @@ def test_broken_ones_that_nobody_asked_for_are_warned_of(broken, trimer):
     ("name", "reason"),
     [
         ("crash", "a_module_that_is_missing"),
-        ("nothing", "sys:path is no architecture"),
+        ("nothing", "sys:path is not an architecture"),
         ("abstract", "TypeError"),
-        ("other", "fine:Other has another name"),
+        ("other", "fine:Other has a different name"),
     ],
 )
 def test_a_model_of_a_broken_architecture(broken, trimer, random_directory, tmp_path, name, reason):
@@ -179,7 +179,7 @@ def test_broken_architectures_leave_the_others_alone(broken, dimers):
     done = broken("import", dimers, "--reader", "dimers", "--name", "pairs")
     assert done.stdout == "local/pairs@1.0.0\n"
     assert done.stderr.count("warning: the architecture '") == len(BROKEN["architectures"])
-    assert "'nequip-onehot' of the package hub-broken is left out" in done.stderr
+    assert "'nequip-onehot' of the package hub-broken is ignored" in done.stderr
 
 
 def test_a_registry_whose_store_is_broken_is_missed_only_where_it_is_asked(broken):
@@ -187,5 +187,5 @@ def test_a_registry_whose_store_is_broken_is_missed_only_where_it_is_asked(broke
     assert "c-nep-pretrained" in broken("list", **lab).stdout
     assert "builtin/c-nep-pretrained" in broken("pull", "c-nep-pretrained", **lab).stderr
     done = broken("list", "--remote", code=5, **lab)
-    assert "registry lab could not be asked: the store 'crash' of the package" in done.stderr
+    assert "registry lab could not be queried: the store 'crash' of the package" in done.stderr
     assert "hub-broken cannot be used" in broken("pull", "lab/x", code=1, **lab).stderr

@@ -72,7 +72,7 @@ def test_a_check(hub, trimer):
 def test_an_importer_a_store_and_a_teacher(hub, dimers, tmp_path, sentinel):
     """From files that only the package reads, over labels of its own, to a place of its own."""
     place = f"toy://{tmp_path}/lab"
-    assert "there is no registry" in hub("registry", "add", "lab", place).stderr
+    assert "no registry found" in hub("registry", "add", "lab", place).stderr
     made = hub("import", dimers, "--reader", "dimers", "--name", "pairs", "--to", "lab")
     assert made.stdout == "lab/pairs@1.0.0\n"
     assert "toy-lj" in hub("teachers").stdout
@@ -85,7 +85,7 @@ def test_an_importer_a_store_and_a_teacher(hub, dimers, tmp_path, sentinel):
     assert labels["attributes"]["versions"]["hub-toy"] == "1.2.3"
     assert "pairs" in hub("list", "--remote", **elsewhere).stdout
     again = hub("import", dimers, "--reader", "dimers", "--name", "pairs", "--to", "lab", code=1)
-    assert "exists already" in again.stderr
+    assert "already exists" in again.stderr
 
 
 def test_mistakes_in_the_use_of_a_plug_in(hub, dimers):

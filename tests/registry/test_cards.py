@@ -39,7 +39,7 @@ def test_the_project_s_own_cards_are_right():
         ("sha256: a", "sha256: g", "source.sha256"),
         ("path: models/toy.bin", "path: ../toy.bin", "source.path"),
         ("commit: abc", "commit: 123", "source.commit"),
-        ("---\n\n# toy", "# toy", "two lines of '---'"),
+        ("---\n\n# toy", "# toy", "between two '---' lines"),
         ("name: toy", "name: [toy", "not YAML"),
     ],
 )
@@ -102,7 +102,7 @@ LAUGHS = "a0: &a0 [ha]\n" + "".join(
     ],
 )
 def test_hostile_yaml_is_refused(front_matter, what):
-    with pytest.raises(SettingsError, match="the front matter of card is wrong") as failure:
+    with pytest.raises(SettingsError, match="the front matter of card is invalid") as failure:
         split_front_matter(f"---\n{front_matter}\n---\n", "card")
     assert what in failure.value.message
     assert len(failure.value.message) < 1000
@@ -121,11 +121,11 @@ def test_a_card_that_is_no_text_is_named(tmp_path):
     with pytest.raises(SettingsError, match=r"toy\.md cannot be read"):
         read_card(path)
     path.mkdir()
-    with pytest.raises(SettingsError, match=r"toy\.md is wrong: it is no regular file"):
+    with pytest.raises(SettingsError, match=r"toy\.md is invalid: it is not a regular file"):
         read_card(path)
     path.rmdir()
     path.write_bytes(GOOD.encode() + b"\xff")
-    with pytest.raises(SettingsError, match=r"toy\.md is wrong: not UTF-8"):
+    with pytest.raises(SettingsError, match=r"toy\.md is invalid: not UTF-8"):
         read_card(path)
     path.write_text(GOOD + "x" * (1 << 20))
     with pytest.raises(SettingsError, match="more than 1,048,576 bytes"):

@@ -49,7 +49,7 @@ def test_a_part_is_not_written_through_a_link(tmp_path, treasure, store, to):
     else:
         places = {"file": treasure.file, "folder": treasure.folder, "nothing": tmp_path / "no"}
         part.symlink_to(places[to])
-    with pytest.raises(StorageError, match="part is a link, or no regular file"):
+    with pytest.raises(StorageError, match="part is a link or not a regular file"):
         fetch(store, [("toy.bin", entry)], blobs)
     assert [path.name for path in blobs.parts.iterdir()] == [part.name]
     assert not (tmp_path / "no").exists()

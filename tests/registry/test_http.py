@@ -63,7 +63,7 @@ def test_a_length_that_is_none_is_not_believed(server, length):
 def test_a_part_that_is_none_is_not_believed(server, content_range):
     part = head(b"Content-Range: " + content_range, status_line=b"HTTP/1.1 206 Part")
     server.faults["file"] = [raw(part + DATA)]
-    with pytest.raises(TransientError, match="which"):
+    with pytest.raises(TransientError, match="invalid Content-Range"):
         HttpStore(server.url).open("file", 3)
 
 
@@ -165,15 +165,15 @@ def test_redirects_are_followed(server, code):
 @pytest.mark.parametrize(
     ("location", "said"),
     [
-        ("http://[", "no web address"),
-        ("http://127.0.0.1:99999/file", "no web address"),
-        ("http://127.0.0.1:x/file", "no web address"),
+        ("http://[", "not a web address"),
+        ("http://127.0.0.1:99999/file", "not a web address"),
+        ("http://127.0.0.1:x/file", "not a web address"),
         ("http://", "more than 5 times"),
-        ("", "no web address"),
-        ("file:///etc/passwd", "no web address"),
-        ("ftp://127.0.0.1/file", "no web address"),
-        ("data:text/plain,x", "no web address"),
-        ("http://me:secret@127.0.0.1/file", "no web address"),
+        ("", "not a web address"),
+        ("file:///etc/passwd", "not a web address"),
+        ("ftp://127.0.0.1/file", "not a web address"),
+        ("data:text/plain,x", "not a web address"),
+        ("http://me:secret@127.0.0.1/file", "not a web address"),
         ("/file", "more than 5 times"),
     ],
 )
@@ -198,7 +198,7 @@ def test_another_host_is_mentioned_once(server, caplog):
     server.faults["other"] = [redirect(there), redirect(there)]
     with caplog.at_level(logging.WARNING):
         assert [read(HttpStore(server.url), "other") for _ in range(2)] == [DATA, DATA]
-    assert caplog.messages == ["127.0.0.1 sends requests on to localhost"]
+    assert caplog.messages == ["127.0.0.1 redirects to localhost"]
 
 
 def test_the_endless_body_of_a_redirect_is_not_read(server):
@@ -235,12 +235,12 @@ def test_a_body_that_trickles_is_given_up(server, tmp_path):
     data = bytes(10_000)
     (server.root / "file").write_bytes(data)
     began = time.monotonic()
-    with pytest.raises(OfflineError, match="less than 1000 bytes"):
+    with pytest.raises(OfflineError, match="slower than 1000 bytes"):
         get(server, drip, window=0.2)
     # A blob is not fetched for ever by what little comes before each failure.
     entry, blobs = FileEntry("file", len(data), "0" * 64), Blobs(tmp_path / "cache")
     store = HttpStore(server.url, window=0.2)
-    with pytest.raises(OfflineError, match="less than 1000 bytes"):
+    with pytest.raises(OfflineError, match="slower than 1000 bytes"):
         fetch(store, [("file", entry)], blobs, retries=Retries(attempts=2))
     assert time.monotonic() - began < 4
 
@@ -276,7 +276,7 @@ def test_an_endless_file_of_unknown_hash_is_cut_off(server, tmp_path):
     ],
 )
 def test_an_address_that_is_none_is_refused(url):
-    with pytest.raises(AccessError, match="cannot be asked"):
+    with pytest.raises(AccessError, match="cannot be requested"):
         read(HttpStore(url, timeout=0.3), "file")
 
 

@@ -91,10 +91,10 @@ def test_an_alias_that_looks_like_a_version_is_refused():
 
 
 def test_a_newer_format_is_refused():
-    with pytest.raises(IncompatibleError, match="reads up to 2") as refused:
+    with pytest.raises(IncompatibleError, match="reads only up to 2") as refused:
         parse_names(sealed({"format": 3, "names": []}), "index.json")
     assert "Update" in refused.value.hint
-    with pytest.raises(IncompatibleError, match="reads up to 2"):
+    with pytest.raises(IncompatibleError, match="reads only up to 2"):
         parse_page(sealed({"format": 3}), "m", "m.json")
 
 
@@ -131,5 +131,5 @@ def test_any_names_are_an_index_of_format_1_or_refused(names):
 
 def test_a_key_that_stands_twice_is_refused():
     page = '{"format": 1, "names": {}, "names": {"m": {}}}'
-    with pytest.raises(IntegrityError, match="twice"):
+    with pytest.raises(IntegrityError, match="duplicate key"):
         parse_index_1(page.encode(), "index.json")

@@ -115,7 +115,7 @@ def test_a_folder_that_holds_something_else_is_not_replaced(other, tmp_path, tre
         (model / name).mkdir()
     else:
         (model / name).write_text("mine")
-    with pytest.raises(StorageError, match=f"model/{name} is not ours") as refused:
+    with pytest.raises(StorageError, match=f"model/{name} was not made by mlip-hub") as refused:
         settle_folder(part, model, OURS)
     assert "Move it elsewhere" in refused.value.hint
     assert sorted(path.name for path in model.iterdir()) == sorted({"card", name})
@@ -196,7 +196,7 @@ def test_only_below_a_marker_is_anything_discarded(tmp_path, treasure):
     with pytest.raises(StorageError, match="weights is a link"):
         discard(folder / "weights", folder)
     os.mkfifo(folder / "pipe")
-    with pytest.raises(StorageError, match="neither file nor folder"):
+    with pytest.raises(StorageError, match="neither a file nor a folder"):
         discard(folder / "pipe", folder)
     discard(folder / "card", folder)
     discard(folder / "card", folder)
@@ -221,7 +221,7 @@ def test_outputs_replace_their_like_and_nothing_else(tmp_path):
     claim_outputs(shared, names)
     assert not is_marked(shared)
     (shared / "table.csv").write_text("mine")
-    with pytest.raises(StorageError, match=r"table\.csv exists already"):
+    with pytest.raises(StorageError, match=r"table\.csv already exists"):
         require_free(shared, names)
     require_free(tmp_path / "nothing", names)
     assert not (tmp_path / "nothing").exists()

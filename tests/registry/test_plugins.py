@@ -48,8 +48,8 @@ def test_what_is_ours_is_never_replaced(folder, caplog):
     assert "http" not in found
     plugins("stores", {"http"})
     http, tape = warnings(caplog)
-    assert http == "the store 'http' of the package a-thief is left out: mlip-hub has its own"
-    assert "'tape' of the package a-thief is left out: there is the store 'tape' of the" in tape
+    assert http == "the store 'http' of the package a-thief is ignored: mlip-hub has its own"
+    assert "'tape' of the package a-thief is ignored in favour of the store 'tape' of the" in tape
 
 
 def test_of_two_packages_the_first_by_name_counts(folder, caplog):
@@ -57,7 +57,7 @@ def test_of_two_packages_the_first_by_name_counts(folder, caplog):
     install(folder, "first", {"teachers": {"morse": "x:y"}}, {})
     assert plugins("teachers")["morse"].package == "first"
     (said,) = warnings(caplog)
-    assert "package second is left out" in said
+    assert "package second is ignored" in said
     assert "package first" in said
 
 

@@ -109,7 +109,7 @@ def test_prune_leaves_names_that_are_not_ours(make_catalogue, published, lab, lo
 
 def test_a_folder_that_is_not_ours_is_not_pruned(tmp_path, precious):
     before = content(precious)
-    with pytest.raises(StorageError, match="does not carry the marker"):
+    with pytest.raises(StorageError, match="does not contain the marker"):
         prune(LocalStore(precious), everything=True)
     assert content(precious) == before
     assert not is_marked(precious)

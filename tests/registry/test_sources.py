@@ -77,7 +77,7 @@ def test_all_files_reach_the_importer_in_order(toys, make_catalogue, local):
 def test_what_too_few_digits_are_known_of_is_said(toys, make_catalogue, caplog):
     pull(make_catalogue(cards=toys()))
     (warning,) = [each for each in caplog.messages if "digits" in each]
-    assert "a.zip only 12 digits" in warning
+    assert "a.zip is verified by only 12 digits" in warning
     assert hashlib.sha256(FILES["a.zip"]).hexdigest() in warning
 
 

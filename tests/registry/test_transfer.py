@@ -195,7 +195,7 @@ def test_nobody_listens(blobs):
 
 def test_offline_asks_nobody(server, blobs):
     store = HttpStore(server.url, offline=True)
-    with pytest.raises(OfflineError, match="switched off"):
+    with pytest.raises(OfflineError, match="the network is disabled"):
         fetch(store, [("weights.bin", ENTRY)], blobs)
     assert server.requests == []
 
@@ -247,7 +247,7 @@ def test_two_fetches_at_once_download_once(server, blobs):
 def test_a_disk_that_is_too_small_is_said_before_the_start(server, blobs, monkeypatch):
     full = shutil._ntuple_diskusage(total=10, used=9, free=1)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
-    with pytest.raises(StorageError, match="MB left"):
+    with pytest.raises(StorageError, match="MB available"):
         get(server, blobs)
     assert server.requests == []
 

@@ -94,7 +94,7 @@ def test_what_has_no_other_copy_stays_damaged(catalogue):
     found = by_name(verify(catalogue, Reference("own")))["own"]
     assert found.damaged == ("weights.bin",)
     assert not found.repaired
-    assert "no other place" in found.problem
+    assert "no configured registry has them" in found.problem
 
 
 def test_verify_takes_references(catalogue):

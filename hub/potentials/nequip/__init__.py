@@ -1,1 +1,1 @@
-"""NequIP: the models published in 2023, and those of today."""
+"""NequIP: the models published in 2023, and current ones."""

@@ -1,4 +1,4 @@
-"""Zip archives that come from outside, as torch writes them: nothing is unpacked to disk."""
+"""Read untrusted zip archives written by torch, without unpacking them to disk."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-LARGEST_DIRECTORY = 16 << 20  # bytes of the table of entries; packages have some 50,000
-_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others unpack without limit
+LARGEST_DIRECTORY = 16 << 20  # bytes of the central directory; packages have some 50,000 entries
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others may unpack without limit
 _DAMAGE = (
     zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError,
     ValueError, OverflowError,
@@ -24,14 +24,14 @@ _DAMAGE = (
 
 
 class Archive:
-    """An open archive, all of whose entries lie in one folder.
+    """An open archive with all entries in one folder.
 
     Parameters
     ----------
     archive
         The open zip file.
     known
-        The end of one entry's name, below the folder.
+        The name of one entry, relative to the folder.
 
     Raises
     ------
@@ -45,16 +45,16 @@ class Archive:
             name.removesuffix(known) for name in archive.namelist() if name.endswith(f"/{known}")
         ]
         if len(folders) != 1:
-            raise MalformedError(f"it holds {len(folders) or 'no'} {known}, where one belongs")
+            raise MalformedError(f"expected one {known} in the archive, found {len(folders)}")
         self._folder = folders[0]
 
     def size(self, name: str) -> int:
-        """Return the bytes of an entry, unpacked.
+        """Return the uncompressed size of an entry in bytes.
 
         Raises
         ------
         MalformedError
-            If it is missing, or packed in an unusual way.
+            If it is missing, or compressed with an unsupported method.
         """
         return self._entry(name).file_size
 
@@ -64,35 +64,37 @@ class Archive:
         Raises
         ------
         MalformedError
-            If it is missing, damaged or has more bytes than `largest`.
+            If it is missing, corrupted or larger than `largest` bytes.
         """
         entry = self._entry(name)
         if entry.file_size > largest:
-            raise MalformedError(f"{name} has {entry.file_size:,} bytes, more than {largest:,}")
+            raise MalformedError(
+                f"{name} is too large ({entry.file_size:,} bytes, maximum {largest:,})"
+            )
         with _sound(), self._archive.open(entry) as file:
-            content = file.read(entry.file_size)  # all at once may unpack to more than that
+            content = file.read(entry.file_size)  # reading without a limit may unpack to more
         if len(content) != entry.file_size:
-            raise MalformedError(f"{name} ends early")
+            raise MalformedError(f"{name} ends unexpectedly")
         return content
 
     def _entry(self, name: str) -> zipfile.ZipInfo:
         try:
             entry = self._archive.getinfo(self._folder + name)
         except KeyError:
-            raise MalformedError(f"it holds no {name}") from None
+            raise MalformedError(f"{name} is missing") from None
         if entry.compress_type not in _METHODS:
-            raise MalformedError(f"{name} is packed in a way that torch does not know")
+            raise MalformedError(f"{name} is compressed with an unsupported method")
         return entry
 
 
 @contextmanager
 def open_archive(path: Path, known: str) -> Iterator[Archive]:
-    """Open a zip archive that has an entry of the name `known` in some folder.
+    """Open a zip archive that has an entry named `known` in some folder.
 
     Raises
     ------
     MalformedError
-        If it is no zip archive, has too many entries, or not one of that name.
+        If it is not a zip archive, has too many entries, or not exactly one of that name.
     OSError
         If it cannot be read.
     """
@@ -105,25 +107,26 @@ def open_archive(path: Path, known: str) -> Iterator[Archive]:
 
 
 class _Bounded(io.BufferedReader):
-    """A file that gives no more at once than `largest` bytes, if that is set.
+    """A file that refuses to read more than `largest` bytes at once, if that is set.
 
-    The table of a zip archive is read whole, and has entries of a few bytes that take hundreds.
+    The central directory of a zip archive is read completely, and an entry of a few bytes in it
+    takes hundreds of bytes in memory.
     """
 
     largest: int | None = LARGEST_DIRECTORY
 
     def read(self, size: int | None = -1, /) -> bytes:
         if self.largest is not None and (size or 0) > self.largest:
-            raise MalformedError("it has more entries than any package")
+            raise MalformedError("it has too many entries for a package")
         return super().read(size)
 
 
 @contextmanager
 def _sound() -> Iterator[None]:
-    """Turn what is raised for damaged archives into `MalformedError`."""
+    """Turn errors raised for corrupted archives into `MalformedError`."""
     try:
         yield
     except MalformedError:
         raise
     except _DAMAGE as problem:
-        raise MalformedError(f"no sound zip archive: {problem}") from problem
+        raise MalformedError(f"invalid zip archive: {problem}") from problem

@@ -1,9 +1,9 @@
-"""Export a model as a NequIP package, which needs nothing but NequIP.
+"""Export a model as a NequIP package, which requires only NequIP.
 
 A package is the archive that ``nequip-package build`` makes: code, weights and example data in
-one ``.nequip.zip``. NequIP trains on from it, its ASE calculator loads it, and ``nequip-compile``
-makes a file for ASE or LAMMPS of it. NequIP builds packages from its own training checkpoints
-only, so the archive is written here, in the same layout.
+one ``.nequip.zip``. NequIP can continue training from it, its ASE calculator loads it, and
+``nequip-compile`` turns it into a file for ASE or LAMMPS. NequIP builds packages only from its own
+training checkpoints, so the archive is written here, in the same layout.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 SUFFIX = EXPORTS["nequip-package"].ending
 
-_FORMAT = 2  # of nequip-package; importing it from there would configure everybody's logging
+_FORMAT = 2  # of nequip-package; importing it from there would reconfigure logging globally
 _MODES = ("eager", "compile")
 _FOLDER = "model"  # inside the archive
 
@@ -53,32 +53,37 @@ _FOLDER = "model"  # inside the archive
 def export_package(
     directory: Path, target: Path, *, dtype: torch.dtype = torch.float64, force: bool = False
 ) -> None:
-    """Write a NequIP package, and prove that it reproduces the model's stored predictions.
+    """Write a NequIP package, and verify that it reproduces the model's stored predictions.
 
     Parameters
     ----------
     directory
         A model directory.
     target
-        The file to write, whole or not at all; its name ends in ``.nequip.zip``.
+        The file to write atomically; its name must end in ``.nequip.zip``.
     dtype
-        The precision that the package computes in: ``torch.float64`` or ``torch.float32``.
+        The precision in which the package computes: ``torch.float64`` or ``torch.float32``.
     force
-        Replace a file that exists.
+        Replace an existing file.
 
     Raises
     ------
     ExistsError
         If the file exists.
     ModelError
-        If the file's name ends otherwise, or model or package do not reproduce the predictions.
+        If the file name has the wrong ending, or the model or the package does not reproduce the
+        predictions.
     StorageError
         If the disk is full or cannot be written.
     """
     if not target.name.endswith(SUFFIX):
-        raise ModelError(f"{target} is no name for a NequIP package", f"End it in {SUFFIX}.")
+        raise ModelError(
+            f"{target} is not a valid name of a NequIP package", f"It must end in {SUFFIX}."
+        )
     if os.path.lexists(target) and not force:
-        raise ExistsError(f"{target} exists already", "Replace it with --force, or name another.")
+        raise ExistsError(
+            f"{target} already exists", "Overwrite it with --force, or choose another name."
+        )
     require_file(target)
     potential = read_model(directory, dtype=dtype, accelerated=False)
     probe = read_probe(directory / probe_file.FILE_NAME)
@@ -87,7 +92,7 @@ def export_package(
     with scratch_directory(target.parent) as scratch:
         part = scratch / f"package{SUFFIX}"
         with storage_errors(target), warnings.catch_warnings():
-            # Storages and TorchScript are deprecated in torch, yet used by it and by e3nn.
+            # Storages and TorchScript are deprecated in torch, but it and e3nn still use them.
             warnings.simplefilter("ignore")
             example = probe.structures[-1].repeat(2)
             _write_package(part, _networks(potential), potential.config, example)
@@ -99,7 +104,7 @@ def export_package(
 
 
 def _networks(potential: Potential) -> dict[str, torch.nn.ModuleDict]:
-    """Build the network in each of the ways that NequIP may ask a package for."""
+    """Build the network in each of the modes that NequIP may request from a package."""
     config, weights = potential.config, potential.weights()
     networks = {}
     for mode in _MODES:

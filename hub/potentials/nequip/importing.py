@@ -1,4 +1,4 @@
-"""Import models of NequIP packages."""
+"""Import models from NequIP packages."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from hub.potentials.nequip.potential import NequIPPotential
 
 TIMEOUT = 1800.0  # s, for the code of a package to predict the probe structures
-_HINT = "Download it again, or build it again with nequip-package."
+_HINT = "Download it again, or rebuild it with nequip-package."
 
 
 class _OurConfig(Struct):
-    """What packages that we export hold beside what can be seen of the model."""
+    """The part of the configuration in our own packages that cannot be inferred from the model."""
 
     energy_reference: str
 
@@ -36,21 +36,21 @@ class _OurConfig(Struct):
 def import_package(
     path: Path, directory: Path, *, allow_code: bool = False, timeout: float = TIMEOUT
 ) -> PotentialConfig:
-    """Write a model directory of the model in a NequIP package.
+    """Write a model directory from the model in a NequIP package.
 
-    Nothing of the package is executed, but with `allow_code`: the model is built from NequIP's
-    own parts, which have to be the same one by one.
+    No code of the package is executed unless `allow_code` is set: the model is rebuilt from
+    NequIP's own modules, each of which must be identical.
 
     Parameters
     ----------
     path
-        The package, as ``nequip-package`` and our own export make them.
+        The package, made by ``nequip-package`` or our own export.
     directory
-        An empty one; if this fails, what is in it is of no use.
+        An empty directory; its content is unusable if this fails.
     allow_code
-        Whether to execute the package in a process of its own, and compare what it predicts.
+        Whether to execute the package in a separate process and compare its predictions.
     timeout
-        Seconds that it may take for that.
+        Time limit for that in seconds.
 
     Returns
     -------
@@ -59,9 +59,9 @@ def import_package(
     Raises
     ------
     ModelError
-        If the package is damaged, or its own predictions are others.
+        If the package is corrupted, or its own predictions differ.
     IncompatibleModelError
-        If its model is of an architecture or release of NequIP that cannot be built here.
+        If its model has an architecture or comes from a release of NequIP that cannot be rebuilt.
     """
     package = read_package(path)
     with damage(path, ModelError, _HINT, "cannot be imported"):
@@ -87,12 +87,12 @@ def _energy_reference(package: Package) -> str:
 
 
 def _compare(path: Path, directory: Path, potential: NequIPPotential, timeout: float) -> None:
-    """Refuse a model that predicts something else than the code in its package.
+    """Refuse a model whose predictions differ from those of the code in its package.
 
     Raises
     ------
     ModelError
-        If the code fails, takes too long or predicts something else.
+        If the code fails, takes too long or gives different predictions.
     """
     with tempfile.TemporaryDirectory() as scratch:
         predicted = Path(scratch, PROBE)
@@ -107,13 +107,13 @@ def _compare(path: Path, directory: Path, potential: NequIPPotential, timeout: f
             )
         except subprocess.TimeoutExpired:
             raise ModelError(
-                f"the code in {path} was not done after {timeout:g} s",
-                "Import it without --allow-code if you trust that it is NequIP's.",
+                f"the code in {path} did not finish within {timeout:g} s",
+                "Import it without --allow-code if you trust that the code is NequIP's.",
             ) from None
         if done.returncode:
             last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
             raise ModelError(
-                f"the code in {path} does not run: {''.join(last)[:300]}",
+                f"the code in {path} failed: {''.join(last)[:300]}",
                 "Import it without --allow-code, or with the versions of NequIP and torch that "
                 "made it.",
             )
@@ -125,8 +125,8 @@ def _compare(path: Path, directory: Path, potential: NequIPPotential, timeout: f
     allowed_energy, allowed_force = TOLERANCES[potential.dtype]
     if not (energy <= allowed_energy and force <= allowed_force):  # so that a NaN fails
         raise ModelError(
-            f"the code in {path} computes something else than NequIP's own: they are apart by "
+            f"the predictions of the code in {path} differ from those of NequIP's own modules by "
             f"{energy:.1e} eV/atom (allowed {allowed_energy:.0e}) and {force:.1e} eV/Å (allowed "
             f"{allowed_force:.0e})",
-            "It is another architecture than its parts say; use it with NequIP itself.",
+            "Its architecture is not what its modules suggest; use it with NequIP itself.",
         )

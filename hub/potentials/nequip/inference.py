@@ -1,7 +1,7 @@
-"""What a NequIP model was built with, inferred from the parts that it has.
+"""Infer the configuration of a NequIP model from its modules.
 
-The ``config.yaml`` of a package is not enough: of a fine-tuned model it holds the path of another
-package, and ``nequip-package modify`` leaves it as it was.
+The ``config.yaml`` of a package is not sufficient: for a fine-tuned model it contains the path of
+another package, and ``nequip-package modify`` does not update it.
 """
 
 from __future__ import annotations
@@ -52,24 +52,24 @@ _COULOMB = 14.399645 / 2  # eV Å; half of it for each direction of a pair
 
 
 def infer_config(model: Described, energy_reference: str) -> PotentialConfig:
-    """Return the configuration of a model that has the same parts.
+    """Return the configuration of a model with the same modules.
 
-    It is one of NequIP's own models, or of those of 2023 that we export. Whether the parts are the
-    same is seen by building it and comparing.
+    It is one of NequIP's own models, or one of the models of 2023 that we export. Building it and
+    comparing shows whether the modules are really the same.
 
     Parameters
     ----------
     model
         A ``GraphModel``.
     energy_reference
-        For the configuration.
+        The energy reference to put into the configuration.
 
     Raises
     ------
     IncompatibleModelError
-        If it is of another architecture, or needs what structures do not have here.
+        If it has another architecture, or requires inputs other than structures.
     MalformedError
-        If parts are missing, or numbers are beyond the limits that models have here.
+        If modules are missing, or numbers are outside our limits for models.
     """
     _refuse_others(model)
     network = part(model, "model.func")
@@ -79,7 +79,7 @@ def infer_config(model: Described, energy_reference: str) -> PotentialConfig:
         if name in network.children
     ]
     if not layers:
-        raise MalformedError("its model has no layers")
+        raise MalformedError("the model has no layers")
     types = _elements(model)
     content: dict[str, Any] = {
         "type_names": types,
@@ -111,27 +111,29 @@ def infer_dtype(model: Described) -> torch.dtype:
     Raises
     ------
     MalformedError
-        If there is no such precision.
+        If the precision is not supported.
     """
     found = str(value(model, "model_dtype", Name))
     if found not in _DTYPES:
-        raise MalformedError(f"its model computes in {found[:50]}")
+        raise MalformedError(f"unsupported precision of the model: {found[:50]}")
     return _DTYPES[found]
 
 
 def _refuse_others(model: Described) -> None:
-    """Refuse models with parts that are not NequIP's own."""
+    """Refuse models with modules that are not NequIP's own."""
     for path, module in model.walk():
         if module.kind.partition(".")[0] == "allegro":
             raise IncompatibleModelError(
-                f"it is an Allegro model ({module.kind}); NequIP models can be imported", HINT
+                f"it is an Allegro model ({module.kind}); only NequIP models can be imported", HINT
             )
         if module.kind.partition(".")[0] not in _OWN:
             raise IncompatibleModelError(
-                f"its model is not of NequIP's own parts alone: {path} is a {module.kind}", HINT
+                f"the model does not consist of NequIP's own modules only: {path} is a "
+                f"{module.kind}",
+                HINT,
             )
     if model.kind.rpartition(".")[2] != "GraphModel":
-        raise IncompatibleModelError(f"its model is a {model.kind}, and no GraphModel", HINT)
+        raise IncompatibleModelError(f"the model is a {model.kind}, not a GraphModel", HINT)
 
 
 def _elements(model: Described) -> list[str]:
@@ -139,7 +141,7 @@ def _elements(model: Described) -> list[str]:
     for name in types:
         if checked(name, str, "type") not in atomic_numbers:
             raise IncompatibleModelError(
-                f"its model knows atoms of the type {name[:20]!r}, which is no chemical element",
+                f"the model has an atom type {name[:20]!r}, which is not a chemical element",
                 HINT,
             )
     return types
@@ -155,7 +157,7 @@ def _lengths(edges: Described, n_types: int) -> dict[str, Any]:
 
 
 def _neighbors(conv: Described) -> dict[str, Any]:
-    """Return the numbers of neighbours whose inverse roots normalise the sums over neighbours."""
+    """Return the neighbour numbers whose inverse square roots normalise the neighbour sums."""
     if "avg_num_neighbors_norm" in conv.children:
         norm = part(conv, "avg_num_neighbors_norm")
         constants, single = tensor(norm, "norm_const"), value(norm, "norm_shortcut", bool)
@@ -192,7 +194,7 @@ def _irreps(network: Described, layers: Sequence[Described]) -> dict[str, Any]:
     embedding = part(network, "type_embed.embed_module")
     if part(network, "type_embed").attributes.get("do_categorical_graph_field_embed"):
         raise IncompatibleModelError(
-            "its model needs to know more than the atoms of a structure, such as a charge", HINT
+            "the model requires additional inputs besides the structure, such as a charge", HINT
         )
     width = value(embedding, "embedding_dim", int)
     return {**found, "type_embed_num_features": width if width != first[0][0] else None}
@@ -234,7 +236,7 @@ def _nonlinearities(layers: Sequence[Described]) -> dict[str, Any]:
                     case (_, (0, 1 | -1 as parity), Made(state={"f": function})):
                         functions["e" if parity == 1 else "o"] = function_name(function)
                     case _:
-                        raise MalformedError(f"its model has no sound {name}")
+                        raise MalformedError(f"the model has an invalid {name}")
     return {"scalar_nonlinearities": scalars, "gate_nonlinearities": gates}
 
 
@@ -250,7 +252,7 @@ def _readout(readout: Described) -> dict[str, Any]:
         return {**found, "readout_nonlinearity": None}
     kind = part(readout, "mlp.1").kind
     if kind not in _LAYERS:
-        raise IncompatibleModelError(f"its read-out goes through {kind}", HINT)
+        raise IncompatibleModelError(f"unsupported nonlinearity in the read-out: {kind}", HINT)
     return {**found, "readout_nonlinearity": _LAYERS[kind]}
 
 
@@ -264,10 +266,10 @@ def _energies(network: Described) -> dict[str, Any]:
     if pair is None:
         return found
     if not pair.kind.endswith(".ZBL"):
-        raise IncompatibleModelError(f"its model has the pair potential {pair.kind}", HINT)
+        raise IncompatibleModelError(f"unsupported pair potential: {pair.kind}", HINT)
     if float(tensor(pair, "_qqr2exesquare")) != _COULOMB:
-        raise IncompatibleModelError("its model does not compute in eV and Å", HINT)
-    # Before NequIP 0.17 it took the envelope of the radial basis.
+        raise IncompatibleModelError("the model does not use eV and Å", HINT)
+    # Before NequIP 0.17 it used the envelope of the radial basis.
     owner = pair if "cutoff" in pair.children else part(network, "bessel_encode")
     return {**found, "zbl_polynomial_cutoff_p": value(part(owner, "cutoff"), "p", float)}
 
@@ -275,7 +277,7 @@ def _energies(network: Described) -> dict[str, Any]:
 def _shortest(found: float, function: Callable[[float], float], power: int) -> float:
     """Return the number with the fewest digits that has the inverse power `found`."""
     if not 1e-9 < found < 1e9:
-        raise MalformedError(f"its model is normalised by {found}")
+        raise MalformedError(f"invalid normalisation of the model: {found}")
     exact = float(1 / Fraction(found) ** power)
     near = [float(f"{exact:.{digits}g}") for digits in range(1, 18)]
     near += [math.nextafter(exact, 0), math.nextafter(exact, math.inf), exact]

@@ -1,9 +1,9 @@
-"""Build the NequIP model of the published checkpoints from stock modules of today's NequIP.
+"""Build the NequIP model of the published checkpoints from stock modules of current NequIP.
 
-NequIP 0.5, which trained them, differs from today's in two places: its radial networks use the
-shifted softplus, and its self-connections, present in every layer, see a one-hot vector of the
-atom's type. Both are assembled here from NequIP's own modules, so that an exported model needs
-nothing but NequIP.
+NequIP 0.5, which trained them, differs from current NequIP in two places: its radial networks use
+the shifted softplus, and its self-connections, present in every layer, take a one-hot vector of
+the atom type. Both are assembled here from NequIP's own modules, so that an exported model
+requires only NequIP.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def build_network(
         Seed of the random weights.
     dtype
         Precision of the network: ``torch.float64`` or ``torch.float32``. Positions, energies,
-        the radial basis and the per-type energy scales and shifts are float64 in both.
+        the radial basis and the per-type energy scales and shifts are float64 in both cases.
 
     Returns
     -------
@@ -72,7 +72,7 @@ def build_network(
 
 
 def builder_arguments(config: OneHotConfig) -> dict[str, Any]:
-    """Return what :func:`OneHotNequIPModel` needs besides seed and precision; all of it is JSON."""
+    """Return the arguments of :func:`OneHotNequIPModel` besides seed and precision, as JSON."""
     hidden = hidden_irreps(config)
     return {
         "type_names": list(config.type_names),
@@ -90,7 +90,7 @@ def builder_arguments(config: OneHotConfig) -> dict[str, Any]:
 
 
 def hidden_irreps(config: OneHotConfig) -> str:
-    """Even irreps first, then odd ones: the order in which NequIP 0.5 stored its weights."""
+    """Return even irreps first, then odd ones: the order in which NequIP 0.5 stored weights."""
     degrees = range(config.l_max + 1)
     if config.parity:
         irreps = [(degree, parity) for parity in ("e", "o") for degree in degrees]

@@ -20,12 +20,12 @@ EXPORTS = {"nequip-package": Export(".nequip.zip", "hub.potentials.nequip.export
 
 @dataclass(frozen=True)
 class OneHotConfig(PotentialConfig):
-    """Everything but the weights that determines the function a model computes.
+    """Everything except the weights that determines the function a model computes.
 
     Attributes
     ----------
     num_layers, num_features, l_max, parity
-        Interaction blocks, channels per irrep, highest rotation order, odd parity or not.
+        Interaction blocks, channels per irrep, highest rotation order, whether to use odd parity.
     num_bessels, polynomial_cutoff_p
         Radial basis size and exponent of the envelope.
     radial_mlp_depth, radial_mlp_width, readout_width
@@ -33,7 +33,7 @@ class OneHotConfig(PotentialConfig):
 
     Notes
     -----
-    The limits hold for files and for what people choose; a model within them can be built.
+    The limits apply to files and to users' choices; any model within them can be built.
     """
 
     architecture: Literal["nequip-onehot"] = "nequip-onehot"
@@ -49,7 +49,7 @@ class OneHotConfig(PotentialConfig):
 
 
 class OneHot(Architecture):
-    """NequIP as version 0.5 had it: types also enter the self-connections, as one-hot vectors."""
+    """NequIP as in version 0.5: types also enter the self-connections as one-hot vectors."""
 
     name = "nequip-onehot"
     title = "NequIP"
@@ -64,7 +64,7 @@ class OneHot(Architecture):
     exports = EXPORTS
 
     def check(self, config: OneHotConfig) -> None:
-        """Refuse what is within all limits, and beyond any memory when taken together."""
+        """Refuse models that are within all limits but too large in combination."""
         n_types, n_irreps = len(config.type_names), 2 * (config.l_max + 1)
         weights = config.num_layers * n_irreps * n_types * config.num_features**2
         refuse_huge(weights)

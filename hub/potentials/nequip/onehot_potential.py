@@ -16,7 +16,7 @@ _ONE_HOT = "onehot.embed_module.weight"
 
 
 class OneHotPotential(NequIPPotential):
-    """A model whose self-connections see a one-hot vector of the type."""
+    """A model whose self-connections take a one-hot vector of the type."""
 
     def transmuted(
         self, config: Any, sources: Sequence[int], scale: float, energy_scale: float
@@ -26,7 +26,7 @@ class OneHotPotential(NequIPPotential):
         weights[_ONE_HOT] = torch.eye(len(types), dtype=weights[_ONE_HOT].dtype)
         network = self.energy_network
         for layer in [name for name, _ in network.named_children() if name.endswith("_convnet")]:
-            # e3nn divides by the root of the number of types; that must stay what it was.
+            # e3nn divides by the square root of the number of types, which must not change.
             product: Any = network.get_submodule(f"{layer}.conv.sc")
             kept = [view.detach()[:, types].reshape(-1) for view in product.weight_views()]
             factor = math.sqrt(len(types) / len(self.elements))

@@ -1,4 +1,4 @@
-"""Predict with the code of a NequIP package, in a process of its own.
+"""Predict with the code of a NequIP package, in a separate process.
 
 ``python -m hub.potentials.nequip.own_code PACKAGE DIRECTORY FILE`` loads the package, which
 executes it, predicts the probe structures of the model directory and writes a probe file.
@@ -17,11 +17,11 @@ from hub.potentials.probe import FILE_NAME, predict_probe, read_probe, write_pro
 
 
 def main(package: Path, directory: Path, file: Path) -> None:
-    """Write what a package predicts for the probe structures of a model directory."""
+    """Write the predictions of a package for the probe structures of a model directory."""
     network = load_saved_model(package)
     for module in network.modules():
         if hasattr(module, "do_derivatives"):
-            module.do_derivatives = True  # packages may be made to predict energies alone
+            module.do_derivatives = True  # packages may be built to predict only energies
     potential = NequIPPotential(read_config(directory), network.eval())
     write_probe(file, predict_probe(potential, read_probe(directory / FILE_NAME).structures))
 

@@ -1,4 +1,4 @@
-"""Values of the parts of a described model, checked before they are used."""
+"""Checked access to the modules and values of a described model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-HINT = "Use it with NequIP itself, or train another model here: hub pretrain."
+HINT = "Use it with NequIP itself, or train a new model: hub pretrain."
 _MOST_IRREPS = 120  # numbers, three for each
 _FUNCTIONS = {
     "torch.nn.functional.silu": "silu",
@@ -26,55 +26,55 @@ _FUNCTIONS = {
 
 
 def part(module: Described, path: str) -> Described:
-    """Return the module below another at a path such as ``model.func``.
+    """Return the submodule at a path such as ``model.func``.
 
     Raises
     ------
     MalformedError
-        If there is none.
+        If it is missing.
     """
     for name in path.split("."):
         if name not in module.children:
-            raise MalformedError(f"its model has no {path}")
+            raise MalformedError(f"the model has no {path}")
         module = module.children[name]
     return module
 
 
 def tensor(module: Described, path: str) -> torch.Tensor:
-    """Return the tensor below a module at a path such as ``mlp.0.weight``.
+    """Return the tensor of a module at a path such as ``mlp.0.weight``.
 
     Raises
     ------
     MalformedError
-        If there is none.
+        If it is missing.
     """
     owner, _, name = path.rpartition(".")
     tensors = (part(module, owner) if owner else module).tensors
     if name not in tensors:
-        raise MalformedError(f"its model has no {path}")
+        raise MalformedError(f"the model has no {path}")
     return tensors[name]
 
 
 def value(module: Described, name: str, kind: type[T]) -> T:
-    """Return an attribute of a module, of the type that it has to have.
+    """Return an attribute of a module, which must have the given type.
 
     Raises
     ------
     MalformedError
-        If it is of another.
+        If it has another type.
     """
     return checked(module.attributes.get(name), kind, name)
 
 
 def checked(found: Any, kind: type[T], name: str = "number") -> T:
-    """Return what was found if it is of the right type; raises as :func:`value`."""
+    """Return a value if it has the right type; raises like :func:`value`."""
     if type(found) is not kind:
-        raise MalformedError(f"a part of its model has no sound {name}")
+        raise MalformedError(f"a module of the model has an invalid {name}")
     return found
 
 
 def hidden_widths(network: Described) -> list[int]:
-    """Return the widths of the hidden layers of a small network; raises as :func:`value`."""
+    """Return the widths of the hidden layers of a small network; raises like :func:`value`."""
     return [checked(width, int) for width in value(network, "dims", list)[1:-1]]
 
 
@@ -84,7 +84,7 @@ def irreps_of(found: Any) -> str:
     Raises
     ------
     MalformedError
-        If they are none.
+        If they are invalid.
     """
     waiting: list[Any] = [found]
     numbers: list[int] = []
@@ -101,22 +101,22 @@ def irreps_of(found: Any) -> str:
     for width, degree, odd in triples:
         sound &= 0 < width < 10_000 and 0 <= degree < 10 and odd in (-1, 1)
     if not sound:
-        raise MalformedError("a part of its model has no sound irreps")
+        raise MalformedError("a module of the model has invalid irreps")
     return "+".join(f"{width}x{degree}{'e' if odd == 1 else 'o'}" for width, degree, odd in triples)
 
 
 def function_name(found: Any) -> str:
-    """Return our name of a nonlinear function that a pickle names.
+    """Return our name of a nonlinear function in a pickle.
 
     Raises
     ------
     IncompatibleModelError
-        If we have none.
+        If the function is not supported.
     """
     name = str(found)[:100] if isinstance(found, Name) else "an unknown function"
-    match found:  # those of torch's C++ part are found by name
+    match found:  # functions of torch's C++ part are looked up by name
         case Made(Name("builtins", "getattr"), (Name("torch._C"), str() as attribute)):
             name = f"torch.{attribute}"
     if name not in _FUNCTIONS:
-        raise IncompatibleModelError(f"its features go through {name}", HINT)
+        raise IncompatibleModelError(f"unsupported nonlinearity of the features: {name}", HINT)
     return _FUNCTIONS[name]

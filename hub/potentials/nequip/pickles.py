@@ -1,9 +1,9 @@
-"""Pickles read without executing them.
+"""Read pickles without executing them.
 
-Nothing that a pickle names is imported, nothing that it calls is called: names stay names, and
-objects stay descriptions of how they would be made. This is an interpreter of its own, for
-``pickle.Unpickler`` reserves memory for sizes that a damaged file merely claims, and the hash of a
-deeply nested tuple overflows its stack.
+Nothing named in a pickle is imported or called: names stay names, and objects stay descriptions
+of how they would be made. This is a separate interpreter because ``pickle.Unpickler`` allocates
+memory for any size that a corrupted file claims, and hashing a deeply nested tuple overflows its
+stack.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MOST_STEPS = 1_000_000  # NequIP's largest models have some 100,000
 
 @dataclass(frozen=True)
 class Name:
-    """A class or function, as a pickle names it."""
+    """The name of a class or function in a pickle."""
 
     module: str
     name: str
@@ -33,18 +33,18 @@ class Name:
 
 @dataclass(eq=False)
 class Made:
-    """What calling `maker` would give.
+    """The object that calling `maker` would return.
 
     Attributes
     ----------
     maker
         The class or function, nearly always a :class:`Name`.
     arguments
-        A tuple in any sound pickle.
+        A tuple in any valid pickle.
     state
-        What the object's ``__setstate__`` would be given.
+        The argument of the object's ``__setstate__``.
     entries, items
-        What would be put into a mapping or list.
+        The entries of a mapping or the items of a list.
     """
 
     maker: Any
@@ -56,23 +56,23 @@ class Made:
 
 @dataclass(eq=False)
 class External:
-    """What a pickle refers to and does not hold, such as the numbers of a tensor."""
+    """A reference to data outside a pickle, such as the storage of a tensor."""
 
     reference: Any
 
 
 def read_pickle(data: bytes) -> Any:
-    """Return what a pickle of protocol 2 or 3 describes.
+    """Return the content of a pickle of protocol 2 or 3.
 
     Returns
     -------
-    Numbers, texts, bytes, tuples, lists and dictionaries as they are; else what stands for it:
-    :class:`Name`, :class:`Made`, :class:`External`. It may contain itself.
+    Numbers, text, bytes, tuples, lists and dictionaries as they are; other objects as
+    :class:`Name`, :class:`Made` or :class:`External`. The result may contain itself.
 
     Raises
     ------
     MalformedError
-        If it is no pickle, too long, of another protocol, or uses a tuple of tuples as a key.
+        If it is not a pickle, is too long, has another protocol, or has a tuple of tuples as a key.
     """
     reader = _Reader()
     try:
@@ -82,7 +82,7 @@ def read_pickle(data: bytes) -> Any:
     except MalformedError:
         raise
     except (ValueError, IndexError, KeyError) as problem:
-        raise MalformedError(f"no sound pickle: {str(problem)[:80]}") from problem
+        raise MalformedError(f"invalid pickle: {str(problem)[:80]}") from problem
 
 
 _LITERALS = {
@@ -97,7 +97,7 @@ _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 
 
 class _Reader:
-    """The stack machine that a pickle is a program of."""
+    """The stack machine that executes a pickle."""
 
     def __init__(self) -> None:
         self.stack: list[Any] = []
@@ -138,15 +138,15 @@ class _Reader:
         elif step in self.others:
             self.others[step](argument)
         else:
-            raise MalformedError(f"pickles of protocol 2 and 3 have no step {step}")
+            raise MalformedError(f"opcode {step} is not allowed in pickles of protocol 2 and 3")
 
     def pop(self) -> Any:
         return self.pop_many(1)[0]
 
     def pop_many(self, count: int) -> list[Any]:
-        """Take the last values, which have to be above the last mark."""
+        """Take the last values, which must be above the last mark."""
         if len(self.stack) - count < (self.marks[-1] if self.marks else 0):
-            raise MalformedError("no sound pickle: a value is missing")
+            raise MalformedError("invalid pickle: a value is missing")
         values = self.stack[-count:]
         del self.stack[-count:]
         return values
@@ -168,22 +168,28 @@ class _Reader:
         target = self.stack[-1]
         items = target.items if isinstance(target, Made) else target
         if not isinstance(items, list):
-            raise MalformedError("no sound pickle: it appends to what is no list")
+            raise MalformedError("invalid pickle: it appends to something that is not a list")
         items += values
 
     def update(self, values: list[Any]) -> None:
         target = self.stack[-1]
         entries = target.entries if isinstance(target, Made) else target
         if not isinstance(entries, dict) or len(values) % 2:
-            raise MalformedError("no sound pickle: it sets entries of what is no dictionary")
+            raise MalformedError(
+                "invalid pickle: it sets entries of something that is not a dictionary"
+            )
         for key, value in zip(values[::2], values[1::2], strict=True):
             parts = key if isinstance(key, tuple) else (key,)
             if any(isinstance(part, tuple | list | dict) for part in parts):
-                raise MalformedError("no sound pickle: a collection is the key of a dictionary")
+                raise MalformedError(
+                    "invalid pickle: a collection is used as a key of a dictionary"
+                )
             entries[key] = value
 
     def build(self, state: Any) -> None:
         target = self.stack[-1]
         if not isinstance(target, Made):
-            raise MalformedError("no sound pickle: it gives a state to what is no object")
+            raise MalformedError(
+                "invalid pickle: it sets the state of something that is not an object"
+            )
         target.state = state

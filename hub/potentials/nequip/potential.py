@@ -31,7 +31,7 @@ class NequIPPotential(Potential):
     Parameters
     ----------
     config
-        What it is.
+        Its configuration.
     network
         The model, with one energy scale and shift for each type.
     """
@@ -42,22 +42,22 @@ class NequIPPotential(Potential):
 
     @property
     def dtype(self) -> torch.dtype:
-        """The precision of the network; scales and shifts are float64 in both."""
+        """The precision of the network; scales and shifts are always float64."""
         dtype: Any = self.network.model_dtype
         found: torch.dtype = dtype
         return found
 
     @property
     def max_edges(self) -> int | None:
-        """Few on a CPU: four layers of 32 features take 50 kB for each in a training step.
+        """Few on a CPU: four layers of 32 features take 50 kB per edge in a training step.
 
-        A CPU computes them no faster together; a GPU does, and has memory for all.
+        Larger batches are not faster on a CPU; on a GPU they are, and fit into its memory.
         """
         return 12_500 if self.device.type == "cpu" else None
 
     @property
     def energy_network(self) -> torch.nn.Module:
-        """The network inside NequIP's wrappers; its names are those in the files."""
+        """The network inside NequIP's wrappers; its names are those used in the files."""
         return self.network.get_submodule("model.func")
 
     def forward(self, batch: Batch) -> Output:
@@ -94,7 +94,7 @@ class NequIPPotential(Potential):
         return groups
 
     def accelerate(self) -> Self:
-        """Exchange the tensor products for faster ones, in place."""
+        """Replace the tensor products by faster ones, in place."""
         accelerate(self.network)
         return self
 
@@ -103,15 +103,15 @@ class NequIPPotential(Potential):
     ) -> dict[str, torch.Tensor]:
         """Return the weights of the same function for other elements and scales.
 
-        NequIP sees lengths only as r / r_max and directions only as unit vectors, so that a model
-        with cutoff r_max becomes E'(x') = eps E(x'/s) by the cutoff s r_max and energy scales and
-        shifts times eps. One constant behind the radial basis, 2 pi / r_max^2, would change with
-        the cutoff; the first weights of the radial networks, times s^2, take it back.
+        NequIP uses lengths only as r / r_max and directions only as unit vectors, so that a model
+        with cutoff r_max becomes E'(x') = eps E(x'/s) by using the cutoff s r_max and multiplying
+        energy scales and shifts by eps. One factor of the radial basis, 2 pi / r_max^2, changes
+        with the cutoff; multiplying the first weights of the radial networks by s^2 cancels this.
 
         Parameters
         ----------
         sources, scale, energy_scale
-            As `transmuted` takes them.
+            As for `transmuted`.
         """
         weights, types = self.weights(), list(sources)
         weights[_EMBEDDING] = weights[_EMBEDDING][types]
@@ -123,7 +123,7 @@ class NequIPPotential(Potential):
         return weights
 
     def rebuilt(self, config: PotentialConfig, weights: dict[str, torch.Tensor]) -> Self:
-        """Return a potential with another configuration and weights, ready to compute here."""
+        """Return a potential with another configuration and weights, on the same device."""
         made: Any = build_potential(config, dtype=self.dtype)
         made.set_weights(weights, "the transmuted model")
         found: Self = made.accelerate().to(self.device).eval()
@@ -135,7 +135,7 @@ class NequIPPotential(Potential):
 
 
 def graph_of(batch: Batch) -> AtomicDataDict.Type:
-    """Return a batch as NequIP's models take it: one disconnected graph."""
+    """Return a batch in the form of NequIP's models: one disconnected graph."""
     return {
         AtomicDataDict.POSITIONS_KEY: batch.positions,
         AtomicDataDict.ATOM_TYPE_KEY: batch.types,

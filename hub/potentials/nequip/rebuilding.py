@@ -1,4 +1,4 @@
-"""The model of a NequIP package, built again from NequIP's own parts and compared with it."""
+"""Rebuild the model of a NequIP package from NequIP's own modules, and compare the two."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from hub.potentials.nequip.potential import NequIPPotential
 
 _NETWORK = "model.func"
-# What any torch module has, what nequip keeps for itself, and code made from the other attributes.
+# Attributes of any torch module, internals of nequip, and code generated from other attributes.
 _BOOKKEEPING = {*vars(torch.nn.Module()), "__codegen__", "irreps_in", "irreps_out"}
-# Other ways to say the same: scales and shifts that are one for all types, or none; and what
-# releases of NequIP since 0.12 have moved from an attribute into a part, or from one to another.
+# Equivalent forms: scales and shifts common to all types, or absent; and values that releases of
+# NequIP since 0.12 have moved from an attribute to a submodule, or between submodules.
 _EQUIVALENT = {
     "has_scales", "has_shifts", "scales_shortcut", "shifts_shortcut", "scatter_norm_factor",
     "num_features",
@@ -40,14 +40,14 @@ _SINCE = (
 def rebuild(model: Described, energy_reference: str) -> NequIPPotential:
     """Build the potential that a package describes, in the package's precision.
 
-    Every part has to be of the same class, with the same attributes and the same numbers.
+    Every module must have the same class, the same attributes and the same numbers.
 
     Parameters
     ----------
     model
         A ``GraphModel``.
     energy_reference
-        For the configuration.
+        The energy reference to put into the configuration.
 
     Returns
     -------
@@ -56,9 +56,9 @@ def rebuild(model: Described, energy_reference: str) -> NequIPPotential:
     Raises
     ------
     IncompatibleModelError
-        If it cannot be built again exactly.
+        If it cannot be rebuilt exactly.
     MalformedError, ModelError
-        If parts are missing or damaged.
+        If modules are missing or corrupted.
     """
     config = infer_config(model, energy_reference)
     potential: Any = build_potential(config, dtype=infer_dtype(model))
@@ -69,17 +69,17 @@ def rebuild(model: Described, energy_reference: str) -> NequIPPotential:
         key = f"{ENERGY_SCALE_SHIFT}.{name}"
         numbers = weights[key].flatten() if weights[key].numel() else torch.tensor([default])
         weights[key] = numbers.double().expand(n_types).reshape(n_types, 1)
-    potential.set_weights(weights, "its model")
+    potential.set_weights(weights, "the model")
     found: NequIPPotential = potential.eval()
     for difference in _differences(network, part(describe_module(found.network), _NETWORK)):
         raise IncompatibleModelError(
-            f"its model cannot be built by this release of NequIP: {difference}", HINT
+            f"the installed release of NequIP cannot build the model: {difference}", HINT
         )
     return found
 
 
 def describe_module(module: torch.nn.Module) -> Described:
-    """Describe a module in memory as those of packages are described."""
+    """Describe a module in memory in the same way as those of packages."""
     file = io.BytesIO()
     storages: list[torch.Tensor] = []
 
@@ -91,13 +91,13 @@ def describe_module(module: torch.nn.Module) -> Described:
             return len(storages) - 1
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # storages are deprecated, yet how torch pickles tensors
+        warnings.simplefilter("ignore")  # storages are deprecated, but torch pickles with them
         Pickler(file, protocol=3).dump(module)
     return describe(read_pickle(file.getvalue()), storages.__getitem__)
 
 
 def _differences(theirs: Described, ours: Described) -> Iterator[str]:
-    """Say what sets two networks apart, other than numbers that follow the energies."""
+    """Yield the differences between two networks, except for energy scales and shifts."""
     others = dict(ours.walk())
     for path, module in theirs.walk():
         other = others.pop(path, None)
@@ -109,7 +109,7 @@ def _differences(theirs: Described, ours: Described) -> Iterator[str]:
 
 
 def _different(theirs: Described, ours: Described) -> Iterator[str]:
-    """Name the attributes and tensors that differ between two modules of one class."""
+    """Yield the names of attributes and tensors that differ between two modules of one class."""
     for name, value in theirs.attributes.items():
         known = name in ours.attributes
         if name not in _BOOKKEEPING | _EQUIVALENT and not (
@@ -128,7 +128,7 @@ def _different(theirs: Described, ours: Described) -> Iterator[str]:
 
 
 def _close(one: torch.Tensor, other: torch.Tensor) -> bool:
-    """Whether two tensors are the same but for the rounding of the last digit."""
+    """Whether two tensors are equal up to rounding in the last digit."""
     if one.shape != other.shape or one.dtype != other.dtype:
         return False
     tolerance = 4 * torch.finfo(one.dtype).eps if one.dtype.is_floating_point else 0.0
@@ -136,7 +136,7 @@ def _close(one: torch.Tensor, other: torch.Tensor) -> bool:
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Whether two values of pickles are the same, but for modules and tensors in them."""
+    """Whether two values of pickles are equal, apart from modules and tensors in them."""
     if isinstance(one, External) or type(one) is not type(other):
         return isinstance(one, External)
     if isinstance(one, float):

@@ -1,4 +1,4 @@
-"""What NequIP's builders need to be called."""
+"""The global state that NequIP's builders need."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 @contextmanager
 def ready_to_build(dtype: torch.dtype) -> Iterator[None]:
-    """Call NequIP's builders of models inside, for a network of that precision."""
+    """Provide the context for NequIP's model builders, for a network of the given precision."""
     was_set = global_state.global_state_initialized()
     with torch_default_dtype(dtype):
         global_state.set_global_state()
     try:
         with warnings.catch_warnings():
-            # TorchScript is deprecated, yet e3nn still goes through it; users cannot act on that.
+            # TorchScript is deprecated, but e3nn still uses it; users cannot change that.
             warnings.simplefilter("ignore", DeprecationWarning)
             yield
     finally:
-        # The default precision is given back. NequIP's calculator of compiled models predicts
-        # NaN without its own, and sets it only if it has not yet been set.
+        # The default precision is restored. NequIP's calculator of compiled models predicts NaN
+        # without its own, and sets it only if it has not been set yet.
         global_state._GLOBAL_STATE_INITIALIZED = was_set  # noqa: SLF001

@@ -1,4 +1,4 @@
-"""NequIP's own models, as its release of today builds them: configuration and architecture."""
+"""NequIP's own models, as built by its current release: configuration and architecture."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Nonlinearity = Literal["silu", "mish", "gelu", "ssp", "tanh", "sigmoid", "softpl
 
 
 class ByParity(TypedDict):
-    """The functions that even (e) and odd (o) scalars go through."""
+    """The nonlinearities of even (e) and odd (o) scalars."""
 
     e: Literal["silu", "ssp", "tanh", "abs"]
     o: Literal["tanh", "abs"]
@@ -49,35 +49,36 @@ SILU_AND_TANH: ByParity = {"e": "silu", "o": "tanh"}
 
 @dataclass(frozen=True)
 class StockConfig(PotentialConfig):
-    """Everything but the weights that determines the function that a NequIP model computes.
+    """Everything except the weights that determines the function a NequIP model computes.
 
     Attributes
     ----------
     cutoffs
-        Of each type of a centre, that for each type of a neighbour, in Å; empty if all are `r_max`.
+        Cutoffs in Å by type of the centre and type of the neighbour; empty if all are `r_max`.
     neighbors_per_type
-        What `avg_num_neighbors` is for each type of a centre; empty if it is one for all.
+        The `avg_num_neighbors` of each type of centre; empty if it is the same for all.
     num_layers, num_features, l_max, parity
-        Interaction blocks, channels per irrep (or of each order), highest rotation order, odd
-        parity or not.
+        Interaction blocks, channels per irrep (or of each order), highest rotation order, whether
+        to use odd parity.
     irreps
-        What each layer gives, where the numbers above do not say; `l_max` is that of edges then.
+        Output irreps of each layer, if not given by the numbers above; `l_max` is then only that
+        of the edges.
     type_embed_num_features
-        Numbers that stand for an element; as many as there are scalar channels if not said.
+        Size of the type embedding; by default the number of scalar channels.
     radial_mlp_depth, radial_mlp_width
-        Sizes of the radial networks, or those of each layer's.
+        Sizes of the radial networks, common to all layers or for each layer.
     num_bessels, bessel_trainable, polynomial_cutoff_p
         Radial basis size, whether its wave numbers are trained, and exponent of the envelope.
     readout_depth, readout_width, readout_nonlinearity
-        Of the network from the last features to the atomic energy; of depth 0 it is linear.
+        The network from the last features to the atomic energy; linear if the depth is 0.
     self_connections, residual_updates, learnable_shift
-        Whether layers add a product of features and type, and the features that they were given;
-        the first layer does so only with a learnable shift.
+        Whether layers add a product of features and type, and their input features; the first
+        layer does so only with a learnable shift.
     nonlinearity, scalar_nonlinearities, gate_nonlinearities
-        How features that are no scalars become nonlinear, and the functions of scalars and gates.
+        The kind of nonlinearity of non-scalar features, and the functions of scalars and gates.
     zbl_polynomial_cutoff_p
-        Exponent of the envelope of a repulsion between nuclei (Ziegler, Biersack and Littmark);
-        without one there is none.
+        Exponent of the envelope of a nuclear repulsion (Ziegler, Biersack and Littmark); None for
+        no repulsion.
     energy_scales_trainable, energy_shifts_trainable
         Whether training changes the scale and shift of each element's energy.
     """
@@ -111,7 +112,7 @@ class StockConfig(PotentialConfig):
 
     @property
     def layer_irreps(self) -> tuple[str, ...]:
-        """What each layer gives; the last one gives scalars."""
+        """The output irreps of each layer; the last one gives scalars."""
         if self.irreps:
             return self.irreps
         features = self.num_features
@@ -132,12 +133,12 @@ class StockConfig(PotentialConfig):
 
     @property
     def type_width(self) -> int:
-        """Numbers that stand for an element."""
+        """The size of the type embedding."""
         return self.type_embed_num_features or parse_irreps(self.layer_irreps[0])[0][0]
 
 
 class Stock(Architecture):
-    """NequIP as its own builders make it, presets and pair potentials included."""
+    """NequIP as its own builders make it, including presets and pair potentials."""
 
     name = "nequip"
     title = "NequIP"
@@ -158,7 +159,7 @@ class Stock(Architecture):
     }
 
     def check(self, config: StockConfig) -> None:
-        """Refuse numbers that do not fit together, and what is beyond any memory."""
+        """Refuse inconsistent numbers and models that are too large."""
         n_types, n_layers = len(config.type_names), config.num_layers
         _require_length("num_features", config.num_features, config.l_max + 1)
         _require_length("irreps", config.irreps or None, n_layers)
@@ -168,11 +169,11 @@ class Stock(Architecture):
         for row in (config.cutoffs, *config.cutoffs):
             _require_length("cutoffs", row or None, n_types)
         if any(cutoff > config.r_max for row in config.cutoffs for cutoff in row):
-            raise MalformedError("'cutoffs': one is larger than r_max")
+            raise MalformedError("'cutoffs': a cutoff is larger than r_max")
         if config.learnable_shift and not (config.self_connections or config.residual_updates):
-            raise MalformedError("'learnable_shift': it needs self_connections or residual_updates")
+            raise MalformedError("'learnable_shift': requires self_connections or residual_updates")
         if parse_irreps(config.layer_irreps[-1])[0][1:] != (0, 1) or "+" in config.layer_irreps[-1]:
-            raise MalformedError("'irreps': the last layer has to give even scalars alone")
+            raise MalformedError("'irreps': the last layer must give only even scalars")
         refuse_huge(_count_weights(config))
 
     def build(self, config: StockConfig, *, dtype: torch.dtype, seed: int = 0) -> StockPotential:
@@ -196,11 +197,11 @@ def _per_layer(value: int | tuple[int, ...], n_layers: int) -> tuple[int, ...]:
 
 def _require_length(name: str, values: Any, length: int) -> None:
     if isinstance(values, tuple) and len(values) != length:
-        raise MalformedError(f"{name!r}: it has {len(values)} entries, not {length}")
+        raise MalformedError(f"{name!r}: expected {length} entries, got {len(values)}")
 
 
 def _count_weights(config: StockConfig) -> int:
-    """Return about how many weights a model has, never fewer."""
+    """Return an upper estimate of the number of weights of a model."""
     total = len(config.type_names) * config.type_width
     given: Sequence[tuple[int, int, int]] = [(config.type_width, 0, 1)]
     for irreps, (depth, width) in zip(config.layer_irreps, config.radial_sizes, strict=True):
@@ -220,7 +221,7 @@ def _count_layer(
     depth: int,
     width: int,
 ) -> int:
-    """Count the weights of a layer that makes irreps `wanted` of those `given`."""
+    """Count the weights of a layer that turns the irreps `given` into `wanted`."""
     paths = [
         (count, degree, parity * (-1) ** edge)
         for count, start, parity in given

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class StockPotential(NequIPPotential):
-    """A model of NequIP's own builder, with an energy scale and a shift for each element."""
+    """A model from NequIP's own builder, with an energy scale and a shift for each element."""
 
     config: StockConfig
 
@@ -33,12 +33,13 @@ class StockPotential(NequIPPotential):
         Raises
         ------
         AlchemyError
-            If the model repels nuclei by their charges, which cannot be scaled.
+            If the model has a ZBL repulsion, which cannot be scaled.
         """
         if config.zbl_polynomial_cutoff_p is not None:
             raise AlchemyError(
-                "the model repels nuclei by their charges (ZBL), which other elements do not have",
-                "Start from a model without, such as c-ace-pretrained.",
+                "the model has a ZBL repulsion, which depends on the nuclear charges and cannot be "
+                "transferred to other elements",
+                "Start from a model without it, e.g. c-ace-pretrained.",
             )
         rows, neighbors = self.config.cutoffs, self.config.neighbors_per_type
         config = config.with_changes(
@@ -54,17 +55,17 @@ def build_network(config: StockConfig, *, dtype: torch.dtype, seed: int = 0) -> 
     Parameters
     ----------
     config
-        What it is.
+        The configuration.
     dtype
         Precision of the network. Positions, energies, the radial basis and the energy scales and
-        shifts are float64 in both.
+        shifts are always float64.
     seed
-        Of the random weights.
+        Seed of the random weights.
 
     Raises
     ------
     ModelError
-        If NequIP has no such model.
+        If NequIP cannot build such a model.
     """
     with ready_to_build(dtype):
         try:
@@ -74,13 +75,13 @@ def build_network(config: StockConfig, *, dtype: torch.dtype, seed: int = 0) -> 
         except (AssertionError, ValueError, RuntimeError, KeyError, IndexError) as problem:
             raise ModelError(
                 f"NequIP cannot build this model: {problem}",
-                "Change its settings: parities and orders of its features do not fit together.",
+                "Change its settings: the parities and orders of its features are incompatible.",
             ) from problem
     return network
 
 
 def _arguments(config: StockConfig) -> dict[str, Any]:
-    """Return what NequIP's builder needs besides seed and precision."""
+    """Return the arguments of NequIP's builder besides seed and precision."""
     names = list(config.type_names)
     zbl = {
         "_target_": "nequip.nn.pair_potential.ZBL",

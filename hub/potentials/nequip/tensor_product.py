@@ -1,9 +1,9 @@
 """A tensor product that trains faster than the generated one, with the same result.
 
 The generated code slices inputs and weights once per path, and the backward pass of each slice
-fills and adds a tensor of full size. The same happens in the second derivatives that training on
-forces needs, for the gradient of a concatenation is a slice per part. Here everything is split
-at once, and the gradients of splitting and concatenating are each other.
+fills and adds a tensor of full size. The same happens in the second derivatives needed for
+training on forces, because the gradient of a concatenation is one slice per part. Here everything
+is split at once, and splitting and concatenating are each other's gradients.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class _Concatenate(torch.autograd.Function):
 
 
 class SplitTensorProductScatter(torch.nn.Module):
-    """Stand-in for NequIP's ``TensorProductScatter``, for models with one channel per edge irrep.
+    """Replacement of NequIP's ``TensorProductScatter`` for models with one channel per edge irrep.
 
     On edges, channels are the last dimension, so that products run along contiguous memory;
     e3nn's order, components last, is restored on the much fewer atoms. Shapes below: n atoms,
@@ -147,7 +147,7 @@ class SplitTensorProductScatter(torch.nn.Module):
 
 
 def accelerate(model: torch.nn.Module) -> torch.nn.Module:
-    """Exchange a model's tensor products for faster ones, in place."""
+    """Replace a model's tensor products by faster ones, in place."""
     faster: torch.nn.Module = replace_submodules(
         model, TensorProductScatter, SplitTensorProductScatter
     )

@@ -1,4 +1,4 @@
-"""SevenNet, as the package ``sevenn`` builds it: its configurations, without torch or sevenn."""
+"""SevenNet as built by the package ``sevenn``: configuration, without importing torch."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ if TYPE_CHECKING:
 class SevenNetConfig(PotentialConfig):
     """A SevenNet of even parity, with linear self-connections and SiLU throughout.
 
-    The sum over neighbours is divided by ``avg_num_neighbors`` itself, not by its root.
+    The sum over neighbours is divided by ``avg_num_neighbors`` itself, not by its square root.
 
     Attributes
     ----------
     num_layers
         Interaction blocks.
     channels
-        Features of degree 0, 1, ... that an atom has between them; the last degree is also the
-        highest of the spherical harmonics. Before the first block and after the last one, atoms
-        have features of degree 0 alone.
+        Number of features of degree 0, 1, ... of an atom between the blocks; the last degree is
+        also the highest of the spherical harmonics. Before the first block and after the last
+        one, atoms have only features of degree 0.
     num_bessels
         Radial basis size.
     polynomial_cutoff_p
-        Exponent of the polynomial envelope, where there is no `xplor_start`.
+        Exponent of the polynomial envelope, if `xplor_start` is not set.
     xplor_start
-        Distance in Å from which on XPLOR's switching function brings interactions to zero, in place
-        of the polynomial envelope.
+        Distance in Å at which XPLOR's switching function, used instead of the polynomial envelope,
+        starts to reduce interactions to zero.
     radial_mlp_depth, radial_mlp_width
-        Hidden layers of the radial networks, and their size.
+        Number and width of the hidden layers of the radial networks.
     """
 
     architecture: Literal["sevennet"] = "sevennet"
@@ -54,7 +54,7 @@ class SevenNetConfig(PotentialConfig):
 
 
 class SevenNet(Architecture):
-    """Potentials of the SevenNet project, for many elements at once."""
+    """Potentials of the SevenNet project, for many elements."""
 
     name = "sevennet"
     title = "SevenNet"
@@ -69,9 +69,9 @@ class SevenNet(Architecture):
     install = "pip install 'mlip-hub[sevennet]'"
 
     def check(self, config: SevenNetConfig) -> None:
-        """Refuse a cutoff function that does not fit the cutoff, and what is beyond any memory."""
+        """Refuse a cutoff function that does not match the cutoff, and too large models."""
         if config.xplor_start is not None and config.xplor_start >= config.r_max:
-            raise MalformedError("'xplor_start': it is not below the cutoff")
+            raise MalformedError("'xplor_start': must be below the cutoff")
         refuse_huge(weights_of(config))
 
     def build(
@@ -85,7 +85,7 @@ class SevenNet(Architecture):
 
 
 def weights_of(config: SevenNetConfig) -> int:
-    """Return how many weights there are at most: as if all layers had all degrees."""
+    """Return an upper bound of the number of weights, as if all layers had all degrees."""
     channels, degrees = config.channels, range(len(config.channels))
     paths = [0] * len(channels)  # features of each degree in the product with the harmonics
     for one, other in itertools.product(degrees, degrees):

@@ -1,7 +1,7 @@
-"""Convert a checkpoint that comes with the package ``sevenn``.
+"""Convert a checkpoint that is part of the package ``sevenn``.
 
-Such a file is a pickle. It is read from the installed package alone, whose code is trusted anyway,
-and only plain values are taken from it: whatever else it may hold, nothing of it is run.
+Such a file is a pickle. It is read only from the installed package, whose code is trusted anyway,
+and only plain values are taken from it: no code in it is executed.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from hub.potentials.potential import Potential
     from registry.cards import Card
 
-# What a checkpoint holds besides tensors; all of it makes values and does nothing else.
+# Contents of a checkpoint besides tensors; all of them only create values.
 _RECONSTRUCT: Any = np.empty(0).__reduce__()[0]
 _PLAIN: list[Any] = [
     (_RECONSTRUCT, "numpy.core.multiarray._reconstruct"),
@@ -49,7 +49,7 @@ _WEIGHTS = ("shift", "scale", "conv_denominator")
 
 
 class _Facts(Struct):
-    """What a card's ``model`` section says that the file does not."""
+    """The part of a card's ``model`` section that the file does not contain."""
 
     energy_reference: str
 
@@ -60,9 +60,9 @@ def import_wheel(card: Card, sources: Sequence[Path], directory: Path) -> dict[s
     Parameters
     ----------
     card
-        The model's card; its ``model`` section says what an energy of zero means.
+        The model's card; its ``model`` section gives the energy reference.
     sources
-        The checkpoint, alone.
+        The checkpoint as the only item.
     directory
         Where ``weights.safetensors``, ``config.json`` and ``probe.json`` are written.
 
@@ -73,8 +73,8 @@ def import_wheel(card: Card, sources: Sequence[Path], directory: Path) -> dict[s
     Raises
     ------
     ModelError
-        If the file is no checkpoint of a SevenNet that this release can build, or the converted
-        model does not reproduce the predictions that are stored with the card.
+        If the file is not a SevenNet checkpoint that this release supports, or the converted model
+        does not reproduce the predictions stored with the card.
     """
     with damage(f"the model section of {card.path}", SettingsError, verdict=WRONG):
         facts = fit(card.front_matter.get("model"), _Facts)
@@ -85,12 +85,12 @@ def import_wheel(card: Card, sources: Sequence[Path], directory: Path) -> dict[s
 
 
 def convert(path: Path, energy_reference: str) -> Potential:
-    """Build the float32 potential that computes what sevenn computes from a checkpoint.
+    """Build the float32 potential that reproduces what sevenn computes from a checkpoint.
 
     Raises
     ------
     ModelError
-        If the file is no checkpoint of a SevenNet that this release can build.
+        If the file is not a SevenNet checkpoint that this release supports.
     """
     entries, state = _read(path)
     try:
@@ -98,13 +98,13 @@ def convert(path: Path, energy_reference: str) -> Potential:
         _refuse_other_kinds(entries, config)
         potential = build_potential(config, dtype=torch.float32)
         network: Any = potential.network
-        # Older files hold the weights of products in another order, some with another sign.
+        # Older files have the weights of products in a different order, some with opposite sign.
         with default_precision(torch.float32):
             state = patch_state_dict_if_old(state, entries, network)
         weights = {name: state[name] for name in potential.tensors()}
     except (AttributeError, KeyError, TypeError, ValueError) as problem:
         raise ModelError(
-            f"{path} is no checkpoint of a SevenNet that this release builds: {problem!r}"
+            f"{path} is not a SevenNet checkpoint that this release supports: {problem!r}"
         ) from problem
     potential.set_weights(weights, str(path))
     return potential
@@ -117,19 +117,19 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
             content = torch.load(path, weights_only=True, map_location="cpu")
         entries, state = patch_old_config(content["config"]), content["model_state_dict"]
     except Exception as problem:  # torch, zip and pickle raise whatever they run into
-        # Torch's own words tell to load the file with its code, which is what must not be done.
+        # Torch's own message suggests loading the file with its code, which must not be done.
         raise ModelError(
-            f"{path} is no checkpoint of a SevenNet that this release builds: it holds more than "
-            f"plain values, or is damaged ({type(problem).__name__})"
+            f"{path} is not a SevenNet checkpoint that this release supports: it contains more "
+            f"than plain values, or is corrupted ({type(problem).__name__})"
         ) from problem
     return {**DEFAULT_E3_EQUIVARIANT_MODEL_CONFIG, "use_modality": False, **entries}, state
 
 
 def _refuse_other_kinds(entries: dict[str, Any], config: SevenNetConfig) -> None:
-    """Raise `ValueError` if a configuration of ours does not say all that a checkpoint says."""
+    """Raise `ValueError` if our configuration does not cover everything in a checkpoint."""
     for name, value in sevenn_entries(config).items():
         if name not in _WEIGHTS and entries[name] != value:
-            raise ValueError(f"{name} is {entries[name]}, not {value}")
+            raise ValueError(f"{name} is {entries[name]}, expected {value}")
 
 
 def _config_of(

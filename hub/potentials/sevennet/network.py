@@ -1,4 +1,4 @@
-"""SevenNet's network, which maps edges to the energies of atoms, as ``sevenn`` builds it."""
+"""SevenNet's network as built by ``sevenn``, which maps edges to atomic energies."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ase.data import atomic_numbers
 from e3nn import get_optimization_defaults, set_optimization_defaults
 
 with warnings.catch_warnings():
-    # TorchScript is deprecated, yet sevenn goes through it; users cannot act on that.
+    # TorchScript is deprecated, but sevenn uses it; users cannot change that.
     warnings.simplefilter("ignore", DeprecationWarning)
     from sevenn.model_build import build_E3_equivariant_model
 
@@ -34,15 +34,15 @@ def build_network(config: SevenNetConfig, *, dtype: torch.dtype, seed: int) -> A
     config
         The architecture.
     dtype
-        Precision; of all but the energy scales and shifts, which are float64.
+        Precision of everything except the energy scales and shifts, which are float64.
     seed
-        Of the random weights.
+        Seed of the random weights.
 
     Returns
     -------
-    sevenn's modules in their order, each of which maps a dictionary to itself. What sevenn keeps as
-    frozen parameters, the normalisation of the sums over neighbours and the scales and shifts, are
-    buffers: the parameters are what can be trained.
+    sevenn's modules in order, each of which maps a dictionary to itself. The frozen parameters of
+    sevenn, i.e. the normalisation of the sums over neighbours and the scales and shifts, are
+    buffers, so that all parameters can be trained.
     """
     # In float64, so that the coefficients of the tensor products are exact in both precisions.
     with default_precision(torch.float64), _plain_modules():
@@ -62,16 +62,16 @@ def build_network(config: SevenNetConfig, *, dtype: torch.dtype, seed: int) -> A
 
 
 def network_tensors(network: Any) -> dict[str, torch.Tensor]:
-    """Return what training or fitting determines: parameters, and those that sevenn freezes."""
+    """Return the tensors determined by training or fitting, including those that sevenn freezes."""
     buffers = network.named_buffers()
     frozen = {name: value for name, value in buffers if name.rpartition(".")[2] in _FROZEN}
     return {**dict(network.named_parameters()), **frozen}
 
 
 def sevenn_entries(config: SevenNetConfig) -> dict[str, Any]:
-    """Return the entries of sevenn's configuration that decide what is computed.
+    """Return the entries of sevenn's configuration that determine what is computed.
 
-    Scales, shifts and normalisations are placeholders where weights follow.
+    Scales, shifts and normalisations are placeholders, to be replaced by the weights.
     """
     n_types = len(config.type_names)
     scalars = f"{config.channels[0]}x0e"
@@ -119,7 +119,7 @@ def _cutoff_function(config: SevenNetConfig) -> dict[str, Any]:
 
 @contextmanager
 def default_precision(dtype: torch.dtype) -> Iterator[None]:
-    """Make a precision torch's default, and put the old one back."""
+    """Set torch's default precision, and restore the old one at the end."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(dtype)
     try:
@@ -130,7 +130,7 @@ def default_precision(dtype: torch.dtype) -> Iterator[None]:
 
 @contextmanager
 def _plain_modules() -> Iterator[None]:
-    """Let e3nn make modules of plain Python: TorchScript can neither be copied nor pickled."""
+    """Make e3nn build modules in plain Python: TorchScript can be neither copied nor pickled."""
     before = get_optimization_defaults()["jit_mode"]
     set_optimization_defaults(jit_mode="eager")
     try:

@@ -1,7 +1,7 @@
 """SevenNet as a potential.
 
-Of ``sevenn`` comes the network that gives the energies of atoms. Their sums and derivatives are
-taken here: sevenn's own divide by a volume that may be zero, and change what they are given.
+The network that gives the atomic energies comes from ``sevenn``. Sums and derivatives are computed
+here: sevenn's own divide by a volume that may be zero, and modify their inputs.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class SevenNetPotential(Potential):
     Parameters
     ----------
     config
-        What it is.
+        Its configuration.
     network
-        As :func:`~hub.potentials.sevennet.network.build_network` builds it.
+        As built by :func:`~hub.potentials.sevennet.network.build_network`.
     """
 
     def __init__(self, config: SevenNetConfig, network: torch.nn.Module) -> None:
@@ -38,12 +38,12 @@ class SevenNetPotential(Potential):
 
     @property
     def dtype(self) -> torch.dtype:
-        """The precision of the network; energies, their scales and shifts are float64 in both."""
+        """The precision of the network; energies, scales and shifts are always float64."""
         return next(self.parameters()).dtype
 
     @property
     def max_edges(self) -> int:
-        """Few: SevenNet-0 takes 0.3 MB for each in a training step."""
+        """Few: SevenNet-0 takes 0.3 MB per edge in a training step."""
         return 10_000
 
     def forward(self, batch: Batch) -> Output:
@@ -69,7 +69,7 @@ class SevenNetPotential(Potential):
     def _atomic_energies(
         self, batch: Batch, vectors: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the energies of atoms, and what the read-out sees of them."""
+        """Return the atomic energies, and the inputs of the read-out."""
         types = torch.nn.functional.one_hot(batch.types, len(self.elements)).to(self.dtype)
         data = {
             "x": types,
@@ -113,11 +113,11 @@ def _edge_vectors(batch: Batch) -> torch.Tensor:
 
 
 def _sums(values: torch.Tensor, places: torch.Tensor, size: int) -> torch.Tensor:
-    """Add up the rows of `values` that have the same place among `size`."""
+    """Sum the rows of `values` with equal indices in `places`, into `size` rows."""
     return values.new_zeros(size, *values.shape[1:]).index_add(0, places, values)
 
 
 def _volumes(batch: Batch) -> torch.Tensor:
-    """Return the volumes (B,) in Å^3; infinite where there is none, so that no stress results."""
+    """Return the volumes (B,) in Å^3; infinite without a cell, so that the stress vanishes."""
     volumes = torch.linalg.det(batch.cells).abs()
     return torch.where(volumes > 0, volumes, torch.inf)

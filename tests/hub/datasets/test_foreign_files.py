@@ -91,7 +91,7 @@ def test_an_import_does_not_work_in_a_link(treasure):
     link.unlink()
     link.mkdir()
     (link / "content").symlink_to(treasure.folder)
-    with pytest.raises(StorageError, match="holds content"):
+    with pytest.raises(StorageError, match="contains content"):
         import_dataset(file_source(COPPER), "copper")
     assert (link / "content").readlink() == treasure.folder
     (link / "content").unlink()
@@ -163,7 +163,9 @@ def export(monkeypatch):
 def test_an_export_replaces_no_link(export, tmp_path, treasure, to, force):
     for name, target in {"a": treasure.folder, "b": treasure.file, "c": tmp_path / "no"}.items():
         (tmp_path / name).symlink_to(target)
-        with pytest.raises(StorageError if force else ExistsError, match=f"{name} (is a link|exi)"):
+        with pytest.raises(
+            StorageError if force else ExistsError, match=f"{name} (is a link|already exi)"
+        ):
             export(tmp_path / name, to, force=force)
         assert (tmp_path / name).readlink() == target
 
@@ -177,13 +179,13 @@ def test_an_export_replaces_a_former_one_and_nothing_else(export, tmp_path, trea
     export(target, "datasets", force=True)
     assert [path.name for path in target.iterdir()] == ["state.json"]
     (target / "notes.txt").write_text("mine")
-    with pytest.raises(StorageError, match=r"export/notes\.txt is not ours"):
+    with pytest.raises(StorageError, match=r"export/notes\.txt was not made by mlip-hub"):
         export(target, "datasets", force=True)
-    with pytest.raises(StorageError, match="export is a link, or no regular file"):
+    with pytest.raises(StorageError, match="export is a link or not a regular file"):
         export(target, "extxyz", force=True)
     assert sorted(path.name for path in target.iterdir()) == ["notes.txt", "state.json"]
     export(tmp_path / "file", "extxyz")
-    with pytest.raises(StorageError, match="file is a link, or no folder"):
+    with pytest.raises(StorageError, match="file is a link or not a folder"):
         export(tmp_path / "file", "datasets", force=True)
     export(tmp_path / "file", "extxyz", force=True)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["export", "file", "treasure"]

@@ -63,7 +63,12 @@ def test_any_metadata_are_read_or_refused(kept, name, data):
         ("zarr.json", "mlip_hub_dataset", {"atoms": 10**30}, "'atoms'"),
         ("zarr.json", "mlip_hub_dataset", {"dtype": "int8"}, "'dtype': invalid enum value"),
         ("zarr.json", "mlip_hub_dataset", {"elements": [1]}, "'elements[0]'"),
-        ("zarr.json", "mlip_hub_dataset", {"label_sets": ["../.."]}, "cannot name a label set"),
+        (
+            "zarr.json",
+            "mlip_hub_dataset",
+            {"label_sets": ["../.."]},
+            "is not a valid name of a label set",
+        ),
         ("zarr.json", "mlip_hub_dataset", {"more": 1}, "unknown field `more`"),
         ("labels/lj/zarr.json", "units", {"energies": "kcal/mol"}, "'units.energies'"),
         ("labels/lj/zarr.json", "subtracted_energies", {"C": "no"}, "'subtracted_energies[...]'"),

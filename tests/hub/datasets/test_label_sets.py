@@ -133,7 +133,7 @@ def test_labels_join_with_all_that_they_have(traj, tmp_path):
     other = read(traj, ":")
     other[1].calc.results["dipole"] = other[1].calc.results["dipole"] + 1.0
     write(tmp_path / "twice.traj", [*read(traj, ":"), *other])
-    with pytest.raises(DataError, match="came before, with other labels"):
+    with pytest.raises(DataError, match="duplicate of an earlier structure, with different labels"):
         import_dataset(
             file_source(tmp_path / "twice.traj"), "set", "1.2.0", labels="three", onto="set@1.1.0"
         )
@@ -164,8 +164,8 @@ def test_the_model_beside_the_reference_never_stands_for_it(tmp_path):
     imported = import_dataset(file_source(tmp_path / "both.extxyz"), "both")
     notes = "; ".join(imported.notes)
     assert "with the reference labels: REF_stress" in notes
-    assert "energy is unused_energy" in notes
-    assert "stress is unused_stress" in notes
+    assert "energy to unused_energy" in notes
+    assert "stress to unused_stress" in notes
     exported("both", tmp_path / "out.xyz", "extxyz")
     exported("both", tmp_path / "table", "datasets")
     import datasets
@@ -230,7 +230,7 @@ def test_what_is_no_stress_is_said(tmp_path):
     atoms.set_array("REF_forces", np.ones((2, 3)))
     write(tmp_path / "odd.xyz", atoms, format="extxyz")
     imported = import_dataset(file_source(tmp_path / "odd.xyz"), "odd")
-    assert any("not symmetric: REF_stress" in note for note in imported.notes)
+    assert any("not symmetric): REF_stress" in note for note in imported.notes)
     assert not hub.load_dataset("odd").properties
 
 

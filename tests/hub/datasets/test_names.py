@@ -131,7 +131,7 @@ def test_exports_give_the_same_labels_whatever_else_there_is(tmp_path_factory, n
 
 def test_a_dataset_of_the_first_format_opens(tmp_path):
     dataset = Dataset(OLD)
-    assert "stress is unused_stress" in dataset.notes[0]
+    assert "stress to unused_stress" in dataset.notes[0]
     for labels in ("dft", "emt"):
         loaded = dataset.load(labels)
         assert not loaded.properties

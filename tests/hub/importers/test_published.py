@@ -184,7 +184,7 @@ def swapped(files, one, other):
 def test_label_files_in_another_order_are_refused(synth, published):
     _, files = synth
     catalogue = published("c-synth-23m", swapped(files, "edip-1.npz", "edip-2.npz"))
-    with pytest.raises(JoinError, match=r"edip-1\.npz: the labels are not those"):
+    with pytest.raises(JoinError, match=r"edip-1\.npz: the labels do not belong"):
         pull(catalogue, "c-synth-23m")
 
 
@@ -214,14 +214,14 @@ def test_labels_left_over_are_refused(synth, published):
     _, files = synth
     last = next(content for path, content in files.items() if path.endswith("ace-0.npz"))
     more = {**files, "data/labels/C-SYNTH-23M:reasonable/ace-11.npz": last}
-    with pytest.raises(JoinError, match="left over"):
+    with pytest.raises(JoinError, match="unused label"):
         pull(published("c-synth-23m", more), "c-synth-23m")
 
 
 def test_a_broken_archive_and_one_without_labels(synth, published):
     _, files = synth
     archive = "jla-gardner/carbon-data-v1.0.zip"
-    with pytest.raises(DataError, match="no whole zip"):
+    with pytest.raises(DataError, match="not a complete zip"):
         pull(published("c-synth-23m", {**files, archive: b"PK not a zip"}), "c-synth-23m")
     empty = io.BytesIO()
     with zipfile.ZipFile(empty, "w") as zipped:

@@ -26,11 +26,11 @@ def test_settings_are_kept_until_the_work_is_retired(work, local):
         assert work.begun(dict, resume=True) is None
         work.begin(settings)
     with work.held(local):
-        with pytest.raises(ExistsError, match=f"not finished, in {re.escape(str(work.folder))}"):
+        with pytest.raises(ExistsError, match=f"already exists in {re.escape(str(work.folder))}"):
             work.begun(dict, resume=False)
         begun = work.begun(dict, resume=True)
         work.require_same(begun, settings)
-        with pytest.raises(JobError, match=r"begun with another name$"):
+        with pytest.raises(JobError, match=r"started with a different name$"):
             work.require_same(begun, {**settings, "name": "eam"})
         work.retire(local)
     assert not work.folder.exists()

@@ -83,7 +83,7 @@ def test_weights_that_are_no_numbers_are_noticed(directory):
     tensors = load_file(path)
     tensors["layer0_convnet.conv.linear_1.weight"][0] = torch.nan
     save_file(tensors, path)
-    with pytest.raises(ModelError, match=r"weights\.safetensors holds numbers that are not fin"):
+    with pytest.raises(ModelError, match=r"weights\.safetensors contains numbers that are not fin"):
         read_model(directory)
 
 
@@ -124,7 +124,7 @@ def test_a_missing_or_unknown_tensor_is_named(directory):
 def test_a_truncated_file_is_refused(directory, kept):
     path = directory / "weights.safetensors"
     path.write_bytes(path.read_bytes()[:kept])
-    with pytest.raises(ModelError, match="damaged"):
+    with pytest.raises(ModelError, match="corrupted"):
         read_model(directory)
 
 
@@ -149,7 +149,7 @@ def test_a_damaged_probe_is_named(directory, entries):
     if entries and "forces" in entries[0]:
         entries = [json.loads(path.read_text())["entries"][0] | entries[0]]
     edit_json(path, entries=entries)
-    with pytest.raises(ModelError, match=r"probe\.json is damaged"):
+    with pytest.raises(ModelError, match=r"probe\.json is corrupted"):
         read_model(directory)
 
 

@@ -67,13 +67,13 @@ def test_it_is_trained_published_and_used(run, tmp_path):
     evaluate = ("evaluate", "argon-springs", "--data", "argon.xyz")
     run(*hub, *evaluate)
     refused = run(*hub, "export", "argon-springs", "--format", "nequip-package", code=4).stderr
-    assert "architecture springs cannot be written as nequip-package" in refused
+    assert "architecture springs cannot be exported to nequip-package" in refused
 
     missing = run(
         *hub, "evaluate", "argon-springs", "--data", "argon.xyz", code=6, with_plugin=False
     ).stderr
-    assert "there is no architecture 'springs'; known are nequip" in missing
-    assert "install the package that has it" in missing
+    assert "unknown architecture 'springs' (known: nequip" in missing
+    assert "install the package that provides it" in missing
 
 
 def test_its_names_are_found_without_importing_it(run, tmp_path):

@@ -182,9 +182,9 @@ def test_what_is_done_is_not_run_again(copper):
     whole = run_recipe(copper, "whole", pool=InProcess())
     with pytest.raises(KeyboardInterrupt):
         run_recipe(copper, "set", pool=Dying())
-    with pytest.raises(ExistsError, match="not finished"):
+    with pytest.raises(ExistsError, match="unfinished work"):
         run_recipe(copper, "set", pool=InProcess())
-    with pytest.raises(JobError, match="begun with another recipe"):
+    with pytest.raises(JobError, match="started with a different recipe"):
         run_recipe(replace(copper, timestep=1.0), "set", pool=InProcess(), resume=True)
     done = []
 

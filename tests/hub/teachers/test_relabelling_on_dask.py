@@ -93,7 +93,7 @@ def test_the_command_works_on_a_cluster(cluster, make_dataset, command):
 
 def test_clusters_that_cannot_be_used(monkeypatch):
     monkeypatch.setattr(dask_pool, "_PATIENCE", 0.2)
-    with pytest.raises(JobError, match=r"no Dask scheduler at tcp://127.0.0.1:9"):
+    with pytest.raises(JobError, match=r"cannot connect to a Dask scheduler at tcp://127.0.0.1:9"):
         dask_pool.DaskPool("tcp://127.0.0.1:9")
     with (
         distributed.LocalCluster(
@@ -140,5 +140,5 @@ def test_slurm_jobs_are_asked_for_and_ended(make_dataset, tmp_path, monkeypatch)
 
 @jobqueue
 def test_slurm_says_what_it_lacks():
-    with pytest.raises(JobError, match="SLURM cannot be asked for workers"):
+    with pytest.raises(JobError, match="cannot request workers from SLURM"):
         dask_pool.SlurmPool({}, 1)

@@ -145,11 +145,11 @@ def test_a_damaged_shard_is_named_when_its_turn_comes(place, tmp_path, potential
     shard.write_bytes(shard.read_bytes()[:-20])
     stream = Stream(Dataset(copy), "lj", np.arange(COUNT))
     seen = []
-    with pytest.raises(IntegrityError, match=r"labels/lj/forces/c/7/0 .*damaged"):
+    with pytest.raises(IntegrityError, match=r"labels/lj/forces/c/7/0 .*corrupted"):
         seen.extend(StreamLoader(stream, potential, 0, workers=workers).batches(0, 1))
     assert len(seen) < COUNT
     shard.unlink()
-    with pytest.raises(IntegrityError, match="labels/lj/forces/c/7/0 is not in"):
+    with pytest.raises(IntegrityError, match="labels/lj/forces/c/7/0 is missing from"):
         list(StreamLoader(stream, potential, 0, workers=workers).batches(0, 1))
 
 

@@ -94,12 +94,12 @@ def test_a_condition_chooses(dataset) -> None:
 @pytest.mark.parametrize(
     ("settings", "kind", "message"),
     [
-        ({"labels": "ace"}, DataError, "has no label set 'ace'; it has lj"),
+        ({"labels": "ace"}, DataError, "has no label set 'ace' \\(label sets: lj"),
         ({"n_train": 37}, DataError, "37 training structures requested, but"),
         ({"where": "density > 1"}, DataError, "density"),
         ({"where": "run_id < 2"}, DataError, "2 trajectories are too few to hold out"),
         ({"recipe": "best"}, TrainingError, "no recipe 'best'"),
-        ({"model_config": {"l": 1}}, TrainingError, "no setting 'l'"),
+        ({"model_config": {"l": 1}}, TrainingError, "unknown setting 'l'"),
     ],
 )
 def test_what_cannot_be_done_leaves_no_folder(dataset, tmp_path, settings, kind, message) -> None:

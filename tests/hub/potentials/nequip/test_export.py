@@ -109,7 +109,7 @@ def test_a_published_checkpoint_in_single_precision(published, shared, tmp_path)
 def test_an_existing_file_is_kept(random_directory, tmp_path):
     package = tmp_path / "model.nequip.zip"
     package.write_bytes(b"precious")
-    with pytest.raises(ExistsError, match="exists already"):
+    with pytest.raises(ExistsError, match="already exists"):
         export_package(random_directory, package)
     assert package.read_bytes() == b"precious"
     export_package(random_directory, package, force=True)
@@ -140,7 +140,7 @@ def test_a_package_that_computes_something_else_is_not_kept(
 
 
 def test_the_name_must_be_that_of_a_package(random_directory, tmp_path):
-    with pytest.raises(ModelError, match="no name for a NequIP package"):
+    with pytest.raises(ModelError, match="not a valid name of a NequIP package"):
         export_package(random_directory, tmp_path / "model.zip")
 
 

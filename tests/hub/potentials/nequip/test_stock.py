@@ -53,17 +53,17 @@ def test_a_person_chooses_as_nequip_names_it():
 
 
 WRONG = {
-    "num_features": ([4, 4, 4], "3 entries, not 2"),
-    "irreps": (["4x0e"], "1 entries, not 4"),
-    "radial_mlp_depth": ([1], "1 entries, not 4"),
-    "radial_mlp_width": ([8, 8], "2 entries, not 4"),
+    "num_features": ([4, 4, 4], "expected 2 entries, got 3"),
+    "irreps": (["4x0e"], "expected 4 entries, got 1"),
+    "radial_mlp_depth": ([1], "expected 4 entries, got 1"),
+    "radial_mlp_width": ([8, 8], "expected 4 entries, got 2"),
     "num_layers": (0, "num_layers"),
     "l_max": (7, "l_max"),
     "polynomial_cutoff_p": (1.5, "polynomial_cutoff_p"),
     "readout_nonlinearity": ("relu", "readout_nonlinearity"),
     "scalar_nonlinearities": ({"e": "silu", "o": "silu"}, "scalar_nonlinearities"),
-    "cutoffs": ([[3.0, 3.0], [3.0, 3.0]], "no setting 'cutoffs'"),
-    "type_names": (["C"], "no setting 'type_names'"),
+    "cutoffs": ([[3.0, 3.0], [3.0, 3.0]], "unknown setting 'cutoffs'"),
+    "type_names": (["C"], "unknown setting 'type_names'"),
 }
 
 

@@ -56,7 +56,7 @@ def test_written_and_read_it_is_the_same(tmp_path):
 )
 def test_what_no_model_can_have_is_refused(tmp_path, changes, field):
     (tmp_path / "config.json").write_text(json.dumps(CONTENT | changes))
-    with pytest.raises(ModelError, match="is damaged") as failure:
+    with pytest.raises(ModelError, match="is corrupted") as failure:
         read_config(tmp_path)
     assert field in failure.value.message
 
@@ -75,7 +75,7 @@ def test_people_choose_settings():
     config = new_config(chosen, ("Mo", "C"), "m.json")
     assert (config.channels, config.r_max, config.xplor_start) == ((16, 8, 4), 5.0, 4.5)
     assert set(SevenNet.settings) <= set(CONTENT)
-    with pytest.raises(TrainingError, match="there is no setting 'avg_num_neighbors'"):
+    with pytest.raises(TrainingError, match="unknown setting 'avg_num_neighbors'"):
         new_config({**chosen, "avg_num_neighbors": 3.0}, ("Mo",), "m.json")
     with pytest.raises(TrainingError, match="xplor_start"):
         new_config({**chosen, "r_max": 4.0}, ("Mo",), "m.json")

@@ -133,10 +133,10 @@ def test_code_in_a_pickle_is_not_run(tmp_path, checkpoint):
     source = tmp_path / "evil.pth"
     content = {"model_state_dict": {}, "config": {"version": "0.9.1"}}
     torch.save({**content, "more": Payload(tmp_path / "proof")}, source)
-    with pytest.raises(ModelError, match="no checkpoint of a SevenNet"):
+    with pytest.raises(ModelError, match="not a SevenNet checkpoint"):
         import_wheel(CARD, [source], tmp_path)
     source.write_bytes(pickle.dumps(Payload(tmp_path / "proof"), protocol=2))
-    with pytest.raises(ModelError, match="no checkpoint of a SevenNet"):
+    with pytest.raises(ModelError, match="not a SevenNet checkpoint"):
         import_wheel(CARD, [source], tmp_path)
     assert not (tmp_path / "proof").exists()
 
@@ -145,7 +145,7 @@ def test_code_in_a_pickle_is_not_run(tmp_path, checkpoint):
 def test_other_bytes_are_refused(tmp_path, content):
     source = tmp_path / "noise.pth"
     source.write_bytes(content)
-    with pytest.raises(ModelError, match="no checkpoint of a SevenNet"):
+    with pytest.raises(ModelError, match="not a SevenNet checkpoint"):
         import_wheel(CARD, [source], tmp_path)
 
 
@@ -161,13 +161,13 @@ def test_other_bytes_are_refused(tmp_path, content):
 def test_other_content_is_refused(tmp_path, content):
     source = tmp_path / "other.pth"
     torch.save(content, source)
-    with pytest.raises(ModelError, match="no checkpoint of a SevenNet"):
+    with pytest.raises(ModelError, match="not a SevenNet checkpoint"):
         import_wheel(CARD, [source], tmp_path)
 
 
 def test_another_kind_of_checkpoint_is_refused(tmp_path):
     """The potential of several levels of theory."""
-    with pytest.raises(ModelError, match="use_modality is True, not False"):
+    with pytest.raises(ModelError, match="use_modality is True, expected False"):
         import_wheel(CARD, [Path(_const.SEVENNET_MF_0)], tmp_path)
 
 
