@@ -72,7 +72,7 @@ def test_verify_names_the_structures(command, xyz):
     shard.chmod(0o644)
     shard.write_bytes(content)
     done = command("verify", "--no-repair", code=4)
-    assert "labels/reference/forces/c/0/0 holds structures 0 to 19" in done.out
+    assert "labels/reference/forces/c/0/0 contains structures 0 to 19" in done.out
 
 
 @pytest.mark.slow
