@@ -19,14 +19,14 @@ def complete_names(
     parameter: click.Parameter,  # noqa: ARG001
     incomplete: str,
 ) -> list[CompletionItem]:
-    """Return the names, of those known without any network, that begin as typed."""
+    """Complete names that are known without a network."""
     from hub.library import catalogue
     from registry.listing import listings
 
     try:
         rows = listings(catalogue())
     except RegistryError:
-        return []  # There is no place to show it in the middle of a line.
+        return []  # Nowhere to show an error in the middle of a line.
     return [
         CompletionItem(row.name, help=one_line(row.description))
         for row in rows
@@ -50,19 +50,19 @@ class JsonObject(click.ParamType):  # type: ignore[type-arg]  # in some versions
         try:
             content = parse_json(value.encode())
         except ValueError as problem:
-            self.fail(f"{value!r} is no JSON: {problem}", param, ctx)
+            self.fail(f"{value!r} is not valid JSON: {problem}", param, ctx)
         if not isinstance(content, dict):
-            self.fail(f'{value!r} is not a JSON object, such as {{"name": 1}}', param, ctx)
+            self.fail(f'{value!r} is not a JSON object such as {{"name": 1}}', param, ctx)
         return content
 
 
 class ReaderName(click.ParamType):  # type: ignore[type-arg]  # in some versions
-    """What reads files of structures: ours, or the importer of another package."""
+    """A reader of structure files: one of ours, or an importer of another package."""
 
     name = "reader"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Refuse what there is not."""
+        """Refuse unknown readers."""
         from hub.importers.importer import readers
 
         known = readers()
@@ -76,7 +76,7 @@ class ReaderName(click.ParamType):  # type: ignore[type-arg]  # in some versions
         param: click.Parameter,  # noqa: ARG002
         incomplete: str,
     ) -> list[CompletionItem]:
-        """Return the names that begin as typed."""
+        """Complete reader names."""
         from hub.importers.importer import readers
 
         return [CompletionItem(name) for name in readers() if name.startswith(incomplete)]
@@ -92,7 +92,7 @@ forces_key_option = click.option(
 stress_key_option = click.option(
     "--stress-key",
     metavar="KEY",
-    help="Name of the stresses or virials in the files; none: read no stresses.",
+    help="Name of the stresses or virials in the files; none: do not read stresses.",
 )
 stress_convention_option = click.option(
     "--stress-convention",
@@ -105,7 +105,7 @@ stress_convention_option = click.option(
 
 
 def label_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options that say which entries of a file are its labels."""
+    """Add the options that name the labels in a file to a command."""
     options = (energy_key_option, forces_key_option, stress_key_option, stress_convention_option)
     for option in reversed(options):
         command = option(command)
@@ -123,7 +123,7 @@ device_option = click.option(
     metavar="DEVICE",
     default="auto",
     show_default=True,
-    help="auto (the GPU if there is one), cpu, cuda, cuda:1 ...",
+    help="auto (a GPU if available), cpu, cuda, cuda:1 ...",
 )
 dtype_option = click.option(
     "--dtype",
@@ -158,7 +158,7 @@ batch_size_option = click.option(
     type=click.IntRange(min=1),
     metavar="N",
     show_default="the recipe's",
-    help="Number of structures in one training step.",
+    help="Number of structures per training step.",
 )
 seed_option = click.option(
     "--seed",

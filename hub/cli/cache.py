@@ -1,4 +1,4 @@
-"""``hub cache``: what is kept on this machine, and getting rid of it."""
+"""``hub cache``: measure or prune what is stored on this machine."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from hub.cli import output
 from hub.cli.arguments import json_option
 
 
-@click.group(name="cache", short_help="Measure or prune what is kept on this machine.")
+@click.group(name="cache", short_help="Measure or prune what is stored on this machine.")
 def command() -> None:
-    """Measure or prune what is kept on this machine."""
+    """Measure or prune what is stored on this machine."""
 
 
-@command.command(name="size", short_help="Show where the cache is and how large.")
+@command.command(name="size", short_help="Show the location and size of the cache.")
 @json_option
 def size(as_json: bool) -> None:
-    """Show where the cache is, how many versions it holds, and how large it is."""
+    """Show the location of the cache, its number of versions, and its size."""
     from hub.upkeep import cache_size
 
     used = cache_size()
@@ -30,7 +30,7 @@ def size(as_json: bool) -> None:
     )
 
 
-@command.command(name="prune", short_help="Remove what no version needs.")
+@command.command(name="prune", short_help="Remove files that no version needs.")
 @click.option(
     "--all",
     "everything",
@@ -39,9 +39,9 @@ def size(as_json: bool) -> None:
 )
 @json_option
 def prune(everything: bool, as_json: bool) -> None:
-    """Remove what no version needs. What was published on this machine always stays.
+    """Remove files that no version needs. Versions published on this machine are always kept.
 
-    Do not use --all while something is being pulled.
+    Do not use --all while a version is being pulled.
     """
     from hub.upkeep import prune_cache
 

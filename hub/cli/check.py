@@ -1,4 +1,4 @@
-"""``hub check``: check DFT files before anything is trained on them."""
+"""``hub check``: check DFT files before training."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _SHOWN = 5
 
 
-@click.command(name="check", short_help="Check DFT files for what spoils training.")
+@click.command(name="check", short_help="Check DFT files for problems that spoil training.")
 @click.argument("files", nargs=-1, required=True)
 @click.option("--model", metavar="NAME", help="Also check that this model covers the structures.")
 @click.option("--labels", default="", metavar="NAME", help="Label set of a dataset.")
@@ -27,10 +27,10 @@ _SHOWN = 5
 def command(files: tuple[str, ...], as_json: bool, **given: Any) -> None:
     """Check FILES of structures and labels, in any known format.
 
-    FILES may be patterns such as 'runs/*/OUTCAR', a directory of DeePMD-kit, - for standard input,
-    or one dataset, such as NAME@1. Energies and forces are found by their names. Each finding names
-    the file and the position of the structure in it, from 0. The exit code is 1 if there are errors
-    that --allow does not name; warnings leave it 0.
+    FILES may be patterns such as 'runs/*/OUTCAR', a DeePMD-kit directory, - for standard input, or
+    one dataset such as NAME@1. Energies and forces are detected by their names. Each finding names
+    the file and the position of the structure in it, counted from 0. The exit code is 1 if there
+    are errors that --allow does not name; warnings leave it at 0.
     """
     from hub.checking import check
     from hub.errors import DataError
@@ -45,7 +45,7 @@ def command(files: tuple[str, ...], as_json: bool, **given: Any) -> None:
     if checked.errors:
         raise DataError(
             f"the files cannot be trained on: {', '.join(checked.errors)}",
-            "Correct them as advised above, or leave out the structures named. To train anyway: "
+            "Correct them as advised above, or remove the structures named. To train anyway: "
             + " ".join(f"--allow {code}" for code in checked.errors),
         )
 
@@ -59,7 +59,7 @@ def _print_summary(checked: Checked) -> None:
         ("files", _shortened(structures.sources)),
         (
             "structures",
-            f"{len(structures)} of {sizes.min()} to {sizes.max()} atoms, {sizes.sum()} in all",
+            f"{len(structures)} of {sizes.min()} to {sizes.max()} atoms, {sizes.sum()} in total",
         ),
         ("elements", ", ".join(structures.elements)),
         ("energies", f"{read.energy_key} (eV)"),

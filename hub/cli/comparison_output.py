@@ -1,4 +1,4 @@
-"""What `hub evaluate` prints of two label sets."""
+"""Output of `hub evaluate` for two label sets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def print_comparison(compared: Comparison, *, as_json: bool) -> None:
-    """Print a table of differences and the correlations, or all of it as JSON."""
+    """Print a table of differences and the correlations, or JSON."""
     if as_json:
         output.result_json(_report(compared))
         return

@@ -1,4 +1,4 @@
-"""``hub completion``: completion of commands, options and names by the shell."""
+"""``hub completion``: shell completion of commands, options and names."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import click
 from hub.cli import output
 
 
-@click.command(name="completion", short_help="Print the completion script of a shell.")
+@click.command(name="completion", short_help="Print a shell completion script.")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def command(context: click.Context, shell: str) -> None:
@@ -22,5 +22,5 @@ def command(context: click.Context, shell: str) -> None:
 
     script = get_completion_class(shell)
     if script is None:
-        raise click.UsageError(f"there is no completion for {shell}")
+        raise click.UsageError(f"completion is not available for {shell}")
     output.result(script(context.find_root().command, {}, "hub", "_HUB_COMPLETE").source())

@@ -1,4 +1,4 @@
-"""The last resort: what nobody foresaw becomes a report in a file, and one line."""
+"""Last resort: turn an unexpected error into a report file and one line."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _LONGEST_REASON = 200
 
 
 def describe_crash(problem: BaseException, arguments: Iterable[str]) -> str:
-    """Write the report of an error that nobody foresaw, and return the line that says so."""
+    """Write a report of an unexpected error, and return the line to print."""
     try:
-        kept = f"with {_write(_report(problem, arguments))}, which has the details"
-    except Exception as further:  # noqa: BLE001 - there is nobody behind us
-        kept = f"(the details cannot be written: {type(further).__name__})"
+        kept = f"with {_write(_report(problem, arguments))}, which contains the details"
+    except Exception as further:  # noqa: BLE001 - nobody else would catch it
+        kept = f"(its details cannot be written: {type(further).__name__})"
     reason = without_credentials(" ".join(str(problem).split())[:_LONGEST_REASON])
     told = f"{type(problem).__name__}: {reason}" if reason else type(problem).__name__
     return f"unexpected {told}; please report it {kept}"
@@ -48,11 +48,11 @@ def _version_of(package: str) -> str:
     try:
         return version(package)
     except PackageNotFoundError:
-        return "is not installed"
+        return "not installed"
 
 
 def _write(report: str) -> Path:
-    """Write to a new file that only its owner can read, in the temporary folder if need be."""
+    """Write a new file that only its owner can read, if need be in the temporary folder."""
     name = f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}-{os.getpid()}-"
     try:
         folder = state_home() / "crashes"

@@ -1,4 +1,4 @@
-"""What `hub learning-curve` tells while it runs: a line for each training."""
+"""Messages of `hub learning-curve` while it runs: a line for each training."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 class CurveOutput(CurveReporter):
-    """Tell a person, on stderr, how a curve grows.
+    """Report the progress of a curve on stderr.
 
     Parameters
     ----------
     move
-        Moves a progress bar, where there is one.
+        Moves the progress bar, if any.
     """
 
     def __init__(self, move: Callable[[int, int | None], None] | None) -> None:
@@ -28,14 +28,14 @@ class CurveOutput(CurveReporter):
         self.total = 0
 
     def planned(self, trainings: int, finished: int, n_test: int) -> None:
-        """Say what is going to be done."""
+        """Print the plan."""
         self.total = trainings
         before = f" ({finished} already finished)" if finished else ""
         output.message(f"{trainings} trainings{before}, {n_test} test structures")
         self._advance(finished)
 
     def trained(self, point: Point, finished: int) -> None:
-        """Say what came of a training."""
+        """Print the result of a training."""
         width = len(str(self.total))
         output.message(
             f"{finished:>{width}} of {self.total}: {point.start}, {point.size} structures, "

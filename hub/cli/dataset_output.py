@@ -1,4 +1,4 @@
-"""What people see of a dataset: counts, ranges, label sets, and the bytes of its parts."""
+"""Output about a dataset: counts, ranges, label sets, and the sizes of its parts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SHOWN = 8
 
 
 def print_facts(facts: Mapping[str, Any], files: Iterable[FileEntry]) -> None:
-    """Print the summary that a dataset's manifest holds."""
+    """Print the summary in a dataset's manifest."""
     sizes = _sizes(files)
     low, high = facts["atoms_per_structure"]
     output.result(
@@ -31,7 +31,7 @@ def print_facts(facts: Mapping[str, Any], files: Iterable[FileEntry]) -> None:
             _range(each["energy_per_atom"]),
             each["teacher"] or "-",
             each["level_of_theory"] or "-",
-            ", ".join(each.get("properties", ())) or "-",  # releases before had none
+            ", ".join(each.get("properties", ())) or "-",  # missing in older releases
             output.human_size(sizes.pop(f"labels/{name}", 0)),
         ]
         for name, each in facts["label_sets"].items()
@@ -49,14 +49,14 @@ def print_facts(facts: Mapping[str, Any], files: Iterable[FileEntry]) -> None:
 
 
 def print_survey(survey: Survey) -> None:
-    """Print how many bonds the atoms of a surveyed dataset have, by density."""
+    """Print how many bonds the atoms of a surveyed dataset form, by density."""
     from hub.structures.analysis import bonds_title
 
     facts = survey.to_json()
     shown = survey.common_coordinations()
     output.result(f"\nbonds, in {survey.counted}")
     if facts["left_out"]:
-        output.result(f"{facts['left_out']:,} of them have unusable positions or cells: left out")
+        output.result(f"{facts['left_out']:,} of them left out: unusable positions or cells")
     output.result_table(
         ["DENSITY", "STRUCTURES", "ATOM", *[f"{bonds_title(bonds)} BONDS" for bonds in shown]],
         [
@@ -95,4 +95,4 @@ def _values(column: Mapping[str, Any]) -> str:
     if "values" in column:
         shown = [f"{text or '(none)'} ({count:,})" for text, count in column["values"].items()]
         return ", ".join(shown[:_SHOWN]) + (", ..." if len(shown) > _SHOWN else "")
-    return f"{column['different']:,} different texts" if "different" in column else ""
+    return f"{column['different']:,} distinct texts" if "different" in column else ""

@@ -1,4 +1,4 @@
-"""One ordered table from exception to exit code."""
+"""Exit codes of exceptions, as one ordered table."""
 
 from hub import errors as hub_errors
 from registry import errors as registry_errors
@@ -12,7 +12,7 @@ EXIT_INCOMPATIBLE = 6
 EXIT_CRASH = 70  # EX_SOFTWARE of sysexits.h
 EXIT_INTERRUPTED = 130
 
-# The first row that matches wins, so special classes stand above their bases.
+# The first match wins, so subclasses come before their bases.
 EXIT_CODES: tuple[tuple[type[registry_errors.RegistryError], int], ...] = (
     (registry_errors.InvalidReferenceError, EXIT_USAGE),
     (registry_errors.NotFoundError, EXIT_NOT_FOUND),

@@ -1,4 +1,4 @@
-"""``hub evaluate``: errors of models on labelled structures, and differences of label sets."""
+"""``hub evaluate``: errors of models on labelled structures, or differences of label sets."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def _compare(names: tuple[str, ...], labels: str, plot: Path | None, *, as_json:
     first, *others = labels.split(",")
     if len(others) != 1 or not (first and others[0]):
         raise click.UsageError(
-            f"--labels takes two names, such as ace,lcbop, if there is no --data; not {labels!r}"
+            f"without --data, --labels takes two names such as ace,lcbop, got {labels!r}"
         )
     if len(names) > 1:
         raise click.UsageError("--labels A,B compares label sets of one dataset.")
@@ -118,7 +118,7 @@ def _compare(names: tuple[str, ...], labels: str, plot: Path | None, *, as_json:
 
 
 def _require_options_of_comparisons() -> None:
-    """Refuse options that mean nothing where label sets are compared."""
+    """Refuse options that do not apply when label sets are compared."""
     context = click.get_current_context()
     for parameter in context.command.params:
         given = context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
@@ -146,7 +146,7 @@ def _report(found: Evaluation) -> dict[str, Any]:
 
 
 def _print_summary(found: list[Evaluation]) -> None:
-    """Print models, data and labels, and what is to be said of zeros of energy."""
+    """Print models, data, labels, and notes on the zeros of energy."""
     read = found[0].data
     named = ((read.energy_key, "eV"), (read.forces_key, "eV/Å"))
     labels = [f"{name} ({unit})" for name, unit in named if name]

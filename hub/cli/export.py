@@ -1,4 +1,4 @@
-"""``hub export``: a model or a dataset as a file for other programs."""
+"""``hub export``: write a model or dataset as a file for other programs."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from hub.cli.progress import progress_bar
 
 
 class FormatName(click.ParamType):  # type: ignore[type-arg]  # in some versions
-    """A format that models or datasets can be written in."""
+    """An export format of models or datasets."""
 
     name = "format"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Refuse formats that do not exist."""
+        """Refuse unknown formats."""
         from hub.exporting import formats
 
         if value not in formats():
@@ -32,7 +32,7 @@ class FormatName(click.ParamType):  # type: ignore[type-arg]  # in some versions
         param: click.Parameter,  # noqa: ARG002
         incomplete: str,
     ) -> list[CompletionItem]:
-        """Return the formats that begin as typed."""
+        """Complete format names."""
         from hub.exporting import formats
 
         return [CompletionItem(name) for name in formats() if name.startswith(incomplete)]
@@ -51,8 +51,8 @@ class FormatName(click.ParamType):  # type: ignore[type-arg]  # in some versions
     "--out",
     metavar="PATH",
     type=click.Path(path_type=Path),
-    show_default="NAME with the usual ending",
-    help="The file; a directory for datasets.",
+    show_default="NAME with the usual extension",
+    help="Output file; a directory for format datasets.",
 )
 @dtype_option
 @click.option("--labels", metavar="NAME", help="Label set of a dataset.")
@@ -63,16 +63,16 @@ class FormatName(click.ParamType):  # type: ignore[type-arg]  # in some versions
     "--sample", metavar="N", type=int, help="Number of structures of a dataset (random subset)."
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Random seed of --sample.")
-@click.option("--force", is_flag=True, help="Replace an export that exists.")
+@click.option("--force", is_flag=True, help="Overwrite an existing export.")
 def command(name: str, **given: Any) -> None:
-    """Write NAME, a model (also a run folder) or a dataset, as a file, and print the file's path.
+    """Write NAME (a model, run folder or dataset) as a file, and print the path of the file.
 
     A NequIP package needs nothing but NequIP: its ASE calculator loads it, `nequip-train` continues
     from it, and `nequip-compile --mode aotinductor` compiles it for ASE (`--target ase`) or LAMMPS
     (`--target pair_nequip`).
 
-    Datasets: extxyz is for ASE and most other programs, lmdb for `nequip-train`, datasets for
-    Hugging Face's library.
+    Datasets: extxyz is for ASE and most other programs, lmdb for `nequip-train`, datasets for the
+    Hugging Face library.
     """
     from hub.exporting import export
 

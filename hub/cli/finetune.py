@@ -1,4 +1,4 @@
-"""``hub finetune``: from a few DFT structures to a potential."""
+"""``hub finetune``: fine-tune a potential on a few DFT structures."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from hub.cli.arguments import (
     "--data",
     multiple=True,
     metavar="FILE",
-    help="Files with energies and forces (repeatable), or a dataset.",
+    help="File with energies and forces (repeatable), or a dataset.",
 )
 @click.option("--labels", default="", metavar="NAME", help="Label set of a dataset.")
 @click.option(
@@ -37,7 +37,7 @@ from hub.cli.arguments import (
     show_default="c-ace-pretrained",
     help="Model to start from: a name, run folder or model directory.",
 )
-@click.option("--test", multiple=True, metavar="FILE", help="Held-out test structures.")
+@click.option("--test", multiple=True, metavar="FILE", help="Test structures (repeatable).")
 @click.option(
     "--n-train",
     type=click.IntRange(min=1),
@@ -56,7 +56,7 @@ from hub.cli.arguments import (
     type=click.IntRange(min=1),
     default=1,
     metavar="K",
-    help="Train K times with different seeds; keep the best.",
+    help="Train K times with different seeds and keep the best model.",
 )
 @click.option("--from-scratch", is_flag=True, help="Start from random weights (the baseline).")
 @click.option(
@@ -84,10 +84,10 @@ from hub.cli.arguments import (
 @click.option("--resume", is_flag=True, help="Resume the run in the folder --out.")
 @json_option
 def command(as_json: bool, **given: Any) -> None:
-    """Fine-tune a pre-trained model on your own structures, on the GPU if there is one.
+    """Fine-tune a pre-trained model on your own structures, on a GPU if available.
 
-    Prints the plan, trains, and writes a run folder with the model, its card, the errors before
-    and after, predictions and plots. If the run is killed, resume it with --out DIR --resume.
+    Prints the plan, trains, and writes a run folder with the model, its card, the errors before and
+    after training, predictions and plots. If the run is killed, resume it with --out DIR --resume.
     """
     from hub.cli.training_output import TrainingOutput, print_results
     from hub.devices import keep_freed_memory

@@ -17,7 +17,7 @@ def _complete(
     parameter: click.Parameter,  # noqa: ARG001
     incomplete: str,
 ) -> list[CompletionItem]:
-    """Return the guides that begin as typed."""
+    """Complete guide names."""
     return [
         CompletionItem(name, help=summary)
         for name, summary in guide().items()
@@ -31,7 +31,7 @@ def _complete(
 def command(name: str, as_json: bool) -> None:
     """List the guides with a one-line summary each.
 
-    With NAME, show that guide. The output is plain Markdown if it goes to a file or a pipe.
+    With NAME, show that guide, as plain Markdown when the output is redirected.
     """
     if not name:
         _list(as_json)

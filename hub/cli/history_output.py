@@ -1,4 +1,4 @@
-"""What people and programs see of a lineage and of citations."""
+"""Output of lineages and citations, for people and programs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _RELATIONS = {
 
 
 def print_lineage(step: Step, depth: int = 0) -> None:
-    """Print a step with the command that repeats it, and all before it further to the right."""
+    """Print a step with the command that repeats it, and all earlier steps indented."""
     margin = "    " * depth
     kind, _, label = step.relation.partition(" ")
     relation = " ".join(filter(None, (_RELATIONS.get(kind, kind), label)))
@@ -50,7 +50,7 @@ def lineage_report(step: Step) -> dict[str, Any]:
 
 
 def print_citations(citations: Citations, *, as_json: bool) -> None:
-    """Print BibTeX, and name on stderr what states no citation."""
+    """Print BibTeX, and list on stderr what has no citation."""
     if as_json:
         output.result_json(
             {
@@ -62,4 +62,4 @@ def print_citations(citations: Citations, *, as_json: bool) -> None:
     elif citations.entries:
         output.result(citations.bibtex)
     for name in citations.without:
-        output.message(f"no citation is stated: {name}")
+        output.message(f"no citation recorded: {name}")

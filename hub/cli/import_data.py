@@ -1,4 +1,4 @@
-"""``hub import``: make a dataset of files of structures, or a model of a file of a model."""
+"""``hub import``: make a dataset from structure files, or a model from a model file."""
 
 from __future__ import annotations
 
@@ -36,61 +36,63 @@ if TYPE_CHECKING:
     metavar="NAME",
     default="ase",
     show_default=True,
-    help="ase: anything ASE reads. datasets: a Hugging Face dataset (directory, file or name). "
-    "npz-labels: published label files in the order of the structures of --onto. Packages with "
-    "importers add others.",
+    help="ase: any format that ASE reads. datasets: a Hugging Face dataset (directory, file or "
+    "name). npz-labels: published label files in the order of the structures of --onto. Plug-ins "
+    "can add others.",
 )
-@click.option("--covers", metavar="CONDITION", help="Structures that npz-labels are of.")
-@click.option("--proved-by", metavar="LABELS", help="Labels that prove the order of npz-labels.")
+@click.option("--covers", metavar="CONDITION", help="Structures that npz-labels cover.")
+@click.option(
+    "--proved-by", metavar="LABELS", help="Label set that verifies the order of npz-labels."
+)
 @click.option(
     "--onto",
     metavar="DATASET",
     default="",
-    help="Add to this dataset: labels by the structures' ids, other structures at the end.",
+    help="Add to this dataset: labels matched by structure id, new structures at the end.",
 )
 @click.option(
     "--dtype",
     type=click.Choice(["float64", "float32"]),
     show_default="float64",
-    help="Precision of positions and forces; float32 takes half the space.",
+    help="Precision of positions and forces; float32 halves the size.",
 )
-@click.option("--resume", is_flag=True, help="Resume an import that was interrupted.")
+@click.option("--resume", is_flag=True, help="Resume an interrupted import.")
 @click.option(
     "--to",
     metavar="REGISTRY",
     default="local",
     show_default="this machine's own",
-    help="Name of a registry, or ./directory.",
+    help="Registry to publish to: a name, or ./directory.",
 )
 @click.option("--description", metavar="TEXT", default="", help="One-line description.")
 @click.option("--license", "licence", metavar="ID", default="", help="Licence, e.g. CC-BY-4.0.")
-@click.option("--citation", metavar="BIBTEX", default="", help="How to cite it.")
-@click.option("--teacher", metavar="TEXT", default="", help="What computed the labels.")
+@click.option("--citation", metavar="BIBTEX", default="", help="Citation.")
+@click.option("--teacher", metavar="TEXT", default="", help="Method that computed the labels.")
 @click.option("--level-of-theory", metavar="TEXT", default="", help="Level of theory, e.g. PBE.")
 @click.option(
     "--allow-code",
     is_flag=True,
-    help="Run the code in a model's file, and compare its predictions.",
+    help="Run the code in a model file to compare its predictions.",
 )
 @json_option
 def command(
     files: tuple[str, ...], licence: str, allow_code: bool, as_json: bool, **given: Any
 ) -> None:
-    """Import FILES (names or patterns) as the dataset NAME, or the file of a model as the model.
+    """Import FILES (names or patterns) as the dataset NAME, or a model file as the model NAME.
 
-    A model comes from a NequIP package (.nequip.zip), from nequip.net or `nequip-package build`. It
-    is built from NequIP's own modules; nothing in the package is executed, unless --allow-code.
+    A model file is a NequIP package (.nequip.zip), from nequip.net or `nequip-package build`. The
+    model is rebuilt from NequIP's own modules; without --allow-code, no code in the package is run.
 
-    Structures stream through little memory. Energies, forces and other known properties (stress,
-    virial, magnetic moments ...) become the label set; all other numbers and texts are kept as
-    columns, for `--where`. A version never changes: --onto makes a new one of an old one, and
-    shares with it whatever is the same.
+    Structures are streamed, so large files need little memory. Energies, forces and other known
+    properties (stress, virial, magnetic moments ...) become the label set; all other numbers and
+    texts are kept as columns, for `--where`. A version never changes: --onto makes a new version,
+    which shares all unchanged data with the old one.
     """
     from hub.importers.models import import_model, is_model_file
 
     if is_model_file(files[0]):
         if len(files) > 1:
-            raise click.UsageError("A model is imported from one file.")
+            raise click.UsageError("Expected one file to import a model from.")
         kept = ("name", "version", "to", "description", "citation")
         terms = {key: given[key] for key in kept}
         made = import_model(files[0], license=licence, allow_code=allow_code, **terms)

@@ -1,4 +1,4 @@
-"""``hub learning-curve``: what a starting point is worth, for few and many structures."""
+"""``hub learning-curve``: compare starting points on few and many structures."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ from hub.cli.progress import progress_bar
 
 
 def _numbers(context: click.Context, parameter: click.Parameter, value: str) -> list[int]:
-    """Read whole numbers above zero with commas between them."""
+    """Read comma-separated positive integers."""
     words = [word.strip() for word in value.split(",")]
     if not all(word.isdecimal() and int(word) for word in words):
-        raise click.BadParameter(f"{value!r} is not numbers such as 10,25,50", context, parameter)
+        message = f"expected positive integers such as 10,25,50, got {value!r}"
+        raise click.BadParameter(message, context, parameter)
     return [int(word) for word in words]
 
 
@@ -36,7 +37,7 @@ def _numbers(context: click.Context, parameter: click.Parameter, value: str) -> 
     multiple=True,
     required=True,
     metavar="FILE",
-    help="Files with energies and forces (repeatable), or a dataset.",
+    help="File with energies and forces (repeatable), or a dataset.",
 )
 @click.option("--labels", default="", metavar="NAME", help="Label set of a dataset.")
 @click.option(
@@ -44,7 +45,7 @@ def _numbers(context: click.Context, parameter: click.Parameter, value: str) -> 
     multiple=True,
     metavar="FILE",
     show_default="a fifth of the data",
-    help="Held-out test structures (repeatable).",
+    help="Test structures (repeatable).",
 )
 @click.option(
     "--start",
@@ -52,8 +53,8 @@ def _numbers(context: click.Context, parameter: click.Parameter, value: str) -> 
     required=True,
     metavar="MODEL",
     shell_complete=complete_names,
-    help="Model to start from; auto=MODEL: transferred to the data's elements; scratch: random "
-    "weights; scratch=MODEL: random weights in its architecture (repeatable).",
+    help="Model to start from (repeatable). auto=MODEL: transferred to the data's elements; "
+    "scratch: random weights; scratch=MODEL: random weights with its architecture.",
 )
 @click.option(
     "--sizes",
@@ -76,23 +77,23 @@ def _numbers(context: click.Context, parameter: click.Parameter, value: str) -> 
     type=click.Path(path_type=Path),
     required=True,
     metavar="DIR",
-    help="Folder of all run folders, tables and the plot.",
+    help="Folder for all run folders, tables and the plot.",
 )
 @recipe_option
 @epochs_option
 @learning_rate_option
 @batch_size_option
-@pool_options("Number of trainings at a time, each in one thread.", "one, in all threads")
+@pool_options("Number of trainings at a time, each with one thread.", "one, with all threads")
 @device_option
 @label_options
-@click.option("--resume", is_flag=True, help="Resume in the folder --out; keep what is finished.")
+@click.option("--resume", is_flag=True, help="Resume in the folder --out; keep finished trainings.")
 @json_option
 def command(out: Path, as_json: bool, **given: Any) -> None:
     """Train from every start, on every number of structures, with every seed; compare the errors.
 
     All models are tested on the same structures. For one seed, larger training sets include the
-    smaller ones. DIR gets a run folder of each training, learning_curve.md, .csv and .png. If it is
-    killed, resume it with the same command and --resume; starts, sizes and seeds may be added.
+    smaller ones. Writes to DIR a run folder for each training, learning_curve.md, .csv and .png. If
+    killed, resume with the same command and --resume; starts, sizes and seeds may be added.
     """
     from hub.cli.curve_output import CurveOutput
     from hub.devices import keep_freed_memory

@@ -1,4 +1,4 @@
-"""``hub list``: what there is."""
+"""``hub list``: list models and datasets."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 )
 @click.option("--architecture", metavar="NAME", help="Only models of this architecture.")
 @click.option(
-    "--license", "licence", metavar="ID", help="Only this licence, e.g. MIT or 'cc-by*'; any case."
+    "--license",
+    "licence",
+    metavar="ID",
+    help="Only this licence, e.g. MIT or 'cc-by*' (ignores case).",
 )
 @click.option("--remote", is_flag=True, help="Also ask the configured registries.")
 @json_option
@@ -39,10 +42,10 @@ def command(
 ) -> None:
     """List the built-in models and datasets, and those on this machine.
 
-    PATTERN is part of the name, or a pattern such as 'c-*'. All filters must fit.
+    PATTERN is part of the name, or a pattern such as 'c-*'. All filters must match.
 
-    A registry that cannot be asked is named on stderr, and the others are listed. The exit code is
-    5 if none of them could be asked.
+    Registries that cannot be queried are named on stderr, and the others are listed. The exit code
+    is 5 if none can be queried.
     """
     from hub.listing import list_versions
     from hub.settings import load_settings
@@ -61,9 +64,9 @@ def command(
     is_filtered = bool(kind or elements or architecture or licence)
     _print(rows, pattern, is_filtered=is_filtered, as_json=as_json)
     for name, problem in failures.items():
-        output.message(f"warning: registry {name} could not be asked: {problem.message}")
+        output.message(f"warning: registry {name} could not be queried: {problem.message}")
     if failures and len(failures) == len(load_settings().registries):
-        raise OfflineError("no registry could be asked", next(iter(failures.values())).hint)
+        raise OfflineError("no registry could be queried", next(iter(failures.values())).hint)
 
 
 def _print(rows: list[Listed], pattern: str, *, is_filtered: bool, as_json: bool) -> None:
@@ -73,7 +76,7 @@ def _print(rows: list[Listed], pattern: str, *, is_filtered: bool, as_json: bool
         output.result_json([asdict(row) for row in rows])
         return
     if not rows:
-        nothing = f"no name matches '{pattern}'" if pattern else "there is nothing"
+        nothing = f"no name matches '{pattern}'" if pattern else "no models or datasets"
         output.message("no model or dataset matches these filters" if is_filtered else nothing)
         return
     output.result_table(

@@ -1,4 +1,4 @@
-"""The ``hub`` command: registers the commands, turns errors into messages and exit codes."""
+"""The ``hub`` command: register commands, turn errors into messages and exit codes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from registry.errors import RegistryError
 if TYPE_CHECKING:
     from registry.plugins import Plugin
 
-# The sections of the help text, and in each the module that defines a command.
+# The sections of the help text, with the module that defines each command.
 SECTIONS = {
     "Find": {
         "list": "hub.cli.list",
@@ -41,7 +41,7 @@ SECTIONS = {
         "relabel": "hub.cli.relabel",
         "teachers": "hub.cli.teachers",
     },
-    "Judge and share": {
+    "Evaluate and share": {
         "evaluate": "hub.cli.evaluate",
         "learning-curve": "hub.cli.learning_curve",
         "stability": "hub.cli.stability",
@@ -57,14 +57,14 @@ COMMANDS = {name: module for section in SECTIONS.values() for name, module in se
 
 
 class HubGroup(click.Group):
-    """Load a command's module only when the command is asked for."""
+    """Load a command's module only when the command is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Return the commands in the order of the table, then those of plug-ins."""
         return [*COMMANDS, *sorted(_added())]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Import the command's module; that of a plug-in not before it is called."""
+        """Import the command's module; that of a plug-in only when it is called."""
         if cmd_name in COMMANDS:
             command: click.Command = import_module(COMMANDS[cmd_name]).command
             return command
@@ -74,7 +74,7 @@ class HubGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Take spellings of the release before; suggest near commands for a mistyped one."""
+        """Accept spellings of the previous release; suggest commands for a mistyped one."""
         args = present_spelling(args)
         if args and not args[0].startswith("-") and args[0] not in COMMANDS:
             self._require(args[0], ctx)
@@ -107,14 +107,14 @@ class HubGroup(click.Group):
 
 
 def _added() -> dict[str, Plugin]:
-    """Return the commands of other packages; ours do not wait for the search."""
+    """Return the commands of other packages."""
     from registry.plugins import plugins
 
     return plugins("commands", COMMANDS)
 
 
 class PluginCommand(click.Command):
-    """Stand for a command of another package, which is imported when it is called."""
+    """Placeholder for a command of another package, which is imported when it is called."""
 
     def __init__(self, plugin: Plugin) -> None:
         super().__init__(plugin.name, short_help=f"From the package {plugin.package}.")
@@ -127,10 +127,10 @@ class PluginCommand(click.Command):
         parent: click.Context | None = None,
         **extra: Any,
     ) -> click.Context:
-        """Hand everything over to the command itself."""
+        """Pass everything on to the command itself."""
         command = self._plugin.load()
         if not isinstance(command, click.Command):
-            raise self._plugin.broken(f"{self._plugin.target} is no command of click")
+            raise self._plugin.broken(f"{self._plugin.target} is not a click command")
         return command.make_context(info_name, args, parent, **extra)
 
 
@@ -143,7 +143,7 @@ def hub(quiet: bool) -> None:  # noqa: ARG001 - `output.is_quiet` looks it up
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit with the code of the outcome."""
+    """Run the command line and exit with its exit code."""
     given = sys.argv[1:] if arguments is None else arguments
     try:
         sys.exit(_run(given))
@@ -159,11 +159,11 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _run(arguments: list[str]) -> int:
-    """Run the command line and return the exit code of the outcome."""
+    """Run the command line and return its exit code."""
     try:
         output.accept_any_text()
         _require_text(arguments)
-        # Commands return nothing; what comes back is the code of an early exit, as of --help.
+        # Commands return nothing; a value is the code of an early exit, as of --help.
         code = hub.main(args=arguments, prog_name="hub", standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -177,19 +177,19 @@ def _run(arguments: list[str]) -> int:
         output.error(failure)
         return exit_code(failure)
     except BrokenPipeError:
-        # The reader (head, less) has gone; what Python still wants to flush goes nowhere.
+        # The reader (head, less) has closed; discard what Python still flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_ERROR
     return int(code or 0)
 
 
 def _require_text(arguments: list[str]) -> None:
-    """Refuse arguments that are not UTF-8: names and texts are written to JSON, which is."""
+    """Refuse arguments that are not UTF-8, because names and texts are written to JSON."""
     for argument in arguments:
         try:
             argument.encode()
         except UnicodeEncodeError as problem:
-            raise click.UsageError(f"the argument {argument} is not UTF-8") from problem
+            raise click.UsageError(f"the argument {argument} is not valid UTF-8") from problem
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 r"""Results on stdout, messages on stderr; tables for people, JSON for programs.
 
-The only place that prints. Names, cards and file names come from others: what a terminal would
-obey, or not show, is printed as an escape such as ``\x1b``.
+The only module that prints. Names, cards and file names come from others: control and invisible
+characters are printed as escapes such as ``\x1b``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from registry.errors import RegistryError
 
 
-# Letters and marks that are printable by their category, and leave nothing to see.
+# Letters and marks that are printable by category but invisible.
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0")
 _BLANK_BLOCK = range(0xE0000, 0xE1000)
 _WIDEST_TEXT = 100  # columns; longer lines are hard to read
@@ -32,12 +32,12 @@ _UNUSUAL_IN_TEXT = re.compile(r"[^ -~\n\t]")
 
 
 def one_line(text: str) -> str:
-    """Return a text with all that a terminal would obey or not show escaped, line ends too."""
+    """Escape all control and invisible characters, including line breaks."""
     return _UNUSUAL.sub(_escaped, text)
 
 
 def visible(text: str) -> str:
-    """Do the same, but keep line ends and tabs, for a text of several lines."""
+    """Escape control and invisible characters except line breaks and tabs."""
     return _UNUSUAL_IN_TEXT.sub(_escaped, text.replace("\r\n", "\n"))
 
 
@@ -47,13 +47,13 @@ def _escaped(found: re.Match[str]) -> str:
 
 
 def _is_harmless(char: str) -> bool:
-    """Whether a character only shows itself: no control, direction mark or half of a pair."""
+    """Whether a character is visible: no control, direction mark or half of a surrogate pair."""
     shown = char.isprintable() or unicodedata.category(char) == "Zs"
     return shown and char not in _BLANK and ord(char) not in _BLANK_BLOCK
 
 
 def accept_any_text() -> None:
-    """Escape on stdout, as on stderr, what its encoding lacks."""
+    """Escape characters that the encoding of stdout lacks, as on stderr."""
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 
@@ -65,7 +65,7 @@ def is_quiet() -> bool:
 
 
 def message(text: str) -> None:
-    """Tell a person on stderr, unless ``--quiet``."""
+    """Print a message on stderr, unless ``--quiet``."""
     if not is_quiet():
         _tell(text)
 
@@ -82,7 +82,7 @@ def result(text: str) -> None:
 def result_json(value: Any) -> None:
     """Print a result on stdout as JSON."""
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
-    # Whatever is unusual stands in a string, where JSON has escapes of its own.
+    # Unusual characters occur only in strings, where JSON has its own escapes.
     click.echo(_UNUSUAL_IN_TEXT.sub(_escaped_in_json, text))
 
 
@@ -91,7 +91,7 @@ def _escaped_in_json(found: re.Match[str]) -> str:
 
 
 def result_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a plain aligned table on stdout: readable, and cheap to import."""
+    """Print a plain aligned table on stdout, without importing a library."""
     lines = [[one_line(cell) for cell in row] for row in (header, *rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
     for line in lines:
@@ -100,7 +100,7 @@ def result_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 def result_markdown(text: str) -> None:
-    """Print a text of ours, in Markdown, as a terminal shows it best."""
+    """Print one of our Markdown texts, formatted for a terminal."""
     from rich.console import Console
     from rich.markdown import Markdown
 
@@ -109,8 +109,8 @@ def result_markdown(text: str) -> None:
 
 
 def error(failure: RegistryError) -> None:
-    """Say on stderr what went wrong and what to do next."""
-    # No further line of it can look like one of ours.
+    """Print an error and its hint on stderr."""
+    # Indented, no further line can look like one of ours.
     indented = failure.message.replace("\n", "\n    ")
     _tell(f"error: {indented}")
     if failure.hint:
@@ -118,7 +118,7 @@ def error(failure: RegistryError) -> None:
 
 
 def usage_error(failure: click.ClickException) -> None:
-    """Say on stderr how the command line is written wrongly; it may repeat any argument."""
+    """Print a usage error, which may quote any argument, on stderr."""
     told = StringIO()
     failure.show(told)
     click.echo(visible(told.getvalue()), err=True, nl=False)
@@ -126,7 +126,7 @@ def usage_error(failure: click.ClickException) -> None:
 
 @contextmanager
 def telling_warnings() -> Iterator[None]:
-    """Let what Python and libraries warn of meanwhile be messages like ours."""
+    """Print warnings of Python and libraries as messages in our format."""
     import logging
 
     class Teller(logging.Handler):
@@ -144,14 +144,14 @@ def telling_warnings() -> Iterator[None]:
     logging.getLogger().addHandler(teller)
     try:
         with warnings.catch_warnings():
-            warnings.showwarning = tell  # type: ignore[assignment]  # the other arguments too
+            warnings.showwarning = tell  # type: ignore[assignment]  # takes further arguments
             yield
     finally:
         logging.getLogger().removeHandler(teller)
 
 
 def human_size(count: int) -> str:
-    """Write a number of bytes as people do."""
+    """Format a number of bytes for people."""
     size = float(count)
     for unit in ("B", "kB", "MB", "GB"):
         if size < 1000:
@@ -161,5 +161,5 @@ def human_size(count: int) -> str:
 
 
 def shows_progress() -> bool:
-    """Progress bars are for people at a terminal only."""
+    """Whether to show progress bars: only at a terminal."""
     return sys.stderr.isatty() and not is_quiet()

@@ -1,4 +1,4 @@
-"""``hub overlap``: how much of your data a model or dataset covers."""
+"""``hub overlap``: measure how much of your data a model or dataset covers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hub.cli.arguments import complete_names, json_option
 from hub.cli.progress import progress_bars
 
 
-@click.command(name="overlap", short_help="Measure how much of your data a source covers.")
+@click.command(name="overlap", short_help="Measure how much of your data a model covers.")
 @click.argument("source", metavar="MODEL_OR_DATASET", shell_complete=complete_names)
 @click.argument("data", nargs=-1, required=True, metavar="DATA...")
 @click.option(
@@ -26,7 +26,7 @@ from hub.cli.progress import progress_bars
     "--element-map",
     default="",
     metavar="OLD=NEW,...",
-    help="Map source elements to DATA elements.",
+    help="Element mapping from the source to DATA, e.g. C=Si.",
 )
 @click.option(
     "--plot",
@@ -38,9 +38,9 @@ from hub.cli.progress import progress_bars
 def command(plot: Path | None, as_json: bool, **given: Any) -> None:
     """Print the share of the atomic environments in DATA that the source covers.
 
-    The source is a dataset, a model whose card names the dataset that it was trained on, or a file
-    of structures. Environments are compared by SOAP, with the lengths of DATA as they are and
-    scaled to those of the source. Needs the extra [overlap].
+    The source is a dataset, a model whose card names its training dataset, or a file of structures.
+    Environments are compared by SOAP, with the lengths of DATA as they are and scaled to those of
+    the source. Requires the extra [overlap].
     """
     from hub.evaluation.coverage import overlap
 

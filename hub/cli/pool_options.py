@@ -1,4 +1,4 @@
-"""The options that choose where tasks run: in processes here, on Dask, or by SLURM."""
+"""Options that choose where tasks run: in local processes, on Dask, or in SLURM jobs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _CLUSTERS = (
 def pool_options(
     jobs_help: str, jobs_default: str
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Give a command ``--jobs``, ``--dask`` and ``--slurm``."""
+    """Add ``--jobs``, ``--dask`` and ``--slurm`` to a command."""
     jobs = click.option(
         "--jobs",
         type=click.IntRange(min=1),

@@ -1,4 +1,4 @@
-"""``hub pretrain``: from synthetic labels to a model to fine-tune."""
+"""``hub pretrain``: train a model on synthetic labels, to fine-tune it later."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from hub.cli.arguments import (
     help="Number of training structures (random subset).",
 )
 @click.option(
-    "--where", metavar="CONDITION", help="Train only on such structures, e.g. 'density > 2'."
+    "--where", metavar="CONDITION", help="Train only on these structures, e.g. 'density > 2'."
 )
 @click.option(
     "--held-out",
@@ -48,7 +48,7 @@ from hub.cli.arguments import (
     metavar="N",
     default=200,
     show_default=True,
-    help="Maximum number of structures for validation, and for the test.",
+    help="Maximum number of structures for validation, and for testing.",
 )
 @click.option(
     "--max-force",
@@ -62,7 +62,7 @@ from hub.cli.arguments import (
     "--model-config",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="JSON file with the settings of the architecture.",
+    help="JSON file with settings of the architecture.",
 )
 @click.option(
     "--layers",
@@ -86,7 +86,10 @@ from hub.cli.arguments import (
     help="Highest rotation order.",
 )
 @click.option(
-    "--parity/--no-parity", default=None, show_default="parity", help="Use odd parity, or do not."
+    "--parity/--no-parity",
+    default=None,
+    show_default="parity",
+    help="Include features of odd parity, or not.",
 )
 @click.option(
     "--cutoff",
@@ -102,7 +105,7 @@ from hub.cli.arguments import (
     "--max-hours",
     type=click.FloatRange(min=0, min_open=True),
     metavar="X",
-    help="Stop after the last epoch that fits; the learning rate decays to its end by then.",
+    help="Stop after the last epoch that fits, with the learning rate decayed to its final value.",
 )
 @learning_rate_option
 @batch_size_option
@@ -113,8 +116,8 @@ from hub.cli.arguments import (
 def command(as_json: bool, **given: Any) -> None:
     """Train a new model on a label set of a dataset, to fine-tune it later.
 
-    Whole trajectories, by the column run_id, are held out for validation and test. If the run is
-    killed, resume it with --out DIR --resume. On several GPUs or processes: torchrun
+    Whole trajectories, identified by the column run_id, are held out for validation and testing. If
+    the run is killed, resume it with --out DIR --resume. On several GPUs or processes: torchrun
     --nproc-per-node 2 -m hub.cli.main pretrain ...
     """
     from hub.cli.training_output import TrainingOutput, print_results

@@ -19,8 +19,8 @@ def progress_bar(
 ) -> Iterator[Callable[[int, int | None], None] | None]:
     """Show a bar while the block runs, and yield the callback ``(done, total)`` that moves it.
 
-    The total may be None while it is not known. Yields None, for "report nothing", where no bar is
-    shown. With `in_bytes` the numbers are shown as sizes.
+    The total may be None while unknown. Yields None, for "report nothing", where no bar is shown.
+    With `in_bytes`, numbers are shown as sizes.
     """
     if not shows_progress():
         yield None
@@ -40,7 +40,7 @@ def progress_bar(
     from rich.progress import Progress as Bars
 
     class RateColumn(ProgressColumn):
-        """How many are done in a second or minute, as of late."""
+        """Recent rate, per second or minute."""
 
         def render(self, task: Task) -> str:
             speed = task.finished_speed or task.speed
@@ -65,9 +65,9 @@ def progress_bar(
 
 @contextmanager
 def progress_bars() -> Iterator[Counting]:
-    """Yield what shows a bar for each task while the block runs, one after the other.
+    """Yield a function that shows a bar for each task in turn while the block runs.
 
-    Of what is pulled, the numbers are shown as sizes.
+    Pulled amounts are shown as sizes.
     """
     with ExitStack() as shown:
 

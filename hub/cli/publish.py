@@ -1,4 +1,4 @@
-"""``hub publish``: make a trained model a version that others can pull."""
+"""``hub publish``: publish a trained model as a version that others can pull."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     metavar="REGISTRY",
     default="local",
     show_default="this machine's own",
-    help="Name of a registry, or ./directory.",
+    help="Registry to publish to: a name, or ./directory.",
 )
 @click.option("--license", "licence", metavar="ID", help="Licence, e.g. MIT or CC-BY-4.0.")
 @click.option("--description", metavar="TEXT", help="One-line description.")
 @click.option(
     "--accept",
     is_flag=True,
-    help="Publish although this machine has seen other content there under this version.",
+    help="Publish even if this machine has seen other content under this version there.",
 )
 @json_option
 def command(
@@ -47,7 +47,7 @@ def command(
     """Publish RUN, a run folder or a model directory.
 
     Its card needs a licence and a description; --license and --description set or replace them.
-    The model is checked against its stored predictions first. A published version never changes.
+    The model is first checked against its stored predictions. A published version never changes.
     """
     from hub.publishing import publish
 
@@ -71,18 +71,18 @@ def command(
 
 
 def _say_how_to_pull(published: LocalVersion, to: str) -> None:
-    """Say how to add a registry that was given by its directory only."""
+    """Print how to add a registry that was given only by its directory."""
     from hub.registries import list_registries
 
     known = {"local", *(registry.name for registry in list_registries())}
     if published.origin not in known:
         output.message(
-            f"to pull it by name, run: hub registry add {published.origin} {to}; so can others"
+            f"to pull it by name, you and others can run: hub registry add {published.origin} {to}"
         )
 
 
 def _warn_of_parents(published: LocalVersion) -> None:
-    """Warn of a built-in parent without a licence: its authors may have to agree."""
+    """Warn of built-in parents without a licence: their authors may have to agree."""
     from registry.cards import builtin_cards
 
     cards = builtin_cards()
@@ -90,4 +90,4 @@ def _warn_of_parents(published: LocalVersion) -> None:
         card = cards.get(parent.name)
         note = card.front_matter.get("license_note") if card else None
         if note:
-            output.message(f"note: {parent.name}, which it was trained from: {note}")
+            output.message(f"note: about its parent {parent.name}: {note}")

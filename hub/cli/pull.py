@@ -1,4 +1,4 @@
-"""``hub pull``: get a version."""
+"""``hub pull``: download a version."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from hub.library import Pulled
 
 
-@click.command(name="pull", short_help="Get a model or dataset.")
+@click.command(name="pull", short_help="Download a model or dataset.")
 @click.argument("name", shell_complete=complete_names)
 @click.option(
     "--out",
     metavar="DIR",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Write a copy of your own to this new or empty directory.",
+    help="Write your own copy to this new or empty directory.",
 )
 @click.option("--update", is_flag=True, help="Ask the registries even if it is on this machine.")
 @click.option(
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Accept content that differs from what this machine has seen under this version.",
 )
-@click.option("--labels", metavar="NAMES", help="Label sets of a dataset to get, e.g. ace,lcbop.")
+@click.option("--labels", metavar="NAMES", help="Only these label sets, e.g. ace,lcbop.")
 @click.option(
     "--where",
     metavar="CONDITION",
-    help="Structures of a dataset to get, e.g. 'density >= 2.0 and time >= 10'.",
+    help="Only these structures of a dataset, e.g. 'density >= 2.0 and time >= 10'.",
 )
 @click.option(
     "--sample", metavar="N", type=int, help="Number of structures of a dataset (random subset)."
@@ -51,11 +51,11 @@ def command(
     seed: int,
     as_json: bool,
 ) -> None:
-    """Get NAME, verify it, and print the directory that holds its files.
+    """Download NAME, verify it, and print the directory of its files.
 
-    NAME is name, name@1.2.0, name@1, name@sha256:3f2a91b0c4d7 or registry/name. Versions that are
-    on this machine need no network. --labels, --where and --sample get only those files of a
-    dataset that hold what is asked for.
+    NAME is name, name@1.2.0, name@1, name@sha256:3f2a91b0c4d7 or registry/name. Versions already on
+    this machine need no network. With --labels, --where and --sample, only the files of a dataset
+    that contain the selection are downloaded.
     """
     from hub.pulling import pull_version
 
@@ -86,7 +86,7 @@ def command(
 def _account(pulled: Pulled) -> str:
     moved, saved = output.human_size(pulled.moved or 0), output.human_size(pulled.saved or 0)
     chosen = "" if pulled.chosen is None else f"{pulled.chosen:,} structures; "
-    return f"{chosen}{moved} moved, {saved} not needed"
+    return f"{chosen}{moved} transferred, {saved} not needed"
 
 
 def _report(pulled: Pulled) -> dict[str, object]:

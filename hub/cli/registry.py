@@ -1,4 +1,4 @@
-"""``hub registry``: the registries that names are looked for in."""
+"""``hub registry``: manage the registries that are searched for names."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.group(name="registry", short_help="Add, list, remove, repair or copy registries.")
 def command() -> None:
-    """Manage the registries that names are looked for in, in their order."""
+    """Manage the registries that are searched for names, in this order."""
 
 
 @command.command(name="add", short_help="Add a registry.")
@@ -25,9 +25,9 @@ def command() -> None:
 def add(name: str, location: str) -> None:
     """Add the registry at LOCATION under a NAME of your choice.
 
-    LOCATION is a directory, or an address that begins with file://, http:// or https://, or is of a
-    kind that another package adds. A directory becomes a registry when something is first published
-    to it. A query in an address, such as ?token=..., is sent with every request and never shown.
+    LOCATION is a directory, or an address that starts with file://, http://, https:// or a scheme
+    that another package adds. A directory becomes a registry when a version is first published to
+    it. A query in an address, such as ?token=..., is sent with every request and never shown.
     """
     from hub.registries import add_registry
 
@@ -41,7 +41,7 @@ def add(name: str, location: str) -> None:
 @command.command(name="list", short_help="List the registries.")
 @json_option
 def show_registries(as_json: bool) -> None:
-    """List the registries in the order in which they are asked."""
+    """List the registries in the order in which they are searched."""
     from hub.registries import list_registries
 
     registries = list_registries()
@@ -50,13 +50,13 @@ def show_registries(as_json: bool) -> None:
     elif registries:
         output.result_table(["NAME", "LOCATION"], registries)
     else:
-        output.message("there are no registries; add one with `hub registry add NAME LOCATION`")
+        output.message("no registries; add one with `hub registry add NAME LOCATION`")
 
 
 @command.command(name="remove", short_help="Remove a registry.")
 @click.argument("name")
 def remove(name: str) -> None:
-    """Stop asking the registry NAME. What was pulled from it stays on this machine."""
+    """Stop searching the registry NAME. Versions pulled from it stay on this machine."""
     from hub.registries import remove_registry
 
     remove_registry(name)
@@ -68,11 +68,11 @@ def remove(name: str) -> None:
 @click.argument("versions", nargs=-1, metavar="[NAME@VERSION]...")
 @json_option
 def repair(name: str, versions: tuple[str, ...], as_json: bool) -> None:
-    """Repair the registry NAME (or ./directory, or local), and bring it to the present format.
+    """Repair the registry NAME (or ./directory, or local), and update it to the current format.
 
-    Entries that its index has lost are restored from the manifests whose files are intact. Nothing
-    is deleted: what is replaced is kept in its folder set-aside. Versions that an intact index does
-    not list, because their publishing was killed, are named; name them to list them.
+    Entries missing from its index are restored from manifests whose files are intact. Nothing is
+    deleted: replaced files are kept in its folder set-aside. Versions that an intact index does not
+    list, because publishing was killed, are reported; give them as arguments to list them.
     """
     from dataclasses import asdict
 
@@ -85,10 +85,10 @@ def repair(name: str, versions: tuple[str, ...], as_json: bool) -> None:
     output.result(f"{name}: {len(done.restored)} versions restored")
     for title, found in (
         ("restored", done.restored),
-        ("no longer listed: the index gave it the manifest of another version", done.withdrawn),
-        ("not listed: its publishing was killed", done.unlisted),
-        ("incomplete: publishing the same content again restores it", done.incomplete),
-        ("lost its aliases; latest means the newest version", done.aliases_lost),
+        ("no longer listed: its index entry had the manifest of another version", done.withdrawn),
+        ("not listed: publishing was killed", done.unlisted),
+        ("incomplete: publish the same content again to restore it", done.incomplete),
+        ("lost its aliases; latest now means the newest version", done.aliases_lost),
         ("replaced and kept as", [str(path) for path in done.set_aside]),
     ):
         for each in found:
@@ -105,12 +105,12 @@ def repair(name: str, versions: tuple[str, ...], as_json: bool) -> None:
 def copy_versions(names: tuple[str, ...], source: str, to: str, as_json: bool) -> None:
     """Copy the versions NAMES and all their parents from one registry to another.
 
-    NAME is the newest version, NAME@1.2.0 or NAME@1 another one, NAME@* all of them; 'c-*' is every
-    name that matches. A registry is given by its name, as ./directory or address, or as local for
+    NAME means the newest version, NAME@1.2.0 or NAME@1 another one, NAME@* all of them; 'c-*' means
+    every name that matches. Give a registry by its name, as ./directory or address, or as local for
     this machine's own.
 
-    Digests stay the same. Files that the target has are not sent again, and a copy that was
-    interrupted is continued when it is repeated.
+    Digests stay the same. Files that the target already has are not sent again; repeat an
+    interrupted copy to resume it.
     """
     from hub.registries import copy
 
@@ -130,6 +130,6 @@ def copy_versions(names: tuple[str, ...], source: str, to: str, as_json: bool) -
 
 def _print_copies(done: Copies) -> None:
     for each in done.versions:
-        state = "was there already" if each.was_there and not each.sent else "copied"
+        state = "already there" if each.was_there and not each.sent else "copied"
         sent = f", {output.human_size(each.sent)} sent" if each.sent else ""
         output.result(f"{done.target}/{each.name}@{each.version}: {state}{sent}")

@@ -48,16 +48,17 @@ _OF_TEACHER = ("teacher", "params", "arguments", "jobs", "dask", "slurm")
     "--verify",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Compute N labels again before publishing; for an existing label set, only that.",
+    help="Recompute N labels to verify them before publishing; for an existing label set, do only "
+    "this.",
 )
 @click.option("--resume", is_flag=True, help="Resume an interrupted relabelling.")
 @json_option
 def command(dataset: str, labels: str, verify: int | None, as_json: bool, **given: Any) -> None:
     """Label every structure of DATASET, and print the reference of the new version.
 
-    Stresses are computed if the teacher gives them and the structure is periodic in all three
-    directions. The energies of the teacher's isolated atoms are subtracted. Structures that
-    cannot be labelled are listed and have no labels. If it is killed, resume it with --resume.
+    Stresses are computed if the teacher provides them and the structure is periodic in all three
+    directions. The energies of the teacher's isolated atoms are subtracted. Structures that cannot
+    be labelled are listed and get no labels. If killed, add --resume to the same command.
     """
     from hub.teachers.relabelling import relabel
     from hub.teachers.verifying import verify_labels
@@ -84,7 +85,7 @@ def command(dataset: str, labels: str, verify: int | None, as_json: bool, **give
 
 @contextmanager
 def _resumable() -> Iterator[None]:
-    """Say how to resume after Ctrl-C."""
+    """Print how to resume after Ctrl-C."""
     try:
         yield
     except KeyboardInterrupt:
@@ -93,7 +94,7 @@ def _resumable() -> Iterator[None]:
 
 
 class _Failures:
-    """Shows the first structures that cannot be labelled."""
+    """Print the first structures that cannot be labelled."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -144,7 +145,7 @@ def _print_verification(verification: Verification, *, as_json: bool) -> None:
 
 def _sentence(verification: Verification) -> str:
     return (
-        f"{verification.n_structures} computed again: energies differ by at most "
+        f"{verification.n_structures} recomputed: energies differ by at most "
         f"{verification.energy:.1e} eV/atom, forces by {verification.force:.1e} eV/Å, "
         f"stresses by {verification.stress:.1e} eV/Å^3"
     )

@@ -1,7 +1,7 @@
-"""Spellings of the release before, which work for one release more.
+"""Spellings of the previous release, which still work in this one.
 
-An old spelling is replaced by the new one, with a note. Where its word means something else now,
-an error names the new spelling instead.
+An old spelling is replaced by the new one, with a note. Where it now means something else, an
+error names the new spelling instead.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ _ELEMENTS = re.compile(r"[A-Z][a-z]?(,[A-Z][a-z]?)*")
 
 
 def present_spelling(arguments: list[str]) -> list[str]:
-    """Return a command and its arguments as they are written now.
+    """Return a command and its arguments in the current spelling.
 
     Raises
     ------
     click.UsageError
-        If an old spelling has got another meaning.
+        If an old spelling now has another meaning.
     """
     if not arguments:
         return arguments
@@ -64,17 +64,17 @@ def _renamed(command: str, argument: str) -> str:
 def _require_new_meaning(command: str, given: list[str]) -> None:
     if command in _RESUMED_BY_FLAG:
         for folder in _values(given, "--resume"):
-            raise click.UsageError(f"--resume is a flag now: write --out {folder} --resume")
+            raise click.UsageError(f"--resume is now a flag: write --out {folder} --resume")
     if command == "transmute":
         for value in _values(given, "--to"):
             if _ELEMENTS.fullmatch(value):
                 raise click.UsageError(
-                    f"--to names a registry now: write --element {value} for the new element"
+                    f"--to now names a registry: write --element {value} for the new element"
                 )
 
 
 def _values(given: list[str], option: str) -> Iterator[str]:
-    """Yield what is written after an option, unless it is another option."""
+    """Yield the values of an option; another option is not a value."""
     for argument, following in zip_longest(given, given[1:], fillvalue="-"):
         name, _, value = argument.partition("=")
         if name == option and value:

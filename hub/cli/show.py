@@ -1,4 +1,4 @@
-"""``hub show``: everything about one name."""
+"""``hub show``: show one model or dataset."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ _SHOWN_ELEMENTS = 10
 @click.command(name="show", short_help="Show card, files, licence, citation and parents.")
 @click.argument("name", shell_complete=complete_names)
 @click.option(
-    "--cite", is_flag=True, help="Print BibTeX of it and of all that it was made from, only."
+    "--cite", is_flag=True, help="Print only BibTeX, for it and everything it was made from."
 )
 @click.option(
     "--lineage",
     is_flag=True,
-    help="Print what it was made from, with the command that repeats each step, only.",
+    help="Print only what it was made from, with the command that repeats each step.",
 )
 @click.option(
     "--plot",
     metavar="PNG",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Draw radial distribution, bond angles, coordination and labels of a dataset.",
+    help="Plot radial distribution, bond angles, coordination and labels of a dataset.",
 )
 @click.option("--where", metavar="CONDITION", help="Structures to plot, e.g. 'density >= 2.0'.")
 @click.option(
@@ -57,17 +57,17 @@ def command(
     """Show the card of NAME, its files with their digests, licence, citation and parents.
 
     With --cite and --lineage, NAME may also be a run folder, or the directory of a model or
-    dataset. Only what manifests, cards and run folders record is printed: whatever states no
-    citation is named on stderr, and what is not recorded of a step is said.
+    dataset. Only what manifests, cards and run folders record is printed: sources without a
+    citation are named on stderr, and anything not recorded about a step is listed.
 
-    --plot pulls what it needs of a dataset, draws the surroundings of its atoms and summarises
-    them. Two atoms count as bonded if they are nearer than 1.3 times the sum of their covalent
-    radii. A dataset of one element with several densities is divided by density.
+    --plot pulls the needed part of a dataset, then plots and summarises the local environments of
+    its atoms. Two atoms count as bonded if they are closer than 1.3 times the sum of their covalent
+    radii. A dataset of one element with several densities is grouped by density.
     """
     if cite and lineage:
         raise click.UsageError("Give --cite or --lineage, not both.")
     if (cite or lineage) and plot:
-        raise click.UsageError("Leave out --plot with --cite and --lineage.")
+        raise click.UsageError("Leave out --plot with --cite or --lineage.")
     if cite or lineage:
         _print_history(name, cite=cite, as_json=as_json)
         return
@@ -78,7 +78,7 @@ def command(
     _print(shown)
     if shown.survey:
         print_survey(shown.survey)
-        output.message(f"the plot is in {plot}")
+        output.message(f"plot: {plot}")
 
 
 def _show(name: str, plot: Path | None, where: str | None, sample: int) -> Shown:
@@ -143,7 +143,7 @@ def _print(shown: Shown) -> None:
         output.result(f"digest   sha256:{shown.digest}")
     else:
         _print_sources(shown.metadata)
-        output.result("         not on this machine yet: `hub pull` fetches and imports it")
+        output.result("         not on this machine yet: `hub pull` downloads and imports it")
     for parent in shown.parents:
         output.result(
             f"parent   {parent.name}@{parent.version} sha256:{parent.digest[:16]}"
@@ -175,10 +175,10 @@ def _print_sources(metadata: dict[str, Any]) -> None:
         output.result(f"source   {source.get('url') or _in_package(source)}")
         known = [output.human_size(source["size"])] if "size" in source else []
         known += [f"{key}:{source[key]}" for key in ("sha256", "git_blob") if key in source]
-        output.result(f"         {', '.join(known) or 'no hash is known'}")
+        output.result(f"         {', '.join(known) or 'checksum unknown'}")
     if len(sources) > _SHOWN_SOURCES:
-        output.result(f"         and {len(sources) - _SHOWN_SOURCES} more files: --json has all")
+        output.result(f"         and {len(sources) - _SHOWN_SOURCES} more files: see --json")
 
 
 def _in_package(source: dict[str, Any]) -> str:
-    return f"{source['path']} of the Python package {source['package']}"
+    return f"{source['path']} in the Python package {source['package']}"

@@ -68,7 +68,7 @@ if TYPE_CHECKING:
 )
 @device_option
 @dtype_option
-@pool_options("Number of models at a time, each in one thread.", "one, in all threads")
+@pool_options("Number of models at a time, each with one thread.", "one, with all threads")
 @json_option
 def command(
     models: tuple[str, ...],
@@ -82,9 +82,9 @@ def command(
     """Heat a crystal with each MODEL, then follow it at constant energy.
 
     Prints the drift of the total energy, the smallest distance between two atoms, and the mean
-    coordination at the start and the end (within 1.3 sums of covalent radii). DIR gets
-    stability.md and .png, and a .csv of each model over time. If it is killed, resume it with the
-    same command and --resume.
+    coordination at the start and the end (within 1.3 times the sum of covalent radii). Writes to
+    DIR stability.md and .png, and a .csv of each model over time. If killed, resume with the same
+    command and --resume.
     """
     from hub.studies.stability_check import stability
     from hub.studies.stability_folder import HEADER, PLOT_NAME, TABLE_NAME, row

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def _range(kind: type[int | float]) -> Callable[..., tuple[float, float]]:
-    """Return what reads ``LEAST:GREATEST``, or one number for both."""
+    """Return a reader of ``MIN:MAX``, or one number for both."""
 
     def read(
         context: click.Context,  # noqa: ARG001 - click's signature
@@ -28,7 +28,7 @@ def _range(kind: type[int | float]) -> Callable[..., tuple[float, float]]:
         try:
             return kind(least), kind(greatest or least)
         except ValueError:
-            raise click.BadParameter(f"{text!r} is not LEAST:GREATEST") from None
+            raise click.BadParameter(f"expected MIN:MAX, got {text!r}") from None
 
     return read
 
@@ -38,11 +38,11 @@ def _durations(
     parameter: click.Parameter,  # noqa: ARG001
     text: str,
 ) -> tuple[float, ...]:
-    """Read five times."""
+    """Read five durations."""
     try:
         melt, quench, heat, anneal, cool = map(float, text.split(","))
     except ValueError:
-        raise click.BadParameter(f"{text!r} is not MELT,QUENCH,HEAT,ANNEAL,COOL") from None
+        raise click.BadParameter(f"expected MELT,QUENCH,HEAT,ANNEAL,COOL, got {text!r}") from None
     return melt, quench, heat, anneal, cool
 
 
@@ -107,7 +107,7 @@ def _durations(
     default="5,5,50,100,50",
     show_default=True,
     metavar="PS,...",
-    help="Duration of melt, quench, heat, anneal and cool in ps.",
+    help="Durations of melt, quench, heat, anneal and cool in ps.",
 )
 @click.option(
     "--timestep",
@@ -135,10 +135,10 @@ def _durations(
     help="Registry to publish to: a name, or ./directory.",
 )
 @click.option("--description", metavar="TEXT", default="", help="One-line description.")
-@click.option("--license", metavar="ID", default="", help="License, e.g. CC-BY-4.0.")
+@click.option("--license", metavar="ID", default="", help="Licence, e.g. CC-BY-4.0.")
 @json_option
 def command(as_json: bool, **given: Any) -> None:
-    """Make structures of an element, label them, and print the dataset's reference.
+    """Generate labelled structures of an element, and print the reference of the dataset.
 
     Randomly placed atoms are melted, quenched, heated, annealed and cooled, in many trajectories
     spread evenly over densities and annealing temperatures. LAMMPS runs them if the teacher is one

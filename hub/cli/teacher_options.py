@@ -1,4 +1,4 @@
-"""The options that choose a teacher."""
+"""Options that choose a teacher."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _OPTIONS = (
 
 
 def teacher_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command ``--teacher``, ``--params`` and ``--arguments``."""
+    """Add ``--teacher``, ``--params`` and ``--arguments`` to a command."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command

@@ -1,4 +1,4 @@
-"""``hub teachers``: list what can label structures."""
+"""``hub teachers``: list the teachers that can label structures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from hub.teachers.family import Family
 
 
-@click.command(name="teachers", short_help="List what can label structures.")
+@click.command(name="teachers", short_help="List the teachers that can label structures.")
 @click.argument("name", default="")
 @json_option
 def command(name: str, as_json: bool) -> None:

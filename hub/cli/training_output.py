@@ -1,4 +1,4 @@
-"""What a training prints: the plan, a progress bar or a line an epoch, the table at the end."""
+"""Output of a training: the plan, a progress bar or a line per epoch, the final table."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from hub.training.preparation import Preparation
     from hub.training.state import EpochMetrics
 
-_TIMED_STEPS = 3  # after the first, which also warms up
-_QUIET_INTERVAL = 30.0  # seconds between lines where there is no terminal
+_TIMED_STEPS = 3  # after the first, which includes the warm-up
+_QUIET_INTERVAL = 30.0  # seconds between lines without a terminal
 
 
 class TrainingOutput(Reporter):
-    """Tell a person, on stderr, what a training does."""
+    """Report the progress of a training on stderr."""
 
     def __init__(self) -> None:
         self.folder: Path | None = None
@@ -45,7 +45,7 @@ class TrainingOutput(Reporter):
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Give the terminal back; say how to resume an interrupted training."""
+        """Close the bar; print how to resume an interrupted training."""
         if self.bar is not None:
             self.bar.stop()
         if kind is KeyboardInterrupt and self.folder is not None and self.folder.exists():
@@ -54,12 +54,12 @@ class TrainingOutput(Reporter):
             output.message(f"resume with: {resume_command(self.folder)}")
 
     def opened(self, folder: Path) -> None:
-        """Keep the name of the run folder, and print it."""
+        """Remember the run folder, and print it."""
         self.folder = folder
         self._tell("run folder", str(folder))
 
     def prepared(self, preparation: Preparation) -> None:
-        """Print the plan; of a further seed's, what is new."""
+        """Print the plan; for a further seed, only what is new."""
         self.max_hours = preparation.recipe.max_hours
         for name, text in plan_lines(preparation):
             self._tell(name, text)
@@ -78,7 +78,7 @@ class TrainingOutput(Reporter):
             self._print(line)
 
     def _print(self, text: str) -> None:
-        """Print above the bar, where there is one."""
+        """Print above the bar, if any."""
         if self.bar is None:
             output.message(text)
         else:
@@ -87,7 +87,7 @@ class TrainingOutput(Reporter):
             )
 
     def counting(self, task: str) -> Callable[[int, int | None], None] | None:
-        """Show a bar for reading, checking and the like."""
+        """Show a bar for a task such as reading or checking."""
         if not output.shows_progress():
             return None
         bar = self._open_bar()
@@ -110,7 +110,7 @@ class TrainingOutput(Reporter):
             )
 
     def step(self) -> None:
-        """Move the bar; after the first steps estimate the time."""
+        """Move the bar; after the first steps, estimate the time."""
         self.steps_done += 1
         self.steps_here += 1
         if self.steps_here == 1:
@@ -118,10 +118,10 @@ class TrainingOutput(Reporter):
         left = self.steps_at_most - self.steps_done
         if self.steps_here == 1 + _TIMED_STEPS and left > 0:
             seconds = (time.perf_counter() - self.clock) / _TIMED_STEPS
-            most = f"at most {human_time(seconds * left)} for the {left} steps left"
+            most = f"at most {human_time(seconds * left)} for the {left} remaining steps"
             if 0 < 3600 * self.max_hours < seconds * left:
-                most = f"not enough hours for the {left} steps left: training will stop early"
-            self._tell("time", f"{seconds:.2f} s a step, {most}, validation not counted")
+                most = f"not enough hours for the {left} remaining steps: training will stop early"
+            self._tell("time", f"{seconds:.2f} s per step, {most}, not counting validation")
         if self.bar is not None and self.task is not None:
             self.bar.update(self.task, completed=self.steps_done)
 
@@ -131,7 +131,7 @@ class TrainingOutput(Reporter):
         if metrics.steps_back > self.steps_back:
             self._tell(
                 "note",
-                f"the loss was not finite in epoch {metrics.epoch}; the epoch is repeated with a "
+                f"the loss was not finite in epoch {metrics.epoch}; repeating the epoch with a "
                 "lower learning rate",
             )
         self.steps_back = metrics.steps_back
@@ -148,7 +148,7 @@ class TrainingOutput(Reporter):
             output.message(f"{text} ({metrics.seconds:.1f} s)")
 
     def finished(self) -> None:
-        """Take the bar of the training away."""
+        """Remove the bar of the training."""
         if self.bar is not None and self.task is not None:
             self.bar.remove_task(self.task)
         self.task = None
@@ -179,7 +179,7 @@ class TrainingOutput(Reporter):
 
 
 def plan_lines(preparation: Preparation) -> list[tuple[str, str]]:
-    """Return what is going to be done, as names and texts."""
+    """Return the plan of a training as names and texts."""
     from hub.devices import device_name
 
     recipe = preparation.recipe
@@ -187,7 +187,7 @@ def plan_lines(preparation: Preparation) -> list[tuple[str, str]]:
     loss = f"loss {recipe.energy_weight:g} x energy + forces"
     loss += f" + {recipe.stress_weight:g} x stress" if recipe.stress_weight else ""
     hours = f" or {recipe.max_hours:g} hours" if recipe.max_hours else ""
-    steps = f"{preparation.steps_per_epoch} an epoch, at most {recipe.max_epochs} epochs{hours}"
+    steps = f"{preparation.steps_per_epoch} per epoch, at most {recipe.max_epochs} epochs{hours}"
     stop = f"; stops after {recipe.patience} without a lower validation force error"
     steps += stop if 0 < recipe.patience < recipe.max_epochs else ""
     lines = [("model", _start(preparation)), ("data", _content(preparation.structures))]
@@ -235,7 +235,7 @@ def _energies(energies: Any) -> str:
 
 
 def print_results(folder: Path, results: dict[str, Any]) -> None:
-    """Print the final table and where things are."""
+    """Print the final table, and where model and plots are."""
     from hub.evaluation.metrics import Errors, error_table
 
     errors = results["errors"]
@@ -267,7 +267,7 @@ def print_results(folder: Path, results: dict[str, Any]) -> None:
 
 
 def _print_seeds(summary: dict[str, Any]) -> None:
-    """Mean and standard deviation over the seeds."""
+    """Print means and standard deviations over the seeds."""
     seeds = ", ".join(str(seed) for seed in summary["seeds"])
     output.result("")
     output.result(f"over seeds {seeds} (best by validation: {summary['best']}):")
@@ -286,7 +286,7 @@ def _print_seeds(summary: dict[str, Any]) -> None:
 
 
 def human_time(seconds: float) -> str:
-    """Write a duration as people do."""
+    """Format a duration for people."""
     if seconds < 60:
         return f"{seconds:.0f} s"
     minutes, seconds = divmod(round(seconds), 60)

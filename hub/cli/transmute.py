@@ -55,8 +55,8 @@ if TYPE_CHECKING:
     type=click.Choice(["consistent", "paper"]),
     default="consistent",
     show_default=True,
-    help="Forces of a dataset; paper: scaled like energies, as published, so that they disagree "
-    "with the energies.",
+    help="Scaling of a dataset's forces; paper: scaled like energies, as published, and so "
+    "inconsistent with them.",
 )
 @click.option("--name", help="Name of the new version.")
 @click.option("--version", default="1.0.0", show_default=True, help="MAJOR.MINOR.PATCH.")
@@ -67,15 +67,15 @@ if TYPE_CHECKING:
     help="Registry to publish to: a name, or ./directory.",
 )
 @click.option(
-    "--license", metavar="ID", show_default="that of the source", help="License of the result."
+    "--license", metavar="ID", show_default="that of the source", help="Licence of the result."
 )
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Write a model directory instead of a version.",
+    help="Write a model directory instead of publishing a version.",
 )
-@click.option("--resume", is_flag=True, help="Resume an interrupted dataset.")
+@click.option("--resume", is_flag=True, help="Resume an interrupted transmutation of a dataset.")
 @energy_key_option
 @forces_key_option
 @device_option
@@ -84,7 +84,7 @@ def command(source: str, as_json: bool, **given: Any) -> None:
     """Replace the elements of MODEL_OR_DATASET and scale its lengths and energies.
 
     E'(x') = eps E(x'/s) holds exactly, and is checked for a model's energies, forces and stresses.
-    The result is a starting point for training: fit the scales to your data with --data, or use
+    The result is a starting point for training. Fit the scales to your data with --data, or use
     `hub finetune --alchemical auto`.
     """
     from hub.alchemy.transmute import transmute

@@ -1,4 +1,4 @@
-"""``hub verify``: is what is on this machine still what it was."""
+"""``hub verify``: check the files on this machine, and repair them."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from hub.upkeep import Verified
 
 
-@click.command(name="verify", short_help="Check what is on this machine, and repair it.")
+@click.command(name="verify", short_help="Check the files on this machine, and repair them.")
 @click.argument("name", shell_complete=complete_names, required=False)
 @click.option(
     "--repair/--no-repair", default=True, show_default=True, help="Pull damaged files again."
 )
 @json_option
 def command(name: str | None, repair: bool, as_json: bool) -> None:
-    """Hash every file of NAME, or of everything, again. Damaged files are named and repaired.
+    """Check the checksum of every file of NAME, or of all versions; list and repair damaged files.
 
-    The exit code is 4 if anything stays damaged.
+    The exit code is 4 if any file stays damaged.
     """
     from hub.upkeep import verify
     from registry.errors import IntegrityError
@@ -34,7 +34,7 @@ def command(name: str | None, repair: bool, as_json: bool) -> None:
         for each in found:
             output.result(_line(each))
             for path, (first, last) in each.structures.items():
-                output.result(f"  {path} holds structures {first} to {last}")
+                output.result(f"  {path} contains structures {first} to {last}")
     lost = [each for each in found if each.is_lost]
     if lost:
         raise IntegrityError(

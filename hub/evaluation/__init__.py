@@ -1,4 +1,4 @@
-"""How good a model is: predictions, errors, tables and plots."""
+"""Evaluation of models: predictions, errors, tables and plots."""
 
 from hub.evaluation.evaluate import align_energy_zero, energy_zeros_differ, evaluate
 from hub.evaluation.metrics import (

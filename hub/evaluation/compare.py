@@ -1,4 +1,4 @@
-"""How far two label sets of one dataset are apart."""
+"""Differences between two label sets of one dataset."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ class Comparison:
     labels
         The names of the two label sets.
     structures
-        With the first label set.
+        The structures with the first label set.
     others
-        The second one.
+        The second label set.
     shifts
-        Energy of each element by which the zeros of the two differ, fitted, in eV/atom.
+        Fitted difference of the zeros of energy for each element, in eV/atom.
     shifted
-        The second one, moved to the zero of the first.
+        The second label set, shifted to the zero of energy of the first.
     errors, shifted_errors
-        Differences of the second, as it is and moved, from the first: of all structures, then of
-        each configuration type.
+        Differences of the second label set from the first, without and with the shifts: over all
+        structures, then for each configuration type.
     energy_correlation, force_correlation
-        Pearson's, of energies per atom (the second moved) and of force components; NaN if either
-        does not vary.
+        Pearson correlation of energies per atom (the second shifted) and of force components; NaN
+        if either is constant.
     """
 
     dataset: str
@@ -77,20 +77,20 @@ def compare_labels(
     Parameters
     ----------
     dataset
-        A reference, or a directory that holds a dataset.
+        A reference, or the directory of a dataset.
     labels
         The names of the two label sets.
     plot
-        A PNG to write: the second against the first.
+        A PNG to write: the second label set against the first.
     progress
-        Called with the bytes that are here and those there will be.
+        Called with the number of bytes downloaded and their total.
 
     Raises
     ------
     DataError
-        If one of them is not there, or they have no structure in common.
+        If one of them does not exist, or no structure has labels of both.
     IntegrityError
-        If a shard is missing or damaged.
+        If a shard is missing or corrupted.
     RegistryError
         As `hub.pull` does.
     StorageError
@@ -103,7 +103,7 @@ def compare_labels(
     if not covered.any():
         raise DataError(
             f"no structure of {opened.name} has labels of both {first} and {second}",
-            "`hub show` says how many structures each label set covers.",
+            "`hub show` lists how many structures each label set covers.",
         )
     if not covered.all():
         one, other = one.select(covered), other.select(covered)
@@ -129,7 +129,7 @@ def compare_labels(
 
 
 def _open(place: str | Path, labels: tuple[str, str], progress: Progress | None) -> Dataset:
-    """Open a dataset, a directory or a reference, with two label sets on this machine."""
+    """Open a dataset by directory or reference, with both label sets on this machine."""
     directory = user_path(place)
     if directory.is_dir():
         return Dataset(directory)

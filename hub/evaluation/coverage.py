@@ -1,4 +1,4 @@
-"""How much of some data a model or dataset covers, from names and files."""
+"""Share of some data that a model or dataset covers, from names and files."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ def overlap(
     data
         Files in any format that ASE reads, or patterns of such files; labels are not needed.
     scale
-        Lengths of the data / lengths of the source; found if None.
+        Lengths of the data / lengths of the source; determined if None.
     element_map
         Mapping of the source's elements to those of the data, such as ``C=Si``; not needed for one
         element.
     plot
         A PNG to write: a map of the environments.
     counting
-        Called with the name of each task, such as ``reading``; what it returns is called with how
-        much is done, and how much there is.
+        Called with the name of each task, such as ``reading``; its result is called with the
+        amount done and the total.
 
     Raises
     ------

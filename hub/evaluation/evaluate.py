@@ -1,4 +1,4 @@
-"""What a model predicts for a structure set, and where its zero of energy lies."""
+"""Predictions of a model for a structure set, and the shift to the labels' zero of energy."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hub.structures.structure_set import StructureSet
 
 _STRUCTURES_AT_ONCE = 50  # whose graphs are in memory together
-_EXPLAINED = 2.0  # a shift that divides the energy error by this is worth saying
+_EXPLAINED = 2.0  # a shift that reduces the energy error by this factor is worth reporting
 _STRUCTURES_PER_ELEMENT = 3  # with fewer, a shift fits noise
 
 
@@ -33,25 +33,25 @@ def evaluate(
     progress: Callable[[int, int | None], None] | None = None,
     lists: NeighbourLists | None = None,
 ) -> Predictions:
-    """Predict energies, forces and stresses; labels are not looked at.
+    """Predict energies, forces and stresses; labels are not used.
 
-    The stresses of structures that do not repeat in all three directions are NaN.
+    The stresses of structures that are not periodic in all three directions are NaN.
 
     Parameters
     ----------
     potential
-        On the device and in the precision that it is to compute with.
+        On the device, and in the precision, to compute with.
     structures
         S structures.
     progress
-        Called with the number of structures done, and of all.
+        Called with the number of structures done and their total.
     lists
-        The neighbour lists of `structures` with the cutoff of the potential, where they are kept.
+        Neighbour lists of `structures` at the cutoff of the potential, if they already exist.
 
     Raises
     ------
     IncompatibleModelError
-        If a structure holds an element that the model does not know.
+        If a structure contains an element that the model does not cover.
     """
     _require_elements(structures, potential.elements)
     lists = lists or NeighbourLists(structures, potential.cutoff, most_kept=0)
@@ -73,7 +73,7 @@ def evaluate(
 def align_energy_zero(
     structures: StructureSet, predictions: Predictions
 ) -> tuple[ReferenceEnergies, Predictions]:
-    """Fit the shifts per element that take the predictions to the labels' zero of energy.
+    """Fit shifts per element that move the predictions to the labels' zero of energy.
 
     Returns
     -------
@@ -104,7 +104,7 @@ def _require_elements(structures: StructureSet, type_names: tuple[str, ...]) -> 
     columns = [structures.elements.index(symbol) for symbol in unknown]
     first = int(structures.composition[:, columns].any(axis=1).argmax())
     raise IncompatibleModelError(
-        f"the model knows {', '.join(type_names)}, but {structures.where(first)} "
+        f"the model covers {', '.join(type_names)}, but {structures.where(first)} "
         f"({structures.formula(first)}) contains {', '.join(unknown)}",
-        hint="Choose a model that covers these elements (`hub list`), or leave them out.",
+        hint="Choose a model that covers these elements (`hub list`), or leave these out.",
     )

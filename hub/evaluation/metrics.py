@@ -26,14 +26,14 @@ class Errors:
     Attributes
     ----------
     n_structures
-        How many structures.
+        Number of structures.
     energy_rmse, energy_mae
         In meV/atom.
     force_rmse, force_mae
         Over force components, in eV/Å.
     stress_rmse, stress_mae
-        Over the nine components of the tensors, so that the orientation of the cells does not
-        matter to the RMSE, in GPa.
+        Over all nine tensor components, so that the RMSE does not depend on the orientation of
+        the cells, in GPa.
     """
 
     n_structures: int
@@ -61,7 +61,7 @@ class Errors:
 
 
 def measure_errors(structures: StructureSet, predictions: Predictions) -> Errors:
-    """Compare predictions with the labels of a structure set; missing labels are left out."""
+    """Compare predictions with the labels of a structure set; missing labels are skipped."""
     energy_errors = 1000 * (predictions.energies - structures.energies) / structures.n_atoms
     force_errors = np.concatenate(predictions.forces) - structures.force_labels
     stress_errors = EV_PER_A3_IN_GPA * (predictions.stresses - structures.stresses)
@@ -74,7 +74,7 @@ def measure_errors(structures: StructureSet, predictions: Predictions) -> Errors
 
 
 def measure_errors_by_type(structures: StructureSet, predictions: Predictions) -> dict[str, Errors]:
-    """Compare predictions with labels for each configuration type that the file names."""
+    """Compare predictions with labels for each configuration type named in the files."""
     errors = {}
     for config_type in sorted(set(structures.config_types.tolist()) - {""}):
         chosen = np.flatnonzero(structures.config_types == config_type)
@@ -94,7 +94,7 @@ def errors_by_group(structures: StructureSet, predictions: Predictions) -> dict[
 
     Returns
     -------
-    The errors by name: `ALL` first; the types that the files name follow in sorted order.
+    The errors by name: `ALL` first, then the configuration types in sorted order.
     """
     by_type = measure_errors_by_type(structures, predictions)
     if len(by_type) == 1 and (structures.config_types != "").all():
@@ -103,18 +103,18 @@ def errors_by_group(structures: StructureSet, predictions: Predictions) -> dict[
 
 
 def error_table(series: Mapping[str, Mapping[str, Errors]]) -> tuple[list[str], list[list[str]]]:
-    """Write errors as a header and rows of text.
+    """Format errors as a header and rows of text.
 
     Parameters
     ----------
     series
-        Label of a model (``before``, ``after``), or an empty one if there is only one model, to its
-        errors by group. All models have the same groups.
+        The errors by group of each model, by its label (``before``, ``after``; empty for a single
+        model). All models have the same groups.
 
     Returns
     -------
-    The header, and one row for each group and model, models of a group one below the other. There
-    are columns for stresses if any were compared.
+    The header, and one row for each group and model, sorted by group. Stresses have columns if any
+    were compared.
     """
     named = any(series)
     every = [errors for errors_of in series.values() for errors in errors_of.values()]

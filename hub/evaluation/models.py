@@ -1,4 +1,4 @@
-"""The errors of models on the same labelled structures."""
+"""Errors of models on the same labelled structures."""
 
 from __future__ import annotations
 
@@ -36,25 +36,25 @@ _FILES = (predictions_file.FILE_NAME, parity.FILE_NAME)
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a model predicts for labelled structures, and its errors.
+    """Predictions of a model for labelled structures, and their errors.
 
     Attributes
     ----------
     name
-        What the model was called by who asked.
+        The name that the caller gave.
     model
-        Its reference, or its directory.
+        Its reference or directory.
     data
         The structures, and the names of their labels.
     predictions
-        As the model makes them.
+        Without shifts.
     errors
-        Of all structures, then of each configuration type.
+        Over all structures, then for each configuration type.
     shifts
-        Energy of each element by which the zeros of model and data differ, fitted, in eV/atom;
-        None if they do not.
+        Fitted difference between the zeros of energy of model and data for each element, in
+        eV/atom; None if they agree.
     shifted, shifted_errors
-        The same with these shifts; None if there are none.
+        Predictions and errors with these shifts; None without shifts.
     """
 
     name: str
@@ -87,14 +87,14 @@ def evaluate_models(
     Parameters
     ----------
     models
-        References, run folders or model directories, or one of them.
+        One or several references, run folders or model directories.
     data
         Files in any format that ASE reads, patterns of such files, or a dataset. Energies or
         forces may be missing.
     labels
         Label set of a dataset; the only one if empty.
     energy_key, forces_key, stress_key
-        Names of the labels in the files (eV, eV/Å); found if None.
+        Names of the labels in the files (eV, eV/Å); detected if None.
     stress_convention
         Sign and unit of stresses: ``ase`` (eV/Å^3), ``compression``, ``gpa`` or ``vasp``.
     device
@@ -102,30 +102,30 @@ def evaluate_models(
     dtype
         ``float64`` or ``float32``.
     out
-        A directory for ``predictions.extxyz`` and ``parity.png``; of several models each has a
-        folder in it.
+        A directory for ``predictions.extxyz`` and ``parity.png``, with a folder for each model if
+        there are several.
     plot
         A PNG to write: predictions of all models against the labels.
     counting
-        Called with the name of each task, ``reading``, ``pulling`` or ``predicting``; what it
-        returns is called with how much is done, and how much there is.
+        Called with the name of each task, ``reading``, ``pulling`` or ``predicting``; its result
+        is called with the amount done and the total.
 
     Returns
     -------
-    An evaluation of each model, in the order given; a model that is named twice is taken once.
+    An evaluation of each model, in the order given; a model given twice is evaluated once.
 
     Raises
     ------
     DataError
         If the data cannot be read, or have neither energies nor forces.
     IncompatibleModelError
-        If a structure holds an element that a model does not know.
+        If a structure contains an element that a model does not cover.
     ModelError
         If a model is malformed.
     RegistryError
         If a model or dataset cannot be pulled.
     StorageError
-        If `out` holds something else, or cannot be written.
+        If `out` contains other files, or cannot be written.
     """
     names = list(dict.fromkeys(texts(models)))
     folders = _folders(user_path(out), names) if out is not None else {}
@@ -147,9 +147,9 @@ def evaluate_models(
 
 
 def error_series(found: Sequence[Evaluation]) -> dict[str, dict[str, Errors]]:
-    """Return errors by group under the names that they have in a table, for `error_table`.
+    """Return the errors by group of each row label, for `error_table`.
 
-    One model without shifts needs no name.
+    A single model without shifts has an empty label.
     """
     series = {}
     for each in found:
@@ -174,8 +174,8 @@ def _read(
     read = read_files_or_dataset(places, labels, *keys, progress, stress, require_labels=False)
     if not (read.energy_key or read.forces_key):
         raise DataError(
-            f"no energies and no forces found in {', '.join(places)}",
-            "Name them with --energy-key and --forces-key; `hub check` lists what is there.",
+            f"no energies or forces found in {', '.join(places)}",
+            "Name them with --energy-key and --forces-key; `hub check` lists the available keys.",
         )
     return read
 
@@ -204,7 +204,7 @@ def _evaluate(
 
 
 def _write(folder: Path, found: Evaluation) -> None:
-    """Write the predictions as the model makes them, and a plot of them and the shifted ones."""
+    """Write the predictions without shifts, and a parity plot without and with shifts."""
     structures = found.data.structures
     claim_outputs(folder, _FILES)
     predictions_file.write_predictions(
@@ -217,7 +217,7 @@ def _write(folder: Path, found: Evaluation) -> None:
 
 
 def _best_predictions(found: Sequence[Evaluation]) -> dict[str, Predictions]:
-    """Return a row of a plot for each model: where zeros of energy differ, with the shifts."""
+    """Return a plot row for each model, with the shifts where the zeros of energy differ."""
     rows = {}
     for each in found:
         if each.shifted is None:
@@ -228,7 +228,7 @@ def _best_predictions(found: Sequence[Evaluation]) -> dict[str, Predictions]:
 
 
 def _folders(out: Path, names: Sequence[str]) -> dict[str, Path]:
-    """Return where the files of each model go; no two share a folder."""
+    """Return a separate output folder for each model."""
     if len(names) == 1:
         return {names[0]: out}
     folders: dict[str, Path] = {}

@@ -1,7 +1,7 @@
-"""How much of one set of structures lies where another has been: environments compared by SOAP.
+"""Share of the environments in one set of structures that another set covers, by SOAP.
 
-Environments of atoms are described by the smooth overlap of atomic positions (Bartók, Kondor,
-Csányi, Phys. Rev. B 87, 184115 (2013)), as normalised vectors; their distance is Euclidean.
+Atomic environments are described by normalised smooth-overlap-of-atomic-positions vectors (Bartók,
+Kondor, Csányi, Phys. Rev. B 87, 184115 (2013)) and compared by their Euclidean distance.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ if TYPE_CHECKING:
     from hub.structures.structure_set import StructureSet
 
 MOST_ENVIRONMENTS = 3000
-_TRIED, _SCALES = 400, 7  # environments and scales, where the scale has to be found
+_TRIED, _SCALES = 400, 7  # environments and scales tried where the scale is not given
 _CUTOFF = 2.6  # first-neighbour distances of the source; 4 Å for diamond
 _SMEARING = 0.26  # first-neighbour distances; 0.4 Å for diamond
 _RADIAL, _ANGULAR = 8, 6
-_INSIDE = 0.95  # the part of the source's environments that its own region is drawn around
+_INSIDE = 0.95  # share of the source's environments that define its region
 
 
 @dataclass(frozen=True)
 class Environments:
-    """Described environments of atoms.
+    """Descriptors of atomic environments.
 
     Attributes
     ----------
     vectors
         (N, D), normalised.
     structure
-        (N,) the structure that each atom is in.
+        (N,) index of the structure of each atom.
     """
 
     vectors: FloatArray
@@ -48,21 +48,22 @@ class Environments:
 
 @dataclass(frozen=True)
 class Overlap:
-    """How a target lies to a source.
+    """Overlap of a target with a source.
 
     Attributes
     ----------
     source, unscaled, scaled
-        Environments of the source; of the target as it is, and at the lengths of the source.
+        Environments of the source, of the target as it is, and of the target scaled to the lengths
+        of the source.
     reach
-        A source's environment has, in 95 % of all cases, one of another structure of the source
-        within this distance; the region of the source is all that is as near to it.
+        Distance within which 95 % of the source's environments have one from another structure of
+        the source; environments this close to the source are inside its region.
     share_unscaled, share_scaled
-        Parts of the target's environments inside the source's region.
+        Share of the target's environments inside the source's region.
     scale
-        By which the target's lengths were divided.
+        Factor by which the target's lengths were divided.
     names
-        Of source and target: their files or datasets.
+        Files or datasets of source and target.
     """
 
     source: Environments
@@ -81,21 +82,21 @@ def measure_overlap(
     pairs: tuple[tuple[str, str], ...],
     scale: float | None = None,
 ) -> Overlap:
-    """Find the part of the target's environments that the source knows.
+    """Measure the share of the target's environments that the source covers.
 
     Parameters
     ----------
     source, target
-        Labels are not looked at. Of large sets some structures are drawn.
+        Labels are not used. Large sets are sampled.
     pairs
-        (old, new): which of the source's elements stands for which of the target's.
+        (old, new): elements of the source and the corresponding elements of the target.
     scale
-        Of lengths, target / source; found if not given.
+        Ratio of lengths, target / source; determined if None.
 
     Raises
     ------
     AlchemyError
-        If an element of the target stands for none of the source.
+        If an element of the target corresponds to none of the source.
     DataError
         If DScribe is not installed, or the source has too few structures.
     """
@@ -133,10 +134,10 @@ def _nearest_scale(
     target: StructureSet,
     pairs: tuple[tuple[str, str], ...],
 ) -> float:
-    """Return the scale, between two guesses, that brings the target nearest to the source.
+    """Return the scale, between two guesses, that brings the target closest to the source.
 
-    Both guesses divide the target's first-neighbour distance: by that of the source, which is right
-    for the same crystal, and by that of the old elements' crystals, for sets of different ones.
+    One guess is the ratio of first-neighbour distances in the two sets, which is right for the same
+    crystal; the other is that in the elements' own crystals, for sets of different crystals.
     """
     guesses = (
         first_neighbour_distance(target) / first_neighbour_distance(source),
@@ -151,16 +152,16 @@ def _nearest_scale(
 
 
 def inside(source: Environments, target: Environments, reach: float) -> BoolArray:
-    """Return (N,) whether each of the target's environments is that near to one of the source."""
+    """Return (N,) whether each target environment is within `reach` of one of the source."""
     result: BoolArray = _nearest(target.vectors, source.vectors) <= reach
     return result
 
 
 def _reach(source: Environments) -> float:
-    """Return the distance within which most environments have one of another structure."""
+    """Return the distance within which most environments have one from another structure."""
     if len(np.unique(source.structure)) < 2:
         raise DataError(
-            "the source is one structure, which shows nothing of how far it reaches",
+            "the source has only one structure; at least two are needed",
             "Give more structures.",
         )
     nearest = np.concatenate(
@@ -174,7 +175,7 @@ def _reach(source: Environments) -> float:
 
 
 def _nearest(points: FloatArray, others: FloatArray) -> FloatArray:
-    """Return the distance of each normalised vector to the nearest of others."""
+    """Return the distance from each normalised vector to the nearest of the others."""
     cosines = (points @ others.T).max(axis=1)
     distances: FloatArray = np.sqrt(np.maximum(2 - 2 * cosines, 0.0))
     return distances
@@ -186,12 +187,12 @@ def _describe(
     length: float,
     most: int = MOST_ENVIRONMENTS,
 ) -> Environments:
-    """Describe the atoms of structures drawn until there are enough."""
+    """Describe the atoms of randomly drawn structures until there are enough."""
     try:
         from dscribe.descriptors import SOAP
     except ImportError:
         raise DataError(
-            "environments are described by DScribe, which is not installed",
+            "DScribe, which describes the environments, is not installed",
             "Install it: pip install 'mlip-hub[overlap]'",
         ) from None
     settings = {"n_max": _RADIAL, "l_max": _ANGULAR, "sigma": _SMEARING * length}

@@ -1,4 +1,4 @@
-"""Environments of two sets in one plane, by UMAP."""
+"""UMAP map of the environments of two sets."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _NEIGHBOURS = 30
 
 
 def plot_overlap(path: Path, overlap: Overlap) -> None:
-    """Draw the environments of the source, and where among them the target's fall, as a PNG.
+    """Plot the environments of the source and, among them, those of the target, as a PNG.
 
-    UMAP (McInnes, Healy, Melville, arXiv:1802.03426) lays out the source; the target's environments
-    are placed by their nearest ones, and coloured by whether they are inside the source's region.
+    UMAP (McInnes, Healy, Melville, arXiv:1802.03426) is fitted to the source; the target's
+    environments are projected, and coloured by whether they are inside the source's region.
 
     Parameters
     ----------
     path
         The file to write, whole or not at all.
     overlap
-        What was measured.
+        The measured overlap.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def plot_overlap(path: Path, overlap: Overlap) -> None:
     source, target_name = overlap.names
     targets = (overlap.unscaled, overlap.scaled)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that one seed means one thread
+        warnings.simplefilter("ignore")  # about running in one thread because of the seed
         umap = UMAP(n_neighbors=min(_NEIGHBOURS, len(overlap.source.vectors) - 1), random_state=0)
         known = umap.fit_transform(overlap.source.vectors)
         placed = [umap.transform(each.vectors) for each in targets]

@@ -1,4 +1,4 @@
-"""The structures that a model or dataset is known by."""
+"""The structures behind a model or dataset."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
 
 _DRAWN = 5000  # structures of a dataset
 _GIVE_STRUCTURES = (
-    "Give the structures that it was trained on, or some like them: a dataset or a file."
+    "Give the structures that it was trained on, or similar ones, as a dataset or a file."
 )
 
 
 def open_structures(
     place: str, progress: Callable[[int, int | None], None] | None = None
 ) -> StructureSet:
-    """Read structures of a file, a dataset, or the dataset that a model was trained on.
+    """Read structures from a file, a dataset, or the dataset that a model was trained on.
 
     Raises
     ------
     DataError
         If it is a model whose card names no dataset that can be opened.
     NotFoundError
-        If there is nothing of that name.
+        If nothing has that name.
     """
     if Path(place).is_file():
         return read_structures(place, progress=progress, require_labels=False).structures
@@ -46,17 +46,17 @@ def open_structures(
             opened = open_version(name)
         except NotFoundError as problem:
             raise DataError(
-                f"{place} was trained on {name}, which no registry here has", _GIVE_STRUCTURES
+                f"{place} was trained on {name}, which is in no known registry", _GIVE_STRUCTURES
             ) from problem
         if not is_dataset(opened.path):
-            raise DataError(f"{place} was trained on {name}, which is no dataset")
+            raise DataError(f"{place} was trained on {name}, which is not a dataset")
     dataset = Dataset(opened.path, place)
     sample = _DRAWN if len(dataset) > _DRAWN else None
     return dataset.load("", sample=sample)
 
 
 def _trained_on(directory: Path, place: str) -> str:
-    """Return the dataset that a model's card says it was trained on."""
+    """Return the dataset that a model was trained on, according to its card."""
     inner = directory / MODEL_FOLDER
     card = (inner if inner.is_dir() else directory) / CARD_NAME
     content: dict[str, Any] = {}
@@ -69,7 +69,7 @@ def _trained_on(directory: Path, place: str) -> str:
         listed = content.get("datasets")
         said = ", ".join(map(str, listed)) if isinstance(listed, list) else ""
         raise DataError(
-            f"the card of {place} names no dataset that could be opened here"
+            f"the card of {place} names no dataset that can be opened"
             + (f"; it was trained on {said}" if said else ""),
             _GIVE_STRUCTURES,
         )

@@ -1,4 +1,4 @@
-"""Parity plots: predictions against labels, energies beside forces and stresses."""
+"""Parity plots: predicted against reference energies, forces and stresses."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ FILE_NAME = "parity.png"
 
 _PANEL = 4.2  # inches
 _BINS = 70
-_DENSE = 2000  # points from which on their density is shown instead of themselves
+_DENSE = 2000  # above this number of points, plot their density instead
 
 
 def parity_plot(path: Path, series: Mapping[str, Predictions], structures: StructureSet) -> None:
     """Plot energies per atom, force and stress components against their labels as a PNG.
 
-    There are panels for stresses if any structure has a label.
+    Stresses have panels if any structure has a stress label.
 
     Parameters
     ----------
     path
         The file to write, whole or not at all.
     series
-        Label (``before``, ``after``; may be empty) to predictions, a row of panels each.
+        Predictions of each row of panels, by its label (``before``, ``after``; may be empty).
     structures
-        With labels; what has none is left out.
+        With labels; missing labels are skipped.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def _panel(
     title: str,
     quantity: tuple[str, str],
 ) -> None:
-    """Draw one panel: points, or where there are many their density, along the diagonal."""
+    """Draw one panel: the diagonal, and the points or, if there are many, their density."""
     name, unit = quantity
     shown = np.isfinite(labels) & np.isfinite(predictions)
     axes.set(xlabel=f"reference {name} ({unit})", ylabel=f"predicted {name} ({unit})")

@@ -1,10 +1,10 @@
-"""Predictions beside their labels, in a file that ASE and other programs read.
+"""Predictions and labels, in a file that ASE and other programs read.
 
 An extended XYZ file: for each structure ``REF_energy`` and ``ML_energy`` (total energies, eV) and
-``REF_stress`` and ``ML_stress`` (eV/Å^3, positive under tension; where the structure repeats in all
-three directions), for each atom ``REF_forces`` and ``ML_forces`` (eV/Å), ``REF`` being the labels
-and ``ML`` the predictions. A label that the data lack is left out. ``source`` names the file that
-a structure came from and its position there; ``config_type`` and ``split`` are kept.
+``REF_stress`` and ``ML_stress`` (eV/Å^3, positive under tension; for structures periodic in all
+three directions), for each atom ``REF_forces`` and ``ML_forces`` (eV/Å). ``REF`` marks labels,
+``ML`` predictions. Missing labels are left out. ``source`` is the original file of a structure and
+its position there; ``config_type`` and ``split`` are kept.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ def write_labelled(
 ) -> None:
     """Write structures with labels under these names, the whole file or nothing.
 
-    Stresses are named after the energies, ``REF_stress`` beside ``REF_energy``, unless they are
-    given a name; the file says that they are in ASE's convention, whatever the reader expects.
+    Without `stress_key`, stresses are named after the energies, ``REF_stress`` for ``REF_energy``.
+    The file declares that they are in ASE's convention, whatever convention the reader is given.
 
     Raises
     ------

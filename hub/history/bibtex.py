@@ -1,4 +1,4 @@
-"""BibTeX: entries taken apart, and put together again under keys of their own."""
+"""BibTeX: parse entries, and merge them under unique keys."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Entry(NamedTuple):
     kind
         Such as ``article``.
     key
-        What it is cited by.
+        Citation key.
     fields
-        What follows the key, up to the closing brace, without either.
+        Text between the key and the closing brace.
     """
 
     kind: str
@@ -32,7 +32,7 @@ class Entry(NamedTuple):
 
     @property
     def identity(self) -> str:
-        """What is the same for two entries of one work: its DOI, or all that is said of it."""
+        """Identifies the work: its DOI, or else the text of all fields."""
         doi = _DOI.search(self.fields)
         if doi:
             return doi[0].rstrip(".").lower()
@@ -40,14 +40,14 @@ class Entry(NamedTuple):
 
 
 def entries(text: str, key: str) -> list[Entry]:
-    """Return the entries in a text; what is no BibTeX becomes the note of one entry.
+    """Return the entries in a text; other text becomes the note of a single entry.
 
     Parameters
     ----------
     text
         BibTeX, a DOI, or any other text.
     key
-        What the entry of another text is called.
+        Key of the entry if the text is not BibTeX.
     """
     found, place = [], 0
     while start := _START.search(text, place):
@@ -60,7 +60,7 @@ def entries(text: str, key: str) -> list[Entry]:
 
 
 def together(found: list[Entry]) -> list[Entry]:
-    """Return each work once, under a key that no other has."""
+    """Return each work once, under a unique key."""
     by_identity: dict[str, Entry] = {}
     for entry in found:
         by_identity.setdefault(entry.identity, entry)
@@ -68,7 +68,7 @@ def together(found: list[Entry]) -> list[Entry]:
     unique = []
     for entry in by_identity.values():
         key, number = entry.key, 1
-        while key.lower() in taken:  # BibTeX takes keys that differ in case only for the same
+        while key.lower() in taken:  # BibTeX ignores case in keys
             number += 1
             key = f"{entry.key}-{number}"
         taken.add(key.lower())
@@ -77,7 +77,7 @@ def together(found: list[Entry]) -> list[Entry]:
 
 
 def _closing(text: str, place: int) -> int | None:
-    """Return where the brace is closed that was opened before `place`."""
+    """Return the position of the brace that closes the one opened before `place`."""
     depth = 1
     for number in range(place, len(text)):
         if text[number - 1] == "\\":

@@ -1,4 +1,4 @@
-"""Whom to cite for a model or dataset, and for all that it was made from."""
+"""Citations of a model or dataset, and of everything that it was made from."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Citations:
     Attributes
     ----------
     entries
-        BibTeX entries, each work once and each under a key of its own.
+        BibTeX entries, one for each work, with unique keys.
     without
-        Models, datasets, teachers and files for which no citation is stated.
+        Models, datasets, teachers and files without a citation.
     """
 
     entries: tuple[Entry, ...]

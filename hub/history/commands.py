@@ -1,6 +1,6 @@
-"""The command that repeats how something was made, as far as its card or manifest states it.
+"""The command that repeats how something was made, as far as its card or manifest records it.
 
-What is not stated is said in words beside the command, and never filled in.
+What is not recorded is described in words alongside the command, never guessed.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ _MAX_FORCE = re.compile(r"with forces above (\S+) eV/Å")
 
 
 class Recorded(NamedTuple):
-    """A command, and what its record leaves open.
+    """A command, and what is not recorded about it.
 
     Attributes
     ----------
     command
-        What to type; empty if not even the command is known.
+        The command line; empty if unknown.
     unknown
-        What is not stated, in words.
+        What is not recorded, in words.
     """
 
     command: str = ""
@@ -39,7 +39,7 @@ def finetuned(training: Mapping[str, Any], parent: str) -> Recorded:
     training
         As in the front matter of the card.
     parent
-        The model that it started from; empty if from random weights.
+        The model that it was fine-tuned from; empty for random weights.
     """
     data = _mapping(training.get("data"))
     words = ["hub", "finetune"]
@@ -66,7 +66,7 @@ def finetuned(training: Mapping[str, Any], parent: str) -> Recorded:
     if not labels:
         unknown.append(f"where the data files are (sha256 of the structures {data.get('sha256')})")
     if not parent:
-        unknown.append("which model gave the architecture, if not the default one")
+        unknown.append("which model the architecture is from, if not the default one")
     return Recorded(shlex.join(words), tuple(unknown))
 
 
@@ -83,39 +83,39 @@ def pretrained(training: Mapping[str, Any]) -> Recorded:
     words += ["--recipe", "paper"] if recipe.get("name") == "paper" else []
     words += _recipe(recipe, {"--max-hours": "max_hours"})
     words += _option("--seed", training.get("seed"))
-    held_out = f"{data.get('n_validation')} structures validated and {data.get('n_test')} tested it"
+    held_out = f"{data.get('n_validation')} for validation, {data.get('n_test')} for testing"
     unknown = (
-        "--model-config: config.json of the model has the settings of its architecture",
+        "--model-config: the settings of the architecture are in config.json of the model",
         f"--held-out: {held_out}",
     )
     return Recorded(shlex.join(words), unknown)
 
 
 def label_set_of(data: Mapping[str, Any]) -> str:
-    """Return the label set that a model was trained on, if its data were a dataset."""
+    """Return the label set that a model was trained on; empty if it was trained on files."""
     parts = str(data.get("energy_key", "")).split("/")
     return parts[1] if len(parts) == 3 and parts[0] == "labels" else ""
 
 
 def started(job: Mapping[str, Any], command_line: str) -> Recorded:
-    """Return what a run folder was started with."""
+    """Return the command that a run folder was started with."""
     architecture = job.get("architecture")
     if not architecture:
         return Recorded(command_line)
     settings = json.dumps(architecture, ensure_ascii=False)
     return Recorded(
-        f"{command_line} --model-config model.json", (f"model.json, which holds {settings}",)
+        f"{command_line} --model-config model.json", (f"model.json, which contains {settings}",)
     )
 
 
 def transmuted(how: Mapping[str, Any], source: str, name: str, version: str) -> Recorded:
-    """Return how a model or dataset was carried to other elements, from its card or manifest."""
+    """Return how a model or dataset was transmuted, from its card or manifest."""
     words = ["hub", "transmute", source, *_pairs(how)]
     words += _option("--scale", how.get("scale"))
     words += _option("--energy-scale", how.get("energy_scale"))
     if how.get("forces") == "paper":
         words += ["--forces", "paper"]
-    found_by = ("the data that the scales were found by",) if "found_by" in how else ()
+    found_by = ("the data that the scales were fitted to",) if "found_by" in how else ()
     return Recorded(shlex.join([*words, *_named(name, version)]), found_by)
 
 
@@ -129,7 +129,7 @@ def relabelled(
     source
         The dataset that was labelled.
     name, version
-        What was made.
+        The new dataset.
     new_labels
         The label sets that `source` does not have.
     """
@@ -141,7 +141,7 @@ def relabelled(
 
 
 def teacher_settings(about: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return what a label set says of its teacher's parameter file and options, as one remark."""
+    """Return what a label set records of its teacher's parameter file and options, as a remark."""
     source, digest = about.get("source"), about.get("parameters_digest")
     if not source and not digest:
         return ()
@@ -182,7 +182,7 @@ def synthesized(
 
 
 def imported(name: str, version: str, onto: str, file: str = "") -> Recorded:
-    """Return how files became a version; manifests of datasets do not state the files."""
+    """Return how a version was imported; manifests of datasets do not record the files."""
     words = ["hub", "import", file or "FILES", *_option("--onto", onto)]
     unknown = () if file else ("the files that were imported, and the options for reading them",)
     return Recorded(shlex.join([*words, *_named(name, version)]), unknown)
@@ -197,7 +197,7 @@ def _option(name: str, value: Any) -> list[str]:
 
 
 def _recipe(recipe: Mapping[str, Any], more: Mapping[str, str]) -> list[str]:
-    """Return options for what a recipe states; a limit of zero hours is none."""
+    """Return options for the settings of a recipe; zero hours mean no limit."""
     options = {
         "--epochs": "max_epochs",
         "--learning-rate": "learning_rate",

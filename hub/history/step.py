@@ -1,4 +1,4 @@
-"""One step of a lineage, and what a record states of it."""
+"""Steps of a lineage, and the records that they are read from."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ class Step:
     Attributes
     ----------
     name
-        What it is called.
+        Its name.
     kind
         ``model``, ``dataset``, ``teacher`` or ``files``.
     relation
-        How what stands above was made from it, such as ``fine-tuned``; empty at the top.
+        How the step above was made from it, such as ``fine-tuned``; empty at the top.
     digest
-        Of its manifest; empty if it is no version.
+        Of its manifest; empty if it is not a version.
     command
-        The command that repeats this step, or gets its result; empty if it is not known.
+        The command that repeats this step, or gets its result; empty if unknown.
     unknown
         What is not recorded, in words.
     citation
-        How to cite it, as far as its card says so.
+        How to cite it, according to its card.
     parents
         What it was made from.
     """
@@ -51,7 +51,7 @@ class Step:
     parents: tuple[Step, ...] = ()
 
     def walk(self) -> Iterator[Step]:
-        """Give this step and all before it."""
+        """Yield this step and all before it."""
         yield self
         for parent in self.parents:
             yield from parent.walk()
@@ -59,14 +59,14 @@ class Step:
 
 @dataclass(frozen=True)
 class Record:
-    """What is stated about a model or dataset, wherever that stands.
+    """What is recorded about a model or dataset.
 
     Attributes
     ----------
     step
         Its step, without parents.
     name, version
-        What it is called in a registry; empty for a directory.
+        In a registry; empty for a directory.
     card
         The front matter of its card.
     metadata
@@ -84,13 +84,13 @@ class Record:
 
 
 def mapping(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    """Return what stands under a key, if it is a mapping; else an empty one."""
+    """Return the value of a key if it is a mapping, otherwise an empty one."""
     found = content.get(key)
     return found if isinstance(found, dict) else {}
 
 
 def front_matter(text: str, place: str) -> Mapping[str, Any]:
-    """Return the front matter of a card; empty if it has none, as cards of others may."""
+    """Return the front matter of a card; empty if it has none, as other people's cards may."""
     try:
         return split_front_matter(text, place)[0]
     except SettingsError:
@@ -98,21 +98,21 @@ def front_matter(text: str, place: str) -> Mapping[str, Any]:
 
 
 def label_sets(metadata: Mapping[str, Any], card: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return what a manifest, or the card of a published dataset, says of each label set."""
+    """Return what a manifest, or the card of a published dataset, records of each label set."""
     stated = mapping(mapping(metadata, "dataset"), "label_sets")
     stated = stated or mapping(mapping(card, "dataset"), "labels")
     return {name: about for name, about in stated.items() if isinstance(about, dict)}
 
 
 def label_sets_of(found: Version | Card) -> dict[str, dict[str, Any]]:
-    """Return what is said of each label set of a dataset that was found."""
+    """Return what is recorded of each label set of a dataset."""
     if isinstance(found, Card):
         return label_sets({}, found.front_matter)
     return label_sets(found.manifest.metadata, {})
 
 
 def label_sets_in(directory: Path) -> dict[str, Any]:
-    """Return what the dataset in a directory says of its label sets, as a manifest has it."""
+    """Return what a dataset directory records of its label sets, in the form of a manifest."""
     from hub.datasets.dataset import Dataset  # with numpy and zarr
 
     named = Dataset(directory).label_sets.items()
@@ -122,10 +122,10 @@ def label_sets_in(directory: Path) -> dict[str, Any]:
 def missing(parent: Parent, kind: str, problem: RegistryError) -> Step:
     """Return the step of a parent that cannot be found."""
     name = f"{parent.name}@{parent.version}"
-    unknown = (f"where it comes from: {problem.message}",)
+    unknown = (f"its origin: {problem.message}",)
     return Step(name, kind, parent.relation, parent.digest, unknown=unknown)
 
 
 def cited(step: Step, stated: Mapping[str, Any]) -> Step:
-    """Return a step with the citation that is stated for it."""
+    """Return a step with its recorded citation."""
     return replace(step, citation=str(stated.get("citation") or "").strip())

@@ -1,4 +1,4 @@
-"""Where a model or dataset comes from: parents, data and teachers, back to what is published."""
+"""Lineage of a model or dataset: parents, data and teachers, back to published ones."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def lineage(name: str | Path) -> Step:
     Parameters
     ----------
     name
-        A reference, or the directory of a run, a model or a dataset; a directory that exists is
-        taken first.
+        A reference, or the directory of a run, a model or a dataset; an existing directory takes
+        precedence.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def lineage(name: str | Path) -> Step:
     OfflineError
         If the network is needed, but switched off or unreachable.
     TrainingError, SettingsError
-        If the files of the run folder or the card are damaged.
+        If the files of the run folder or the card are corrupted.
     """
     tracer = _Tracer(catalogue())
     directory = user_path(name)
@@ -66,10 +66,10 @@ class _Tracer:
 
     def __init__(self, names: Catalogue) -> None:
         self.names = names
-        self._open: list[str] = []  # what is being followed now: run folders can name each other
+        self._open: list[str] = []  # directories being followed: run folders can form a cycle
 
     def version(self, found: Version | Card, relation: str, labels: str = "") -> Step:
-        """Follow a version, or the card of one that is not imported yet."""
+        """Follow a version, or the card of one that has not been imported yet."""
         record = self._of_card(found) if isinstance(found, Card) else self._of_version(found)
         record = replace(record, step=replace(record.step, relation=relation))
         is_model = record.step.kind == "model"
@@ -86,7 +86,7 @@ class _Tracer:
         try:
             card = front_matter(self.names.readme(found), reference)
         except RegistryError as problem:
-            card, unknown = {}, (f"what its card says: {problem.message}",)
+            card, unknown = {}, (f"contents of its card: {problem.message}",)
         pull = f"hub pull {reference}" if found.origin == BUILTIN else ""
         step = Step(reference, manifest.kind, "", found.digest, pull, unknown)
         step = cited(step, {**manifest.metadata, **card})
@@ -100,7 +100,7 @@ class _Tracer:
 
         place = str(path)
         if str(path.resolve()) in self._open:
-            return Step(place, "model", relation, unknown=("where it comes from: it is above",))
+            return Step(place, "model", relation, unknown=("its origin: see above",))
         self._open.append(str(path.resolve()))
         is_data = is_dataset(path)
         inner = path / MODEL_FOLDER if (path / MODEL_FOLDER).is_dir() else path
@@ -118,7 +118,7 @@ class _Tracer:
         return step
 
     def _run(self, folder: Path, record: Record) -> Step:
-        """Follow a run folder: what it was started with is in it, even if it is not finished."""
+        """Follow a run folder, which records how it was started even if it is not finished."""
         from hub.training.job import Job, PretrainJob
         from hub.training.run_files import JOB_NAME, read_job
 
@@ -126,7 +126,7 @@ class _Tracer:
         job = (PretrainJob if command == PretrainJob.command else Job).read(folder)
         made = commands.started(content, job.command_line())
         if record.card.get("training"):
-            # The job is more exact than the card, and leaves nothing open.
+            # The job is more exact than the card, and complete.
             return _made_by(replace(self._model(record), unknown=()), made)
         parents = []
         if isinstance(job, Job) and not job.from_scratch:
@@ -164,7 +164,7 @@ class _Tracer:
         return _made_by(replace(record.step, parents=tuple(parents)), made)
 
     def _training_data(self, data: Mapping[str, Any]) -> Step:
-        """Follow what the card of a trained model says of its data."""
+        """Follow the data in the card of a trained model."""
         labels = commands.label_set_of(data)
         files = ", ".join(map(str, data.get("files") or ()))
         if not labels:
@@ -177,7 +177,7 @@ class _Tracer:
         return step
 
     def _published_data(self, card: Mapping[str, Any]) -> list[Step]:
-        """Follow what the card of a published checkpoint says of its data and teacher."""
+        """Follow the data and teacher in the card of a published checkpoint."""
         data, teacher = mapping(card, "pretraining"), mapping(card, "teacher")
         name = str(data.get("dataset", ""))
         known = self.names.builtin.cards.get(name.lower())
@@ -191,7 +191,7 @@ class _Tracer:
         return [step]
 
     def _dataset(self, record: Record, labels: str) -> Step:
-        """Follow a dataset by its manifest: one step back, and the teachers of this step."""
+        """Follow a dataset by its manifest: its parents, and the teachers of this step."""
         found = [self._find(each) for each in record.parents]
         pairs = zip(record.parents, found, strict=True)
         parents = [
@@ -211,25 +211,25 @@ class _Tracer:
         return _made_by(replace(record.step, parents=(*parents, *teachers)), made)
 
     def _teacher(self, label: str, about: Mapping[str, Any]) -> Step:
-        """Follow a teacher, which may be a model itself."""
+        """Follow a teacher, which may itself be a model."""
         name = str(about.get("teacher") or about.get("level_of_theory") or label)
         unknown = commands.teacher_settings(about)
         step = Step(name, "teacher", f"labelled-by ({label})", unknown=unknown)
         family, _, argument = name.partition(":")
         if family == "model":
             return replace(step, parents=(self._place(argument, "computed-by", "model"),))
-        if about.get("versions"):  # a teacher of ours computed the labels, under this very name
+        if about.get("versions"):  # labels computed by a teacher of ours of this name
             step = replace(step, citation=_family_citation(family))
         return step
 
     def _stated_parent(self, stated: Mapping[str, Any]) -> Step:
-        """Follow the parent that a card names: a version, or a directory of its user."""
+        """Follow the parent that a card names: a version, or a local directory."""
         relation = str(stated.get("relation") or "fine-tuned")
         if "digest" in stated and "name" in stated:
             name = f"{stated['name']}@{stated.get('version')}"
             return self._place(name, relation, "model", digest=str(stated["digest"]))
         weights = stated.get("weights_sha256")
-        unknown = (f"where it comes from: a directory whose weights have sha256 {weights}",)
+        unknown = (f"its origin: a directory whose weights have sha256 {weights}",)
         return Step(str(stated.get("directory")), "model", relation, unknown=unknown)
 
     def _parent(self, parent: Parent, kind: str) -> Step:
@@ -244,7 +244,7 @@ class _Tracer:
     def _place(
         self, text: str, relation: str, kind: str, labels: str = "", digest: str = ""
     ) -> Step:
-        """Follow what a person named: a directory, or a reference."""
+        """Follow a directory or a reference that a user named."""
         directory = user_path(text)
         if directory.is_dir() and not digest:
             return self.directory(directory, relation, labels)
@@ -253,17 +253,17 @@ class _Tracer:
         except InvalidReferenceError as problem:
             found = problem
         if isinstance(found, RegistryError):
-            unknown = (f"where it comes from: {found.message}",)
+            unknown = (f"its origin: {found.message}",)
             return Step(text, kind, relation, digest, unknown=unknown)
         return self.version(found, relation, labels)
 
     def _look_for(self, reference: Reference, digest: str) -> Version | Card | RegistryError:
-        """Find a version, by its digest where that is known; return why it cannot be found."""
+        """Find a version, by its digest if known, or return why it cannot be found."""
         name = reference.name
         attempts = [reference]
         if digest:
             attempts = [Reference(name, DIGEST_PREFIX + digest), reference]
-        problem: RegistryError = NotFoundError(f"there is no {reference}")
+        problem: RegistryError = NotFoundError(f"{reference} not found")
         for attempt in attempts:
             try:
                 found = self.names.resolve(attempt)
@@ -272,7 +272,7 @@ class _Tracer:
                 continue
             if not digest or isinstance(found, Card) or found.digest == digest:
                 return found
-            problem = NotFoundError(f"{found.reference} has other content than it had then")
+            problem = NotFoundError(f"the content of {found.reference} has changed since then")
         return problem
 
 
@@ -283,7 +283,7 @@ def _made_by(step: Step, made: commands.Recorded) -> Step:
 def _dataset_command(
     record: Record, parents: Sequence[Step], new: Mapping[str, Mapping[str, Any]]
 ) -> commands.Recorded:
-    """Return how a dataset was made, from its manifest and what the parents' do not have."""
+    """Return how a dataset was made, from its manifest and its new label sets."""
     name, version, step = record.name, record.version, record.step
     made = record.metadata.get("made")
     last = made[-1] if isinstance(made, list | tuple) and made else {}
@@ -301,7 +301,7 @@ def _dataset_command(
 
 
 def _family_citation(name: str) -> str:
-    """Return what to cite for a teacher; empty if no family is called so."""
+    """Return what to cite for a teacher; empty if there is no such family."""
     from hub.teachers.families import list_teachers  # with numpy
 
     return next((each.citation for each in list_teachers() if each.name == name), "")

@@ -1,4 +1,4 @@
-"""Rows of names and values as CSV."""
+"""CSV files of rows of names and values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Write rows under a header of their names, whole or not at all.
+    """Write rows under a header of their names, the whole file or nothing.
 
     Raises
     ------

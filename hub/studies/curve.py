@@ -1,4 +1,4 @@
-"""What a learning curve is made of: starts, trainings, and the points that come of them."""
+"""Parts of a learning curve: starting points, trainings, and the resulting points."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ SCRATCH = "scratch"
 
 @dataclass(frozen=True)
 class Start:
-    """What trainings begin with.
+    """Starting point of trainings.
 
     Attributes
     ----------
     name
-        In tables and plots.
+        Name in tables and plots.
     model
-        A reference or directory; its architecture alone if `from_scratch`, the default one if
+        A reference or directory; only its architecture if `from_scratch`, the default one if
         empty.
     from_scratch
-        Random weights.
+        Whether to start from random weights.
     alchemical
-        Whether the model is carried to the elements of the data, with scales found anew from
-        each training set.
+        Whether to transfer the model to the elements of the data, with scales fitted to each
+        training set.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Start:
     def parse(cls, text: str) -> Self:
         """Read a model's name or directory, ``scratch``, ``scratch=MODEL`` or ``auto=MODEL``.
 
-        A version is pulled, and fixed: what is resumed later begins with the same.
+        A version is pulled and pinned, so that a resumed training starts from the same one.
 
         Raises
         ------
@@ -64,7 +64,7 @@ class Start:
         return cls(name, model, how == f"{SCRATCH}=", how == f"{AUTO}=")
 
     def applied(self, job: Job) -> Job:
-        """Return a job that starts with this."""
+        """Return the job with this starting point."""
         return replace(
             job,
             model=self.model,
@@ -75,7 +75,7 @@ class Start:
 
 @dataclass(frozen=True)
 class Training:
-    """One training of a curve: where it starts, on how many structures, and its run folder."""
+    """One training of a curve: starting point, number of structures, seed and run folder."""
 
     start: str
     size: int
@@ -86,18 +86,18 @@ class Training:
 
 @dataclass(frozen=True)
 class Point:
-    """What came of one training.
+    """Result of one training.
 
     Attributes
     ----------
     start, size, seed
-        Which training it was.
+        The training.
     errors, before
-        On the test set, after and before training; none before a start from random weights.
+        On the test set, after and before training; `before` is None for random weights.
     n_test
-        Structures of the test set.
+        Number of test structures.
     epochs, seconds
-        How long the training was.
+        Length of the training.
     """
 
     start: str
@@ -126,10 +126,10 @@ class Point:
 
 
 class CurveReporter(Reporter):
-    """Is told how the curve grows; tells nobody."""
+    """Receives the progress of a curve, and ignores it."""
 
     def planned(self, trainings: int, finished: int, n_test: int) -> None:
-        """Hear how many trainings there are, how many of them are finished, and the test set."""
+        """Receive the numbers of trainings, of finished ones, and of test structures."""
 
     def trained(self, point: Point, finished: int) -> None:
-        """Hear what came of a training, and how many are finished now."""
+        """Receive the result of a training, and the number of finished ones."""

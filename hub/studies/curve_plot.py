@@ -1,4 +1,4 @@
-"""A learning curve as a plot: errors against the number of training structures."""
+"""Plot of a learning curve: errors against the number of training structures."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ _PANELS = {
 def curve_plot(path: Path, points: Sequence[Point]) -> None:
     """Plot the errors of energies and forces on logarithmic axes, as a PNG.
 
-    A line joins the means over the seeds of one start; small points are the single seeds. Starts
-    from random weights are dashed.
+    Lines connect the means over the seeds of one start; small points are individual seeds. Lines
+    of random weights are dashed.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def _panel(axes: Axes, points: Sequence[Point], quantity: str) -> None:
 
 
 def _label_plainly(axes: Axes) -> None:
-    """Write 50 rather than 5x10^1: errors seldom span a decade."""
+    """Label ticks as 50 rather than 5x10^1: errors seldom span a decade."""
     from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
     axes.xaxis.set_minor_locator(NullLocator())

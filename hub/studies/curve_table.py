@@ -1,4 +1,4 @@
-"""A learning curve as tables: for a terminal, for a document, and for other programs."""
+"""Tables of a learning curve: for a terminal, for a document, and for other programs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NUMBERS = ("energy_rmse", "energy_mae", "force_rmse", "force_mae", "stress_rmse
 def curve_table(points: Sequence[Point]) -> tuple[list[str], list[list[str]]]:
     """Return a header, and a row for each number of structures and start.
 
-    Errors are means over the seeds, and behind them in brackets those of each seed.
+    Errors are means over the seeds, followed by those of each seed in parentheses.
     """
     header = ["STRUCTURES", "START", "ENERGY RMSE (meV/atom)", "FORCE RMSE (eV/Å)"]
     rows = [
@@ -38,7 +38,7 @@ def curve_table(points: Sequence[Point]) -> tuple[list[str], list[list[str]]]:
 
 
 def grouped(points: Sequence[Point]) -> list[tuple[tuple[int, str], list[Point]]]:
-    """Return the points of each number of structures and start, which differ in their seeds."""
+    """Group the points, which differ in their seeds, by number of structures and start."""
     groups = groupby(points, key=lambda point: (point.size, point.start))
     return [(key, list(group)) for key, group in groups]
 
@@ -56,7 +56,7 @@ def write_tables(folder: Path, points: Sequence[Point]) -> None:
 
 
 def point_row(point: Point) -> dict[str, Any]:
-    """Return a point as names and values, absent errors as None."""
+    """Return a point as names and values; missing errors are None."""
     after, before = point.errors.to_dict(), point.before.to_dict() if point.before else {}
     return {
         "start": point.start,
@@ -72,7 +72,7 @@ def point_row(point: Point) -> dict[str, Any]:
 
 def _markdown(points: Sequence[Point]) -> str:
     seeds = sorted({point.seed for point in points})
-    each = f"mean of seeds {', '.join(map(str, seeds))} and in brackets each of them"
+    each = f"mean over seeds {', '.join(map(str, seeds))}, with each in parentheses"
     over = each if len(seeds) > 1 else f"seed {seeds[0]}"
     _, rows = curve_table(points)
     lines = [

@@ -1,4 +1,4 @@
-"""The trainings of a learning curve: from several starts, on more and more structures."""
+"""The trainings of a learning curve: several starting points, growing training sets."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ def train_curve(
 ) -> list[Point]:
     """Train from every start, with every number of structures and every seed.
 
-    All are judged by the same test set. Of one seed, the structures of a smaller number are among
-    those of a larger one, whatever the start.
+    All models are tested on the same structures. For one seed, larger training sets include the
+    smaller ones, whatever the start.
 
     Parameters
     ----------
     job
-        What is common to all: data, test set, recipe. Without a test set, a fifth of the data is
+        The common settings: data, test set, recipe. Without a test set, a fifth of the data is
         held out for all.
     starts
         As `Start.parse` reads them.
@@ -69,11 +69,11 @@ def train_curve(
     DataError
         If the data cannot be trained on, or are too few.
     TrainingError
-        If a training in `out` was begun with other settings or data, or a training fails.
+        If a training in `out` was started with other settings or data, or a training fails.
     RegistryError
         If a model cannot be pulled.
     JobError
-        If `out` is in use or holds something else, or a process dies of a training again and again.
+        If `out` is in use or contains other files, or a training keeps crashing its process.
     """
     reporter = reporter or CurveReporter()
     require_new(out, _BEGUN, resume=resume)
@@ -116,8 +116,8 @@ def _read(
 
 
 def _require_enough(structures: StructureSet, size: int, test: StructureSet) -> None:
-    """Refuse a number of structures that leaves too few, or none, for validation."""
-    advice = f"{len(test)} are held out for the test. Give more data, or smaller --sizes."
+    """Refuse a number of structures that leaves too few for validation."""
+    advice = f"{len(test)} structures are held out for testing. Give more data or smaller --sizes."
     try:
         split = split_structures(structures, size, test=test)
     except DataError as problem:
@@ -145,12 +145,12 @@ def _require_different_folders(trainings: Sequence[Training]) -> None:
         if first != training.start:
             raise TrainingError(
                 f"the starts {first} and {training.start} would share the folder {training.folder}",
-                hint="Rename one of them.",
+                hint="Rename one of the two.",
             )
 
 
 def _finished(trainings: Sequence[Training], structures: StructureSet) -> dict[Training, Point]:
-    """Return what has come of trainings; refuse those of other settings or data."""
+    """Return the points of finished trainings; refuse other settings or data."""
     done = {}
     has_stress, digests = bool(structures.has_stress.any()), {structures.digest()}
     for training in trainings:
@@ -163,8 +163,8 @@ def _finished(trainings: Sequence[Training], structures: StructureSet) -> dict[T
         changed = [f"{name} was {begun[name]}" for name in begun if begun[name] != asked[name]]
         if changed:
             raise TrainingError(
-                f"the training in {folder} was begun with other settings: {', '.join(changed)}",
-                hint="Give the same as before, or name another --out.",
+                f"the training in {folder} was started with other settings: {', '.join(changed)}",
+                hint="Give the same settings as before, or choose another --out.",
             )
         results = run_files.read_results(folder)
         if results is None:
@@ -175,15 +175,15 @@ def _finished(trainings: Sequence[Training], structures: StructureSet) -> dict[T
             digests.add(structures.digest(stresses=False))
         if digest not in digests:
             raise TrainingError(
-                f"since the training in {folder} the data have changed",
-                hint="Put the old files back, or name another --out.",
+                f"the data have changed since the training in {folder}",
+                hint="Restore the old files, or choose another --out.",
             )
         done[training] = Point.of(training, results)
     return done
 
 
 def _settings(job: Job, recipe: Recipe, has_stress: bool) -> dict[str, Any]:
-    """Return what a training depends on: the numbers of its recipe, whoever chose them."""
+    """Return the settings that a training depends on, with the numbers of its recipe."""
     settings = asdict(job) | asdict(recipe)
     idle = {"recipe", "name"} | (set() if has_stress else {"stress_weight"})
     return {name: settings[name] for name in settings if name not in idle}
@@ -193,7 +193,7 @@ def _train_all(
     trainings: Sequence[Training], pool: Pool | None, reporter: Reporter
 ) -> Iterator[tuple[Training, dict[str, Any]]]:
     """Yield the results of trainings as they finish."""
-    told = reporter if pool is None else None  # Other processes have nobody to tell.
+    told = reporter if pool is None else None  # Other processes cannot reach it.
     with pool or InProcess() as workers:
         tasks = Tasks(workers)
         for training in trainings:
@@ -202,13 +202,13 @@ def _train_all(
             if isinstance(results, Lost):
                 raise JobError(
                     f"{training.folder}: {results.reason}",
-                    "Was there enough memory? Go on with --resume, perhaps with fewer --jobs.",
+                    "It may have run out of memory. Resume with --resume, and fewer --jobs.",
                 )
             yield training, results
 
 
 def _train(job: Job, folder: Path, reporter: Reporter | None) -> dict[str, Any]:
-    """Do a job, or go on with it; whatever was there before the job itself is of no use."""
+    """Start a job or resume it; anything written before the job file itself is removed."""
     if (folder / run_files.JOB_NAME).exists():
         return resume_run(folder, reporter)
     run_folder.clear(folder)

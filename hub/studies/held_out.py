@@ -1,4 +1,4 @@
-"""A test set for many trainings, held out once for all."""
+"""A common test set for many trainings."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _SEED = 0
 
 
 def hold_out(structures: StructureSet) -> StructureSet:
-    """Return the structures to judge by: those labelled ``test``, or else a fifth, drawn at random.
+    """Return the test structures: those labelled ``test``, or else a random fifth.
 
     The draw is always the same. Isolated atoms, and structures labelled for training or validation,
-    stay out of it. What is drawn is recognised among the data by `hub.structures.identity`, however
-    a file rounds it.
+    are excluded. `hub.structures.identity` recognises the drawn structures among the data, however
+    a file rounds their numbers.
     """
     labels = structures.split_labels
     if (labels == "test").any():

@@ -1,4 +1,4 @@
-"""Learning curves: errors after training from several starts, on more and more structures."""
+"""Learning curves: errors after training from several starts on growing training sets."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def learning_curve(
 ) -> list[Point]:
     """Train from every start, on every number of structures, with every seed.
 
-    All models are tested on the same structures. For one seed, the structures of a smaller number
-    are among those of a larger one, whatever the start.
+    All models are tested on the same structures. For one seed, larger training sets include the
+    smaller ones, whatever the start.
 
     Parameters
     ----------
@@ -66,17 +66,17 @@ def learning_curve(
     test
         Files of held-out test structures; a fifth of the data if empty.
     sizes
-        Numbers of training structures; those of the validation sets are extra.
+        Numbers of training structures, not counting validation.
     seeds
         Number of trainings of each start and size.
     recipe
         ``default`` or ``paper``.
     epochs, learning_rate, batch_size
-        Replace the recipe's if not None.
+        Override the recipe if not None.
     jobs
-        Number of trainings at a time, each in one thread; one, in all threads, if None.
+        Number of trainings at a time, each with one thread; one, with all threads, if None.
     dask
-        Address of a Dask scheduler to run on. Folder and data must have the same paths there.
+        Address of a Dask scheduler. Folder and data must have the same paths on the workers.
     slurm
         Arguments of ``dask_jobqueue.SLURMCluster``, to run in SLURM jobs.
     pool
@@ -84,13 +84,13 @@ def learning_curve(
     device
         ``auto``, ``cpu``, ``cuda``, ``cuda:1`` ...
     energy_key, forces_key, stress_key
-        Names of the labels in the files (eV, eV/Å); found if None.
+        Names of the labels in the files (eV, eV/Å); detected if None.
     stress_convention
         Sign and unit of stresses: ``ase`` (eV/Å^3), ``compression``, ``gpa`` or ``vasp``.
     resume
         Resume in `out`. Finished trainings are kept; starts, sizes and seeds may be added.
     reporter
-        Is told of progress.
+        Receives progress.
 
     Returns
     -------
@@ -101,11 +101,11 @@ def learning_curve(
     DataError
         If the data cannot be trained on, or are too few.
     TrainingError
-        If a training in `out` was begun with other settings or data, or a training fails.
+        If a training in `out` was started with other settings or data, or a training fails.
     RegistryError
         If a model cannot be pulled.
     JobError
-        If `out` is in use or not empty, or a process dies of a training again and again.
+        If `out` is in use or not empty, or a training keeps crashing its process.
     StorageError
         If the disk is full or cannot be written.
     """

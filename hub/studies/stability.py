@@ -1,4 +1,4 @@
-"""Whether a model holds a material together: molecular dynamics at constant energy."""
+"""Stability of a model in molecular dynamics at constant energy."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from ase import Atoms
     from ase.calculators.calculator import Calculator
 
-_RELAXATION = 0.1  # ps, of the thermostat before the time counts
+_RELAXATION = 0.1  # ps, of the thermostat
 _THERMALIZED = 1.0  # ps
 _SAMPLED = 10  # steps between samples
-_KEPT = 100  # steps between states that are kept
-_ATOMS = 64  # of a crystal that is made here, about
-_TOO_HOT = 10.0  # times the temperature asked for: atoms fly apart
+_KEPT = 100  # steps between saved states
+_ATOMS = 64  # approximate number in a supercell
+_TOO_HOT = 10.0  # times the requested temperature: atoms fly apart
 _TOO_NEAR = 0.4  # sums of covalent radii, as in the checks of structures
 
 
@@ -39,15 +39,15 @@ class Sample:
     Attributes
     ----------
     time
-        Since the thermostat was taken away, in ps.
+        Since the thermostat was removed, in ps.
     energy
-        Potential and kinetic, in eV/atom.
+        Potential plus kinetic, in eV/atom.
     temperature
         In K.
     smallest_distance
-        In Å; infinite if no two atoms are nearer than 1.3 sums of covalent radii.
+        In Å; infinite if no two atoms are closer than 1.3 times the sum of their covalent radii.
     coordination
-        Mean number of neighbours within 1.3 sums of covalent radii.
+        Mean number of neighbours within 1.3 times the sum of covalent radii.
     """
 
     time: float
@@ -59,44 +59,44 @@ class Sample:
 
 @dataclass(frozen=True)
 class Stability:
-    """What became of the material.
+    """Result of the dynamics.
 
     Attributes
     ----------
     samples
         Over time; at least one.
     failure
-        Why it ended early; empty if it did not.
+        Why the dynamics ended early; empty if they did not.
     """
 
     samples: tuple[Sample, ...]
     failure: str
 
     def of(self, name: str) -> np.ndarray:
-        """Return (T,) one of the fields of the samples."""
+        """Return (T,) the values of one field of the samples."""
         return np.array([getattr(sample, name) for sample in self.samples])
 
     @property
     def drift(self) -> float:
-        """Slope of the total energy in meV/atom/ps; NaN if it ended too early to say."""
+        """Slope of the total energy in meV/atom/ps; NaN if there are too few samples."""
         if len(self.samples) < 3:
             return float("nan")
         return 1000 * float(np.polyfit(self.of("time"), self.of("energy"), 1)[0])
 
 
 def crystal(symbol: str) -> Atoms:
-    """Make a cubic supercell, about 64 atoms, of the crystal that an element has in ASE's tables.
+    """Build a cubic supercell of about 64 atoms of an element's crystal in ASE's tables.
 
     Raises
     ------
     DataError
-        If ASE knows no cubic cell of it.
+        If ASE has no cubic cell of the element.
     """
     try:
         cell = bulk(symbol, cubic=True)
     except (ValueError, KeyError, RuntimeError) as problem:
         raise DataError(
-            f"no crystal of {symbol} can be made: {problem}", "Give one: --structure FILE"
+            f"cannot build a crystal of {symbol}: {problem}", "Give a structure: --structure FILE"
         ) from problem
     repeats = max(1, round((_ATOMS / len(cell)) ** (1 / 3)))
     supercell: Atoms = cell.repeat(repeats)
@@ -105,7 +105,7 @@ def crystal(symbol: str) -> Atoms:
 
 @dataclass(frozen=True)
 class Conditions:
-    """What a material is put through.
+    """Conditions of the dynamics.
 
     Attributes
     ----------
@@ -116,7 +116,7 @@ class Conditions:
     timestep
         In fs.
     seed
-        Of the velocities and the thermostat.
+        Random seed of the velocities and the thermostat.
     """
 
     temperature: float
@@ -125,22 +125,22 @@ class Conditions:
     seed: int = 0
 
     def steps(self, time: float) -> int:
-        """Return how many steps a time in ps takes."""
+        """Return the number of steps in a time in ps."""
         return round(1000 * time / self.timestep)
 
 
 @dataclass(frozen=True)
 class State:
-    """Where the dynamics of a model stand.
+    """State of the dynamics of a model.
 
     Attributes
     ----------
     steps
-        Done, those of the thermostat included.
+        Number of steps done, including those with the thermostat.
     positions, momenta
         (N, 3), in Å and in ASE's units.
     random
-        The state of NumPy's generator behind the thermostat.
+        The state of the thermostat's NumPy generator.
     samples, failure
         As in `Stability`.
     """
@@ -164,8 +164,8 @@ def run_dynamics(
 ) -> Stability:
     """Heat a structure for 1 ps by Langevin dynamics, then follow it at constant energy.
 
-    It ends early when two atoms come impossibly near, the temperature is ten times what was asked
-    for, or anything is no number.
+    The dynamics end early when two atoms come impossibly close, the temperature exceeds ten times
+    the requested one, or a position or force is not finite.
 
     Parameters
     ----------
@@ -174,14 +174,14 @@ def run_dynamics(
     calculator
         Of energies and forces.
     conditions
-        What to do.
+        Temperature, time, time step and seed.
     state
-        To go on from: the same structure under the same conditions, perhaps for longer. What comes
-        of it is what would have come without the interruption.
+        To resume from: the same structure under the same conditions, except for the time. The
+        result is the same as without the interruption.
     keep
-        Is given the state every hundred steps, and at the end.
+        Called with the state every hundred steps, and at the end.
     progress
-        Called with the steps done and all.
+        Called with the number of steps done and their total.
     """
     moving, rng = _begin(atoms, calculator, conditions, state)
     heating, following = _integrators(moving, conditions, rng)
@@ -211,7 +211,7 @@ def run_dynamics(
 def _begin(
     atoms: Atoms, calculator: Calculator, conditions: Conditions, state: State | None
 ) -> tuple[Atoms, np.random.Generator]:
-    """Return the atoms as they are at first, or were when they were left."""
+    """Return the atoms and the random generator, at the start or in the saved state."""
     moving, rng = atoms.copy(), np.random.default_rng(conditions.seed)
     moving.calc = calculator
     if state is None:
@@ -240,7 +240,7 @@ def _integrators(
 
 
 def _bonds(atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
-    """Return distances in Å, and in sums of covalent radii, of pairs that may be bonded."""
+    """Return distances of possibly bonded pairs, in Å and in sums of covalent radii."""
     radii = covalent_radii[atoms.numbers]
     neighbours = NeighborList(cutoff=BOND_DISTANCE * 2 * float(radii.max()), full_list=False)
     first, second, distances = neighbours.compute(
@@ -262,12 +262,12 @@ def _sample(atoms: Atoms, time: float) -> Sample:
 
 
 def _failure(atoms: Atoms, temperature: float) -> str:
-    """Say why it makes no sense to go on; empty if it does."""
+    """Return why the dynamics have failed; empty if they have not."""
     if not (np.isfinite(atoms.positions).all() and np.isfinite(atoms.get_forces()).all()):
-        return "positions or forces are no numbers"
+        return "positions or forces are not finite"
     if atoms.get_temperature() > _TOO_HOT * temperature:
         return f"the temperature is {atoms.get_temperature():.0f} K"
     nearest = float(_bonds(atoms)[1].min(initial=np.inf))
     if nearest < _TOO_NEAR:
-        return f"two atoms are at {nearest:.2f} of the sum of their covalent radii"
+        return f"two atoms are {nearest:.2f} times the sum of their covalent radii apart"
     return ""

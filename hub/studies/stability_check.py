@@ -1,4 +1,4 @@
-"""Whether models hold a material together, from names and plain values."""
+"""Stability of models in molecular dynamics, from names and plain values."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def stability(
     Parameters
     ----------
     models
-        References, run folders or model directories, or one of them.
+        One or several references, run folders or model directories.
     element
         Simulate a crystal of this element, of about 64 atoms.
     structure
@@ -67,36 +67,36 @@ def stability(
     dtype
         ``float64`` or ``float32``.
     jobs
-        Number of models at a time, each in one thread; one, in all threads, if None.
+        Number of models at a time, each with one thread; one, with all threads, if None.
     dask
-        Address of a Dask scheduler to run on. Folder and models must have the same paths there.
+        Address of a Dask scheduler. Folder and models must have the same paths on the workers.
     slurm
         Arguments of ``dask_jobqueue.SLURMCluster``, to run in SLURM jobs.
     pool
         Where to run, in place of `jobs`, `dask` and `slurm`.
     progress
-        Called with how far all models have come, and how far that is in all.
+        Called with the amount done for all models and the total.
 
     Returns
     -------
-    Each model with what came of it, in the order given.
+    Each model with its result, in the order given.
 
     Raises
     ------
     DataError
         If not exactly one of `element` and `structure` is given or it cannot be used, or if a
-        state in `out` is damaged or of another model, structure or other conditions.
+        state in `out` is corrupted or belongs to another model, structure or other conditions.
     JobError
-        If `out` is in use or not empty, or a process dies of the dynamics again and again.
+        If `out` is in use or not empty, or the dynamics keep crashing their process.
     RegistryError
         If a model cannot be pulled.
     StorageError
         If the disk is full or cannot be written.
     """
     if (element is None) == (structure is None):
-        raise DataError("no structure is given, or two", "Give either --element or --structure.")
+        raise DataError("expected exactly one structure", "Give either --element or --structure.")
     if resume and out is None:
-        raise JobError("no folder to resume is given", "Add --out DIR, the folder of before.")
+        raise JobError("no folder to resume given", "Give the folder of the first run: --out DIR")
     return compare_stability(
         texts(models),
         crystal(element) if element is not None else _atoms(structure),

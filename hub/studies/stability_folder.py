@@ -1,4 +1,4 @@
-"""The folder of a stability check: dynamics that can be resumed, their tables and their plot."""
+"""The folder of a stability check: resumable dynamics, tables and a plot."""
 
 from __future__ import annotations
 
@@ -54,39 +54,38 @@ def compare_stability(
     pool: Pool | None = None,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> list[tuple[str, Stability]]:
-    """Run the same dynamics by several models.
+    """Run the same dynamics with several models.
 
     Parameters
     ----------
     models
         References or directories.
     atoms
-        The structure to begin with.
+        The initial structure.
     conditions
-        What it is put through.
+        Temperature, time, time step and seed.
     out
         A folder for tables, a plot, and what is needed to resume; new or empty, unless `resume`.
     resume
-        Go on in `out`, perhaps for a longer time than before.
+        Resume in `out`; the time may be longer than before.
     device, dtype
-        To compute on, and in.
+        Device and precision.
     pool
-        Where the dynamics run, several at the same time; one after the other in this process by
-        default. Folder and models must have the same paths there.
+        Where to run several dynamics at a time; by default, they run one by one in this process.
+        Folder and models must have the same paths there.
     progress
-        Called with how far all have come, and how far that is in all.
+        Called with the amount done for all models and the total.
 
     Returns
     -------
-    Each model with what came of it, in the order given.
+    Each model with its result, in the order given.
 
     Raises
     ------
     DataError
-        If a state is damaged, or of another model, structure or other conditions.
+        If a state is corrupted, or belongs to another model, structure or other conditions.
     JobError
-        If `out` is in use or holds something else, or a process dies of the dynamics again and
-        again.
+        If `out` is in use or contains other files, or the dynamics keep crashing their process.
     RegistryError
         If a model cannot be pulled.
     StorageError
@@ -96,7 +95,7 @@ def compare_stability(
     found: dict[int, Stability] = {}
 
     def advance(done: int, total: int | None) -> None:
-        """Hear of the dynamics that run in this process."""
+        """Report the dynamics that run in this process."""
         if progress and total:
             progress(len(found) * total + done, len(models) * total)
 
@@ -112,7 +111,7 @@ def compare_stability(
             if isinstance(stability, Lost):
                 raise JobError(
                     f"{models[number]}: {stability.reason}",
-                    "Was there enough memory? Try fewer --jobs; with an --out, --resume goes on.",
+                    "It may have run out of memory. Try fewer --jobs; with --out, add --resume.",
                 )
             found[number] = stability
             if pool and progress:
@@ -133,27 +132,27 @@ def follow(
     dtype: str = "float64",
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Stability:
-    """Run the dynamics of one model, or go on with them.
+    """Run the dynamics of one model, or resume them.
 
     Parameters
     ----------
     directory
         Of the model.
     atoms
-        The structure to begin with.
+        The initial structure.
     conditions
-        What it is put through.
+        Temperature, time, time step and seed.
     path
-        The file that keeps the state, if any. If it is there, the dynamics go on from it.
+        File for the state, if any. If it exists, the dynamics resume from it.
     device, dtype
-        To compute on, and in.
+        Device and precision.
     progress
-        Called with the steps done and all.
+        Called with the number of steps done and their total.
 
     Raises
     ------
     DataError
-        If the state is damaged, or of another model, structure or other conditions.
+        If the state is corrupted, or belongs to another model, structure or other conditions.
     StorageError
         If the disk is full or cannot be written.
     """
@@ -165,7 +164,7 @@ def follow(
         "structure": StructureSet.from_atoms([atoms]).digest(),
         **asdict(conditions),
     }
-    settings.pop("time")  # it may go on for longer
+    settings.pop("time")  # a resumed run may be longer
     state = _read(path, settings) if path.exists() else None
     return run_dynamics(
         atoms,
@@ -178,12 +177,12 @@ def follow(
 
 
 def _file_name(number: int, place: str, ending: str) -> str:
-    """Return what a file of the model that was named at this place is called."""
+    """Return the name of a file of the model given at this position."""
     return f"{number}-{Path(place).name}.{ending}"
 
 
 def _write_report(folder: Path, found: Sequence[tuple[str, Stability]]) -> None:
-    """Write a CSV of each model over time, a table of all, and a plot.
+    """Write a CSV of each model over time, a table of all models, and a plot.
 
     Raises
     ------
@@ -209,7 +208,7 @@ def row(place: str, stability: Stability) -> tuple[str, ...]:
         f"{stability.of('temperature').mean():.0f}",
         f"{stability.of('smallest_distance').min():.3f}",
         f"{coordination[0]:.2f} to {coordination[-1]:.2f}",
-        stability.failure or "in time",
+        stability.failure or "completed",
     )
 
 
@@ -238,15 +237,15 @@ def _read(path: Path, settings: dict[str, Any]) -> State:
             samples = tuple(Sample(*map(float, each)) for each in content["samples"])
             positions, momenta = content["positions"], content["momenta"]
         if not positions.shape == momenta.shape == (len(positions), 3):
-            raise MalformedError("it has not one momentum for each position")  # noqa: TRY301
+            raise MalformedError("positions and momenta do not match")  # noqa: TRY301
     except Exception as problem:  # whatever zip, numpy and json find wrong
         raise DataError(
-            f"{path} is damaged: {problem}", "Remove it; this model's dynamics then begin again."
+            f"{path} is corrupted: {problem}", "Remove it to restart this model's dynamics."
         ) from problem
     changed = [name for name in settings if begun.get(name) != settings[name]]
     if changed:
         raise DataError(
-            f"the dynamics in {path} were begun with another {' and '.join(changed)}",
-            "Give the same as before, or name another --out.",
+            f"the dynamics in {path} were started with another {' and '.join(changed)}",
+            "Give the same settings as before, or choose another --out.",
         )
     return State(steps, positions, momenta, random, samples, failure)

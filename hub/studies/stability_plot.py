@@ -1,4 +1,4 @@
-"""What became of a material over time, as a plot."""
+"""Plot of energy, smallest distance and coordination over time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from hub.studies.stability import Stability
 
 _PANEL = (3.6, 3.4)  # inches
-_POINTS = 80  # of a line; each stands for as many samples as there are to it
+_POINTS = 80  # of a line; each summarises an equal share of the samples
 _PANELS: dict[str, tuple[str, Callable[[np.ndarray], float]]] = {
     "energy": ("total energy since the start (meV/atom)", np.mean),
     "smallest_distance": ("smallest distance (Å)", np.min),
@@ -26,7 +26,7 @@ _PANELS: dict[str, tuple[str, Callable[[np.ndarray], float]]] = {
 def stability_plot(path: Path, found: Sequence[tuple[str, Stability]]) -> None:
     """Plot total energy, smallest distance and coordination over time, as a PNG.
 
-    Of many samples, lines join means over short times, or the smallest. A cross marks where
+    Lines connect means, or minima, over short times if there are many samples. A cross marks where
     dynamics ended early.
 
     Parameters
@@ -34,7 +34,7 @@ def stability_plot(path: Path, found: Sequence[tuple[str, Stability]]) -> None:
     path
         The file to write, whole or not at all.
     found
-        What came of each model, by its name.
+        Name and result of each model.
 
     Raises
     ------

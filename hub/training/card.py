@@ -1,4 +1,4 @@
-"""The card of a trained model: what it is, where it came from, how good it is."""
+"""The card of a trained model: architecture, lineage and errors."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _PACKAGES = ("ase", "numpy")
 
 
 def write_card(directory: Path, preparation: Preparation, results: dict[str, Any]) -> None:
-    """Write the card of a trained model beside its weights.
+    """Write the card of a trained model next to its weights.
 
-    Licence and description are the publisher's to give; the rest is filled in.
+    Everything is filled in except the licence, which the publisher gives.
     """
     front_matter = _front_matter(preparation, results)
     title = architecture_of(preparation.potential.config).title
@@ -35,14 +35,14 @@ def write_card(directory: Path, preparation: Preparation, results: dict[str, Any
 
 
 def software_versions(config: PotentialConfig) -> dict[str, str]:
-    """Return the versions of what computed a result with such a potential."""
+    """Return the versions of the software that computes with such a potential."""
     versions = {"python": platform.python_version(), "mlip-hub": hub.__version__}
     packages = (*architecture_of(config).packages, *_PACKAGES)
     return versions | {name: version(name) for name in packages}
 
 
 def lineage(preparation: Preparation, progress: Progress) -> dict[str, Any]:
-    """Return what a training was made of: parent, data, recipe, software, hardware."""
+    """Return the lineage of a training: parent, data, recipe, software, hardware."""
     structures = preparation.structures
     parent = preparation.parent
     return {
@@ -70,7 +70,7 @@ def lineage(preparation: Preparation, progress: Progress) -> dict[str, Any]:
 
 
 def _allowed(preparation: Preparation) -> dict[str, Any]:
-    """Return the errors in the data that whoever trained has allowed."""
+    """Return the errors in the data that the user allowed."""
     errors = blocking(preparation.findings)
     return (
         {"allowed_findings": [f"{each.code}: {each.message}" for each in errors]} if errors else {}
@@ -100,7 +100,7 @@ def _description(preparation: Preparation, parent: dict[str, Any]) -> str:
 
 
 def _body(title: str, front_matter: dict[str, Any], results: dict[str, Any]) -> str:
-    """Write the part for people."""
+    """Return the text of the card."""
     errors, training = results["errors"], results["training"]
     columns = {"energy, meV/atom": ("energy_rmse", 1), "forces, eV/Å": ("force_rmse", 3)}
     if errors["after"][ALL]["stress_rmse"] is not None:
@@ -117,7 +117,7 @@ def _body(title: str, front_matter: dict[str, Any], results: dict[str, Any]) -> 
     return (
         f"# {front_matter['description']}\n\n"
         f"A {title} potential for {elements}, cutoff {front_matter['model']['cutoff']} Å. Energies "
-        f"are in eV, their zero is {front_matter['model']['energy_reference']}.\n\n"
+        f"are in eV; their zero is {front_matter['model']['energy_reference']}.\n\n"
         f"Root-mean-square errors on {errors['n_structures']} structures of the "
         f"{errors['set']} set:\n\n{table}\n\n"
         f"Trained on {training['data']['n_train']} structures with the recipe "
@@ -130,10 +130,10 @@ def _body(title: str, front_matter: dict[str, Any], results: dict[str, Any]) -> 
 
 
 def _kept(training: dict[str, Any]) -> str:
-    """Say which epoch's weights these are."""
+    """Return a phrase that says which epoch's weights were kept."""
     epoch = f"epoch {training['best_epoch']} of {training['epochs']} was"
     if not keeps_best(training["recipe"]):
-        return f"{epoch} kept, whatever its error on validation structures"
+        return f"{epoch} kept, regardless of its error on validation structures"
     n_validation = training["data"]["n_validation"]
     return f"{epoch} the best by the force error on {n_validation} validation structures"
 

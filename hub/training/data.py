@@ -1,4 +1,4 @@
-"""The data of a job, read and checked for the model that it starts from."""
+"""The data of a job, read and checked for the model to start from."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Data:
-    """What was read, checked and held out, and the model that it was checked for.
+    """Structures that were read and checked, and the model that they were checked for.
 
     Attributes
     ----------
@@ -40,9 +40,9 @@ class Data:
     lists
         Their neighbour lists.
     findings
-        Warnings, and errors that the job allows; others have stopped it before.
+        Warnings, and errors that the job allows; other errors are raised.
     test
-        The neighbour lists of held-out structures of another file; None if there is no such file.
+        Neighbour lists of held-out structures from a separate file; None if there is none.
     parent
         The model to start from; None for the default architecture.
     """
@@ -72,7 +72,7 @@ def read_data(job: Job, reporter: Reporter) -> Data:
             raise with_shipped_models(problem, job, known) from problem
         config = read_config(parent.path)
     if job.alchemical:
-        config = None  # its elements and its cutoff will be those of the data
+        config = None  # its elements and cutoff will be those of the data
     read = _read(job, reporter)
     elements = config.type_names if config is not None else None
     cutoff = config.r_max if config is not None else DEFAULT_CUTOFF
@@ -108,7 +108,7 @@ def _read(job: Job, reporter: Reporter) -> ReadResult:
 
 
 def _stop_on_errors(structures: StructureSet, findings: list[Finding], job: Job) -> None:
-    """Do as :func:`stop_on_errors`; where the model lacks elements, name those that know them."""
+    """Call :func:`stop_on_errors`; if the model lacks elements, suggest models that have them."""
     try:
         stop_on_errors(structures, findings, job.allow)
     except DataError as problem:
@@ -120,7 +120,7 @@ def _stop_on_errors(structures: StructureSet, findings: list[Finding], job: Job)
 def stop_on_errors(
     structures: StructureSet, findings: list[Finding], allowed: tuple[str, ...] = ()
 ) -> None:
-    """Raise `DataError` for errors that :func:`check_structures` found and nobody allows."""
+    """Raise `DataError` for errors from :func:`check_structures` that are not allowed."""
     errors = blocking(findings, allowed)
     if not errors:
         return
@@ -130,7 +130,7 @@ def stop_on_errors(
         lines.append(f"{finding.code}: {finding.message}" + (f" ({where})" if where else ""))
     raise DataError(
         f"{', '.join(structures.sources[:3])} cannot be trained on:\n  " + "\n  ".join(lines),
-        f"{errors[0].advice} `hub check` lists every structure concerned. If you know better: "
+        f"{errors[0].advice} `hub check` lists all affected structures. To train anyway: "
         + " ".join(f"--allow {code}" for code in dict.fromkeys(each.code for each in errors)),
     )
 
@@ -145,7 +145,7 @@ def hold_out_test(data: Data, job: Job) -> Data:
     if not len(held_out):
         return data
     if not (structures.split_labels[held_out] == "test").any():
-        # Half of what one seed leaves over, so that the others draw from more than its own.
+        # Half of the structures one seed leaves, so that other seeds can draw different ones.
         shuffled = np.random.default_rng(job.seed).permutation(held_out)
         held_out = np.sort(shuffled[: len(held_out) // 2])
     lists = data.lists.select(np.setdiff1d(np.arange(len(structures)), held_out))
@@ -157,33 +157,33 @@ _MOST = 5
 
 
 def with_shipped_models(problem: RegistryError, job: Job, elements: Iterable[str]) -> RegistryError:
-    """Return the error with the models that come with the package among what to do next.
+    """Return the error with a hint at models that ship with the package.
 
-    Named are those that know the elements of the data, each with the whole command.
+    These are the ones that cover the elements of the data, each with the full command.
     """
     names = models_that_know(elements, shipped=True)
     if not names:
         return problem
-    models = "these models come" if len(names) > 1 else "this model comes"
-    hint = f"{problem.hint} Or start from another; {models} with mlip-hub:{_commands(job, names)}"
+    models = "one of these models, which come" if len(names) > 1 else "this model, which comes"
+    hint = f"{problem.hint} Or start from {models} with mlip-hub:{_commands(job, names)}"
     return type(problem)(problem.message, hint.strip())
 
 
 def with_models_that_know(
     problem: RegistryError, job: Job, elements: Sequence[str]
 ) -> RegistryError:
-    """Return the error with the models that know all elements as what to do next."""
+    """Return the error with a hint at models that cover all elements."""
     known = ", ".join(elements)
     names = models_that_know(elements)
-    hint = f"Start from a model that knows {known}:{_commands(job, names)}"
+    hint = f"Start from a model that covers {known}:{_commands(job, names)}"
     if not names:
         scratch = replace(job, model="", from_scratch=True).command_line()
-        hint = f"No model on this machine knows {known}. Train one from scratch:\n  {scratch}"
+        hint = f"No model on this machine covers {known}. Train one from scratch:\n  {scratch}"
     return type(problem)(problem.message, hint)
 
 
 def _commands(job: Job, names: list[str]) -> str:
-    """Return the command for each model, a line each."""
+    """Return the command for each model, one per line."""
     commands = [f"\n  {replace(job, model=name).command_line()}" for name in names[:_MOST]]
     if len(names) > _MOST:
         commands.append(f"\n  and {len(names) - _MOST} more: hub list")

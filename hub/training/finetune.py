@@ -1,4 +1,4 @@
-"""Fine-tuning and training from scratch: from a job to a run folder."""
+"""Fine-tuning and training from scratch, in a run folder."""
 
 from __future__ import annotations
 
@@ -65,9 +65,9 @@ def finetune(
         Label set of a dataset; the only one if empty.
     model
         Model to start from: a reference, run folder or model directory; ``c-ace-pretrained`` if
-        None. With `from_scratch` only its architecture is taken, or the default one if None.
+        None. With `from_scratch`, only its architecture is used, or the default one if None.
     test
-        Files of held-out test structures.
+        Files of test structures.
     n_train
         Number of training structures (random subset); all but the validation set if None.
     out
@@ -75,36 +75,36 @@ def finetune(
     recipe
         ``default`` or ``paper``.
     epochs, learning_rate, batch_size, stress_weight
-        Replace the recipe's if not None. The weight multiplies squared errors of stresses in the
+        Override the recipe if not None. The weight multiplies squared errors of stresses in the
         loss.
     seed
-        Decides the split, the order of the structures and random weights.
+        Random seed of the split, the order of the structures and initial weights.
     seeds
-        Number of trainings, with seeds counted up from `seed`; the best by validation is kept.
+        Number of trainings, with consecutive seeds from `seed`; the best by validation is kept.
     from_scratch
         Start from random weights.
     alchemical
         Transfer the model to the elements of the data: ``auto``, a length scale, or length and
         energy scale such as ``1.52,0.25``.
     element_map
-        Element mapping for `alchemical`, such as ``C=Si``; found if empty.
+        Element mapping for `alchemical`, such as ``C=Si``; determined if empty.
     device
         ``auto``, ``cpu``, ``cuda``, ``cuda:1`` ...
     energy_key, forces_key, stress_key
-        Names of the labels in the files (eV, eV/Å); found if None.
+        Names of the labels in the files (eV, eV/Å); detected if None.
     stress_convention
         Sign and unit of stresses: ``ase`` (eV/Å^3), ``compression``, ``gpa`` or ``vasp``.
     allow
-        Codes of findings that do not stop the training although they are errors.
+        Codes of errors that do not stop the training.
     resume
-        Resume the run in `out`, whose settings are taken: no others may be given.
+        Resume the run in `out` with its own settings; no others may be given.
     reporter
-        Is told of progress.
+        Receives progress.
 
     Returns
     -------
     folder, results
-        The run folder, and what its ``results.json`` holds.
+        The run folder, and the content of its ``results.json``.
 
     Raises
     ------
@@ -113,7 +113,7 @@ def finetune(
     ModelError
         If the model does not reproduce its stored predictions.
     TrainingError
-        If the folder is in use or no run folder, the data of a resumed run have changed, or the
+        If the folder is in use or not a run folder, the data of a resumed run have changed, or the
         loss does not stay finite.
     """
     place = None if out is None else user_path(out)
@@ -144,7 +144,7 @@ def finetune(
         folder = job.to_resume(place)
         return folder, resume_run(folder, reporter)
     if not job.data:
-        raise TrainingError("no data are given", hint="Give files of structures or a dataset.")
+        raise TrainingError("no data given", hint="Give structure files or a dataset.")
     return start_run(job, place, reporter)
 
 
@@ -157,10 +157,10 @@ def _start(model: str | Path | None, *, from_scratch: bool) -> str:
 def start_run(
     job: Job, out: Path | None = None, reporter: Reporter | None = None
 ) -> tuple[Path, dict[str, Any]]:
-    """Do a job in a new run folder; see :func:`finetune`."""
+    """Run a job in a new run folder; see :func:`finetune`."""
     reporter = reporter or Reporter()
     recipe = job.resolved_recipe()
-    requested(job)  # what cannot be understood is said before there is a folder
+    requested(job)  # report invalid requests before making a folder
     with run_folder.new_run_folder(out, job.data) as folder:
         recipe.write(folder)
         job.write(folder)
@@ -169,12 +169,12 @@ def start_run(
 
 
 def resume_run(folder: Path, reporter: Reporter | None = None) -> dict[str, Any]:
-    """Resume a training that was stopped, and return its results.
+    """Resume an interrupted training, and return its results.
 
     Raises
     ------
     TrainingError
-        If the folder is no run folder, in use, or the data have changed.
+        If the folder is not a run folder or in use, or the data have changed.
     """
     reporter = reporter or Reporter()
     job = Job.read(folder)
@@ -211,7 +211,7 @@ def _train(folder: Path, job: Job, recipe: Recipe, reporter: Reporter) -> dict[s
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy a file or a folder so that the target appears all at once."""
+    """Copy a file or folder atomically."""
     if source.is_dir():
         with scratch_directory(target.parent) as part:
             shutil.copytree(source, part, dirs_exist_ok=True)
@@ -222,12 +222,12 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _summarise(results: dict[int, dict[str, Any]], best: int) -> dict[str, Any]:
-    """Mean and standard deviation of the errors over the seeds."""
+    """Return means and standard deviations of the errors over the seeds."""
     summary: dict[str, Any] = {"seeds": list(results), "best": best}
     for row in ("before", "after"):
         errors = [item["errors"][row][ALL] for item in results.values() if item["errors"][row]]
         for name in ("energy_rmse", "force_rmse", "stress_rmse"):
-            # Seeds that an older release trained have no stresses.
+            # Seeds trained by an older release have no stresses.
             values = [item[name] for item in errors if item.get(name) is not None]
             if len(values) > 1:
                 summary[f"{row}_{name}"] = {"mean": mean(values), "std": stdev(values)}

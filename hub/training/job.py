@@ -1,4 +1,4 @@
-"""What a person asked for, as it is kept in the run folder."""
+"""The settings that a user gave, as stored in the run folder."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ DEFAULT_MODEL = "c-ace-pretrained"
 
 @dataclass(frozen=True)
 class SavedJob:
-    """A job that is kept in its run folder, as ``run.json``."""
+    """A job that is stored in its run folder, as ``run.json``."""
 
-    command: ClassVar[str]  # of `hub`, that does such jobs
+    command: ClassVar[str]  # the `hub` command that runs such jobs
     added_later: ClassVar[frozenset[str]] = frozenset()  # fields that older releases do not write
-    option_names: ClassVar[dict[str, str]] = {"max_epochs": "epochs"}  # where a field has another
+    option_names: ClassVar[dict[str, str]] = {"max_epochs": "epochs"}  # where they differ
 
     @classmethod
     def option(cls, name: str) -> str:
-        """Return the option of the command that sets a field."""
+        """Return the command-line option that sets a field."""
         return f"--{cls.option_names.get(name, name).replace('_', '-')}"
 
     def to_resume(self, directory: Path | None) -> Path:
-        """Return the run folder to resume, if its job is this one as far as this one says.
+        """Return the run folder to resume, if its job agrees with all settings given in this one.
 
         Raises
         ------
@@ -50,14 +50,14 @@ class SavedJob:
             If there is none, or it was started with other settings.
         """
         if directory is None:
-            raise TrainingError("no run folder to resume is given", hint="Name it with --out.")
+            raise TrainingError("no run folder to resume given", hint="Name it with --out.")
         started = self.read(directory)
         for item in fields(self):
             value, kept = getattr(self, item.name), getattr(started, item.name)
             if value and value not in (item.default, kept):
                 raise TrainingError(
                     f"{directory} was started with another {self.option(item.name)}",
-                    hint="With --resume, leave out what the run folder already says.",
+                    hint="With --resume, leave out options: the run folder stores them.",
                 )
         return directory
 
@@ -67,11 +67,11 @@ class SavedJob:
         write_json(directory / JOB_NAME, content)
 
     def command_line(self) -> str:
-        """Return what to type to do this job; settings of an architecture are left out."""
+        """Return the command line of this job, without the settings of an architecture."""
         words = ["hub", self.command]
         for item in fields(self):
             value, option = getattr(self, item.name), self.option(item.name)
-            # No option is given empty: without a model --from-scratch takes the default one's.
+            # Omit empty options: without a model, --from-scratch uses the default architecture.
             if isinstance(value, dict) or value in (item.default, ""):
                 continue
             for each in value if isinstance(value, tuple) else (value,):
@@ -85,13 +85,13 @@ class SavedJob:
         Raises
         ------
         TrainingError
-            If the directory is no run folder or another command's, or the file is damaged.
+            If the directory is not a run folder or another command's, or the file is corrupted.
         """
         path = directory / JOB_NAME
         if not path.exists():
             raise TrainingError(
-                f"{directory} is no run folder: {JOB_NAME} is missing",
-                hint=f"Name the folder that `hub {cls.command}` printed when it started.",
+                f"{directory} is not a run folder: {JOB_NAME} is missing",
+                hint=f"Give the folder that `hub {cls.command}` printed when it started.",
             )
         command, content = read_job(path)
         if command != cls.command:
@@ -100,52 +100,52 @@ class SavedJob:
             )
         by_default = {item.name: item.default for item in fields(cls)}
         later = {name: by_default[name] for name in cls.added_later}
-        with damage(path, TrainingError, "Put a copy of the file back, or start a new run."):
+        with damage(path, TrainingError, "Restore the file from a copy, or start a new run."):
             return fit_whole({**later, **content}, cls)
 
 
 @dataclass(frozen=True)
 class Job(SavedJob):
-    """One training, or several that differ in their seed, fully described.
+    """Complete description of one training, or of several that differ in their seed.
 
     Attributes
     ----------
     data
         Files, or patterns, of labelled structures.
     model
-        Reference, run folder or model directory to start from. With `from_scratch` only its
-        architecture is taken, or the default one if empty.
+        Reference, run folder or model directory to start from. With `from_scratch`, only its
+        architecture is used, or the default one if empty.
     test
-        Files of held-out structures.
+        Files of test structures.
     n_train
-        How many structures to train on; all but the validation set if None.
+        Number of training structures; all but the validation set if None.
     recipe
         ``default`` or ``paper``.
     max_epochs, learning_rate, batch_size
-        Replace the recipe's if not None.
+        Override the recipe if not None.
     from_scratch
         Start from random weights.
     device
         ``auto``, ``cpu``, ``cuda`` ...
     seed
-        Decides the split, the order of the structures and random weights.
+        Random seed of the split, the order of the structures and initial weights.
     seeds
-        How many trainings, with seeds counted up from `seed`; the best is kept.
+        Number of trainings, with consecutive seeds from `seed`; the best is kept.
     labels
-        Where `data` is a dataset (a reference or directory), its label set; the only one if empty.
+        Label set if `data` is a dataset (a reference or directory); the only one if empty.
     energy_key, forces_key
-        Names of the labels; found by looking if None.
+        Names of the labels; detected if None.
     stress_key, stress_convention
         See `hub.structures.stress_labels.StressReading`.
     stress_weight
-        Replaces the recipe's if not None.
+        Overrides the recipe if not None.
     alchemical
-        If not empty, the model is carried to the elements of the data: ``auto``, a length scale,
-        or length and energy scale, ``1.52,0.25``.
+        If not empty, transfer the model to the elements of the data: ``auto``, a length scale, or
+        length and energy scale, ``1.52,0.25``.
     element_map
-        Which of the model's elements becomes which, such as ``C=Si``; found if empty.
+        Element mapping for `alchemical`, such as ``C=Si``; determined if empty.
     allow
-        Codes of findings that do not stop the training though they are errors.
+        Codes of errors that do not stop the training.
     """
 
     command: ClassVar[str] = "finetune"
@@ -176,7 +176,7 @@ class Job(SavedJob):
     allow: tuple[str, ...] = ()
 
     def with_seed(self, seed: int) -> Self:
-        """Return the same job with this seed alone."""
+        """Return the same job with only this seed."""
         return replace(self, seed=seed, seeds=1)
 
     def resolved_recipe(self) -> Recipe:
@@ -200,7 +200,7 @@ class Job(SavedJob):
 
 @dataclass(frozen=True)
 class PretrainJob(SavedJob):
-    """One pre-training, fully described.
+    """Complete description of a pre-training.
 
     Attributes
     ----------
@@ -209,24 +209,24 @@ class PretrainJob(SavedJob):
     labels
         Its label set to learn; the only one if empty.
     n
-        How many structures to train on, drawn evenly over the trajectories; all that are not held
-        out if None.
+        Number of training structures, drawn evenly from the trajectories; all that are not held out
+        if None.
     where
-        A condition on columns of the dataset that the structures fit.
+        Condition on columns of the dataset that the structures must meet.
     held_out
-        How many structures at most to validate on, and as many to judge by at the end.
+        Maximum number of structures for validation, and for testing.
     max_force
         Structures with a larger force, in eV/Å, are left out.
     architecture
-        ``architecture``, the name of one, and those of its settings that differ from its own.
+        ``architecture``, its name, and the settings that differ from its defaults.
     recipe
         ``default`` or ``paper``.
     max_epochs, max_hours, learning_rate, batch_size
-        Replace the recipe's if not None.
+        Override the recipe if not None.
     device
         ``auto``, ``cpu``, ``cuda`` ...
     seed
-        Decides the split, the order of the structures and random weights.
+        Random seed of the split, the order of the structures and initial weights.
     """
 
     command: ClassVar[str] = "pretrain"

@@ -26,31 +26,31 @@ if TYPE_CHECKING:
     from hub.training.process_group import ProcessGroup
 
 Batches: TypeAlias = "Generator[Sequence[LabelledBatch], None, None]"
-_PREFETCHED = 4  # batches that each worker has ready
+_PREFETCHED = 4  # batches per worker
 
 
 class Loader(Protocol):
-    """Gives the training structures in batches, each structure once an epoch."""
+    """Yields the training structures in batches, each structure once per epoch."""
 
     def __len__(self) -> int:
         """Return the number of structures."""
 
     def batches(self, epoch: int, size: int, start: int = 0) -> Batches:
-        """Give this process's share of each batch of an epoch, on its device.
+        """Yield this process's share of each batch of an epoch, on its device.
 
         Parameters
         ----------
         epoch
-            Decides the order, together with the seed of the loader.
+            Determines the order, together with the seed of the loader.
         size
-            Structures in a batch of all processes together.
+            Number of structures in a batch, over all processes.
         start
-            The first batch to give.
+            The first batch to yield.
 
         Returns
         -------
-        For each batch its parts, divided where the whole is too much for memory; none where there
-        are fewer structures than processes.
+        The parts of each batch, divided if it is too large for memory; no parts if there are fewer
+        structures than processes.
 
         Raises
         ------
@@ -67,11 +67,11 @@ class GraphLoader:
     graphs
         Labelled; copied to the device once.
     potential
-        That takes the batches.
+        The potential to train.
     seed
-        Decides the order of the structures in each epoch.
+        Random seed of the order of the structures in each epoch.
     group
-        The processes that share each batch; all are given the same graphs.
+        The processes that share each batch; all get the same graphs.
     """
 
     def __init__(
@@ -99,23 +99,23 @@ class GraphLoader:
 
 
 class StreamLoader:
-    """Batches of structures that are read from the disk, their graphs built ahead of the step.
+    """Batches of structures read from disk, with graphs built ahead of each step.
 
-    Structures are shuffled within windows of some shards (see `Stream.windows`), which is what
-    each worker process has in memory.
+    Structures are shuffled within windows of several shards (see `Stream.windows`), which each
+    worker process keeps in memory.
 
     Parameters
     ----------
     stream
         The labelled structures.
     potential
-        That takes the batches.
+        The potential to train.
     seed
-        Decides the order of the structures in each epoch.
+        Random seed of the order of the structures in each epoch.
     group
-        The processes that share each batch; each builds the graphs of its share alone.
+        The processes that share each batch; each builds only the graphs of its share.
     workers
-        Processes that build the graphs; this one itself if zero.
+        Number of processes that build graphs; if zero, this process builds them.
     """
 
     def __init__(
@@ -138,7 +138,7 @@ class StreamLoader:
         Raises
         ------
         TrainingError
-            If a worker process has been killed.
+            If a worker process was killed.
         """
         starts = range(start * size, len(self), size)
         shares = [self.group.share(range(first, min(first + size, len(self)))) for first in starts]
@@ -148,7 +148,7 @@ class StreamLoader:
             batch_size=None,
             collate_fn=_same,
             num_workers=self.workers,
-            # Forked, a worker could wait forever for threads that it does not have.
+            # A forked worker could wait forever for threads that it does not have.
             multiprocessing_context="spawn" if self.workers else None,
             prefetch_factor=_PREFETCHED if self.workers else None,
         )
@@ -162,18 +162,18 @@ class StreamLoader:
             reason = death_of_worker(problem)
             if not reason:
                 raise
-        # A worker that was killed while it handed over a batch cannot be asked for the rest.
+        # A worker was killed while it handed over a batch.
         except (ConnectionError, EOFError, FileNotFoundError) as problem:
             reason = str(problem) or type(problem).__name__
         if reason:
-            # Raised here, it does not hold the other workers, which torch ends at once.
+            # Raised here, it holds no reference to the other workers, so torch ends them at once.
             raise worker_ended(reason)
 
 
 def death_of_worker(problem: RuntimeError) -> str:
-    """Return what torch says of the death of a worker; empty if it says something else.
+    """Return torch's message about the death of a worker; empty for other errors.
 
-    It is said wherever the program is when the worker dies, not only where its batch is awaited.
+    Torch raises it wherever the program is when the worker dies, not only while awaiting a batch.
     """
     said = str(problem).partition("\n")[0]
     return said if "DataLoader worker" in said else ""
@@ -182,13 +182,13 @@ def death_of_worker(problem: RuntimeError) -> str:
 def worker_ended(reason: str) -> TrainingError:
     """Return the error for a worker that has ended."""
     return TrainingError(
-        f"a process that reads the training structures has ended: {reason}",
-        "Was it killed, or short of memory? Go on with --resume and the run folder.",
+        f"a process that reads the training structures ended unexpectedly: {reason}",
+        "It may have been killed or run out of memory. Resume the run with --out DIR --resume.",
     )
 
 
 class _Epoch(Dataset[Any]):
-    """The structures in the order of an epoch, whose index is a list of places in it."""
+    """The structures in the order of an epoch, indexed by lists of positions in it."""
 
     def __init__(self, stream: Stream, windows: list[IntArray], potential: Potential) -> None:
         self.stream, self.windows = stream, windows
@@ -198,11 +198,11 @@ class _Epoch(Dataset[Any]):
         self.in_memory: tuple[int, IntArray, NeighbourLists] | None = None
 
     def __getitem__(self, places: Sequence[int]) -> list[LabelledBatch] | RegistryError:
-        """Return a batch in parts, or the error that is to be raised where it is read."""
+        """Return a batch in parts, or an error for the main process to raise."""
         try:
             graphs = [graph for stretch in self._by_window(places) for graph in stretch]
         except RegistryError as problem:
-            return problem  # raised here, it would be told with the lines of this process
+            return problem  # raised here, it would come with this process's traceback
         return [collate(part) for part in batches_by_edges(graphs, self.max_edges)]
 
     def _by_window(self, places: Sequence[int]) -> Iterator[list[Graph]]:

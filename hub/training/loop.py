@@ -1,4 +1,4 @@
-"""The training loop, the same for pre-training, fine-tuning and training from scratch."""
+"""The training loop of pre-training, fine-tuning and training from scratch."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from hub.training.recipe import Recipe
 
 _MAX_STEPS_BACK = 5
-_SAVE_EVERY = 600.0  # seconds, in epochs that take longer
+_SAVE_EVERY = 600.0  # seconds, in longer epochs
 _DIVERGED = (
-    "One absurd label is enough for this: look at the data with `hub check`. If they are right, "
-    "start again with a lower --learning-rate. What was trained before this epoch is kept."
+    "A single wrong label can cause this: check the data with `hub check`. If they are correct, "
+    "start again with a lower --learning-rate. The state before this epoch is kept."
 )
 
 
@@ -43,18 +43,18 @@ class Trainer:
     Parameters
     ----------
     potential
-        On the device that it is to be trained on; changed in place.
+        On the device to train on; changed in place.
     loader
-        Gives the training structures.
+        Yields the training structures.
     validation
         Labelled graphs, copied to the device once.
     recipe
         The settings.
     directory
-        Where the state is saved after each epoch, and every ten minutes of a longer one. If one is
-        there, the training goes on from it.
+        Where the state is saved after each epoch, and every ten minutes of a longer one. If it
+        contains a state, the training resumes from it.
     group
-        The processes that share each batch. The first saves the state.
+        The processes that share each batch. The first one saves the state.
     """
 
     def __init__(
@@ -82,19 +82,19 @@ class Trainer:
 
     @property
     def steps_per_epoch(self) -> int:
-        """How many batches an epoch has."""
+        """Number of batches in an epoch."""
         return math.ceil(len(self.loader) / self.recipe.batch_size)
 
     @property
     def steps_done(self) -> int:
-        """How many steps were taken so far."""
+        """Number of steps taken so far."""
         return self.progress.epoch * self.steps_per_epoch + self.progress.step
 
     @property
     def last_epoch(self) -> int:
-        """The epoch to end at: the recipe's, or the last that its hours allow at the pace so far.
+        """The epoch to end at: the recipe's, or the last that fits its hours at the pace so far.
 
-        As the pace varies, so does this; the learning rate follows it down.
+        It varies with the pace, and the learning rate follows.
         """
         history = self.progress.history
         if not (self.recipe.max_hours and history):
@@ -104,7 +104,7 @@ class Trainer:
 
     @property
     def is_finished(self) -> bool:
-        """Whether the last epoch was reached or the validation error stopped falling."""
+        """Whether the last epoch is reached or the validation error no longer decreases."""
         patience = self.recipe.patience or math.inf
         return (
             self.progress.epoch >= self.last_epoch or self.progress.epochs_without_gain >= patience
@@ -120,23 +120,23 @@ class Trainer:
         on_epoch: Callable[[EpochMetrics], None] | None = None,
         on_step: Callable[[], None] | None = None,
     ) -> None:
-        """Train to the end and leave the best weights, averaged, in the potential.
+        """Train to the end and leave the best averaged weights in the potential.
 
         Raises
         ------
         TrainingError
-            If loss or weights keep being infinite or undefined however small the steps, or the
-            validation errors are in every epoch. The last good state is kept.
+            If loss or weights are not finite even with small steps, or the validation errors are
+            not finite in any epoch. The last good state is kept.
         IncompatibleModelError
-            If a structure is too large for the memory. The state before it is kept.
+            If a structure does not fit into memory. The state before it is kept.
         """
         while not self.is_finished:
             try:
                 self._finite_epoch(on_step)
                 metrics = self._validate()
             except IncompatibleModelError:
-                # Memory ran out within a step, before it changed anything: what came before is
-                # kept, for a machine that has more.
+                # Memory ran out within a step, before it changed anything: save the state, to
+                # resume on a machine with more memory.
                 state = self._state()
                 if is_finite(state):
                     self._save(state)
@@ -152,8 +152,8 @@ class Trainer:
     def _finite_epoch(self, on_step: Callable[[], None] | None) -> None:
         """Train the rest of an epoch.
 
-        Where loss or weights are not finite, return to the last state that was, and halve the
-        learning rate.
+        If loss or weights are not finite, return to the last finite state and halve the learning
+        rate.
         """
         good = copy.deepcopy(self._state())
         while True:
@@ -182,11 +182,11 @@ class Trainer:
     def _steps(
         self, batches: Batches, good: dict[str, Any], on_step: Callable[[], None] | None
     ) -> tuple[dict[str, Any], bool]:
-        """Take the steps that an epoch lacks, saving the state now and then.
+        """Take the remaining steps of an epoch, saving the state from time to time.
 
         Returns
         -------
-        The last good state, and whether the epoch came to its end with all numbers finite.
+        The last good state, and whether the epoch ended with all numbers finite.
         """
         progress = self.progress
         self.potential.train()
@@ -211,7 +211,7 @@ class Trainer:
                     return good, False
                 good = state
                 self._save(good)
-        # A step may leave what is not finite in the weights or the optimiser, and a finite loss.
+        # The loss can be finite although the weights or the optimiser's state are not.
         return good, is_finite(self._state())
 
     def _step(self, parts: Sequence[LabelledBatch]) -> tuple[float, bool]:
@@ -219,12 +219,12 @@ class Trainer:
 
         Returns
         -------
-        The loss, or NaN if the step was not taken; and whether the state is to be saved.
+        The loss, or NaN if the step was not taken, and whether to save the state.
         """
         self.optimizer.zero_grad()
         said = torch.zeros(2, dtype=torch.float64, device=self.device)
         said[0] = add_gradients(self.potential, parts, self.recipe, self.group)
-        # All processes have to know when the first one saves the state.
+        # All processes must know when the first one saves the state.
         said[1] = self.group.is_first and time.monotonic() - self._saved_at > _SAVE_EVERY
         loss, due = self.group.sum(said).tolist()
         self.group.sum_gradients(self.parameters)
@@ -243,7 +243,7 @@ class Trainer:
             group["lr"] = rate
 
     def _validate(self) -> EpochMetrics:
-        """Measure the averaged weights; keep them if they are the best so far, or to be kept."""
+        """Validate the averaged weights; keep them if they are the best so far, or always kept."""
         progress, started = self.progress, time.perf_counter()
         errors = validation_errors(self.average.potential, self.validation, self.group)
         force_rmse = errors[1]
@@ -282,21 +282,21 @@ class Trainer:
         }
 
     def _resume(self, state: dict[str, Any]) -> None:
-        """Go on from a saved state, which may be that of anything."""
+        """Resume from a saved state, which may belong to something else."""
         try:
             state["progress"] = asdict(Progress.read(state["progress"], self.steps_per_epoch))
             self.potential.set_weights(state["best"], "its best epoch")
             self._restore(state)
         except (ModelError, KeyError, TypeError, ValueError, RuntimeError) as problem:
             raise TrainingError(
-                f"{self.directory / STATE_NAME} is not the state of this training: {problem}",
-                hint="Delete it to train from the start, or put the right one back.",
+                f"{self.directory / STATE_NAME} is not a state of this training: {problem}",
+                hint="Delete it to train from the start, or restore the right one.",
             ) from problem
 
     def _restore(self, state: dict[str, Any]) -> None:
         for potential in (self.potential, self.average.potential):
             potential.set_weights(state["weights"], "the saved state")
-        # The optimiser keeps what it is given, and must not share it with a state kept elsewhere.
+        # The optimiser keeps the object itself, which must not be shared with another saved state.
         self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
         self.average.load_state(state["average"])
         self.best = state["best"]

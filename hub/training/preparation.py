@@ -1,4 +1,4 @@
-"""From a job and its data to everything that training needs: split, model, energy zero."""
+"""Prepare a training: split the data, open the model, and shift its energy zero."""
 
 from __future__ import annotations
 
@@ -47,43 +47,43 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Preparation:
-    """A training that can start.
+    """A training that is ready to start.
 
     Attributes
     ----------
     recipe, seed
-        The seed decides the split, the order of the structures and random weights.
+        The seed determines the split, the order of the structures and random weights.
     structures
-        Everything that was read to train on, to validate on and, without a file of its own, to
-        test on; of a stream what is trained on alone.
+        All structures read for training, validation and, without a separate file, testing; for a
+        stream, only the training structures.
     energy_key, forces_key
-        What the labels are called there.
+        Names of the labels in the data.
     findings
-        What the checks found and nobody minds.
+        Findings that do not stop the training.
     notes
-        What a person should know about labels, split and energies.
+        Notes to the user on labels, split and energies.
     train
         The training structures.
     validation, test
-        The neighbour lists of these; `test` may be empty.
+        Neighbour lists; `test` may be empty.
     test_is_given
-        Whether the test structures are those of a file of their own.
+        Whether the test structures come from a separate file.
     loader
-        Gives the training structures to the loop.
+        Yields the training structures.
     validation_graphs
         Labelled.
     parent
-        Where the model came from; None for random weights.
+        The model to start from; None for random weights.
     potential
         On the device, with the energy zero of the data; checked against its stored predictions.
     reference_energies
-        Those of the training data, for people.
+        Of the training data, for information.
     shift
-        What is added to the model's energies per atom of each element.
+        Energy added to the model's energies for each atom of an element.
     origin
-        Of structures that were chosen from a dataset: which, and how.
+        The dataset that the structures were chosen from, and how, if any.
     search
-        How the model was carried to the elements of the data, if it was.
+        How the model was transferred to the elements of the data, if it was.
     """
 
     recipe: Recipe
@@ -108,16 +108,16 @@ class Preparation:
 
     @property
     def from_scratch(self) -> bool:
-        """Whether the weights are random at first."""
+        """Whether training starts from random weights."""
         return self.parent is None
 
     @property
     def steps_per_epoch(self) -> int:
-        """How many batches an epoch has."""
+        """Number of batches in an epoch."""
         return -(-len(self.loader) // self.recipe.batch_size)
 
     def input_digests(self) -> dict[str, str]:
-        """Return a sha256 of all that the result depends on besides the recipe, by its name."""
+        """Return the sha256 of everything, except the recipe, that the result depends on."""
         sets = {
             "training data": self.train,
             "validation data": self.validation.structures,
@@ -131,7 +131,7 @@ class Preparation:
 
 
 def starting_model(job: Job, data: Data) -> Potential | None:
-    """Open the model that a job starts from, checked against its stored predictions; None for none.
+    """Open the model to start from, checked against its stored predictions; None from scratch.
 
     Raises
     ------
@@ -151,20 +151,20 @@ def prepare(
     folder: Path,
     reporter: Reporter,
 ) -> Preparation:
-    """Split the data, and give the model the data's zero of energy.
+    """Split the data, and shift the model to the data's zero of energy.
 
-    What takes long to find is kept in the run folder.
+    Results that take long to compute are kept in the run folder.
 
     Parameters
     ----------
     job, recipe, data
-        What is asked for, and what it is asked for.
+        The job, its recipe and its data.
     potential
-        To start from, and changed in place; None for random weights.
+        To start from, changed in place; None for random weights.
     folder
         The run folder.
     reporter
-        Is told what happens.
+        Receives progress.
 
     Raises
     ------
@@ -173,7 +173,7 @@ def prepare(
     TrainingError
         If energies or forces are missing altogether.
     AlchemyError
-        If the model cannot be carried to the elements of the data.
+        If the model cannot be transferred to the elements of the data.
     """
     given = data.test.structures if data.test else None
     split = split_structures(data.read.structures, job.n_train, seed=job.seed, test=given)
@@ -234,35 +234,33 @@ def force_scale(structures: StructureSet) -> float:
 
 
 def require_labels(train: StructureSet, validation: StructureSet) -> None:
-    """Without forces on either side there is nothing to train on or to stop by."""
+    """Refuse training or validation sets that are empty or without forces."""
     for name, structures in (("training", train), ("validation", validation)):
         if not len(structures):
             raise TrainingError(f"the {name} set is empty", hint="Give more structures.")
         if np.isnan(structures.force_labels).all():
             raise TrainingError(
-                f"no {name} structure has forces", hint="Name them with --forces-key."
+                f"no {name} structure has forces", hint="Name the forces with --forces-key."
             )
 
 
 def requested(job: Job) -> Request | None:
-    """Return what a job asks for; None if its model is to stay what it is.
+    """Return the requested transmutation of a job; None if there is none.
 
     Raises
     ------
     AlchemyError
-        If it cannot be understood, or there is no model to begin with.
+        If the request is invalid, or there is no model to start from.
     """
     if not job.alchemical:
         if job.element_map:
-            raise AlchemyError(
-                "--element-map means nothing without --alchemical", "Add --alchemical auto."
-            )
+            raise AlchemyError("--element-map requires --alchemical", "Add --alchemical auto.")
         return None
     if job.from_scratch:
         raise AlchemyError(
-            "random weights cannot be carried to another element",
-            "Leave out --from-scratch, or --alchemical. For the scaled cutoff take the "
-            "architecture of what `hub transmute` makes: --from-scratch --model NAME.",
+            "random weights cannot be transferred to another element",
+            "Leave out --from-scratch or --alchemical. For the scaled cutoff, use the architecture "
+            "of a model made by `hub transmute`: --from-scratch --model NAME.",
         )
     return Request.parse(job.alchemical, job.element_map)
 
@@ -274,16 +272,16 @@ def find_transmutation(
     folder: Path,
     reporter: Reporter,
 ) -> Search | None:
-    """Search for the scales that a job asks for, or read those found before it was stopped.
+    """Search for the scales that a job requests, or read those found before an interruption.
 
-    None if its model is to stay what it is.
+    None if no transmutation is requested.
 
     Raises
     ------
     AlchemyError
         As `hub.alchemy.search.search_transmutation` does.
     TrainingError
-        If what was kept is damaged.
+        If the stored scales are corrupted.
     """
     request = requested(job)
     if request is None:

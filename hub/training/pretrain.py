@@ -1,4 +1,4 @@
-"""Pre-training: from a dataset with synthetic labels to a run folder."""
+"""Pre-training on a dataset with synthetic labels, in a run folder."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def pretrain(
 ) -> tuple[Path, dict[str, Any]]:
     """Train a model with random weights on the labels of a dataset.
 
-    Whole trajectories, by the dataset's column ``run_id``, are held out for validation and test.
+    Whole trajectories, identified by the column ``run_id``, are held out for validation and test.
 
     Parameters
     ----------
@@ -68,40 +68,40 @@ def pretrain(
     labels
         Its label set to learn; the only one if empty.
     n_train
-        Number of training structures, drawn evenly over the trajectories; all that are not held
-        out if None.
+        Number of training structures, drawn evenly from the trajectories; all that are not held out
+        if None.
     where
         Train only on structures that meet this condition on columns, such as ``density > 2``.
     held_out
-        Maximum number of structures for validation, and for the test.
+        Maximum number of structures for validation, and for testing.
     max_force
         Leave out structures with a larger force, in eV/Å.
     model_config
-        Settings of the architecture, or a JSON file that holds them; ``architecture`` names one.
+        Settings of the architecture, or a JSON file of them; ``architecture`` is its name.
     layers, features, l_max, parity, cutoff
-        Replace those settings if not None: interaction blocks, channels, highest rotation order,
-        whether odd parity is used, and the cutoff radius in Å.
+        Override these settings if not None: interaction blocks, channels, highest rotation order,
+        whether to include features of odd parity, and cutoff radius in Å.
     out
         A new run folder; ``runs/<name of the dataset>`` if None.
     recipe
         ``default`` or ``paper``.
     epochs, max_hours, learning_rate, batch_size
-        Replace the recipe's if not None.
+        Override the recipe if not None.
     seed
-        Decides the split, the order of the structures and random weights.
+        Random seed of the split, the order of the structures and initial weights.
     device
         ``auto``, ``cpu``, ``cuda``, ``cuda:1`` ...
     resume
-        Resume the run in `out`, whose settings are taken: no others may be given.
+        Resume the run in `out` with its own settings; no others may be given.
     reporter
-        Is told of progress.
+        Receives progress.
     group
-        The processes that train together; the first writes the folder.
+        The processes that train together; the first one writes the folder.
 
     Returns
     -------
     folder, results
-        The run folder, and what its ``results.json`` holds.
+        The run folder, and the content of its ``results.json``.
 
     Raises
     ------
@@ -136,7 +136,7 @@ def pretrain(
         folder = job.to_resume(place)
         return folder, resume_pretraining(folder, reporter, group)
     if not job.data:
-        raise TrainingError("no data are given", hint="Name a dataset or its directory.")
+        raise TrainingError("no data given", hint="Give a dataset or its directory.")
     return start_pretraining(job, place, reporter, group)
 
 
@@ -152,9 +152,9 @@ def start_pretraining(
     reporter: Reporter | None = None,
     group: ProcessGroup = ALONE,
 ) -> tuple[Path, dict[str, Any]]:
-    """Do a job in a new run folder; see :func:`pretrain`.
+    """Run a job in a new run folder; see :func:`pretrain`.
 
-    Of a group the first process has the folder and returns the results.
+    The first process of a group makes the folder and returns the results.
     """
     recipe, reporter = job.resolved_recipe(), reporter or Reporter()
     new_config(job.architecture, ("C",), "the architecture")
@@ -171,12 +171,12 @@ def start_pretraining(
 def resume_pretraining(
     folder: Path, reporter: Reporter | None = None, group: ProcessGroup = ALONE
 ) -> dict[str, Any]:
-    """Resume a pre-training that was stopped, and return its results.
+    """Resume an interrupted pre-training, and return its results.
 
     Raises
     ------
     TrainingError
-        If the folder is no run folder, in use, or the data have changed.
+        If the folder is not a run folder or in use, or the data have changed.
     """
     job, recipe = PretrainJob.read(folder), Recipe.read(folder)
     with run_folder.locked(folder) if group.is_first else nullcontext():
@@ -247,5 +247,5 @@ def prepare_pretraining(
 
 
 def _workers(device: torch.device) -> int:
-    """Return how many processes build graphs: a step on a GPU takes about as long as its graphs."""
+    """Return the number of processes to build graphs, which is about as slow as a step on a GPU."""
     return 1 if device.type == "cpu" else 2

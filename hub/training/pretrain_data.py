@@ -1,4 +1,4 @@
-"""The structures of a dataset that a model is pre-trained on, and those held out."""
+"""The structures of a dataset for pre-training, and those held out."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from hub.training.reporter import Reporter
 
 MOST_ATOMS_IN_MEMORY = 1_000_000  # whose graphs take about a gigabyte
-_SAMPLE = 500  # structures that are checked where most stay on the disk
-TRAJECTORY = "run_id"  # the column that says which trajectory a structure is of
+_SAMPLE = 500  # number of structures to check when streaming from disk
+TRAJECTORY = "run_id"  # the column with the trajectory of a structure
 
 
 @dataclass(frozen=True)
@@ -42,20 +42,19 @@ class Chosen:
     Attributes
     ----------
     train
-        The neighbour lists of what is trained on, or of a sample of it where that stays on the
-        disk.
+        Neighbour lists of the training structures, or of a sample if they are streamed from disk.
     stream
-        What is trained on, if it stays on the disk.
+        The training structures, if they are streamed from disk.
     validation, test
-        The neighbour lists of what is held out.
+        Neighbour lists of the held-out structures.
     census
-        Of what is trained on.
+        Of the training structures.
     findings
-        What the checks found in all these neighbour lists.
+        Findings in all structures with neighbour lists.
     notes
-        How the structures were chosen, and what a person should know about them.
+        Notes to the user on the structures and how they were chosen.
     origin
-        Which dataset, and how they were chosen; for the card.
+        The dataset, and how structures were chosen from it; for the card.
     """
 
     train: NeighbourLists
@@ -69,7 +68,7 @@ class Chosen:
 
 
 def read_dataset(job: PretrainJob, cutoff: float, reporter: Reporter) -> Chosen:
-    """Choose structures, hold out whole trajectories, and read no more than these.
+    """Choose structures, hold out whole trajectories, and read only these.
 
     Raises
     ------
@@ -83,7 +82,7 @@ def read_dataset(job: PretrainJob, cutoff: float, reporter: Reporter) -> Chosen:
     dataset = open_dataset(job.data, wanted, pulled, reporter.counting("pulling"))
     labels = dataset.labels_name(wanted)
     if not labels:
-        raise DataError(f"{dataset.name} has no label sets", "Add one: hub relabel.")
+        raise DataError(f"{dataset.name} has no label sets", "Add one with `hub relabel`.")
     labelled = dataset.choose(labels, choice, labelled_only=True)
     unlabelled = len(dataset.choose(labels, choice)) - len(labelled)
     trajectories, notes = _trajectories(dataset, labelled)
@@ -97,14 +96,14 @@ def read_dataset(job: PretrainJob, cutoff: float, reporter: Reporter) -> Chosen:
     everything, frames = everything.select(usable), frames[usable]
     in_train, in_validation, in_test = (np.isin(frames, side) for side in sides)
     named = trajectories[frames]
-    notes += [f"{n} structures {reason} are left out" for reason, n in left_out.items() if n]
+    notes += [f"left out {n} structures {reason}" for reason, n in left_out.items() if n]
     notes.append(
         f"{_frames(named[in_train])} for training, {_frames(named[in_validation])} for "
-        f"validation, {_frames(named[in_test])} for the test (seed {job.seed})"
+        f"validation, {_frames(named[in_test])} for testing (seed {job.seed})"
     )
     streams = everything.n_atoms[in_train].sum() > MOST_ATOMS_IN_MEMORY
     if streams:
-        notes.append(f"read while training; the checks see {_SAMPLE} structures and those held out")
+        notes.append(f"streamed from disk; only {_SAMPLE} training structures are checked")
     seen = _sample(in_train, job.seed) | ~in_train if streams else np.ones(len(frames), np.bool_)
     lists = NeighbourLists(dataset.take(labels, everything.chosen[seen]), cutoff)
     progress = reporter.counting("checking")
@@ -132,7 +131,7 @@ def read_dataset(job: PretrainJob, cutoff: float, reporter: Reporter) -> Chosen:
 
 
 def _sample(in_train: BoolArray, seed: int) -> BoolArray:
-    """Return (S,) which training structures are looked at where most stay on the disk."""
+    """Return (S,) which training structures to check when streaming from disk."""
     places = np.flatnonzero(in_train)
     drawn = np.random.default_rng(seed).choice(places, min(_SAMPLE, len(places)), replace=False)
     sample = np.zeros(len(in_train), np.bool_)
@@ -141,18 +140,18 @@ def _sample(in_train: BoolArray, seed: int) -> BoolArray:
 
 
 def _trajectories(dataset: Dataset, chosen: IntArray) -> tuple[npt.NDArray[Any], list[str]]:
-    """Return the trajectory of each structure, and what is to be said about it."""
+    """Return the trajectory of each structure, and notes to the user."""
     if TRAJECTORY in dataset.structure_extras:
         return dataset.column(TRAJECTORY)[chosen], []
     note = (
-        f"{dataset.name} has no column {TRAJECTORY!r}: structures are held out at random, and if "
-        "they are frames of trajectories, the errors look too good"
+        f"{dataset.name} has no column {TRAJECTORY!r}: structures are held out at random; if they "
+        "are frames of trajectories, errors will be underestimated"
     )
     return np.arange(len(chosen)), [note]
 
 
 def _usable(census: Census, max_force: float) -> tuple[BoolArray, dict[str, int]]:
-    """Return (S,) which structures can be trained on, and the numbers of those that cannot."""
+    """Return (S,) which structures are usable, and the number of unusable ones by reason."""
     complete = ~np.isnan(census.largest_forces)
     moderate = ~(census.largest_forces > max_force)
     reasons = {
@@ -175,13 +174,13 @@ class Census:
     symbols
         (E,) chemical symbols, sorted.
     composition
-        (S, E) atoms of each element.
+        (S, E) number of atoms of each element.
     alone
-        (S,) whether it is an isolated atom.
+        (S,) whether the structure is an isolated atom.
     energies
         (S,) in eV; NaN where absent.
     largest_forces
-        (S,) largest component in eV/Å; NaN where one is absent.
+        (S,) largest component in eV/Å; NaN where one is missing.
     squared_forces
         (S, 2) sum of the squares of the force labels, (eV/Å)^2, and their number.
     has_stress
@@ -218,12 +217,12 @@ class Census:
 def take_census(
     stream: Stream, progress: Callable[[int, int | None], None] | None = None
 ) -> Census:
-    """Read all structures of a stream once; `progress` is called with how many are done.
+    """Read all structures of a stream once; `progress` is called with the number done.
 
     Raises
     ------
     IntegrityError
-        If a shard is missing or damaged.
+        If a shard is missing or corrupted.
     """
     symbols = stream.elements
     columns = {symbol: column for column, symbol in enumerate(symbols)}

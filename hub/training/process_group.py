@@ -21,14 +21,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class ProcessGroup:
-    """One process of a group of `size`; of itself alone by default.
+    """One process of a group of `size`; by default the only one.
 
     Attributes
     ----------
     rank
-        The number of this process in the group, from 0.
+        Index of this process in the group, from 0.
     size
-        How many processes there are.
+        Number of processes.
     """
 
     rank: int = 0
@@ -36,15 +36,15 @@ class ProcessGroup:
 
     @property
     def is_first(self) -> bool:
-        """Whether this is the process that writes files and talks."""
+        """Whether this is the process that writes files and messages."""
         return self.rank == 0
 
     def share(self, items: Sequence[T]) -> Sequence[T]:
-        """Return what falls to this process; nothing where there are more processes than items."""
+        """Return this process's share; it may be empty if there are more processes than items."""
         return items[self.rank :: self.size]
 
     def sum(self, values: torch.Tensor) -> torch.Tensor:
-        """Return the sum of a tensor over the processes, the same to the last bit in each."""
+        """Return the sum of a tensor over the processes, bitwise identical in each."""
         if self.size > 1:
             values = values.clone()
             with _together():
@@ -52,10 +52,10 @@ class ProcessGroup:
         return values
 
     def sum_gradients(self, parameters: Sequence[torch.nn.Parameter]) -> None:
-        """Add up the gradients of all processes; one that is missing counts as zero.
+        """Add up the gradients of all processes; missing ones count as zero.
 
-        DistributedDataParallel is of no use here: it hooks into the backward pass, and forces need
-        one within the forward pass.
+        DistributedDataParallel cannot be used here: it hooks into the backward pass, and forces
+        need one within the forward pass.
         """
         if self.size == 1:
             return
@@ -66,7 +66,7 @@ class ProcessGroup:
             parameter.grad = part.view_as(parameter).to(parameter.dtype)  # cat() promotes
 
     def from_first(self, item: T) -> T:
-        """Return what the first process gave; the others wait for it."""
+        """Return the first process's item; the others wait for it."""
         if self.size == 1:
             return item
         items = [item]
@@ -75,12 +75,12 @@ class ProcessGroup:
         return items[0]
 
     def device(self, name: str) -> torch.device:
-        """Return the device of that name; of several GPUs one for each process.
+        """Return the device of that name, with a GPU of its own for each process.
 
         Raises
         ------
         IncompatibleModelError
-            If there is no such device here.
+            If there is no such device.
         """
         device = choose_device(name)
         if self.size > 1 and device.type == "cuda":
@@ -90,13 +90,13 @@ class ProcessGroup:
 
 @contextmanager
 def _together() -> Iterator[None]:
-    """Say it in our own words if another process is no longer there to exchange something."""
+    """Raise our own error if another process has ended during an exchange."""
     try:
         yield
     except RuntimeError as error:
         raise TrainingError(
-            f"another process of the training has ended: {str(error).splitlines()[0]}",
-            hint="Look at what it said; then go on with --resume and the run folder.",
+            f"another process of the training ended unexpectedly: {str(error).splitlines()[0]}",
+            hint="See its messages, then resume the run with --out DIR --resume.",
         ) from error
 
 
@@ -105,12 +105,12 @@ ALONE = ProcessGroup()
 
 @contextmanager
 def process_group() -> Iterator[ProcessGroup]:
-    """Join the processes that ``torchrun`` started; be alone without it."""
+    """Join the processes that ``torchrun`` started; without it, use a single process."""
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         yield ALONE
         return
-    distributed.init_process_group()  # gloo for the CPU and, where there is one, nccl for the GPU
+    distributed.init_process_group()  # gloo for the CPU and, if there is one, nccl for the GPU
     try:
         yield ProcessGroup(distributed.get_rank(), size)
     finally:

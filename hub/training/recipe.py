@@ -1,4 +1,4 @@
-"""Recipes: every number that training depends on, in one place."""
+"""Recipes: all numerical settings of a training."""
 
 from __future__ import annotations
 
@@ -17,45 +17,44 @@ from registry.documents import damage, fit_whole
 if TYPE_CHECKING:
     from pathlib import Path
 
-_LAST_RATE = 0.01  # of the full learning rate, where that falls
+_LAST_RATE = 0.01  # of the full learning rate, at the end of a cosine schedule
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a model is trained.
+    """Settings of a training.
 
     Attributes
     ----------
     name
-        What the recipe is called.
+        Name of the recipe.
     learning_rate
-        Of Adam, at its highest.
+        Maximum learning rate of Adam.
     schedule
-        ``constant``, or ``cosine``: from the full rate down to a hundredth of it at the last epoch.
+        ``constant``, or ``cosine``: decay from the full rate to a hundredth of it at the end.
     batch_size
-        Structures in a step.
+        Number of structures per step.
     max_epochs
-        Passes over the training structures, at most.
+        Maximum number of passes over the training structures.
     patience
-        Stop after so many epochs without a lower force error on the validation structures; never
+        Stop after this many epochs without a lower force error on the validation structures; never
         if zero.
     keep
         ``best``, the weights of the epoch with the lowest force error on the validation structures,
-        or ``last``: a few validation structures may have none of what is hard.
+        or ``last``: a few validation structures may lack the difficult cases.
     min_delta
-        An error counts as lower only if it is so by this much, in eV/Å.
+        An error counts as lower only if it decreases by this much, in eV/Å.
     energy_weight
         The loss is this times the mean squared energy error per atom, (eV/atom)^2, plus the mean
         squared error of the force components, (eV/Å)^2,
     stress_weight
         plus this times the mean squared error of the stress components, (eV/Å^3)^2.
     ema_decay
-        Decay of the exponential moving average of the weights, which is what is validated and
-        kept.
+        Decay of the exponential moving average of the weights, which is validated and kept.
     max_gradient_norm
-        Gradients are scaled down to this norm; none if zero.
+        Gradients are clipped to this norm; no clipping if zero.
     max_hours
-        End at the last epoch that fits into so many hours; no limit if zero.
+        End at the last epoch that fits into this many hours; no limit if zero.
     """
 
     name: str
@@ -73,13 +72,13 @@ class Recipe:
     max_hours: NotNegative = 0.0
 
     def with_changes(self, **changes: Any) -> Self:
-        """Return a copy with those changes that are not None."""
+        """Return a copy with the changes that are not None."""
         return replace(
             self, **{name: value for name, value in changes.items() if value is not None}
         )
 
     def rate(self, done: float) -> float:
-        """Return the learning rate after a share of the epochs, from 0 to 1."""
+        """Return the learning rate after a fraction of the epochs, from 0 to 1."""
         if self.schedule == "constant":
             return self.learning_rate
         phase = (1 + math.cos(math.pi * done)) / 2
@@ -96,11 +95,11 @@ class Recipe:
         Raises
         ------
         TrainingError
-            If it is missing or damaged.
+            If it is missing or corrupted.
         """
         path = directory / FILE_NAME
         content = read_json(path, dict[str, Any])
-        # Older releases knew no stresses, and kept the last epoch where there was no patience.
+        # Older releases had no stresses, and kept the last epoch without patience.
         content.setdefault("stress_weight", 0.0)
         content.setdefault("keep", "best" if content.get("patience") else "last")
         with damage(path, TrainingError, REPLACE):
@@ -108,7 +107,7 @@ class Recipe:
 
 
 # The published settings: Gardner, Baker, Deringer 2023, src/defaults.yaml of their repository and
-# the defaults of NequIP 0.5.6 for what it leaves open (Adam at 0.01, no schedule, no clipping).
+# the defaults of NequIP 0.5.6 for what it does not set (Adam at 0.01, no schedule, no clipping).
 PAPER = Recipe(
     name="paper",
     learning_rate=0.01,
@@ -126,7 +125,7 @@ PAPER = Recipe(
 
 # Silicon labelled by an EDIP potential, 25 structures, weights 0, 100, 1,000 and 10,000: test
 # errors of 37, 38, 31, 29 meV/atom, 0.806, 0.802, 0.803, 0.831 eV/Å and 1.85, 1.96, 1.80, 1.68 GPa.
-# 1,000 is the largest that costs the forces nothing.
+# 1,000 is the largest weight that does not worsen the forces.
 DEFAULT = Recipe(
     name="default",
     learning_rate=0.002,
@@ -142,20 +141,20 @@ DEFAULT = Recipe(
     max_gradient_norm=10.0,
 )
 
-# A model that starts from random weights needs a higher rate and longer to get anywhere.
+# A model with random weights needs a higher learning rate and more epochs.
 DEFAULT_FROM_SCRATCH = DEFAULT.with_changes(
     name="default-from-scratch", learning_rate=0.01, max_epochs=200, patience=50
 )
 
 # A model of another element has more to unlearn: with the default rate, force errors of silicon are
-# half as large again after as many epochs. And ten validation structures that happen to be without
-# strong distortions stop it long before it has learned those (cards/learning_curves/silicon.md).
+# 50 % larger after as many epochs. And ten validation structures that happen to lack strong
+# distortions stop it long before it has learned those (cards/learning_curves/silicon.md).
 DEFAULT_ALCHEMICAL = DEFAULT.with_changes(
     name="default-alchemical", learning_rate=0.01, max_epochs=80, patience=0, keep="last"
 )
 
-# For thousands of structures: the published rate, but falling to the end of a fixed number of
-# epochs, since the error is lowest there; and gradients clipped, since melts have large forces.
+# For thousands of structures: the published rate, but decaying over a fixed number of epochs, since
+# the error is then lowest at the end; and gradients clipped, since melts have large forces.
 PRETRAIN = DEFAULT.with_changes(
     name="pretrain",
     learning_rate=0.01,
@@ -167,12 +166,12 @@ PRETRAIN = DEFAULT.with_changes(
 
 
 def keeps_best(recipe: dict[str, Any]) -> bool:
-    """Whether a recipe, as results of this and older releases have it, keeps the best epoch."""
+    """Whether a recipe, as in the results of this and older releases, keeps the best epoch."""
     return bool(recipe.get("keep", "best" if recipe["patience"] else "last") == "best")
 
 
 def choose_recipe(name: str, default: Recipe) -> Recipe:
-    """Return the recipe of that name; what ``default`` means depends on what is done.
+    """Return the recipe of that name, where ``default`` means the given one.
 
     Raises
     ------
@@ -181,7 +180,5 @@ def choose_recipe(name: str, default: Recipe) -> Recipe:
     """
     recipes = {"paper": PAPER, "default": default}
     if name not in recipes:
-        raise TrainingError(
-            f"there is no recipe {name!r}", hint=f"Choose one of: {', '.join(recipes)}"
-        )
+        raise TrainingError(f"unknown recipe {name!r}", hint=f"Choose one of: {', '.join(recipes)}")
     return recipes[name]

@@ -1,4 +1,4 @@
-"""What a training tells while it runs; the command line prints it."""
+"""Interface for the progress of a training, which the command line prints."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ if TYPE_CHECKING:
 
 
 class Reporter:
-    """Tells nobody anything; subclasses do."""
+    """Receives the progress of a training, and ignores it; subclasses report it."""
 
     def opened(self, folder: Path) -> None:
-        """Hear that the run folder is there and nobody else uses it."""
+        """Take note that the run folder exists and is locked."""
 
     def prepared(self, preparation: Preparation) -> None:
-        """Hear that everything is decided and training is about to start."""
+        """Take note that everything is prepared and training is about to start."""
 
     def started(self, steps_done: int, steps_at_most: int) -> None:
-        """Hear that the first step comes next."""
+        """Take note that the first step is next."""
 
     def step(self) -> None:
-        """Hear that one step was taken."""
+        """Take note that one step was taken."""
 
     def epoch(self, metrics: EpochMetrics, steps_at_most: int) -> None:
-        """Hear that one epoch is over, its state saved, and how many steps it may come to."""
+        """Take note that an epoch is finished and saved, and of the maximum number of steps."""
 
     def finished(self) -> None:
-        """Hear that the last step was taken; the model is evaluated next."""
+        """Take note that the last step was taken; the model is evaluated next."""
 
     def counting(self, task: str) -> Callable[[int, int | None], None] | None:  # noqa: ARG002
-        """Return what to call with (done, total) during a task such as reading, or None."""
+        """Return a function to call with (done, total) during a task such as reading, or None."""
         return None

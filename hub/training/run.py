@@ -1,4 +1,4 @@
-"""One training, from everything being prepared to a finished run folder."""
+"""Run one prepared training and write its run folder."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ if TYPE_CHECKING:
 def train(
     folder: Path, preparation: Preparation, reporter: Reporter, group: ProcessGroup = ALONE
 ) -> dict[str, Any]:
-    """Train, from the start or from where a state was saved, and write the run folder.
+    """Train, from the start or from a saved state, and write the run folder.
 
-    Returns the results, as in ``results.json``; nothing in other processes than the first of the
-    group, which writes and evaluates alone.
+    Returns the results, as in ``results.json``; an empty dictionary except in the first process of
+    the group, which alone writes and evaluates.
     """
     if group.is_first:
         _require_same_inputs(folder, preparation)
@@ -61,7 +61,7 @@ def train(
         "processes": group.size,
         "seconds_this_session": round(time.perf_counter() - started, 1),
         "seconds": round(sum(row["seconds"] for row in trainer.progress.history), 1),
-        # The counters of the other processes' hardware are not read.
+        # The energy meters of the other processes are not read.
         "energy_kWh_this_session": meter.kwh() if group.size == 1 else None,
     }
     after = _predict(preparation, reporter)
@@ -84,7 +84,7 @@ def train(
 
 
 def _run(trainer: Trainer, reporter: Reporter) -> None:
-    """Train to the end; the first process keeps the table of the epochs up to date."""
+    """Train to the end; the first process updates the table of epochs."""
     table = trainer.directory / run_files.METRICS_NAME
     steps = trainer.steps_per_epoch
     reporter.started(trainer.steps_done, trainer.last_epoch * steps)
@@ -96,12 +96,12 @@ def _run(trainer: Trainer, reporter: Reporter) -> None:
 
     trainer.run(on_epoch=after_epoch, on_step=reporter.step)
     if trainer.group.is_first:
-        # Once more, for it may have been killed between the last epoch's state and its metrics.
+        # Again, because a kill may have come between the last epoch's state and its metrics.
         _write_metrics(table, trainer.progress.history)
 
 
 def _require_same_inputs(folder: Path, preparation: Preparation) -> None:
-    """Refuse to resume with other inputs: the state belongs to those it was started with."""
+    """Refuse to resume with other inputs than the training was started with."""
     path = folder / run_files.INPUTS_NAME
     digests = preparation.input_digests()
     if not path.exists():
@@ -111,14 +111,14 @@ def _require_same_inputs(folder: Path, preparation: Preparation) -> None:
     changed = [name for name, digest in digests.items() if started_with.get(name) != digest]
     if changed:
         raise TrainingError(
-            f"since the training in {folder} was started, what it uses has changed: "
+            f"inputs have changed since the training in {folder} was started: "
             + ", ".join(changed),
-            hint="Put the old files back, or start a new training: hub finetune --data ...",
+            hint="Restore the old files, or start a new training: hub finetune --data ...",
         )
 
 
 def _judged_by(preparation: Preparation) -> tuple[NeighbourLists, str]:
-    """Return the test set, or the validation set where there is none."""
+    """Return the test set, or the validation set if there is no test set."""
     if len(preparation.test):
         return preparation.test, "test"
     return preparation.validation, "validation"
@@ -152,14 +152,14 @@ def _write_metrics(path: Path, history: list[dict[str, Any]]) -> None:
         file_beside(path) as part,
         part.open("w", newline="", encoding="utf-8") as stream,
     ):
-        # Epochs of an older release lack the columns that came later.
+        # Epochs of older releases lack newer columns.
         writer = csv.DictWriter(stream, fieldnames=list(history[-1]))
         writer.writeheader()
         writer.writerows(history)
 
 
 def _write_model_folder(folder: Path, preparation: Preparation, results: dict[str, Any]) -> None:
-    """Write the model aside, checked, and put it in its place at once."""
+    """Write and check the model in a temporary folder, then rename it."""
     with scratch_directory(folder) as part:
         write_model(part, preparation.potential)
         write_card(part, preparation, results)

@@ -1,4 +1,4 @@
-"""The files of a run folder: their names, and how those that are JSON are read and written."""
+"""The files of a run folder: their names, and reading and writing of JSON."""
 
 from __future__ import annotations
 
@@ -26,31 +26,31 @@ STATE_NAME = "training-state.pt"
 PREDICTIONS_NAME = "test-predictions.extxyz"
 PARITY_NAME = "parity.png"
 JOB_FORMAT = 1
-REPLACE = "Put a copy of the file back, or start a new run."
+REPLACE = "Restore the file from a copy, or start a new run."
 
 Schema = TypeVar("Schema")
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write JSON beside the file, then put it in its place."""
+    """Write JSON to a temporary file, then rename it."""
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     write_file(path, text.encode())
 
 
 def read_json(path: Path, schema: type[Schema]) -> Schema:
-    """Read what :func:`write_json` wrote, as `schema`: all of its fields and no other.
+    """Read a file of :func:`write_json` as `schema`, with exactly its fields.
 
     Raises
     ------
     TrainingError
-        If the file is damaged, or another release wrote it.
+        If the file is corrupted, or another release wrote it.
     """
     with damage(path, TrainingError, REPLACE):
         return fit_whole(parse_json(read_bounded(path)), schema)
 
 
 class _Judged(Struct):
-    """What ``results.json`` says of the errors, by the name of the structures."""
+    """The errors in ``results.json``, by group of structures."""
 
     set: str
     n_structures: Count
@@ -81,7 +81,7 @@ class _Seeds(Struct):
 
 
 class _Results(Struct):
-    """What is read of ``results.json`` later on; there is more in it for people."""
+    """The part of ``results.json`` that is read; the rest is for people."""
 
     errors: _Judged
     validation: _Validation
@@ -95,12 +95,12 @@ def read_results(folder: Path) -> dict[str, Any] | None:
     Raises
     ------
     TrainingError
-        If they are damaged.
+        If they are corrupted.
     """
     path = folder / RESULTS_NAME
     if not path.exists():
         return None
-    hint = "Delete it and resume the run: what was trained is kept."
+    hint = "Delete it and resume the run: the training itself is not lost."
     with damage(path, TrainingError, hint):
         content: dict[str, Any] = parse_json(read_bounded(path))
         fit(content, _Results)
@@ -108,25 +108,25 @@ def read_results(folder: Path) -> dict[str, Any] | None:
 
 
 class _Job(Struct):
-    """What all jobs have in common."""
+    """Common fields of all jobs."""
 
     format: int
     command: Literal["finetune", "pretrain"] = "finetune"
 
 
 def read_job(path: Path) -> tuple[str, dict[str, Any]]:
-    """Return the command that wrote ``run.json``, and what it was asked for.
+    """Return the command that wrote ``run.json``, and its settings.
 
     Raises
     ------
     TrainingError
-        If the file is damaged, or another release wrote it.
+        If the file is corrupted, or another release wrote it.
     """
     with damage(path, TrainingError, REPLACE):
         content: dict[str, Any] = parse_json(read_bounded(path))
         job = fit(content, _Job)
         if job.format != JOB_FORMAT:
-            raise MalformedError(f"its format is {job.format}, and this release reads {JOB_FORMAT}")
+            raise MalformedError(f"unsupported format: expected {JOB_FORMAT}, got {job.format}")
     return job.command, {key: content[key] for key in content if key not in _Job.__struct_fields__}
 
 
@@ -136,7 +136,7 @@ def resume_command(folder: Path) -> str:
     Raises
     ------
     TrainingError
-        If the job in it is damaged.
+        If the job in it is corrupted.
     """
     path = folder / JOB_NAME
     command = read_job(path)[0] if path.exists() else "finetune"

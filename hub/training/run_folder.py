@@ -1,4 +1,4 @@
-"""Run folders: made for one training, locked while it runs."""
+"""Run folders: made for one training, and locked while it runs."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ _FILES = re.compile(
         )
     )
 )  # fmt: skip
-_SEEDS = re.compile(r"seed-\d+")  # the run folder of each seed, in that of all
+_SEEDS = re.compile(r"seed-\d+")  # the run folder of each seed, within that of all
 _OURS = re.compile(f"{_FILES.pattern}|{_SEEDS.pattern}|{TEMPORARY.pattern}|{MODEL_FOLDER}")
-# What is there of a run that was killed before its job was written.
+# Files of a run that was killed before its job was written.
 _NOT_BEGUN = re.compile(
     "|".join([TEMPORARY.pattern, *map(re.escape, (LOCK_NAME, MARKER_NAME, RECIPE_NAME))])
 )
@@ -64,7 +64,7 @@ _NOT_BEGUN = re.compile(
 
 @contextmanager
 def new_run_folder(out: Path | None, data: tuple[str, ...]) -> Iterator[Path]:
-    """Make a run folder and hold it; take away what is in it if it fails before any training.
+    """Make and lock a run folder; empty it again on a failure before any training.
 
     It is `out`, or ``runs/<name of the data>``, numbered if that exists.
 
@@ -76,9 +76,10 @@ def new_run_folder(out: Path | None, data: tuple[str, ...]) -> Iterator[Path]:
     try:
         folder, is_new = (_first_free_folder(data), True) if out is None else _empty_folder(out)
     except OSError as error:
-        raise TrainingError(f"no run folder can be made: {error}", hint="Name an --out.") from error
+        message = f"cannot make a run folder: {error}"
+        raise TrainingError(message, hint="Choose a folder with --out.") from error
     except StorageError as error:
-        message = f"no run folder can be made: {error.message}"
+        message = f"cannot make a run folder: {error.message}"
         raise TrainingError(message, hint=error.hint) from error
     with locked(folder):
         try:
@@ -93,17 +94,17 @@ def new_run_folder(out: Path | None, data: tuple[str, ...]) -> Iterator[Path]:
 
 
 def _empty_folder(out: Path) -> tuple[Path, bool]:
-    """Return a folder to begin in, and whether it was made here."""
+    """Return a folder to start in, and whether it was made here."""
     if is_real_directory(out) and not is_unused(out, _NOT_BEGUN):
         raise TrainingError(
             f"{out} is not empty",
-            hint=f"Go on with `{resume_command(out)}`, or name another --out.",
+            hint=f"Resume it with `{resume_command(out)}`, or choose another --out.",
         )
     return out, claim(out)
 
 
 def clear(folder: Path) -> None:
-    """Remove from a run folder what cannot be gone on with: all that a training puts there.
+    """Remove from a run folder everything that a training writes, when it cannot be resumed.
 
     Raises
     ------
@@ -119,7 +120,7 @@ def clear(folder: Path) -> None:
 
 
 def _remove_files(folder: Path) -> None:
-    """Remove the files that a training puts into its folder, the marker last."""
+    """Remove the files that a training writes to its folder, the marker last."""
     for place in reversed(_run_folders(folder)):
         for path in (*entries(place, TEMPORARY), *filter(is_real_file, entries(place, _FILES))):
             if path.name != MARKER_NAME:
@@ -166,9 +167,9 @@ def _first_free_folder(data: tuple[str, ...]) -> Path:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold a run folder and those of its seeds for this process, free of what is unfinished.
+    """Lock a run folder and those of its seeds for this process, and remove unfinished files.
 
-    It is made if need be. If an older release made it, it gets its marker now.
+    The folder is made if need be, and marked if an older release made it.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""The state of a training, so that it can be killed at any moment and go on.
+"""The saved state of a training, so that it can be killed at any moment and resumed.
 
-A line with the sha256 of all that follows stands before what PyTorch writes. Older states lack it;
-they have the checksums of a zip archive, which PyTorch itself does not look at.
+PyTorch's data follow a line with their sha256. Older states lack this line; they have the checksums
+of a zip archive, which PyTorch itself does not verify.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 
 _HEAD, _HEAD_SIZE = b"mlip-hub training state, sha256:%s\n", 97
 _OLD_HEAD = b"PK"  # of a zip archive
-_HINT = "Delete it to train from the start, or put a copy of it back."
+_HINT = "Delete it to train from the start, or restore it from a copy."
 
 logger = logging.getLogger(__name__)
 
 
 def save_state(directory: Path, state: dict[str, Any]) -> None:
-    """Write the state beside the old one, then put it in its place."""
+    """Write the state to a temporary file, then replace the old one."""
     with replacing(directory / STATE_NAME, directory) as part, part.open("r+b") as file:
         file.write(_head("0" * 64))
         torch.save(state, file)
@@ -44,7 +44,7 @@ def save_state(directory: Path, state: dict[str, Any]) -> None:
 
 
 def load_state(directory: Path) -> dict[str, Any] | None:
-    """Read the state, or None where no epoch was finished yet.
+    """Read the state, or return None if nothing has been saved yet.
 
     Raises
     ------
@@ -59,17 +59,17 @@ def load_state(directory: Path) -> dict[str, Any] | None:
     head, body = data[:_HEAD_SIZE], data[_HEAD_SIZE:]
     is_old = data.startswith(_OLD_HEAD)
     if not is_old and head != _head(digest_of(body)):
-        raise TrainingError(f"{path} is damaged: its checksum is another", _HINT)
+        raise TrainingError(f"{path} is corrupted: its checksum does not match", _HINT)
     try:
         if is_old:
-            logger.warning("%s was written by an older release, and has no sha256", path)
+            logger.warning("%s was written by an older release and has no sha256", path)
             body = data
             _check_archive(body)
         state: dict[str, Any] = torch.load(BytesIO(body), weights_only=True, map_location="cpu")
-    except Exception as error:  # torch, zip and pickle raise whatever they run into
-        raise TrainingError(f"{path} is damaged: {error}", _HINT) from error
+    except Exception as error:  # torch, zip and pickle raise all kinds of errors
+        raise TrainingError(f"{path} is corrupted: {error}", _HINT) from error
     if not is_finite(state):
-        raise TrainingError(f"{path} holds weights that are not finite", _HINT)
+        raise TrainingError(f"{path} contains weights that are not finite", _HINT)
     return state
 
 
@@ -82,7 +82,7 @@ def _check_archive(data: bytes) -> None:
     with ZipFile(BytesIO(data)) as archive:
         wrong = archive.testzip()
     if wrong is not None:
-        raise BadZipFile(f"the checksum of {wrong} is another")
+        raise BadZipFile(f"the checksum of {wrong} does not match")
 
 
 def _head(digest: str) -> bytes:
@@ -99,7 +99,7 @@ def _tensors(state: Any) -> Iterator[torch.Tensor]:
 
 @dataclass(frozen=True)
 class EpochMetrics:
-    """What one epoch did.
+    """Metrics of one epoch.
 
     Attributes
     ----------
@@ -114,7 +114,7 @@ class EpochMetrics:
     steps_back
         How often the learning rate has been halved so far.
     seconds, waiting
-        It took, and waited for data.
+        Total time, and time spent waiting for data.
     """
 
     epoch: int
@@ -130,9 +130,9 @@ class EpochMetrics:
 
 @dataclass
 class Progress:
-    """Where a training stands; everything here goes into the saved state.
+    """Progress of a training, as stored in the saved state.
 
-    `step`, `loss`, `seconds` and `waiting` are of the epoch that is not finished.
+    `step`, `loss`, `seconds` and `waiting` belong to the unfinished epoch.
     """
 
     epoch: int = 0
@@ -150,19 +150,19 @@ class Progress:
 
     @classmethod
     def read(cls, saved: dict[str, Any], steps_per_epoch: int) -> Self:
-        """Read it from a state; raise ValueError if it is that of another training."""
+        """Read progress from a state; raise ValueError if it belongs to another training."""
         new = asdict(cls())
         progress = fit_whole({**{name: new[name] for name in _ADDED_LATER}, **saved}, cls)
         if not 0 <= progress.step <= steps_per_epoch:
-            raise ValueError("an epoch has not so many steps")
+            raise ValueError(f"step {progress.step} of an epoch of {steps_per_epoch} steps")
         if not 0 <= progress.best_epoch <= progress.epoch == len(progress.history):
-            raise ValueError("it does not say what each epoch did")
+            raise ValueError("its history does not match its number of epochs")
         return progress
 
     def count_gain(self, force_rmse: float, min_delta: float) -> None:
-        """Count the epochs since an error was lower by `min_delta`, both in eV/Å.
+        """Count the epochs since the error last decreased by `min_delta`, both in eV/Å.
 
-        Small gains add up: the error is compared with that of the last real gain.
+        Small gains add up: the error is compared with that of the last counted gain.
         """
         if force_rmse < self.reference_force_rmse - min_delta:
             self.reference_force_rmse, self.epochs_without_gain = force_rmse, 0

@@ -1,4 +1,4 @@
-"""One step of a training: the loss, its gradients, the average of the weights, and their errors."""
+"""One step of a training: loss, gradients, averaged weights, and validation errors."""
 
 from __future__ import annotations
 
@@ -21,11 +21,10 @@ if TYPE_CHECKING:
     from hub.training.recipe import Recipe
 
 _TOO_LARGE = (
-    "Train on a machine or --device with more memory, on which --resume and the run folder go on "
-    "after the last step; or start again without this structure, or with a model of a smaller "
-    "cutoff."
+    "Resume the run with --out DIR --resume on a machine or --device with more memory; or start "
+    "again without this structure, or with a model of a smaller cutoff."
 )
-_SEVERAL_TOO_LARGE = "Start again with a smaller --batch-size. Or else: "
+_SEVERAL_TOO_LARGE = "Start again with a smaller --batch-size. Otherwise: "
 
 
 def loss_of(
@@ -38,16 +37,16 @@ def loss_of(
     """Return the weighted sum of the mean squared energy, force and stress errors.
 
     Energies count per atom, (eV/atom)^2; forces and stresses per component, (eV/Å)^2 and
-    (eV/Å^3)^2. Missing labels (NaN) count for nothing. Where `batch` is only a share of what one
-    step is for, `counts` are the labels of the whole, as :func:`count_labels` gives them: then the
-    losses of the shares add up.
+    (eV/Å^3)^2. Missing labels (NaN) are ignored. If `batch` is only a share of a step's batch,
+    `counts` are the labels of the whole batch, from :func:`count_labels`, so that the losses of the
+    shares add up.
     """
     counts = (count_labels(batch) if counts is None else counts).clamp(min=1)
     energies = (output.energies - batch.energies) / batch.sizes
     loss = energy_weight * _sum_of_squares(energies) / counts[0]
     loss = loss + _sum_of_squares(output.forces - batch.forces) / counts[1]
     if stress_weight:
-        # Of structures without a label the stress may be infinite, and so its derivatives.
+        # Without a label, the stress and its derivatives may be infinite.
         labelled = ~batch.stresses.isnan().any(dim=2).any(dim=1)
         errors = output.stresses[labelled] - batch.stresses[labelled]
         loss = loss + stress_weight * errors.square().sum() / counts[2]
@@ -55,7 +54,7 @@ def loss_of(
 
 
 def count_labels(batch: LabelledBatch) -> torch.Tensor:
-    """Return (3,) how many energies, force components and stress components are labelled."""
+    """Return (3,) the numbers of labelled energies, force and stress components."""
     labels = (batch.energies, batch.forces, batch.stresses)
     return torch.stack([(~values.isnan()).sum() for values in labels])
 
@@ -69,12 +68,12 @@ def add_gradients(
 ) -> torch.Tensor:
     """Add the gradients of this process's share of a batch's loss; return the share.
 
-    What is too much for memory at once is divided: the `parts` add up to the same.
+    A share that is too large for memory is divided into `parts`, whose gradients add up.
 
     Raises
     ------
     IncompatibleModelError
-        If one of the parts is too large for the memory.
+        If one of the parts does not fit into memory.
     """
     counts = torch.zeros(3, dtype=torch.int64, device=potential.device)
     counts = group.sum(sum((count_labels(part) for part in parts), counts))
@@ -112,10 +111,10 @@ def validation_errors(
 
 
 class MovingAverage:
-    """A copy of a potential with the average of its parameters over the steps of its training.
+    """A copy of a potential with the moving average of its parameters over the training steps.
 
     The decay starts low and rises to its value, ``min(decay, (1 + n) / (10 + n))`` at step n, so
-    that the first steps do not count for long.
+    that the first steps are soon forgotten.
     """
 
     def __init__(self, potential: Potential, decay: float) -> None:
@@ -128,34 +127,37 @@ class MovingAverage:
 
     @property
     def potential(self) -> Potential:
-        """The averaged potential, of the same structure as the trained one."""
+        """The averaged potential, with the same architecture as the trained one."""
         return cast("Potential", self._model.module)
 
     @property
     def steps(self) -> int:
-        """How many steps are averaged."""
+        """Number of averaged steps."""
         return int(self._model.n_averaged) - 1
 
     @steps.setter
     def steps(self, steps: int) -> None:
-        # From 1: with 0, torch forgets what the weights were before the first step.
+        # From 1: with 0, torch discards the weights before the first step.
         self._model.n_averaged.fill_(steps + 1)
 
     def update(self, potential: Potential) -> None:
-        """Take the present weights into the average."""
+        """Add the current weights to the average."""
         self._model.update_parameters(potential)
 
     def state(self) -> dict[str, Any]:
-        """Return what :meth:`load_state` needs to go on."""
+        """Return the state that :meth:`load_state` needs to resume."""
         return {"averages": [value.clone() for value in self._parameters()], "steps": self.steps}
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Go on from a state; raise ValueError if it is that of another model."""
+        """Resume from a state; raise ValueError if it belongs to another model."""
         self.steps = int(state["steps"])
         with torch.no_grad():
             for average, value in zip(self._parameters(), state["averages"], strict=True):
                 if average.shape != value.shape:
-                    raise ValueError(f"an average has the shape {tuple(value.shape)}")
+                    raise ValueError(
+                        f"expected an average of shape {tuple(average.shape)}, "
+                        f"got {tuple(value.shape)}"
+                    )
                 average.copy_(value)
 
     def _parameters(self) -> list[torch.Tensor]:

@@ -31,7 +31,7 @@ def test_a_good_file(hub) -> None:
     done = hub("check", "good.xyz")
     assert (done.code, done.err) == (0, "")
     lines = done.out.splitlines()
-    assert "structures:          12 of 32 to 32 atoms, 384 in all" in lines
+    assert "structures:          12 of 32 to 32 atoms, 384 in total" in lines
     assert "energies:            energy (eV)" in lines
     assert "forces:              forces (eV/Å)" in lines
     assert any(line.startswith("reference energies:  Cu ") for line in lines)

@@ -134,7 +134,7 @@ def test_energies_alone_are_enough(command, folder, random_directory):
         del atoms.info["dft_energy"]
     write(folder / "nothing.xyz", structures, format="extxyz")
     done = command("evaluate", random_directory, "--data", "nothing.xyz", code=1)
-    assert "no energies and no forces found in nothing.xyz" in done.err
+    assert "no energies or forces found in nothing.xyz" in done.err
 
 
 def test_refusals(command, folder, random_directory):

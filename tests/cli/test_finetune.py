@@ -32,7 +32,7 @@ def test_the_plan_is_on_stderr_and_the_table_on_stdout(finetune, crystals) -> No
     assert plan["labels"] == "energy (eV), forces (eV/Å)"
     assert plan["reference energy"].startswith("Ar -0.")
     assert plan["recipe"].startswith("default-from-scratch: Adam 0.01 (cosine)")
-    assert plan["steps"].startswith("2 an epoch, at most 2 epochs")
+    assert plan["steps"].startswith("2 per epoch, at most 2 epochs")
     assert plan["device"].startswith("cpu")
     assert plan["run folder"] == "run"
     assert "errors on the validation set (1 structure):" in done.err
@@ -113,8 +113,8 @@ def test_folders_are_numbered(finetune, crystals, tmp_path) -> None:
         (("--data", "a.xyz", "--seed", "-1"), "-1 is not in the range"),
         (("--data", "a.xyz", "--learning-rate", "0"), "0.0 is not in the range 0<x<=100"),
         (("--data", "a.xyz", "--n-train", "many"), "'many' is not a valid integer"),
-        (("--resume", "run"), "--resume is a flag now: write --out run --resume"),
-        (("--resume=run", "--json"), "--resume is a flag now: write --out run --resume"),
+        (("--resume", "run"), "--resume is now a flag: write --out run --resume"),
+        (("--resume=run", "--json"), "--resume is now a flag: write --out run --resume"),
     ],
 )
 def test_wrong_usage(hub, arguments, says) -> None:
@@ -149,7 +149,7 @@ def test_a_folder_that_is_not_empty(finetune, crystals, tmp_path) -> None:
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["notes.txt"]
     done = finetune("--data", crystals, "--out", "run/notes.txt")
     assert done.code == 1
-    assert "no run folder can be made" in done.err
+    assert "cannot make a run folder" in done.err
 
 
 def test_an_unknown_device(finetune, crystals, tmp_path) -> None:

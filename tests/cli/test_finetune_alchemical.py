@@ -52,7 +52,7 @@ def test_given_scales_are_recorded_and_resumed(hub, trained, krypton, tmp_path, 
     assert config.r_max == pytest.approx(1.1 * library.load_model(trained).config.r_max)
     card = (tmp_path / "run" / "model" / "README.md").read_text()
     assert "alchemical:" in card
-    assert "epoch 2 of 2 was kept, whatever its error on validation structures" in card
+    assert "epoch 2 of 2 was kept, regardless of its error on validation structures" in card
 
 
 @pytest.mark.parametrize(
@@ -61,8 +61,8 @@ def test_given_scales_are_recorded_and_resumed(hub, trained, krypton, tmp_path, 
         (("--alchemical", "big"), "'big' is not a scale"),
         (("--alchemical", "0"), "scales must be positive numbers"),
         (("--alchemical", "-1,1"), "scales must be positive numbers"),
-        (("--alchemical", "auto", "--from-scratch"), "random weights cannot be carried"),
-        (("--element-map", "Ar=Kr"), "--element-map means nothing without --alchemical"),
+        (("--alchemical", "auto", "--from-scratch"), "random weights cannot be transferred"),
+        (("--element-map", "Ar=Kr"), "--element-map requires --alchemical"),
         (("--alchemical", "1.1", "--element-map", "Ar=Xe"), "gives Xe, but Kr is needed"),
         (("--alchemical", "1.1", "--element-map", "He=Kr"), "He cannot be replaced"),
     ],

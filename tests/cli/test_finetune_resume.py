@@ -52,7 +52,7 @@ def test_what_is_no_run_folder_cannot_be_resumed(hub, tmp_path) -> None:
     for folder in (tmp_path, tmp_path / "nothing"):
         done = hub("finetune", "--out", folder, "--resume")
         assert done.code == 1
-        assert f"{folder} is no run folder: run.json is missing" in done.err
+        assert f"{folder} is not a run folder: run.json is missing" in done.err
 
 
 def test_an_interrupted_run_says_how_to_go_on_and_does(hub, unfinished, trained, crystals) -> None:
@@ -73,13 +73,13 @@ def test_changed_data_are_not_gone_on_with(hub, unfinished, crystals, tmp_path) 
     write_data(test, argon(3, seed=10))
     done = hub("finetune", "--out", run, "--resume")
     assert done.code == 1
-    assert "what it uses has changed: test data" in done.err
+    assert "started: test data" in done.err
     frames[0].calc.results["energy"] += 0.01
     write_data(data, frames)
     done = hub("finetune", "--out", run, "--resume")
     assert done.code == 1
     assert "training data" in done.err
-    assert "hint: Put the old files back" in done.err
+    assert "hint: Restore the old files" in done.err
     data.unlink()
     done = hub("finetune", "--out", run, "--resume")
     assert done.code == 1
@@ -129,7 +129,7 @@ def test_interrupted_at_a_terminal(crystals, from_scratch, tmp_path) -> None:
     lines = shown.decode().split("\r\n")
     assert lines[-4].endswith("resume with: hub finetune --out run --resume")
     assert lines[-3:] == ["", "interrupted", ""]
-    assert any(line.endswith("validation not counted") for line in lines)
+    assert any(line.endswith("not counting validation") for line in lines)
     assert not any("━" in line.rpartition("\r")[2] for line in lines if "time:" in line)
     assert (tmp_path / "run" / "training-state.pt").exists()
 

@@ -82,7 +82,7 @@ def test_every_training_is_in_table_and_plot(curve, tmp_path) -> None:
     written = f"{mean(forces):.3f} ({forces[0]:.3f}, {forces[1]:.3f})"
     assert "| 8 | scratch=tiny | " in table
     assert written in table
-    assert "on 12 test structures, mean of seeds 0, 1" in table
+    assert "on 12 test structures, mean over seeds 0, 1" in table
     assert (tmp_path / "curve" / "learning_curve.png").read_bytes().startswith(b"\x89PNG")
     assert "4 of 4: scratch=tiny, 8 structures, seed 1: " in done.err
     # All are judged by the same structures, which nobody trained on.
@@ -134,7 +134,7 @@ def test_resuming_does_what_is_left_and_no_more(curve, tmp_path) -> None:
     assert [line.split()[0] for line in again.out.splitlines()] == ["STRUCTURES", "4", "6", "8"]
     other = curve("--resume", "--batch-size", 2)
     assert other.code == 1
-    assert "begun with other settings: batch_size was 5" in other.err
+    assert "started with other settings: batch_size was 5" in other.err
     refused = curve()
     assert (refused.code, "curve is not empty" in refused.err) == (1, True)
     with at_work(folder):
@@ -176,8 +176,8 @@ def test_a_start_carried_to_another_element(hub, tmp_path) -> None:
     [
         (("--sizes", "4,400"), 1, "400 training structures requested, but 48 are available"),
         (("--sizes", "46"), 1, "leave fewer than 5 for validation"),
-        (("--sizes", "4,x"), 2, "not numbers such as 10,25,50"),
-        (("--sizes", "0"), 2, "not numbers"),
+        (("--sizes", "4,x"), 2, "expected positive integers such as 10,25,50, got '4,x'"),
+        (("--sizes", "0"), 2, "expected positive integers"),
         (("--start", "c-ace-pretraind"), 3, "Did you mean c-ace-pretrained"),
         (("--start", "argon"), 1, "unknown-elements: the model covers Ar but not Cu"),
         (("--data", "nowhere.xyz"), 1, "nowhere.xyz"),

@@ -51,7 +51,7 @@ def test_a_dead_registry_does_not_hide_the_others(hub, lab, tmp_path, monkeypatc
     done = hub("list", "--remote")
     assert done.code == 5
     assert "c-ace-pretrained" in done.out
-    for said in ("registry dead could", "registry lab could", "no registry could be asked"):
+    for said in ("registry dead could", "registry lab could", "no registry could be queried"):
         assert said in done.err
 
 

@@ -123,4 +123,4 @@ def test_arguments_are_repeated_escaped(hub):
 def test_an_argument_must_be_text(hub):
     done = hub("list", "\udcff")
     assert done.code == 2
-    assert r"\udcff is not UTF-8" in done.err
+    assert r"\udcff is not valid UTF-8" in done.err

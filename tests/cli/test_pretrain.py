@@ -29,7 +29,7 @@ def test_it_prints_the_plan_and_the_errors(hub, tmp_path) -> None:
     assert done.code == 0, done.err
     assert "random weights (Ar, cutoff 3.5 Å" in done.err
     assert "structures of 6 trajectories for training, " in done.err
-    assert "structures without lj labels are left out" in done.err
+    assert "left out 1 structures without lj labels" in done.err
     assert "at most 3 epochs or 1 hours" in done.err
     folder = tmp_path / done.json["folder"]
     assert folder == tmp_path / "runs" / "argon"

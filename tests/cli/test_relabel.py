@@ -29,7 +29,7 @@ def test_relabel_and_verify(command):
     assert (
         "the labels have no stresses: no structure is periodic in all three directions" in done.err
     )
-    assert "7 of 7 structures labelled\n3 computed again: energies differ by" in done.err
+    assert "7 of 7 structures labelled\n3 recomputed: energies differ by" in done.err
     pair = cluster(2)
     pair.calc = LennardJones(epsilon=0.5)
     energy = load_dataset("clusters", labels="lj").energies[0]

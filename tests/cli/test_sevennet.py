@@ -24,7 +24,7 @@ def test_it_is_listed_and_shown_without_the_package(hub, without_sevenn):
     assert "sevennet-0" in hub("list").out
     shown = hub("show", "sevennet-0")
     assert shown.code == 0
-    assert "of the Python package sevenn" in shown.out
+    assert "in the Python package sevenn" in shown.out
     assert "licence  MIT" in shown.out
     facts = hub("show", "sevennet-0", "--json").json
     assert facts["metadata"]["source"]["package"] == "sevenn"

@@ -47,7 +47,7 @@ def test_table_csv_and_plot(stability, tmp_path) -> None:
     assert table[2].startswith("| c-nep-pretrained | 0.20 | ")
     assert (tmp_path / "md" / "stability.png").read_bytes().startswith(b"\x89PNG")
     alone = stability()
-    assert (alone.code, "in time" in alone.out) == (0, True)
+    assert (alone.code, "completed" in alone.out) == (0, True)
 
 
 def of_two(hub, tmp_path, out: str, *arguments: object) -> dict:
@@ -79,14 +79,14 @@ def test_going_on(stability, tmp_path) -> None:
     assert longer.json[MODEL]["time_ps"] == pytest.approx(0.4)
     assert (tmp_path / "md" / "0-c-nep-pretrained.csv").read_text().startswith(first)
     other = stability("--out", "md", "--resume", "--seed", 1)
-    assert (other.code, "begun with another seed" in other.err) == (1, True)
+    assert (other.code, "started with another seed" in other.err) == (1, True)
     with at_work(tmp_path / "md"):
         busy = stability("--out", "md", "--resume")
     assert (busy.code, "another process is at work" in busy.err) == (1, True)
     state = tmp_path / "md" / "0-c-nep-pretrained.state.npz"
     state.write_bytes(state.read_bytes()[:-100])
     damaged = stability("--out", "md", "--resume")
-    assert (damaged.code, f"{Path('md') / state.name} is damaged" in damaged.err) == (1, True)
+    assert (damaged.code, f"{Path('md') / state.name} is corrupted" in damaged.err) == (1, True)
 
 
 def test_bad_input(hub, stability, tmp_path) -> None:

@@ -50,9 +50,9 @@ def test_killed_and_resumed_it_is_the_same(command, home, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (("--density", "heavy"), 2, "'heavy' is not LEAST:GREATEST"),
+        (("--density", "heavy"), 2, "expected MIN:MAX, got 'heavy'"),
         (("--density", "3:2"), 1, "invalid range of density: 3 to 2"),
-        (("--stages", "1,2,3"), 2, "not MELT,QUENCH,HEAT,ANNEAL,COOL"),
+        (("--stages", "1,2,3"), 2, "expected MELT,QUENCH,HEAT,ANNEAL,COOL"),
         (("--element", "CuZn"), 1, "'CuZn' is not a chemical element"),
         (("--teacher", "lcbob"), 1, "Did you mean lcbop"),
     ],

@@ -68,7 +68,7 @@ def test_listing_imports_nothing_heavy():
     [
         (["--teacher", "lcbopp"], "Did you mean lcbop"),
         (["--teacher", "nep"], "Give --params FILE"),
-        (["--teacher", "lcbop", "--arguments", "{1"], "is no JSON"),
+        (["--teacher", "lcbop", "--arguments", "{1"], "is not valid JSON"),
         (["--teacher", "lcbop", "--arguments", "[1]"], "is not a JSON object"),
     ],
 )

@@ -87,7 +87,7 @@ def test_a_model_that_names_no_data_is_refused(random_directory, tmp_path, capfd
     with pytest.raises(SystemExit) as left:
         main(["overlap", str(random_directory), str(tmp_path / "si.xyz")])
     assert left.value.code == 1
-    assert "names no dataset that could be opened here" in capfd.readouterr().err
+    assert "names no dataset that can be opened" in capfd.readouterr().err
 
 
 def test_a_model_whose_data_are_in_no_registry(tmp_path, capfd):
@@ -98,7 +98,7 @@ def test_a_model_whose_data_are_in_no_registry(tmp_path, capfd):
         main(["overlap", "c-nep-pretrained", str(tmp_path / "si.xyz")])
     assert left.value.code == 1
     error = capfd.readouterr().err
-    assert "c-nep-pretrained was trained on carbon-set/c-synth-small@1.0.0, which no reg" in error
+    assert "c-nep-pretrained was trained on carbon-set/c-synth-small@1.0.0, which is in no" in error
     assert "hint: Give the structures" in error
 
 

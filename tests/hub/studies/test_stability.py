@@ -91,5 +91,5 @@ def test_what_is_resumed_becomes_what_it_would_have(states):
 def test_crystals():
     assert len(crystal("Si")) == 64
     assert 50 <= len(crystal("Cu")) <= 120
-    with pytest.raises(DataError, match="no crystal of"):
+    with pytest.raises(DataError, match="cannot build a crystal of"):
         crystal("Pu")

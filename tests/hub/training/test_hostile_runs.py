@@ -105,7 +105,7 @@ def test_any_results_are_read_or_refused(folder, data):
         ({"data": "a.xyz"}, "'data': expected `array`, got `str`"),
         ({"command": "rm"}, "'command': invalid enum value 'rm'"),
         ({"more": 1}, "unknown field `more`"),
-        ({"format": 99}, "its format is 99"),
+        ({"format": 99}, "expected 1, got 99"),
     ],
 )
 def test_what_no_job_can_have_is_named(tmp_path, change, what):

@@ -243,7 +243,7 @@ def test_a_damaged_state_is_named(start, damage) -> None:
     path.write_bytes(
         {"empty": b"", "cut": content[: len(content) // 2], "garbage": b"x" * 5000}[damage]
     )
-    with pytest.raises(TrainingError, match=r"training-state\.pt is damaged") as caught:
+    with pytest.raises(TrainingError, match=r"training-state\.pt is corrupted") as caught:
         start()
     assert "Delete it" in caught.value.hint
 

@@ -61,8 +61,8 @@ def test_spoilt_structures_are_left_out_and_counted(dataset) -> None:
     assert counts == {
         "without lj labels": 1, "without all forces": 1, "with forces above 50 eV/Å": 1,
     }  # fmt: skip
-    assert [note for note in chosen.notes if note.endswith("left out")] == [
-        f"1 structures {reason} are left out" for reason in counts
+    assert [note for note in chosen.notes if note.startswith("left out")] == [
+        f"left out 1 structures {reason}" for reason in counts
     ]
     assert len(frames_of(chosen_of(dataset, held_out=40, max_force=51.0))) == 38
 
@@ -98,7 +98,7 @@ def test_a_condition_chooses(dataset) -> None:
         ({"n_train": 37}, DataError, "37 training structures requested, but"),
         ({"where": "density > 1"}, DataError, "density"),
         ({"where": "run_id < 2"}, DataError, "2 trajectories are too few to hold out"),
-        ({"recipe": "best"}, TrainingError, "no recipe 'best'"),
+        ({"recipe": "best"}, TrainingError, "unknown recipe 'best'"),
         ({"model_config": {"l": 1}}, TrainingError, "unknown setting 'l'"),
     ],
 )
@@ -143,5 +143,5 @@ def test_other_data_are_refused_when_resumed(tmp_path) -> None:
     (folder / "results.json").unlink()
     (tmp_path / "data").rename(tmp_path / "old")
     write_trajectories(data, spoilt=False)
-    with pytest.raises(TrainingError, match="what it uses has changed: "):
+    with pytest.raises(TrainingError, match="inputs have changed since the training in "):
         resume_pretraining(folder)

@@ -63,7 +63,7 @@ def member(rank: int, port: int, folder: Path, die_after: int | None) -> None:
     try:
         trainer = train(folder, die_after)
     except TrainingError as error:
-        alone = error.message.startswith("another process of the training has ended: ")
+        alone = error.message.startswith("another process of the training ended unexpectedly: ")
         sys.exit(LEFT_ALONE if alone else 1)
     (folder / f"{rank}.json").write_text(json.dumps(trainer.progress.history))
 

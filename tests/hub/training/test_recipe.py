@@ -30,7 +30,7 @@ def test_the_default_depends_on_the_start() -> None:
     assert Job(("a.xyz",), alchemical="1.5").resolved_recipe() == DEFAULT_ALCHEMICAL
     assert PretrainJob("a", "x").resolved_recipe() == PRETRAIN
     assert PretrainJob("a", "x", recipe="paper").resolved_recipe() == PAPER
-    with pytest.raises(TrainingError, match="no recipe 'best'") as caught:
+    with pytest.raises(TrainingError, match="unknown recipe 'best'") as caught:
         choose_recipe("best", DEFAULT)
     assert caught.value.hint == "Choose one of: paper, default"
 
@@ -79,7 +79,7 @@ def test_a_damaged_job_is_refused(tmp_path, damage) -> None:
 
 def test_other_folders_are_no_run_folders(tmp_path) -> None:
     for folder in (tmp_path, tmp_path / "nothing"):
-        with pytest.raises(TrainingError, match="is no run folder"):
+        with pytest.raises(TrainingError, match="is not a run folder"):
             Job.read(folder)
 
 

@@ -59,7 +59,7 @@ def test_no_bit_may_change(saved, data):
     spoilt = bytearray(content)
     spoilt[place] ^= 1 << bit
     (folder / STATE_NAME).write_bytes(spoilt)
-    with pytest.raises(TrainingError, match=r"training-state\.pt is damaged") as failure:
+    with pytest.raises(TrainingError, match=r"training-state\.pt is corrupted") as failure:
         load_state(folder)
     assert "Delete it" in failure.value.hint
 
@@ -71,7 +71,7 @@ def test_no_byte_may_be_missing_or_added(saved, data):
     kept = data.draw(st.integers(0, len(content) - 1))
     for spoilt in (content[:kept], content + content[kept:]):
         (folder / STATE_NAME).write_bytes(spoilt)
-        with pytest.raises(TrainingError, match="is damaged"):
+        with pytest.raises(TrainingError, match="is corrupted"):
             load_state(folder)
 
 
@@ -108,7 +108,7 @@ def test_another_training_s_state_is_refused(tmp_path, graphs, spoil):
     state = load_state(tmp_path)
     spoil(state)
     save_state(tmp_path, state)
-    with pytest.raises(TrainingError, match="is not the state of this training") as failure:
+    with pytest.raises(TrainingError, match="is not a state of this training") as failure:
         trainer(tmp_path, graphs)
     assert "Delete it" in failure.value.hint
 
@@ -153,7 +153,7 @@ def test_an_older_release_s_run_is_resumed(release, caplog, name):
     resume = resume_run if name == "unfinished" else resume_pretraining
     with caplog.at_level(logging.WARNING):
         results = resume(release / name)
-    assert "written by an older release, and has no sha256" in caplog.text
+    assert "written by an older release and has no sha256" in caplog.text
     assert results["training"]["epochs"] == (4 if name == "unfinished" else 3)
     assert (release / name / "model" / "weights.safetensors").exists()
     assert (release / name / STATE_NAME).read_bytes().startswith(b"mlip-hub training state")
