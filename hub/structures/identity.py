@@ -132,7 +132,7 @@ class _Index:
 
     def _candidates(self, structure: _Structure) -> Iterator[tuple[int, _Structure]]:
         scaled = structure.sieve / _BOX
-        # The box that it is in, and the one on the nearer side along each axis.
+        # The box of the structure, and the neighbouring one on the nearer side along each axis.
         sides = [(int(np.floor(x)), int(np.floor(x)) + (1 if x % 1 > 0.5 else -1)) for x in scaled]
         for box in product(*sides):
             yield from self._boxes.get((structure.kind, box), ())

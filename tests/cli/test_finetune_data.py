@@ -139,7 +139,7 @@ def test_a_run_of_a_release_without_allow_is_opened(hub, trained, tmp_path) -> N
     assert hub("finetune", "--out", run, "--resume").code == 0
     del job["seed"]
     (run / "run.json").write_text(json.dumps(job))
-    assert "run.json is damaged" in hub("finetune", "--out", run, "--resume").err
+    assert "run.json is corrupted" in hub("finetune", "--out", run, "--resume").err
 
 
 def test_a_wrapped_test_file_is_never_trained_on(finetune, tmp_path) -> None:

@@ -43,7 +43,7 @@ def test_relabel_and_verify(command):
     wrong = ("--teacher", LJ, "--labels", "lj", "--jobs", 1, "--verify", 100)
     refused = command("relabel", "clusters", *wrong, code=4)
     assert "the recomputed lj labels of 7 of 7 structures differ" in refused.err
-    assert "has a label set 'lj' already" in command("relabel", "clusters", *arguments, code=1).err
+    assert "already has a label set 'lj'" in command("relabel", "clusters", *arguments, code=1).err
 
 
 def test_failures_are_told(command):
@@ -65,7 +65,9 @@ def test_what_cannot_be_done_is_said(command):
 
     assert "Did you mean lcbop?" in error("--teacher", "lcbob", "--labels", "x")
     assert "requires a parameter file" in error("--teacher", "nep", "--labels", "x")
-    assert "no class" in error("--teacher", "ase:ase.calculators.lj.Nope", "--labels", "x")
+    assert "class ase.calculators.lj.Nope not found" in error(
+        "--teacher", "ase:ase.calculators.lj.Nope", "--labels", "x"
+    )
     both = ("--dask", "tcp://127.0.0.1:1", "--jobs", 2)
     assert "cannot be combined with --jobs" in error("--teacher", LJ, "--labels", "x", *both)
     assert "--slurm needs --jobs" in error("--teacher", LJ, "--labels", "x", "--slurm", "{}")

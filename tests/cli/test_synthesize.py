@@ -43,7 +43,7 @@ def test_killed_and_resumed_it_is_the_same(command, home, tmp_path):
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert 0 < len(list(place.glob("run-*.npz"))) < 3
-    assert "not finished" in command(*arguments, code=1).err
+    assert "unfinished work on the trajectories of" in command(*arguments, code=1).err
     assert command(*arguments, "--resume").json == whole
 
 

@@ -118,7 +118,7 @@ def _structural(found, names, spelling, rewrite) -> dict[str, str]:  # type: ign
 
 
 def _cell(found: dict[str, re.Match[str]]) -> dict[str, str]:
-    """Spell the key of the cell ``Lattice``, whatever it is called."""
+    """Rename the key of the cell to ``Lattice``."""
     keys = [key for key in found if key.lower() == "lattice"]
     if not keys:
         keys = [key for key in found if key.lower() in _CELLS]

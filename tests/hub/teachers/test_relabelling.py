@@ -135,7 +135,7 @@ def test_only_what_repeats_in_three_directions_has_a_stress(tmp_path):
     assert not told
     relabel("mixed", moody(keeps_stress=False), "lj", pool=LocalPool(1), report=told.append)
     assert stresses("mixed", "lj") is None
-    assert told == [f"the labels have no stresses: teacher {MOODY} computes none"]
+    assert told == [f"the labels have no stresses: teacher {MOODY} does not compute them"]
 
 
 def test_labels_that_an_earlier_release_began_go_on_without_stresses(tmp_path):
