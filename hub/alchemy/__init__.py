@@ -1,1 +1,1 @@
-"""Alchemical transfer: models and data carried to other elements by scaling lengths."""
+"""Alchemical transfer: models and data transferred to other elements by scaling lengths."""

@@ -1,4 +1,4 @@
-"""A dataset carried to other elements: structures and all label sets, scaled."""
+"""A dataset transferred to other elements: structures and all label sets, scaled."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 RELATION = "transmuted"
 PAPER_WARNING = (
-    "energies and forces disagree in this dataset: its forces are not the derivatives of its "
-    "energies, but larger by the length scale"
+    "energies and forces are inconsistent in this dataset: its forces are larger than the "
+    "negative gradients of its energies by the length scale"
 )
 
 
@@ -41,43 +41,43 @@ def transmute_dataset(
     resume: bool = False,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> tuple[LocalVersion, dict[str, Any]]:
-    """Make a dataset version of another by scaling it.
+    """Make a new dataset version by scaling another one.
 
-    Columns and other arrays over atoms are kept as they are: what they mean is not known.
+    Columns and other arrays over atoms are kept unchanged, since their meaning is unknown.
 
     Parameters
     ----------
     opened
         The dataset.
     transmutation
-        Of its elements, all of them.
+        Transmutation of all its elements.
     name, version
-        What the new one is to be called, for good.
+        Name and version of the result; they cannot be changed later.
     paper_forces
-        Scale forces as energies are, as published (Gardner, Baker, Deringer 2023): with an energy
-        scale of 1 energies and forces are kept. Forces are then wrong by the length scale, while
-        stresses and virials remain the derivatives of the energies by strain.
+        Scale forces like energies, as published (Gardner, Baker, Deringer 2023): with an energy
+        scale of 1, energies and forces are unchanged. Forces are then wrong by the length scale,
+        while stresses and virials remain the derivatives of the energies with respect to strain.
     to
-        The name of a registry, or a directory; this machine's own registry by default.
+        Registry to publish to: a name or a directory; this machine's own by default.
     licence
         Replaces that of the dataset.
     resume
-        Go on after a killed predecessor.
+        Resume an interrupted run.
     progress
-        Called with the number of structures so far.
+        Called with the number of structures done.
 
     Returns
     -------
-    The version, and what is in it.
+    The version, and a summary of its content.
 
     Raises
     ------
     AlchemyError
-        If an element becomes nothing, or several.
+        If an element has no new element, or several.
     ExistsError
-        If the version exists, or another process makes it now.
+        If the version already exists, or another process is making it.
     StorageError
-        If the disk is full or cannot be written; `resume` goes on from there.
+        If the disk is full or cannot be written; `resume` continues from there.
     """
     dataset = Dataset(opened.path)
     new = transmutation.new_of(dataset.elements)
@@ -139,7 +139,7 @@ def _transmuted(block: Block, transmutation: Transmutation, force_scale: float) 
 def _scaled(
     properties: Mapping[str, FloatArray], transmutation: Transmutation
 ) -> dict[str, FloatArray]:
-    """Scale what is an energy; magnetic moments and the like mean nothing for other elements."""
+    """Scale energies, stresses and virials; drop the rest, e.g. magnetic moments."""
     scales = {
         "free_energy": transmutation.energy_scale,
         "virial": transmutation.energy_scale,
@@ -153,11 +153,11 @@ def _scaled(
 def _provenance(
     label_set: LabelSet, new: dict[str, str], energy_scale: float, text: str
 ) -> LabelSet:
-    """Say where labels come from, and scale the energies of atoms that are said of them."""
+    """Record where labels come from, and scale the recorded energies of atoms."""
 
     def scaled(energies: dict[str, float]) -> dict[str, float]:
         if len(set(new.values())) < len(new):
-            return {}  # elements that become one have no energy in common
+            return {}  # elements that become the same one have different energies
         return {new[old]: energy_scale * each for old, each in energies.items() if old in new}
 
     return replace(

@@ -1,4 +1,4 @@
-"""First-neighbour distances: of elements as they crystallise, and of structures as they are."""
+"""First-neighbour distances in the crystals of the elements, and in given structures."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from hub.structures.structure_set import StructureSet
 
-# First-neighbour distance / lattice constant a; ASE keeps diatomic molecules under their length.
+# First-neighbour distance / lattice constant a; ASE lists diatomic molecules by bond length.
 _OF_LATTICE = {
     "diamond": math.sqrt(3) / 4,
     "fcc": math.sqrt(1 / 2),
@@ -23,13 +23,13 @@ _OF_LATTICE = {
     "sc": 1.0,
     "hcp": 1.0,
 }
-_SEARCHED = 1.6  # sums of covalent radii within which a first neighbour is looked for
+_SEARCHED = 1.6  # search radius for first neighbours, in sums of covalent radii
 
 
 def crystal_distance(symbol: str) -> float:
-    """Return the first-neighbour distance (Å) of an element's crystal, as ASE's tables have it.
+    """Return the first-neighbour distance (Å) in an element's crystal, from ASE's tables.
 
-    For elements of other crystals it is twice the covalent radius.
+    For elements with other crystal structures it is twice the covalent radius.
     """
     from ase.data import atomic_numbers, covalent_radii, reference_states
 
@@ -41,7 +41,7 @@ def crystal_distance(symbol: str) -> float:
 
 
 def scale_between(pairs: Iterable[tuple[str, str]]) -> float:
-    """Return the ratio new / old of the first-neighbour distances of elements' crystals."""
+    """Return the ratio new / old of the first-neighbour distances in the elements' crystals."""
     pairs = list(pairs)
     old, new = (sum(crystal_distance(pair[side]) for pair in pairs) for side in (0, 1))
     return new / old
@@ -53,19 +53,19 @@ def scale_to(structures: StructureSet, pairs: Iterable[tuple[str, str]]) -> floa
     Raises
     ------
     AlchemyError
-        If no atom has a neighbour near enough to be bonded.
+        If no atom has a neighbour within bonding distance.
     """
     old = [crystal_distance(symbol) for symbol, _ in pairs]
     return first_neighbour_distance(structures) * len(old) / sum(old)
 
 
 def first_neighbour_distance(structures: StructureSet) -> float:
-    """Return the median over all atoms of the distance (Å) to the nearest other.
+    """Return the median over all atoms of the distance (Å) to the nearest neighbour.
 
     Raises
     ------
     AlchemyError
-        If no atom has a neighbour near enough to be bonded.
+        If no atom has a neighbour within bonding distance.
     """
     from ase.data import covalent_radii
     from vesin import NeighborList
@@ -84,6 +84,6 @@ def first_neighbour_distance(structures: StructureSet) -> float:
     if not len(bonded):
         raise AlchemyError(
             f"no atom of {structures.sources[0]} has a neighbour within {cutoff:.1f} Å",
-            "Check that positions are in Å, or give the scale: --alchemical SCALE.",
+            "Check that positions are in Å, or give the length scale: --alchemical SCALE.",
         )
     return float(np.median(bonded))

@@ -1,4 +1,4 @@
-"""A model carried to other elements, as a directory with a card that can be published."""
+"""A model transferred to other elements, as a directory with a card that can be published."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ def write_transmuted(
     directory: Path,
     search: Search | None = None,
 ) -> PotentialConfig:
-    """Write a model directory of a model carried to other elements, whole or not at all.
+    """Write the directory of a model transferred to other elements, completely or not at all.
 
     Parameters
     ----------
     opened
         The model.
     transmutation
-        Of its elements.
+        Transmutation of its elements.
     directory
-        A new or empty one.
+        A new or empty directory.
     search
-        How the scales were found, if they were, for the card.
+        The search for the scales, if there was one, for the card.
 
     Returns
     -------
@@ -52,9 +52,10 @@ def write_transmuted(
     ExistsError
         If the directory is not empty.
     AlchemyError
-        If a new element is to be made of several types.
+        If a new element would replace several types.
     ModelError
-        If the model does not reproduce its stored predictions, or the new one is not it, scaled.
+        If the model does not reproduce its stored predictions, or the new one does not give the
+        scaled predictions.
     StorageError
         If the disk is full or cannot be written.
     """
@@ -69,7 +70,7 @@ def write_transmuted(
             card = _card(opened, made.config, transmutation, search)
             (part / CARD_NAME).write_text(card, encoding="utf-8")
             if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-                raise ExistsError(f"{directory} is not empty", "Name another --out.")
+                raise ExistsError(f"{directory} is not empty", "Choose another --out.")
             part.replace(directory)
     return made.config
 
@@ -81,7 +82,7 @@ def _card(
     search: Search | None,
 ) -> str:
     name = opened.version.manifest.name if opened.version else opened.path.name
-    description = f"{name} with {transmutation}; not trained since"
+    description = f"{name} with {transmutation}; not trained afterwards"
     content: dict[str, Any] = {
         **model_front_matter(config, description),
         **_terms(opened.path / CARD_NAME),
@@ -90,7 +91,7 @@ def _card(
     body = (
         f"# {description}\n\n"
         "E'(x') = eps E(x'/s) with length scale s and energy scale eps: the same function in other "
-        "units, which was checked on small structures when it was made. It is a start for "
+        "units, verified on small structures when the model was made. It is a starting point for "
         "fine-tuning, not a potential for these elements.\n"
     )
     if opened.version:
@@ -104,7 +105,7 @@ def _card(
 
 
 def _terms(card: Path) -> dict[str, Any]:
-    """Return the licence of the model that it is made of, as its card has it."""
+    """Return the licence of the original model from its card."""
     if not card.exists():
         return {}
     front_matter, _ = split_front_matter(read_text(card), str(card))

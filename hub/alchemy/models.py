@@ -1,4 +1,4 @@
-"""A model carried to other elements, exactly and without training."""
+"""A model transferred to other elements, exactly and without training."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _STRESS_TOLERANCES = {torch.float64: 1e-7, torch.float32: 1e-4}  # eV/Å^3
 
 
 def transmute_model(potential: Potential, transmutation: Transmutation) -> Potential:
-    """Carry a potential to other elements, and check that it predicts what it must.
+    """Transfer a potential to other elements, and check that its predictions are scaled exactly.
 
-    A type may become several elements, which then behave alike until they are trained; types that
-    become nothing are left out.
+    A type may become several elements, which are equivalent until they are trained; types without
+    a new element are dropped.
 
     Parameters
     ----------
     potential
-        Of any precision and on any device; it is not changed.
+        A potential of any precision on any device; it is not changed.
     transmutation
         From the potential's elements to others.
 
@@ -41,8 +41,8 @@ def transmute_model(potential: Potential, transmutation: Transmutation) -> Poten
     Raises
     ------
     AlchemyError
-        If a new element is to be made of several types, or potentials of this architecture cannot
-        be scaled.
+        If a new element would replace several types, or potentials of this architecture cannot be
+        scaled.
     ModelError
         If energies, forces or stresses on the probe structures differ by more than rounding.
     """
@@ -59,7 +59,7 @@ def transmute_model(potential: Potential, transmutation: Transmutation) -> Poten
 
 
 def _verify(old: Potential, new: Potential, transmutation: Transmutation) -> None:
-    """Compare both on the new one's probe structures and their images in the old one."""
+    """Compare both on the new one's probe structures and their counterparts for the old one."""
     probes = StructureSet.from_atoms(probe_structures(new.elements))
     images = transmute_structures(probes, transmutation.inverse())
     scales = (transmutation.energy_scale, transmutation.force_scale, transmutation.stress_scale)
@@ -73,10 +73,10 @@ def _verify(old: Potential, new: Potential, transmutation: Transmutation) -> Non
         # Written so that a NaN fails.
         if not all(one <= bound for one, bound in zip(off, bounds, strict=True)):
             raise ModelError(
-                f"the transmuted model is not the old one scaled: off by {off[0]:.1e} eV/atom, "
-                f"{off[1]:.1e} eV/Å, {off[2]:.1e} eV/Å^3",
-                "Its architecture is computed in another way by these package versions: install "
-                "those that its card names.",
+                f"the transmuted model does not match the scaled original: errors of "
+                f"{off[0]:.1e} eV/atom, {off[1]:.1e} eV/Å, {off[2]:.1e} eV/Å^3",
+                "These package versions evaluate its architecture differently: install those named "
+                "in its card.",
             )
 
 

@@ -1,4 +1,4 @@
-"""The search for scales as a picture."""
+"""A plot of the search for scales."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def plot_search(path: Path, search: Search) -> None:
-    """Plot what each length scale leaves unexplained, and the energy scales, as a PNG.
+    """Plot the unexplained part and the energy scale of each length scale as a PNG.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The elements and scales with which a model fits labelled structures best, without training."""
+"""Finding the elements and scales with which a model fits labelled structures best."""
 
 from __future__ import annotations
 
@@ -26,31 +26,31 @@ if TYPE_CHECKING:
 
 AUTO = "auto"
 
-_COARSE, _FINE = 0.02, 0.01  # steps, in parts of the scale that the search starts from
+_COARSE, _FINE = 0.02, 0.01  # steps, relative to the starting scale
 _REACH = 5  # coarse steps to either side
-_FARTHEST = 15  # coarse steps at most, when the best is at the edge
-_MOST_ATOMS = 2000  # that are predicted for each scale
+_FARTHEST = 15  # coarse steps at most, if the best is at the edge
+_MOST_ATOMS = 2000  # predicted for each scale
 _MOST_PAIRINGS = 6
-_STRANGE = 0.8  # unexplained, from which on a model knows nothing of the data
-_UNLIKE = 0.5  # the same, where forces are tried alone
-_DOUBTFUL = 0.65  # and from which on it knows little
+_STRANGE = 0.8  # unexplained part above which a model does not describe the data at all
+_UNLIKE = 0.5  # the same, for forces alone
+_DOUBTFUL = 0.65  # above which it describes them poorly
 _CONTRADICTION = (
-    "energies contradict the forces, as where phases differ between the elements: the scales are "
-    "those of the forces alone"
+    "energies are inconsistent with the forces, e.g. because the phases of the elements differ: "
+    "the scales are fitted to the forces only"
 )
-_CROWDED = 2.0  # neighbours per atom, over those that a model was made for, worth a word
+_CROWDED = 2.0  # neighbours per atom, relative to the model's average, that give a warning
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a person asked for: ``auto``, or a length scale, or both scales.
+    """The user's request: ``auto``, or a length scale, or both scales.
 
     Attributes
     ----------
     scale, energy_scale
-        None if to be found.
+        None if they should be found.
     pairs
-        As written, such as ``C=Si``; found if empty.
+        As written, e.g. ``C=Si``; found if empty.
     """
 
     scale: float | None = None
@@ -59,12 +59,12 @@ class Request:
 
     @classmethod
     def parse(cls, text: str, pairs: str = "") -> Self:
-        """Read ``auto``, ``1.52`` or ``1.52,0.25``.
+        """Parse ``auto``, ``1.52`` or ``1.52,0.25``.
 
         Raises
         ------
         AlchemyError
-            If it is neither.
+            If the text has another form.
         """
         if text == AUTO:
             return cls(pairs=pairs)
@@ -74,27 +74,28 @@ class Request:
             numbers = []
         if not 1 <= len(numbers) <= 2:
             raise AlchemyError(
-                f"{text!r} is not a scale", "Write auto, a length scale, or both: 1.52,0.25"
+                f"{text!r} is not a scale",
+                "Give auto, a length scale, or length and energy scale: 1.52,0.25",
             )
         if not all(0 < number < np.inf for number in numbers):
-            raise AlchemyError(f"scales must be positive numbers, not {text}")
+            raise AlchemyError(f"scales must be positive numbers, got {text}")
         return cls(numbers[0], numbers[1] if len(numbers) == 2 else None, pairs)
 
 
 @dataclass(frozen=True)
 class Search:
-    """What was tried and chosen.
+    """The scales that were tried and the choice.
 
     Attributes
     ----------
     chosen
-        The trial that leaves least unexplained.
+        The trial with the smallest unexplained part.
     trials
-        All of the same elements, by scale.
+        All trials with the same elements, sorted by scale.
     neighbours
-        Mean number that the model would see without scaling.
+        Mean number of neighbours without scaling.
     warnings
-        What a person should know before trusting it.
+        Warnings to the user about the result.
     """
 
     chosen: Trial
@@ -118,33 +119,33 @@ def search_transmutation(
     request: Request,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Search:
-    """Find what to make of a model for the data at hand.
+    """Find the elements and scales for transferring a model to labelled structures.
 
-    The ratio of first-neighbour distances is where lengths are scanned from: in steps of 2 %, then
-    of 1 %. At each the energy scale is fitted (see `hub.alchemy.trial`). Where that explains next
-    to nothing, forces are tried alone: dense silicon is a metal little above diamond, dense carbon
-    far above it, and yet a model of carbon knows the forces of diamond.
+    Length scales are scanned around the ratio of first-neighbour distances, in steps of 2 %, then
+    of 1 %. At each, the energy scale is fitted (see `hub.alchemy.trial`). If this explains almost
+    nothing, only forces are fitted: dense silicon is a metal little above diamond in energy, dense
+    carbon far above it, and yet a model of carbon describes the forces in diamond.
 
     Parameters
     ----------
     potential
-        To be carried over; not changed.
+        The potential to transfer; not changed.
     structures
-        To be trained on. Of large sets some are drawn; isolated atoms tell nothing of lengths.
+        Training structures. Large sets are sampled; isolated atoms are ignored.
     request
-        What is already known.
+        Scales and elements that are already known.
     progress
         Called with the number of scales tried.
 
     Raises
     ------
     AlchemyError
-        If the elements leave several ways, or the model knows nothing of such structures.
+        If the element mapping is ambiguous, or the model does not describe such structures.
     """
     config = potential.config
     bonded = np.flatnonzero(~isolated_atoms(structures))
     if not len(bonded):
-        raise _know_nothing(config, structures, "there are isolated atoms only")
+        raise _know_nothing(config, structures, "there are only isolated atoms")
     some = _draw(structures.select(bonded))
 
     @cache
@@ -175,7 +176,7 @@ def _best(
     *,
     forces_alone: bool = False,
 ) -> list[Trial]:
-    """Return the trials of the pairing that leaves least unexplained; none if none fits."""
+    """Return the trials of the pairing with the smallest unexplained part; none if none fits."""
 
     def scan(pairs: Pairs) -> list[Trial]:
         def attempt(scale: float) -> Trial | None:
@@ -195,14 +196,14 @@ def _chosen(trials: Sequence[Trial]) -> Trial:
 
 
 def _pairings(old: tuple[str, ...], new: tuple[str, ...], request: Request) -> list[Pairs]:
-    """Return what may become what: as asked, or every way to give each new element its own type."""
+    """Return the requested mapping, or all mappings of types to the new elements."""
     if request.pairs or len(old) == len(new) == 1:
         return [pair_elements(old, new, request.pairs)]
     ways = list(permutations(old, len(new)))
     if not 0 < len(ways) <= _MOST_PAIRINGS:
         raise AlchemyError(
-            f"the model has types for {', '.join(old)}, and the data hold {', '.join(new)}: there "
-            f"are {len(ways) or 'no'} ways to give each element a type of its own",
+            f"the model has types for {', '.join(old)}, and the data contain {', '.join(new)}: "
+            f"there are {len(ways) or 'no'} ways to assign each element its own type",
             "Give the mapping, e.g. --element-map " + ",".join(f"{old[0]}={each}" for each in new),
         )
     return [tuple(zip(way, new, strict=True)) for way in ways]
@@ -215,7 +216,7 @@ def _scan(
     *,
     around: bool,
 ) -> list[Trial]:
-    """Try a scale, and those around it if it is not the one that was asked for."""
+    """Try a scale, and those around it unless it was given by the user."""
     tried: dict[int, Trial | None] = {}
 
     def error(step: int) -> float:
@@ -246,34 +247,34 @@ def _judge(
     *,
     forces_alone: bool,
 ) -> tuple[str, ...]:
-    """Say what is doubtful, and refuse what is hopeless unless it was asked for by number."""
+    """Return warnings about a poor fit, and refuse a hopeless one unless the scale was given."""
     chosen = search.chosen
     warnings = [_CONTRADICTION] if forces_alone else []
     found = (
-        f"forces correlate by {chosen.agreement:.2f}"
+        f"the correlation of the forces is only {chosen.agreement:.2f}"
         if forces_alone
-        else f"{chosen.unexplained:.0%} of energies and forces stay unexplained"
+        else f"{chosen.unexplained:.0%} of energies and forces remain unexplained"
     )
     scale, energy_scale = chosen.transmutation.scale, chosen.transmutation.energy_scale
     poor = f"at the best scales ({scale:.3f}, {energy_scale:.3f}) {found}"
     if request.scale is None and not chosen.unexplained < (_UNLIKE if forces_alone else _STRANGE):
         raise _know_nothing(config, structures, poor)
     if not chosen.unexplained < _DOUBTFUL:
-        warnings.append(f"{poor}: the data may be outside what the model knows")
+        warnings.append(f"{poor}: the data may be outside the model's domain")
     scales = [trial.transmutation.scale for trial in search.trials]
     if len(scales) > 1 and scale in (scales[0], scales[-1]):
-        warnings.append(f"the best scale, {scale:.3f}, is the last that was tried")
+        warnings.append(f"the best scale, {scale:.3f}, is at the edge of the range searched")
     if chosen.neighbours > _CROWDED * config.avg_num_neighbors:
         warnings.append(
-            f"atoms have {chosen.neighbours:.0f} neighbours within the scaled cutoff, and the "
-            f"model was made for {config.avg_num_neighbors:.0f}: training takes longer"
+            f"atoms have {chosen.neighbours:.0f} neighbours within the scaled cutoff, but the "
+            f"model was made for {config.avg_num_neighbors:.0f}: training will take longer"
         )
     return tuple(warnings)
 
 
 def _know_nothing(config: PotentialConfig, structures: StructureSet, reason: str) -> AlchemyError:
     return AlchemyError(
-        f"a model of {', '.join(config.type_names)} knows nothing of these structures of "
+        f"a model of {', '.join(config.type_names)} does not describe these structures of "
         f"{', '.join(structures.elements)}: {reason}",
         "Start from another model, or train --from-scratch. To try anyway, give the scales: "
         "--alchemical SCALE,ENERGY_SCALE",
@@ -281,7 +282,7 @@ def _know_nothing(config: PotentialConfig, structures: StructureSet, reason: str
 
 
 def _draw(structures: StructureSet) -> StructureSet:
-    """Return as many structures as have few enough atoms, in an order of their own."""
+    """Return a fixed random sample of structures with a limited total number of atoms."""
     order = np.random.default_rng(0).permutation(len(structures))
     kept = np.cumsum(structures.n_atoms[order]) <= _MOST_ATOMS
     kept[0] = True

@@ -1,4 +1,4 @@
-"""A search for scales as lines of text, for people."""
+"""A search for scales as lines of text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ROWS = 13  # around the chosen one, at most
 
 
 def search_lines(search: Search) -> Iterator[str]:
-    """Yield a table of what was tried, and what to think of it."""
+    """Yield a table of the trials, and the warnings."""
     if len(search.trials) > 1:
         chosen = search.trials.index(search.chosen)
         start = max(0, min(chosen - _ROWS // 2, len(search.trials) - _ROWS))

@@ -1,6 +1,6 @@
-"""What becomes what: pairs of elements, one length scale, one energy scale.
+"""Transmutations: pairs of elements, one length scale, one energy scale.
 
-A potential E(x) becomes E'(x') = eps E(x'/s), and with it F' = (eps/s) F and stress' = (eps/s^3)
+A potential E(x) becomes E'(x') = eps E(x'/s), so that F' = (eps/s) F and stress' = (eps/s^3)
 stress: the same function in other units of length and energy.
 """
 
@@ -26,7 +26,7 @@ Pairs = tuple[tuple[Element, Element], ...]
 
 @dataclass(frozen=True)
 class Transmutation:
-    """Elements become others; lengths and energies are scaled.
+    """A replacement of elements with scaled lengths and energies.
 
     Attributes
     ----------
@@ -40,7 +40,7 @@ class Transmutation:
     Raises
     ------
     AlchemyError
-        If a scale is not a positive number, or a symbol is none.
+        If a scale is not a positive number, or a symbol is not an element.
     """
 
     pairs: Pairs
@@ -51,8 +51,9 @@ class Transmutation:
         for name, value in (("length", self.scale), ("energy", self.energy_scale)):
             if not (math.isfinite(value) and value > 0):
                 raise AlchemyError(
-                    f"the {name} scale is {value:g}, and must be a positive number",
-                    "From carbon to silicon it is about 1.52 for lengths and 0.25 for energies.",
+                    f"the {name} scale must be a positive number, got {value:g}",
+                    "Example: from carbon to silicon it is about 1.52 for lengths and 0.25 for "
+                    "energies.",
                 )
         for symbol in {symbol for pair in self.pairs for symbol in pair}:
             check_element(symbol)
@@ -68,37 +69,37 @@ class Transmutation:
         return self.energy_scale / self.scale**3
 
     def new_of(self, elements: Sequence[str]) -> dict[str, str]:
-        """Return what each of some elements becomes.
+        """Return the new element of each of some elements.
 
         Raises
         ------
         AlchemyError
-            If one would become several, or none is given.
+            If an element has several new elements, or none.
         """
         _require_unique(old for old, _ in self.pairs)
         new = dict(self.pairs)
         unknown = [symbol for symbol in elements if symbol not in new]
         if unknown:
             raise AlchemyError(
-                f"no new element is given for {', '.join(unknown)}",
-                f"Give one for each element: --element-map {_example(elements)}",
+                f"no new element given for {', '.join(unknown)}",
+                f"Give the new element of each: --element-map {_example(elements)}",
             )
         return {symbol: new[symbol] for symbol in elements}
 
     @property
     def old_of_new(self) -> dict[str, str]:
-        """What each new element is made of.
+        """The old element of each new one.
 
         Raises
         ------
         AlchemyError
-            If one is to be made of several.
+            If a new element has several old ones.
         """
         _require_unique(new for _, new in self.pairs)
         return {new: old for old, new in self.pairs}
 
     def inverse(self) -> Self:
-        """Return what undoes it."""
+        """Return the inverse transmutation."""
         pairs = tuple((new, old) for old, new in self.pairs)
         return replace(self, pairs=pairs, scale=1 / self.scale, energy_scale=1 / self.energy_scale)
 
@@ -113,12 +114,12 @@ class Transmutation:
 
 
 def transmute_structures(structures: StructureSet, transmutation: Transmutation) -> StructureSet:
-    """Scale structures and their labels, and exchange their elements.
+    """Scale structures and their labels, and replace their elements.
 
     Raises
     ------
     AlchemyError
-        If an element becomes nothing, or several.
+        If an element has no new element, or several.
     """
     from ase.data import atomic_numbers
 
@@ -133,27 +134,27 @@ def transmute_structures(structures: StructureSet, transmutation: Transmutation)
         "forces": structures.forces * transmutation.force_scale,
         "stresses": structures.stresses * transmutation.stress_scale,
     }
-    # A new object, for a set keeps what it once derived from its numbers.
+    # A new object, since a set caches properties derived from its numbers.
     kept = {item.name: getattr(structures, item.name) for item in fields(structures)}
     return type(structures)(**{**kept, **scaled})
 
 
 def parse_pairs(text: str, old: Sequence[str]) -> Pairs:
-    """Read pairs of elements such as ``C=Si``, old = new.
+    """Parse pairs of elements such as ``C=Si``, old = new.
 
-    Where that is not possible, new = old is tried: ``Si=C,C=C`` makes two elements of carbon.
+    If this is not possible, new = old is tried: ``Si=C,C=C`` replaces carbon by two elements.
 
     Parameters
     ----------
     text
         Comma-separated pairs.
     old
-        The elements that there are.
+        The existing elements.
 
     Raises
     ------
     AlchemyError
-        If it is not written so, or names elements that are not there.
+        If the text cannot be parsed, or names elements that do not occur.
     """
     pairs = []
     for part in text.split(","):
@@ -170,19 +171,19 @@ def parse_pairs(text: str, old: Sequence[str]) -> Pairs:
     absent = [left for left, _ in pairs if left not in old]
     if absent:
         raise AlchemyError(
-            f"{', '.join(absent)} cannot be replaced: the elements are {', '.join(old)}",
-            f"Write OLD=NEW, such as {_example(old)}.",
+            f"cannot replace {', '.join(absent)}: the elements are {', '.join(old)}",
+            f"Write OLD=NEW, e.g. {_example(old)}.",
         )
     return tuple(dict.fromkeys(pairs))
 
 
 def pair_elements(old: Sequence[str], new: Sequence[str], text: str = "") -> Pairs:
-    """Decide what becomes what: as `text` says, or the only way that there is.
+    """Return the mapping given by `text`, or the only possible one.
 
     Raises
     ------
     AlchemyError
-        If there are several ways, or the pairs do not give the elements `new`.
+        If the mapping is ambiguous, or does not give the elements `new`.
     """
     if not text:
         if len(old) == len(new) == 1:
@@ -195,8 +196,8 @@ def pair_elements(old: Sequence[str], new: Sequence[str], text: str = "") -> Pai
     made = {symbol for _, symbol in pairs}
     if new and made != set(new):
         raise AlchemyError(
-            f"--element-map {text} gives {', '.join(sorted(made))}, but "
-            f"{', '.join(sorted(new))} is needed"
+            f"--element-map {text} gives {', '.join(sorted(made))}, expected "
+            f"{', '.join(sorted(new))}"
         )
     return pairs
 
@@ -207,13 +208,14 @@ def check_element(symbol: str) -> str:
     Raises
     ------
     AlchemyError
-        If it is none.
+        If it is not.
     """
     from ase.data import atomic_numbers
 
     if atomic_numbers.get(symbol, 0) == 0:
         raise AlchemyError(
-            f"{symbol!r} is not a chemical element", "Give its symbol, with a capital letter first."
+            f"{symbol!r} is not a chemical element",
+            "Give its symbol, starting with a capital letter.",
         )
     return symbol
 
@@ -222,9 +224,9 @@ def _require_unique(symbols: Iterable[str]) -> None:
     double = sorted(symbol for symbol, count in Counter(symbols).items() if count > 1)
     if double:
         raise AlchemyError(
-            f"{', '.join(double)} stands for more than one element",
+            f"{', '.join(double)} is mapped to more than one element",
             "A type of a model may become several elements, and several elements of a dataset "
-            "may become one, but not the other way round.",
+            "may become one, but not vice versa.",
         )
 
 

@@ -1,4 +1,4 @@
-"""Models and datasets transferred to other elements, by name, to a version or a directory."""
+"""Transfer models and datasets to other elements, as a new version or in a directory."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ class Transmuted:
     directory
         The new model directory; None if a version was published.
     cutoff
-        Of the new model, in Å; None for a dataset.
+        Cutoff of the new model, in Å; None for a dataset.
     facts
-        What is in the new dataset; see `hub.datasets.card.summarise`. Empty for a model.
+        Summary of the new dataset; see `hub.datasets.card.summarise`. Empty for a model.
     search
-        How the scales were found, if they were.
+        The search for the scales, if there was one.
     """
 
     transmutation: Transmutation
@@ -64,7 +64,7 @@ class Transmuted:
 
 @dataclass(frozen=True)
 class _Target:
-    """Where the result goes: a version of a name, or a directory."""
+    """Destination of the result: a version of a name, or a directory."""
 
     name: str | None
     version: str
@@ -107,18 +107,19 @@ def transmute(
     element_map
         Element mapping, such as ``C=Si,H=F``; not needed for one element.
     scale
-        New length / old length; that of the elements' crystals if None, or found with `data`.
+        New length / old length; from the elements' crystals if None, or found with `data`.
     energy_scale
         New energy / old energy; 1 if None, or found with `data`.
     data
         Files of labelled structures of the new elements, to find the scales of a model.
     forces
-        Of a dataset: ``consistent``, or ``paper`` to scale forces as energies, as published; they
-        then disagree.
+        For a dataset: ``consistent``, or ``paper`` to scale forces like energies, as published;
+        they are then inconsistent.
     name, version
-        What the result is to be called, for good. A model may be written to `out` instead.
+        Name and version of the result; they cannot be changed later. A model may be written to
+        `out` instead.
     to
-        The name of a registry, or a directory; this machine's own registry if None.
+        Registry to publish to: a name or a directory; this machine's own if None.
     license
         Replaces that of the source.
     out
@@ -128,23 +129,24 @@ def transmute(
     energy_key, forces_key
         Names of the labels in `data` (eV, eV/Å); found if None.
     device
-        To find the scales on: ``auto``, ``cpu``, ``cuda`` ...
+        Device for finding the scales: ``auto``, ``cpu``, ``cuda`` ...
     counting
-        Called with the name of each task, such as ``structures``; what it returns is called with
-        how much is done, and how much there is.
+        Called with the name of each task, such as ``structures``; the returned function is called
+        with the amount done and the total.
     report
-        Called with each line that a person should read.
+        Called with each line for the user.
 
     Raises
     ------
     AlchemyError
-        If the new elements are not given or ambiguous, or options do not fit the source.
+        If the new elements are missing or ambiguous, or options do not apply to the source.
     DataError
         If `data` cannot be read.
     ModelError
-        If the model does not reproduce its stored predictions, or the new one is not it, scaled.
+        If the model does not reproduce its stored predictions, or the new one does not give the
+        scaled predictions.
     ExistsError
-        If the version exists, or `out` is not empty.
+        If the version already exists, or `out` is not empty.
     RegistryError
         If the source cannot be pulled, or the result cannot be published.
     StorageError
@@ -152,12 +154,12 @@ def transmute(
     """
     if not (element or element_map):
         raise AlchemyError(
-            "no new element is given",
+            "no new element given",
             "Give --element ELEMENT, or --element-map OLD=NEW,...",
         )
     if bool(name) == bool(out):
         raise AlchemyError(
-            "no place for the result is given",
+            "give either --name or --out for the result",
             "Name the new version with --name, or a directory with --out.",
         )
     place = user_path(out) if out else None
@@ -169,12 +171,12 @@ def transmute(
     if is_dataset(opened.path):
         if files or place:
             raise AlchemyError(
-                f"{source} is a dataset",
-                "Give --name rather than --out, and --scale rather than --data.",
+                f"{source} is a dataset: --out and --data are only for models",
+                "Use --name instead of --out, and --scale instead of --data.",
             )
         return _dataset(opened, asked, new, target, forces, resume, counting, report)
     if forces == "paper" or resume:
-        raise AlchemyError(f"{source} is a model", "--forces and --resume are for datasets.")
+        raise AlchemyError(f"{source} is a model", "--forces and --resume are only for datasets.")
     opened = open_model(source)
     if not files:
         chosen = _transmutation(read_config(opened.path).type_names, asked, new, report)
@@ -182,7 +184,7 @@ def transmute(
     with_labels = read_structures(files, energy_key, forces_key, counting("reading")).structures
     if new and set(new) != set(with_labels.elements):
         raise AlchemyError(
-            f"the data hold {', '.join(with_labels.elements)}, but --element is {element}",
+            f"the data contain {', '.join(with_labels.elements)}, but --element is {element}",
             "Give data of the new elements.",
         )
     potential = load_model(opened.path, device=device, dtype="float32")
@@ -247,19 +249,19 @@ def _model(
                 license=target.licence,
             )
     report(f"cutoff:  {read_config(opened.path).r_max:g} Å becomes {made.r_max:g} Å")
-    report("checked: energies, forces and stresses are those of the old model, scaled")
+    report("checked: energies, forces and stresses match the scaled ones of the old model")
     return Transmuted(chosen, version, target.out, made.r_max, search=search)
 
 
 def _transmutation(
     old: tuple[str, ...], asked: Request, new: tuple[str, ...], report: Callable[[str], None]
 ) -> Transmutation:
-    """Return what is asked for, with the scales that are left open."""
+    """Return the requested transmutation, with defaults for missing scales."""
     pairs = pair_elements(old, new, asked.pairs)
     scale = asked.scale
     if scale is None:
         scale = scale_between(pairs)
-        report("note:    the length scale is that of the elements' crystals")
+        report("note:    the length scale is taken from the elements' crystals")
     if asked.energy_scale is None:
-        report("note:    the energy scale is 1, as none is given")
+        report("note:    no energy scale given: 1 is used")
     return Transmutation(pairs, scale, asked.energy_scale or 1.0)

@@ -1,4 +1,4 @@
-"""How well a model, carried over with some scales, fits labelled structures before any training."""
+"""How well a model, transferred with given scales, fits labelled structures before training."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
     from hub.structures.graphs import Graph
     from hub.structures.structure_set import StructureSet
 
-_SMALLEST = 1e-4  # of the size of the labels: smaller errors count as this in the weights
+_SMALLEST = 1e-4  # smallest error in the weights, relative to the size of the labels
 _MAX_ITERATIONS = 200
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A transmutation and what it leaves unexplained.
+    """A transmutation and its errors.
 
     Attributes
     ----------
     transmutation
-        What was tried.
+        The transmutation that was tried.
     unexplained
         Mean absolute errors of energies per atom, up to a shift for each element, and of forces,
-        both in parts of the labels' own spread, averaged: 1 if the model explains nothing. Where
-        forces were tried alone, 1 less their correlation.
+        both relative to the labels' own spread, averaged: 1 if the model explains nothing. For
+        forces alone, 1 minus their correlation.
     energy_mae
         In meV/atom.
     force_mae
@@ -44,7 +44,7 @@ class Trial:
     agreement
         Correlation between predicted forces and labels.
     neighbours
-        Mean number within the scaled cutoff.
+        Mean number of neighbours within the scaled cutoff.
     """
 
     transmutation: Transmutation
@@ -62,24 +62,24 @@ class Trial:
 def unscaled_graphs(
     config: PotentialConfig, structures: StructureSet, pairs: Pairs, scale: float
 ) -> list[Graph] | None:
-    """Return the structures as a model sees them if lengths are scaled back; None if too dense.
+    """Return graphs of the structures scaled back to the old lengths; None if too dense.
 
     Parameters
     ----------
     config
-        Of the model that is to be carried over.
+        Configuration of the model to transfer.
     structures
-        Of the new elements.
+        Structures of the new elements.
     pairs
         The elements (old, new).
     scale
-        Of lengths.
+        Length scale.
     """
     image = transmute_structures(structures, Transmutation(pairs, scale).inverse())
     try:
         return build_graphs(NeighbourLists(image, config.r_max), config.type_names)
     except DataError:
-        return None  # so dense that no model can have known it
+        return None  # too dense for any model
 
 
 def predict_unscaled(
@@ -88,7 +88,7 @@ def predict_unscaled(
     pairs: Pairs,
     scale: float,
 ) -> Prediction | None:
-    """Predict the structures at the lengths that the model knows; None if they are too dense."""
+    """Predict the structures scaled back to the old lengths; None if they are too dense."""
     graphs = unscaled_graphs(potential.config, structures, pairs, scale)
     if graphs is None:
         return None
@@ -111,11 +111,11 @@ class Prediction:
     transmutation
         The elements and the length scale; its energy scale is not used.
     neighbours
-        Mean number within the scaled cutoff.
+        Mean number of neighbours within the scaled cutoff.
     structures
-        With labels; those that are absent are left out.
+        Labelled structures; missing labels are ignored.
     energies, forces
-        (S,) in eV and (A, 3) in eV/Å, of an energy scale of 1.
+        (S,) in eV and (A, 3) in eV/Å, for an energy scale of 1.
     """
 
     def __init__(
@@ -141,17 +141,17 @@ class Prediction:
     def trial(
         self, energy_scale: float | None = None, *, forces_alone: bool = False
     ) -> Trial | None:
-        """Judge it, with the energy scale that fits best unless one is given.
+        """Return the errors, with the best-fitting energy scale unless one is given.
 
         The energy scale and the energy shift of each element minimise `Trial.unexplained`, a sum of
-        absolute errors: squared ones would be ruled by a few strongly distorted cells.
+        absolute errors: squared ones would be dominated by a few strongly distorted cells.
 
         Parameters
         ----------
         energy_scale
-            If it is known already.
+            Energy scale, if known.
         forces_alone
-            Leave energies out of it, and judge by the correlation of the forces.
+            Ignore energies, and use the correlation of the forces.
 
         Returns
         -------
@@ -174,7 +174,7 @@ class Prediction:
         )
 
     def fit(self) -> float:
-        """Return the energy scale that leaves least unexplained; not positive if none does."""
+        """Return the best-fitting energy scale; not positive if there is none."""
         n_elements = self.fractions.shape[1]
         energy_rows = np.column_stack([self.energies, self.fractions]) / self.energy_spread
         force_rows = np.zeros((len(self.forces), 1 + n_elements))
@@ -189,7 +189,7 @@ class Prediction:
         return float(solution[0])
 
     def fit_forces(self) -> float:
-        """Return the energy scale of the forces alone, by least squares: large ones count most."""
+        """Return the least-squares energy scale of the forces alone; large forces dominate."""
         return float(self.forces @ self.force_labels / (self.forces @ self.forces))
 
     def errors(self, energy_scale: float) -> tuple[FloatArray, FloatArray]:
@@ -206,7 +206,7 @@ class Prediction:
 
 
 def _mean_size(values: FloatArray) -> float:
-    """Return the mean absolute value, or 1 where there is nothing to measure by."""
+    """Return the mean absolute value, or 1 if it is zero."""
     return float(np.abs(values).mean()) or 1.0
 
 

@@ -1,4 +1,4 @@
-"""Structures and labels: DFT files in, one structure set out, and the checks on it."""
+"""Structures and labels: reading DFT files into a structure set, and checking it."""
 
 from hub.structures.collector import ReadResult
 from hub.structures.reading import read_structures

@@ -1,4 +1,4 @@
-"""What atoms are surrounded by: radial distribution, coordination and bond angles."""
+"""Local structure: radial distribution, coordination and bond angles."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _AMU_PER_A3 = 1.66053906660  # g/cm³
 
 @dataclass(frozen=True, eq=False)
 class LocalStructure:
-    """The surroundings of the atoms of S structures of E elements.
+    """The atomic environments of S structures with E elements.
 
-    Two atoms are bonded if they are nearer than 1.3 times the sum of their covalent radii, as in
+    Two atoms are bonded if they are closer than 1.3 times the sum of their covalent radii, as in
     `hub.structures.checks`.
 
     Attributes
@@ -41,16 +41,15 @@ class LocalStructure:
     pair_counts
         (E, E, 300) pairs in bins of 0.02 Å, of fully periodic structures, each from both ends.
     pairs_expected
-        (E, E, 300) as many as there would be if the atoms were strewn over the same cells at
-        random.
+        (E, E, 300) pairs expected for a random distribution of the atoms in the same cells.
     bond_lengths
-        (E, E) means in Å; NaN where nothing is bonded.
+        (E, E) means in Å; NaN where there are no bonds.
     angle_counts
         (E, 180) angles between two bonds in bins of a degree, by the element at the apex.
     coordination
         (S, E, 13) number of atoms with 0, 1, ... bonds; the last with 12 or more.
     usable
-        (S,) false for structures that are left out: no neighbour list can be made of them.
+        (S,) false for structures that are skipped because no neighbour list can be built.
     """
 
     elements: tuple[str, ...]
@@ -74,12 +73,12 @@ class LocalStructure:
 
     @cached_property
     def radial_distribution(self) -> FloatArray:
-        """(E, E, 300) g(r) of each two elements; NaN where no periodic structure has both."""
+        """(E, E, 300) g(r) of each pair of elements; NaN if no periodic structure has both."""
         return _ratio(self.pair_counts, self.pairs_expected)
 
     @cached_property
     def total_radial_distribution(self) -> FloatArray:
-        """(300,) g(r) of all atoms alike; NaN without a periodic structure."""
+        """(300,) g(r) of all atoms; NaN without a periodic structure."""
         return _ratio(self.pair_counts.sum((0, 1)), self.pairs_expected.sum((0, 1)))
 
     @cached_property
@@ -97,14 +96,14 @@ class LocalStructure:
 def local_structure(
     structures: StructureSet, progress: Callable[[int, int | None], None] | None = None
 ) -> LocalStructure:
-    """Find the surroundings of all atoms.
+    """Analyse the environments of all atoms.
 
     Parameters
     ----------
     structures
         S structures. Those that are not periodic in three directions have no radial distribution.
     progress
-        Told of the structures as they are done.
+        Called with the number of structures done, and their total.
     """
     from ase.data import covalent_radii
     from vesin import NeighborList
@@ -161,13 +160,13 @@ def local_structure(
 
 
 def cell_volumes(structures: StructureSet) -> FloatArray:
-    """Return (S,) volumes in Å³; NaN where a structure does not repeat in three directions."""
+    """Return (S,) volumes in Å³; NaN if a structure is not periodic in three directions."""
     volumes = np.abs(np.linalg.det(structures.cells))
     return np.where(structures.pbc.all(axis=1) & (volumes > 0), volumes, np.nan)
 
 
 def mass_densities(structures: StructureSet) -> FloatArray:
-    """Return (S,) densities in g/cm³; NaN where a structure does not repeat in three directions."""
+    """Return (S,) densities in g/cm³; NaN if a structure is not periodic in three directions."""
     from ase.data import atomic_masses
 
     masses = structures.composition @ atomic_masses[structures.atomic_numbers]
@@ -176,12 +175,12 @@ def mass_densities(structures: StructureSet) -> FloatArray:
 
 
 def bonds_title(bonds: int) -> str:
-    """Write a number of bonds, the largest of which stands for all higher ones."""
+    """Format a number of bonds; the largest stands for all higher ones."""
     return f"≥{bonds}" if bonds == MOST_NEIGHBOURS else str(bonds)
 
 
 def _species(structures: StructureSet) -> IntArray:
-    """Return (A,) the place of each atom's element in `elements`."""
+    """Return (A,) the index of each atom's element in `elements`."""
     order = np.argsort(structures.atomic_numbers)
     sorted_numbers = structures.atomic_numbers[order]
     return order[np.searchsorted(sorted_numbers, structures.numbers)]
@@ -206,18 +205,18 @@ def _angles(centres: IntArray, ways: FloatArray) -> tuple[IntArray, IntArray]:
 
 
 def _table(rows: IntArray, columns: IntArray, n_rows: int, n_columns: int) -> IntArray:
-    """Count how often each row meets each column."""
+    """Count how often each row and column occur together."""
     return np.bincount(rows * n_columns + columns, minlength=n_rows * n_columns).reshape(
         n_rows, n_columns
     )
 
 
 def _from_both_ends(halves: FloatArray) -> FloatArray:
-    """Count (E, E, ...) pairs, of which each was seen from one end, from the other one too."""
+    """Count (E, E, ...) pairs of a half list from both ends."""
     return halves + halves.swapaxes(0, 1)
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> FloatArray:
-    """Divide; NaN where there is nothing to divide by."""
+    """Divide; NaN where the divisor is zero."""
     ratio: FloatArray = np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
     return ratio

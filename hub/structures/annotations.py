@@ -1,4 +1,4 @@
-"""What a structure says of itself besides labels: its kind, its split, how it was computed."""
+"""Annotations of a structure besides labels: its type, its split, how it was computed."""
 
 from __future__ import annotations
 
@@ -35,24 +35,24 @@ _ISOLATED = re.compile(r"(isolated|single|free)[\s_-]*atoms?", re.IGNORECASE)
 
 
 def config_type(info: Mapping[str, Any]) -> str:
-    """Return the configuration type that a structure's ``info`` names, or an empty string."""
+    """Return the configuration type in a structure's ``info``, or an empty string."""
     return next((str(info[key]) for key in _CONFIG_TYPE_KEYS if key in info), "")
 
 
 def split_label(info: Mapping[str, Any]) -> str:
-    """Return ``train``, ``validation`` or ``test`` as ``info["split"]`` says, else nothing."""
+    """Return ``train``, ``validation`` or ``test`` from ``info["split"]``, or an empty string."""
     return _SPLIT_NAMES.get(str(info.get("split", "")).lower(), "")
 
 
 def names_isolated_atoms(config_types: StrArray) -> BoolArray:
-    """Return (S,) whether a configuration type says isolated atom, however it is spelt."""
+    """Return (S,) whether a configuration type means isolated atom, in any spelling."""
     kinds, places = np.unique(config_types, return_inverse=True)
     named = np.array([bool(_ISOLATED.fullmatch(str(kind).strip())) for kind in kinds], np.bool_)
     return named[places]
 
 
 def electronic_state(info: Mapping[str, Any]) -> str:
-    """Return the total charge and spin that a structure states, such as ``charge 1, spin 2``."""
+    """Return the total charge and spin given for a structure, such as ``charge 1, spin 2``."""
     stated = []
     for name, keys in _STATE_KEYS.items():
         value = next((info[key] for key in keys if key in info), None)
@@ -62,7 +62,7 @@ def electronic_state(info: Mapping[str, Any]) -> str:
 
 
 def is_unconverged(info: Mapping[str, Any]) -> bool:
-    """Whether a structure says that its electronic steps did not converge."""
+    """Whether a structure is marked as not converged electronically."""
     values = (info[key] for key in _CONVERGED_KEYS if key in info)
     return any(
         isinstance(value, bool | int | np.bool_ | np.integer) and not value for value in values

@@ -14,16 +14,16 @@ StrArray = npt.NDArray[np.str_]
 
 
 class GrowingArray:
-    """A numpy array that grows in place, so that its peak is a quarter above its final size.
+    """A NumPy array that grows in place, using at most a quarter more memory than its final size.
 
     Parameters
     ----------
     dtype
-        Of the elements.
+        Type of the elements.
     row_shape
         Shape of one row; ``()`` for a flat array.
     fill
-        What rows hold that were never given.
+        Value of rows that were never set.
     """
 
     def __init__(
@@ -44,13 +44,13 @@ class GrowingArray:
         self._length = end
 
     def pad_to(self, length: int) -> None:
-        """Add rows of the fill value until there are `length`."""
+        """Add rows of the fill value up to `length` rows."""
         self._reserve(length)
         self._data[self._length : length] = self._fill
         self._length = max(self._length, length)
 
     def take(self) -> npt.NDArray[Any]:
-        """Give the array away without copying it; the buffer is empty afterwards."""
+        """Return the array without copying it; the buffer is empty afterwards."""
         data, length = self._data, self._length
         self._data, self._length = np.empty((0, *data.shape[1:]), data.dtype), 0
         data.resize((length, *data.shape[1:]), refcheck=False)
@@ -64,11 +64,11 @@ class GrowingArray:
 
 
 def pointers_of(lengths: IntArray) -> IntArray:
-    """Return where parts of these lengths begin, and behind them the end of the last one."""
+    """Return the starts of parts of these lengths, followed by the end of the last one."""
     return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
 
 
 def chosen_indices(indices: npt.ArrayLike, length: int) -> IntArray:
-    """Return as integers what `StructureSet.select` is given, masks and empty lists included."""
+    """Return the argument of `StructureSet.select` as integers; masks and empty lists included."""
     dtype = np.bool_ if np.asarray(indices).dtype == np.bool_ else np.int64
     return np.arange(length)[np.asarray(indices, dtype)]

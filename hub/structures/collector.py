@@ -1,4 +1,4 @@
-"""Frames gathered into flat arrays, with every entry that may turn out to be a label."""
+"""Collecting frames into flat arrays, with every entry that may be a label."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ReadResult:
-    """What was read, and under which names the labels were found.
+    """Structures that were read, and the names of their labels.
 
     Attributes
     ----------
     structures
         All structures of all files, in order.
     energy_key, forces_key
-        The entries taken as labels; empty if there are none.
+        Entries used as labels; empty if there are none.
     stress_keys
-        The entries that the stresses were taken from; empty if there are none.
+        Entries used as stresses; empty if there are none.
     notes
-        What a person should know about the choice and the labels.
+        Notes to the user about the choice and the labels.
     """
 
     structures: StructureSet
@@ -53,7 +53,7 @@ class ReadResult:
 
 
 class Collector:
-    """Growing flat arrays, with one array for each entry that may turn out to be a label."""
+    """Growing flat arrays, with one array for each entry that may be a label."""
 
     def __init__(
         self,
@@ -83,11 +83,11 @@ class Collector:
 
     @property
     def n_structures(self) -> int:
-        """How many structures were added."""
+        """Number of structures added."""
         return len(self._config_types)
 
     def add(self, atoms: Atoms, source: int, frame: int) -> None:
-        """Add a frame, by its place in the file of that number."""
+        """Add a frame, with the index of its file and its index in it."""
         n_before = len(self._numbers)
         self._add_labels(atoms, n_before)
         self._numbers.append(atoms.numbers)
@@ -109,7 +109,7 @@ class Collector:
         per_structure, per_atom = _entries(atoms)
         self._found.update(dict.fromkeys(per_structure), **dict.fromkeys(per_atom))
         for name, value in per_structure.items():
-            # ASE's `energies` of one atom is an array, of a structure called so it is a number.
+            # ASE's `energies` of one atom is an array; a total energy of this name is a number.
             if np.ndim(value) and name.lower().endswith("energies"):
                 continue
             if self._is_wanted("energy", name) and (energy := _scalar(value)) is not None:
@@ -129,7 +129,7 @@ class Collector:
         return is_named or names_label("stress", name) or names_label("virial", name)
 
     def _is_wanted(self, kind: str, name: str) -> bool:
-        # Beside the one that is named, the others say what its forces are.
+        # Besides the named entry, the others are needed to find its forces.
         return name == self._named[kind] or names_label(kind, name)
 
     def _put(self, kind: str, name: str, start: int, values: FloatArray) -> None:
@@ -141,12 +141,12 @@ class Collector:
     def finish(
         self, sources: tuple[str, ...], notes: tuple[str, ...], *, require_labels: bool
     ) -> ReadResult:
-        """Choose the labels and give the arrays away.
+        """Choose the labels and hand over the arrays.
 
         Raises
         ------
         DataError
-            If the labels are ambiguous, or absent where they are required.
+            If the labels are ambiguous, or missing although required.
         """
         energy, forces = chosen = self._choose_labels(require_labels=require_labels)[:2]
         n_structures, n_atoms = self.n_structures, len(self._numbers)
@@ -175,7 +175,7 @@ class Collector:
             *_notes_on_missing(structures, energy, forces),
         ]
         if self._unknown_splits:
-            all_notes.append(f"split labels not understood: {', '.join(self._unknown_splits)}")
+            all_notes.append(f"unknown split labels: {', '.join(self._unknown_splits)}")
         for buffer in self._tensors.values():
             buffer.pad_to(n_structures)
         tensors = {name: buffer.take() for name, buffer in self._tensors.items()}
@@ -214,7 +214,7 @@ class Collector:
 
 
 def _entries(atoms: Atoms) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """Return what is stored for the structure, and what is stored for each atom."""
+    """Return the entries per structure and the entries per atom."""
     results = dict(getattr(atoms.calc, "results", {}))
     info = dict(atoms.info)
     nested = take_nested(info)
@@ -226,7 +226,7 @@ def _entries(atoms: Atoms) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
 
 
 def take_nested(info: dict[str, Any]) -> dict[str, Any]:
-    """Take out the entries that an ASE database keeps one level down."""
+    """Take out the entries that an ASE database keeps one level deeper."""
     nested: dict[str, Any] = {}
     for place in ("key_value_pairs", "data"):
         if isinstance(info.get(place), Mapping):
@@ -243,7 +243,7 @@ def _scalar(value: Any) -> float | None:
 
 
 def _fill_forces_of_single_atoms(structures: StructureSet) -> list[str]:
-    """One atom feels no force, by symmetry, so that a label without it is complete."""
+    """Set missing forces of single atoms to zero, which they are by symmetry."""
     first = structures.pointers[:-1][structures.n_atoms == 1]
     absent = first[np.isnan(structures.forces[first]).all(axis=1)]
     if not len(absent) or np.isnan(structures.forces).all():

@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 
 _STANDARD_INPUT = "-"
 _LONGEST_REASON = 300
-# Copies of what can be read only once, by what was named: a pipe, or standard input.
+# Copies of pipes and standard input, which can be read only once, by the given name.
 _copies: dict[str, Path] = {}
 
 
 def expand_patterns(files_or_globs: str | Path | Iterable[str | Path]) -> list[Path]:
-    """Return the files that are named, each once, with glob patterns expanded in sorted order.
+    """Return the named files, each once, with glob patterns expanded in sorted order.
 
-    Standard input (``-``) and pipes are copied to a temporary file, which lives as long as the
-    process. A directory of DeePMD-kit stands for the systems in it.
+    Standard input (``-``) and pipes are copied to a temporary file, which is kept until the process
+    ends. A DeePMD-kit directory stands for the systems in it.
 
     Raises
     ------
@@ -48,14 +48,14 @@ def expand_patterns(files_or_globs: str | Path | Iterable[str | Path]) -> list[P
             for path in [match] if match.is_file() else _readable(match):
                 files.setdefault(path.resolve(), path)
     if not files:
-        raise DataError("no data file is given", "Name at least one file of structures.")
+        raise DataError("no data file given", "Name at least one file of structures.")
     return list(files.values())
 
 
 def _matches(name: str) -> list[Path]:
     """Return what a name or a pattern stands for."""
     path = user_path(name)
-    # A file may have brackets in its name, so the name itself goes before the pattern.
+    # A file may have brackets in its name, so the name itself takes precedence.
     if name == _STANDARD_INPUT or path.exists() or not glob.has_magic(name):
         return [path]
     # Path.glob takes no absolute patterns.
@@ -66,7 +66,7 @@ def _matches(name: str) -> list[Path]:
 
 
 def _readable(path: Path) -> list[Path]:
-    """Return what can be read of something that is no regular file."""
+    """Return the readable files for a path that is not a regular file."""
     if str(path) == _STANDARD_INPUT:
         return [_copied(path, sys.stdin.buffer)]
     if path.is_dir():
@@ -78,19 +78,19 @@ def _readable(path: Path) -> list[Path]:
             )
         return found
     if not path.exists():
-        raise DataError(f"there is no file {path}", "Check the name.")
+        raise DataError(f"file {path} not found", "Check the name.")
     if not path.is_fifo() and path.resolve() != Path("/dev/stdin").resolve():
         raise DataError(
-            f"{path} is no file and no pipe, but a device", "Write the structures to a file first."
+            f"{path} is a device, not a file or pipe", "Write the structures to a file first."
         )
-    # A pipe that nobody writes to is empty, rather than waited for.
+    # Do not wait for a pipe without a writer: treat it as empty.
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
         os.set_blocking(stream.fileno(), True)
         return [_copied(path, stream)]
 
 
 def _copied(path: Path, stream: IO[bytes]) -> Path:
-    """Copy what can be read only once to where it can be read again."""
+    """Copy a stream that can be read only once to a temporary file."""
     if str(path) not in _copies:
         folder = Path(tempfile.mkdtemp(prefix="mlip-hub-"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -102,7 +102,7 @@ def _copied(path: Path, stream: IO[bytes]) -> Path:
 
 
 def shown_name(path: Path) -> str:
-    """Return what a person calls a file: for a copy of standard input or a pipe, that."""
+    """Return the user's name of a file, also for a copy of standard input or a pipe."""
     for name, copy in _copies.items():
         if copy == path:
             return "standard input" if name == _STANDARD_INPUT else name
@@ -110,19 +110,19 @@ def shown_name(path: Path) -> str:
 
 
 def iterate_file(path: Path, notes: MutableMapping[str, None] | None = None) -> Iterator[Atoms]:
-    """Yield the structures of one file, of any format that is known, with labels in eV and eV/Å.
+    """Yield the structures of one file of any known format, with labels in eV and eV/Å.
 
     Parameters
     ----------
     path
-        As `expand_patterns` returns it.
+        As returned by `expand_patterns`.
     notes
-        What a person should know about how it was read is added to its keys.
+        Notes to the user about how the file was read are added as keys.
 
     Raises
     ------
     DataError
-        If the file cannot be read, naming the structure where it breaks.
+        If the file cannot be read; the message names the structure that fails.
     """
     notes = {} if notes is None else notes
     name, count = shown_name(path), 0
@@ -144,19 +144,19 @@ def iterate_file(path: Path, notes: MutableMapping[str, None] | None = None) -> 
             f"{name} cannot be read: {failure.strerror or failure}",
             "Check the file and its permissions.",
         ) from failure
-    except Exception as failure:  # parsers raise whatever their code runs into
+    except Exception as failure:  # parsers may raise anything
         raise DataError(
             f"{name}[{count}] cannot be read: {_reason(failure)}",
-            f"{count} structures before it are fine. Is the file cut off, or damaged there?"
+            f"The {count} structures before it are fine. Is the file truncated or corrupted there?"
             if count
-            else "Is this a file of structures (extxyz, OUTCAR, vasprun.xml, ...), and complete?",
+            else "Is this a complete file of structures (extxyz, OUTCAR, vasprun.xml, ...)?",
         ) from failure
     if count == 0:
-        raise DataError(f"{name} holds no structures", "Is it empty?")
+        raise DataError(f"{name} contains no structures", "Is it empty?")
 
 
 def _next_silently(frames: Iterator[Atoms]) -> Atoms | None:
-    """Read on without warnings of a reader's own code; the data are checked afterwards."""
+    """Read the next structure without warnings from readers; the data are checked afterwards."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return next(frames, None)
@@ -168,9 +168,9 @@ def _require_atoms(atoms: Atoms, where: str) -> None:
 
 
 def _reason(failure: Exception) -> str:
-    """Say in words what a reader ran into."""
+    """Describe the error of a reader."""
     if isinstance(failure, KeyError):
-        return f"{failure} is missing or not known"
+        return f"{failure} is missing or unknown"
     if isinstance(failure, AssertionError | StopIteration | IndexError) or not str(failure):
-        return f"its parts do not fit together ({type(failure).__name__})"
+        return f"its content is inconsistent ({type(failure).__name__})"
     return str(failure)[:_LONGEST_REASON]

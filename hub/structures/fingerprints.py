@@ -1,4 +1,4 @@
-"""Hashes of structures: of all that is known of them, and of their geometry alone."""
+"""Hashes of structures: of geometry and labels, and of geometry alone."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 def fingerprints(
     structures: StructureSet, decimals: int = 5, dtype: str = "float64"
 ) -> list[bytes]:
-    """Return 16 bytes for each structure: equal for equal atoms, in equal order and place.
+    """Return 16 bytes for each structure: equal for equal atoms in the same order and positions.
 
     Parameters
     ----------
     structures
         The structures.
     decimals
-        Positions and cells are the same if they are when rounded to this many decimals of Å.
+        Positions and cells are compared after rounding to this many decimals of Å.
     dtype
-        The precision that positions are reduced to before.
+        Precision to which positions are reduced first.
     """
     scale = 10.0**decimals
     positions = structures.positions.astype(dtype).astype(np.float64)
@@ -36,16 +36,16 @@ def fingerprints(
         content = hashlib.blake2b(structures.numbers[own].tobytes(), digest_size=16)
         content.update(structures.pbc[index].tobytes())
         for values in (structures.cells[index], positions[own]):
-            # Adding zero makes one zero of two.
+            # Adding zero turns -0.0 into 0.0.
             content.update((np.rint(values * scale) + 0.0).tobytes())
         result.append(content.digest())
     return result
 
 
 def structure_digests(structures: StructureSet) -> Iterator[tuple[bytes, bytes]]:
-    """Hash each structure and its labels, with its stress and without.
+    """Hash each structure and its labels, with and without its stress.
 
-    The hash is over little-endian bytes with one zero and one NaN.
+    The hash is over little-endian bytes with a single zero and a single NaN.
     """
     for index in range(len(structures)):
         own = structures.atoms_of(index)
@@ -62,7 +62,7 @@ def structure_digests(structures: StructureSet) -> Iterator[tuple[bytes, bytes]]
         ):
             content.update(_canonical(values))
         without = content.digest()
-        # Sets without stresses keep the digest that they had before there were any.
+        # Sets without stresses keep the digest of releases that did not know stresses.
         if np.isfinite(structures.stresses[index]).any():
             content.update(_canonical(structures.stresses[index]))
         yield content.digest(), without
@@ -75,7 +75,7 @@ def _canonical(values: FloatArray) -> bytes:
 
 
 def joint_digest(digests: Iterable[bytes]) -> str:
-    """Return what `StructureSet.digest` of all structures with these digests is."""
+    """Return the `StructureSet.digest` of all structures with these digests."""
     whole = hashlib.sha256(b"structure set 1")
     for structure in sorted(digests):
         whole.update(structure)

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Graph:
-    """One structure with its neighbours, and its labels where it has any.
+    """One structure with its neighbours, and its labels if it has any.
 
-    What there is much of is kept small: 20 bytes for each neighbour.
+    Neighbours are stored compactly: 20 bytes each.
 
     Attributes
     ----------
@@ -40,7 +40,7 @@ class Graph:
     energy : () float64, eV
     forces : (n, 3) float64, eV/Å
     stress : (3, 3) float64, eV/Å^3, positive under tension
-    name : what to call the structure: its file and position there, or its formula
+    name : name of the structure: its file and index, or its formula
     """
 
     positions: torch.Tensor
@@ -63,14 +63,14 @@ class Graph:
 
 
 def build_graph(atoms: Atoms, type_names: Sequence[str], r_max: float) -> Graph:
-    """Find the neighbours of one ASE structure within `r_max` (Å); labels are not looked at.
+    """Build the graph of one ASE structure with cutoff `r_max` (Å), without labels.
 
     Raises
     ------
     IncompatibleModelError
-        If the structure holds an element that is not among `type_names`.
+        If the structure contains an element that is not among `type_names`.
     DataError
-        If its coordinates are no numbers or absurd, or it repeats along a vector without length.
+        If its coordinates are not finite or too far apart, or its cell cannot be used.
     """
     require_geometry(atoms)
     cell = atoms.cell.array
@@ -92,25 +92,25 @@ def build_graphs(
     indices: npt.ArrayLike | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Graph]:
-    """Build the graphs of structures, labels included, of their neighbour lists.
+    """Build the graphs of structures, including labels, from their neighbour lists.
 
     Parameters
     ----------
     lists
-        Of a structure set.
+        Neighbour lists of a structure set.
     type_names
-        The elements that the model knows, in its order.
+        Elements that the model covers, in its order.
     indices
-        Of the structures, and their order; all by default.
+        Indices of the structures, in order; all by default.
     progress
-        Called with the number of structures done, and of all.
+        Called with the number of structures done, and their total.
 
     Raises
     ------
     IncompatibleModelError
-        If a structure holds an element that is not among `type_names`.
+        If a structure contains an element that is not among `type_names`.
     DataError
-        If no neighbour list can be made of it.
+        If no neighbour list can be built for a structure.
     """
     structures = lists.structures
     chosen = chosen_indices(
@@ -162,7 +162,7 @@ def _graph(
 
 
 def _type_table(type_names: Sequence[str]) -> IntArray:
-    """Return the type of each element, by its atomic number; -1 where the model lacks it."""
+    """Return the type of each element, by atomic number; -1 if the model does not cover it."""
     from ase.data import atomic_numbers, chemical_symbols
 
     table = np.full(len(chemical_symbols), -1)
@@ -173,14 +173,14 @@ def _type_table(type_names: Sequence[str]) -> IntArray:
 def _types(
     numbers: IntArray, table: IntArray, type_names: Sequence[str], name: Callable[[], str]
 ) -> IntArray:
-    """Return (n,) the type of each atom; `name` tells what to call the structure."""
+    """Return (n,) the type of each atom; `name` gives the name of the structure."""
     types: IntArray = table[numbers]
     if (types < 0).any():
         from ase.data import chemical_symbols
 
         unknown = sorted({chemical_symbols[number] for number in numbers[types < 0]})
         raise IncompatibleModelError(
-            f"the model knows {', '.join(type_names)}, but {name()} contains {', '.join(unknown)}",
+            f"the model covers {', '.join(type_names)}, but {name()} contains {', '.join(unknown)}",
             hint="Choose a model that covers these elements: hub list",
         )
     return types

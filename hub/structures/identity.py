@@ -1,12 +1,13 @@
-"""Whether two structures are the same, whatever file they came through.
+"""Whether two structures are the same, independent of the file format.
 
 Two structures are the same if they have the same elements and periodicity, the same lattice vectors
 to 0.001 Å, and if one rigid shift, and lattice vectors for each atom, take every atom of one to
-within 0.001 Å of an atom of the other, in whatever order the atoms stand. Labels are not looked at.
-Formats round positions to 1e-4 Å or less, and wrap them into the cell.
+within 0.001 Å of an atom of the other, in any order. Labels are ignored. Formats round positions
+to 1e-4 Å or less, and wrap them into the cell.
 
-A grid of invariants sorts out what cannot be the same. It misses nothing: no invariant changes by
-more than the farthest that an atom moved, and neighbouring boxes of the grid are looked into too.
+A grid of invariants excludes structures that cannot be the same. It misses none: no invariant
+changes by more than the largest displacement of an atom, and neighbouring grid cells are searched
+too.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _BOX = 4 * TOLERANCE  # a rigid shift by the mean may cost twice the tolerance
 
 
 def same_as_before(structures: StructureSet) -> IntArray:
-    """Return (S,) the index of the first structure that each one is the same as; often its own."""
+    """Return (S,) the index of the first structure equal to each one; often its own."""
     index = _Index()
     first = np.arange(len(structures))
     for number in range(len(structures)):
@@ -51,25 +52,25 @@ def is_among(structures: StructureSet, others: StructureSet) -> BoolArray:
 
 
 def distance_between(structures: StructureSet, one: int, other: int) -> float:
-    """Return how far the farthest atom has moved between two structures that are the same, in Å."""
+    """Return the largest displacement of an atom between two structures that are the same, in Å."""
     return _distance(_Structure(structures, one), _Structure(structures, other))
 
 
 class _Structure:
-    """One structure, with what it is sorted by."""
+    """One structure with its invariants."""
 
     def __init__(self, structures: StructureSet, number: int) -> None:
         own = structures.atoms_of(number)
         self.numbers = structures.numbers[own]
         self.positions: FloatArray = structures.positions[own]
         self.periodic = structures.pbc[number]
-        # Without periodicity a lattice vector is a box that somebody drew.
+        # Without periodicity, a lattice vector has no physical meaning.
         self.cell: FloatArray = np.where(self.periodic[:, None], structures.cells[number], 0.0)
         self.inverse: FloatArray = np.zeros((3, 3))
         self.kind: object = (np.sort(self.numbers).tobytes(), self.periodic.tobytes())
         whole = np.isfinite(self.cell).all() and np.isfinite(self.positions).all()
         if not (whole and len(self.numbers)):
-            self.kind = number  # what is broken or empty is the same as nothing
+            self.kind = number  # broken or empty structures equal no other
             self.cell, self.positions = np.zeros((3, 3)), np.zeros((len(self.numbers), 3))
         if self.periodic.any():
             self.inverse = np.asarray(np.linalg.pinv(self.cell), np.float64)
@@ -77,9 +78,9 @@ class _Structure:
 
     @cached_property
     def sieve(self) -> FloatArray:
-        """(3,) numbers in Å that change by no more than the farthest that an atom moved.
+        """(3,) numbers in Å that change by at most the largest displacement of an atom.
 
-        They are the same for every order of atoms, rigid shift, and choice of images: along each
+        They do not depend on the order of atoms, rigid shifts and the choice of images: along each
         lattice vector the structure factor of its planes, else the spread about the centre.
         """
         across = self._across
@@ -99,7 +100,7 @@ class _Structure:
 
     @property
     def _across(self) -> FloatArray:
-        """(n, 3) positions without what is along periodic directions."""
+        """(n, 3) positions without their components along periodic directions."""
         across: FloatArray = self.positions - self.positions @ self.inverse @ self.cell
         return across
 
@@ -123,7 +124,7 @@ class _Index:
         self._boxes[structure.kind, box].append((number, structure))
 
     def find(self, structure: _Structure) -> int | None:
-        """Return the number of a structure that is the same, if there is one."""
+        """Return the number of an equal structure, if there is one."""
         for number, candidate in self._candidates(structure):
             if _distance(candidate, structure) <= TOLERANCE:
                 return number
@@ -138,7 +139,7 @@ class _Index:
 
 
 def _distance(one: _Structure, other: _Structure) -> float:
-    """Return the farthest that an atom is from its like, after the best shift; often infinite."""
+    """Return the largest distance of matched atoms after the best shift; often infinite."""
     if np.abs(one.cell - other.cell).max() > TOLERANCE:
         return np.inf
     if not np.abs(one.finer_sieve - other.finer_sieve).max() <= _BOX:
@@ -151,9 +152,9 @@ def _distance(one: _Structure, other: _Structure) -> float:
 
 
 def _after_shift(one: _Structure, moved: FloatArray) -> float:
-    """Return the longest of (n, 3) displacements after the mean one is taken off.
+    """Return the longest of (n, 3) displacements after subtracting their mean.
 
-    Each is taken by its shortest image from the first atom's, for the shift itself may be long.
+    Each is the shortest image relative to the first atom's, since the shift itself may be long.
     """
     rest = _shortest(moved - moved[0], one)
     rest -= rest.mean(axis=0)
@@ -161,14 +162,14 @@ def _after_shift(one: _Structure, moved: FloatArray) -> float:
 
 
 def _shortest(vectors: FloatArray, structure: _Structure) -> FloatArray:
-    """Take off the lattice vectors that are nearest, which is exact for the short ones sought."""
+    """Subtract the nearest lattice vectors, which is exact for short displacements."""
     turns = np.rint(vectors @ structure.inverse) * structure.periodic
     shortest: FloatArray = vectors - turns @ structure.cell
     return shortest
 
 
 def _reordered(one: _Structure, other: _Structure) -> float:
-    """Match atoms of each element, for every shift that takes the first of the rarest somewhere."""
+    """Match atoms of each element, for all shifts between atoms of the rarest element."""
     kinds, counts = np.unique(one.numbers, return_counts=True)
     rarest = kinds[counts.argmin()]
     anchor = one.positions[one.numbers == rarest][0]
@@ -180,7 +181,7 @@ def _reordered(one: _Structure, other: _Structure) -> float:
 
 
 def _matched(one: _Structure, other: _Structure, shift: FloatArray) -> float:
-    """Return the distance after a shift, with every atom given to the nearest of its element."""
+    """Return the distance after a shift, matching each atom to the nearest of its element."""
     moved = np.empty_like(one.positions)
     for kind in np.unique(one.numbers):
         mine, theirs = one.numbers == kind, other.numbers == kind

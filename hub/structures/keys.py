@@ -1,21 +1,20 @@
-"""Which entries of a file are its energies and forces.
+"""Choosing the entries of a file that are its energies and forces.
 
 A label's name is a *word* and a *tag* before or after it: ``REF_energy``, ``energy_ref`` and
 ``ref-energies`` are the word energy with the tag ``ref``; a bare ``energy`` has no tag. ``E`` and
 ``F`` are words too. The rules, in order:
 
-1. A key that the user names is taken, with the forces (or energy, stress, virial) of its tag.
+1. A key named by the user is used, with the forces (or energy, stress, virial) of its tag.
 2. Energies and forces belong together if they have the same tag. An energy without forces of its
-   own may also go with forces that have no tag, or the other way round, unless those have a partner
-   of their own that says something else.
-3. The tag ``REF`` (or ``reference``) goes before all others: it is what training codes call the
-   label. No other tag does, not even ``DFT``: that too may be the label or something to compare
-   with.
-4. Several pairs that remain must agree in value. If they differ, that is an error that lists them.
+   own may also be paired with forces that have no tag, or vice versa, unless those have a partner
+   of their own with different values.
+3. The tag ``REF`` (or ``reference``) takes precedence over all others: training codes use it for
+   the label. No other tag does, not even ``DFT``, which may be the label or a value for comparison.
+4. If several pairs remain, they must have the same values; otherwise an error lists them.
 
 Energies of parts or differences (``kinetic_energy``, ``formation_energy``, ...), per-atom energies
-and energies of single atoms are not total energies and are only taken when named. Where a code
-gives several of one calculation, ``energy`` (for VASP: extrapolated to zero smearing) is taken and
+and energies of single atoms are not total energies and are used only if named. If a code gives
+several energies of one calculation, ``energy`` (for VASP: extrapolated to zero smearing) is used,
 not ``free_energy`` or ``energy_sigma0``.
 """
 
@@ -49,7 +48,7 @@ class Candidate:
     name
         As in the file.
     values
-        (S,) in eV or (A, 3) in eV/Å; NaN where a structure lacks it.
+        (S,) in eV or (A, 3) in eV/Å; NaN where missing.
     """
 
     kind: str
@@ -58,12 +57,12 @@ class Candidate:
 
     @property
     def tag(self) -> str:
-        """What stands before or after the word, in lower case; empty for a bare word."""
+        """The part before or after the word, in lower case; empty for a bare word."""
         return tag_of(self.kind, self.name)
 
     @property
     def is_variant(self) -> bool:
-        """Whether the name says free energy, or another one of the same calculation."""
+        """Whether the name is a free energy, or another variant of the same calculation."""
         parsed = parse_name(self.kind, self.name)
         return bool(parsed and parsed.is_variant)
 
@@ -82,9 +81,9 @@ class Candidate:
 
 
 class Pair(NamedTuple):
-    """An energy and the forces that go with it; None where there is none.
+    """An energy and its forces; None where there is none.
 
-    It is `borrowed` if one of the two has a partner of its own that says something else.
+    It is `borrowed` if one of the two has a partner of its own with different values.
     """
 
     energy: Candidate | None
@@ -93,7 +92,7 @@ class Pair(NamedTuple):
 
     @property
     def present(self) -> list[Candidate]:
-        """What is not None."""
+        """The labels that are not None."""
         return [each for each in (self.energy, self.forces) if each is not None]
 
     @property
@@ -118,18 +117,18 @@ def choose_labels(
     *,
     require: bool,
 ) -> Pair:
-    """Return the energy and forces that the module's rules choose.
+    """Choose the energy and forces by the rules of this module.
 
     Parameters
     ----------
     candidates
         By kind: ``energy`` and ``forces``.
     named
-        By kind, the key that the user asks for, if any.
+        By kind, the key named by the user, if any.
     found_keys
-        What the files hold, for messages.
+        Keys found in the files, for messages.
     require
-        Whether both must be there.
+        Whether both must be present.
 
     Raises
     ------
@@ -165,7 +164,7 @@ def choose_labels(
 def _named(
     candidates: Sequence[Candidate], kind: str, name: str | None, found_keys: str
 ) -> list[Candidate]:
-    """Return the candidate that the user names, or all but variants of others."""
+    """Return the candidate named by the user, or all except variants of others."""
     if name is None:
         plain = {candidate.tag for candidate in candidates if not candidate.is_variant}
         return [c for c in candidates if not (c.is_variant and c.tag in plain)]
@@ -203,7 +202,7 @@ def _pairs(
 def _has_another(
     energy: Candidate, force: Candidate, everything: Mapping[str, Sequence[Candidate]]
 ) -> bool:
-    """Whether the one without a tag has a partner of its own, which says something else."""
+    """Whether the label without a tag has a partner of its own with different values."""
     asked = energy if energy.tag else force
     partners = (each for each in everything[asked.kind] if not each.tag and not each.is_variant)
     return any(not _same(partner, asked) for partner in partners)
@@ -213,10 +212,9 @@ def _no_pair(left: Mapping[str, Sequence[Candidate]]) -> DataError:
     one, other = ("energy", "forces") if len(left["energy"]) == 1 else ("forces", "energy")
     names = ", ".join(each.name for each in left[one])
     return DataError(
-        f"the labels {names} have no {other} that go with them; found: "
+        f"the labels {names} have no matching {other}; found: "
         + "; ".join(each.describe() for each in left[other]),
-        f"Name what belongs together with --energy-key and --forces-key (--{other}-key is "
-        "missing).",
+        f"Name both entries with --energy-key and --forces-key (--{other}-key is missing).",
     )
 
 
@@ -224,9 +222,9 @@ def _ambiguous(pairs: Sequence[Pair]) -> DataError:
     kind = "energy" if len({pair.energy.name for pair in pairs if pair.energy}) > 1 else "forces"
     examples = [each.name for each in (getattr(pair, kind) for pair in pairs) if each]
     return DataError(
-        "several entries could be the labels, and they differ: "
+        "several entries could be the labels, but they differ: "
         + "; or ".join(pair.describe() for pair in pairs),
-        f"Say which is the label with --{kind}-key, such as --{kind}-key {examples[0]}.",
+        f"Choose the label with --{kind}-key, e.g. --{kind}-key {examples[0]}.",
     )
 
 
@@ -235,7 +233,7 @@ def _count(pair: Pair) -> int:
 
 
 def _agree(best: Pair, other: Pair) -> bool:
-    """Whether `other` says nothing that `best` does not say."""
+    """Whether `other` has the same values as `best` where it has any."""
     return all(
         one is two or _same(one, two) for one, two in zip(best.present, other.present, strict=True)
     )

@@ -1,4 +1,4 @@
-"""Names of labels, taken apart into a word and a tag; see `hub.structures.keys`."""
+"""Names of labels, split into a word and a tag; see `hub.structures.keys`."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _NOT_LABELS = re.compile(
     r"per|units?|key|correction|shift|offset|cutoff|scale|barrier|band|excitation|ionization|"
     r"reaction|activation|solvation|self|xc|exchange|correlation|hartree|max|min|rms|norm|id|index|"
     r"initial|external|"
-    # What a dataset calls entries that are not its labels; see `hub.datasets.names`.
+    # A dataset's name for entries that are not its labels; see `hub.datasets.names`.
     r"unused"
 )
 
 
 class LabelName(NamedTuple):
-    """A name taken apart: its tag, and whether it is a variant such as a free energy."""
+    """A parsed name: its tag, and whether it is a variant such as a free energy."""
 
     tag: str
     is_variant: bool
@@ -39,7 +39,7 @@ class LabelName(NamedTuple):
 
 @cache
 def parse_name(kind: str, name: str) -> LabelName | None:
-    """Take the name of an entry apart; None if it is no label of this kind."""
+    """Parse the name of an entry; None if it is not a label of this kind."""
     parts = _PARTS.findall(name)
     words = _WORDS[kind]
     joined = "".join(parts[-2:]).lower()
@@ -64,12 +64,12 @@ def names_label(kind: str, name: str) -> bool:
 
 
 def tag_of(kind: str, name: str) -> str:
-    """Return the tag of a label's name; the whole name if it has no known word."""
+    """Return the tag of a label's name; the whole name if it contains no known word."""
     parsed = parse_name(kind, name)
     return parsed.tag if parsed else name.lower()
 
 
 def all_of_same_tag(kind: str, names: Iterable[str], energy: str) -> list[str]:
-    """Return which of `names` are the stress or virial (`kind`) of an energy."""
+    """Return those of `names` that are the stress or virial (`kind`) of an energy."""
     tag = tag_of("energy", energy)
     return [name for name in names if names_label(kind, name) and tag_of(kind, name) == tag]

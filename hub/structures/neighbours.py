@@ -1,4 +1,4 @@
-"""Neighbour lists, found once for all who need them, and neighbours of a common atom."""
+"""Neighbour lists, computed once and shared, and neighbours of a common atom."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class NeighbourList(NamedTuple):
-    """All pairs of atoms of one structure that are nearer than the cutoff, in both directions.
+    """All pairs of atoms of one structure within the cutoff, in both directions.
 
     Attributes
     ----------
@@ -51,16 +51,16 @@ def find_neighbours(
 
 
 class NeighbourLists:
-    """The neighbour lists of a structure set, each found when it is first asked for and kept.
+    """The neighbour lists of a structure set, each computed when first needed and cached.
 
     Parameters
     ----------
     structures
         S structures.
     cutoff
-        In Å.
+        Cutoff in Å.
     most_kept
-        Edges, of 20 bytes each, beyond which lists are found again when they are asked for again.
+        Maximum number of cached edges, of 20 bytes each; further lists are computed each time.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class NeighbourLists:
         self._room = most_kept
 
     def of(self, index: int) -> NeighbourList:
-        """Return the neighbours of one structure, of which a list must be possible."""
+        """Return the neighbours of one structure, whose geometry must be valid."""
         if index in self._kept:
             return self._kept[index]
         structures = self.structures
@@ -89,7 +89,7 @@ class NeighbourLists:
         return len(self.structures)
 
     def select(self, indices: npt.ArrayLike) -> NeighbourLists:
-        """Return those of the structures at `indices`, in that order; what was found is kept."""
+        """Return the lists of the structures at `indices`, in that order; the cache is kept."""
         chosen = chosen_indices(indices, len(self.structures))
         selected = NeighbourLists(self.structures.select(chosen), self.cutoff, self._room)
         places = enumerate(chosen.tolist())
@@ -97,12 +97,12 @@ class NeighbourLists:
         return selected
 
     def within(self, cutoff: float) -> NeighbourLists:
-        """Return lists of the same structures with a cutoff in Å; these if it is theirs."""
+        """Return lists of the same structures with a cutoff in Å; these if it is the same."""
         return self if cutoff == self.cutoff else NeighbourLists(self.structures, cutoff)
 
 
 def two_of_each_centre(centres: IntArray) -> tuple[IntArray, IntArray]:
-    """Choose every two neighbours of an atom once.
+    """Return each pair of neighbours of an atom once.
 
     Parameters
     ----------

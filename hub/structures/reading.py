@@ -1,4 +1,4 @@
-"""DFT files in, one structure set out, in memory that is little more than the set itself."""
+"""Reading DFT files into one structure set, using little more memory than the set itself."""
 
 from __future__ import annotations
 
@@ -33,28 +33,28 @@ def read_structures(
     limit: int | None = None,
     stress: StressReading | None = None,
 ) -> ReadResult:
-    """Read structures and their labels from files of any format that ASE reads.
+    """Read structures and their labels from files of any supported format.
 
     Parameters
     ----------
     files_or_globs
         File names and glob patterns, or one of them.
     energy_key, forces_key
-        Entries to take as total energies (eV) and forces (eV/Å); found by the rules of
+        Entries to use as total energies (eV) and forces (eV/Å); chosen by the rules of
         `hub.structures.keys` if not given.
     progress
-        Called with the number of structures read so far and the total, which is not known.
+        Called with the number of structures read so far and the total, None while unknown.
     require_labels
-        Whether files without energies or without forces are refused.
+        Whether to refuse files without energies or without forces.
     limit
-        Read no more structures than this.
+        Maximum number of structures to read.
     stress
-        What is known about the stresses; found by their names if not given.
+        Key and convention of the stresses; found by their names if not given.
 
     Raises
     ------
     DataError
-        If a file is missing, broken or empty, or the labels are absent or ambiguous.
+        If a file is missing, broken or empty, or the labels are missing or ambiguous.
     """
     paths = expand_patterns(files_or_globs)
     if stress and stress.convention != StressReading().convention:
@@ -77,12 +77,12 @@ def read_structures(
 
 
 def _require_open_convention(paths: Iterable[Path]) -> None:
-    """Refuse to reinterpret what ASE has converted already: VASP's own output says what it is."""
+    """Refuse a stress convention for VASP's own output, which is already converted by ASE."""
     for path in paths:
         if not path.is_dir() and vasp.recognises(Opened(path)):
             raise DataError(
-                f"{shown_name(path)} is output of VASP, whose stresses are converted as it is read",
-                "Leave out --stress-convention, or read such files apart from the others.",
+                f"{shown_name(path)} is VASP output, whose stresses are converted automatically",
+                "Omit --stress-convention, or read these files separately from the others.",
             )
 
 
@@ -92,12 +92,12 @@ def gather_structures(
     energy_key: str | None = None,
     forces_key: str | None = None,
 ) -> ReadResult:
-    """Make a set of ASE structures, with the labels that are found as `read_structures` finds them.
+    """Make a set of ASE structures, with labels chosen as in `read_structures`.
 
     Raises
     ------
     DataError
-        If it is not clear which entries are the labels.
+        If the labels are ambiguous.
     """
     collector = Collector(energy_key, forces_key)
     for frame, atoms in enumerate(frames):

@@ -1,4 +1,4 @@
-"""Energies per element: the zero of a data set, and the shift between two zeros."""
+"""Energies per element: the reference zero of a dataset, and the shift between two zeros."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from hub.structures.arrays import BoolArray, FloatArray, IntArray
     from hub.structures.structure_set import StructureSet
 
-_ISOLATION = 8.0  # Å to the next image, from which on an atom is taken as isolated
-_HUBER = 1.345  # scaled residual from which on a structure counts less
+_ISOLATION = 8.0  # Å to the next image; farther, an atom counts as isolated
+_HUBER = 1.345  # scaled residual above which a structure has less weight
 _SMALLEST_SCALE = 1e-6  # eV/atom; an exact fit has no scale of its own
 _MAX_ITERATIONS = 100
 
@@ -27,11 +27,11 @@ class ReferenceEnergies:
     Attributes
     ----------
     energies
-        Symbol to energy in eV/atom.
+        Energies in eV/atom by symbol.
     method
-        How they were found.
+        How they were determined.
     notes
-        What a person should know about them.
+        Notes to the user.
     """
 
     energies: dict[str, float]
@@ -44,12 +44,12 @@ class ReferenceEnergies:
         Raises
         ------
         DataError
-            If a structure holds an element that has no reference energy.
+            If a structure contains an element without reference energy.
         """
         unknown = [symbol for symbol in structures.elements if symbol not in self.energies]
         if unknown:
             raise DataError(
-                f"there is no reference energy for {', '.join(unknown)}",
+                f"no reference energy for {', '.join(unknown)}",
                 "Fit the reference energies on structures with all elements.",
             )
         per_element = np.array([self.energies[symbol] for symbol in structures.elements])
@@ -58,9 +58,9 @@ class ReferenceEnergies:
 
 
 def isolated_atoms(structures: StructureSet) -> BoolArray:
-    """Return (S,) whether each structure is one atom that is alone.
+    """Return (S,) whether each structure is an isolated atom.
 
-    It is if it has no images within 8 Å, or if its configuration type says so, whatever the box.
+    It is if it has no images within 8 Å, or if its configuration type says so for any box.
     """
     lengths = np.linalg.norm(structures.cells, axis=2)
     near_image = (structures.pbc & (lengths < _ISOLATION)).any(axis=1)
@@ -70,10 +70,10 @@ def isolated_atoms(structures: StructureSet) -> BoolArray:
 
 
 def fit_reference_energies(structures: StructureSet) -> ReferenceEnergies:
-    """Find the energy of each element in the structures' own zero of energy.
+    """Find the energy of each element relative to the structures' own zero of energy.
 
-    Isolated atoms are taken where present, the median if there are several of one element. All
-    other elements are fitted to the total energies, robustly (see `robust_fit`).
+    Isolated atoms are used if present, with the median if there are several of one element. All
+    other elements are fitted robustly to the total energies (see `robust_fit`).
 
     Raises
     ------
@@ -88,7 +88,7 @@ def fit_reference_energies(structures: StructureSet) -> ReferenceEnergies:
 def fit_to_composition(
     symbols: tuple[str, ...], composition: IntArray, energies: FloatArray, alone: BoolArray
 ) -> ReferenceEnergies:
-    """Do as `fit_reference_energies` for what is known of S structures of E elements.
+    """Do the same as `fit_reference_energies` for arrays of S structures with E elements.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def fit_to_composition(
     composition
         (S, E) atoms of each element.
     energies
-        (S,) total energies in eV; NaN where absent.
+        (S,) total energies in eV; NaN where missing.
     alone
         (S,) whether a structure is an isolated atom.
 
@@ -118,7 +118,7 @@ def fit_to_composition(
             if np.ptp(of_atoms) > 0.01:
                 notes.append(
                     f"{len(of_atoms)} isolated {symbol} atoms differ by {np.ptp(of_atoms):.3f} eV; "
-                    "their median is taken"
+                    "their median is used"
                 )
     columns = [column for column, symbol in enumerate(symbols) if symbol not in known]
     unknown = [symbols[column] for column in columns]
@@ -138,19 +138,19 @@ def fit_to_composition(
 
 
 def fit_energy_shift(structures: StructureSet, predicted_energies: FloatArray) -> ReferenceEnergies:
-    """Find the shift of each element that takes a model's zero of energy to that of the labels.
+    """Find the shift of each element from a model's zero of energy to that of the labels.
 
     Parameters
     ----------
     structures
-        With energies; those without are left out.
+        Structures; those without energies are ignored.
     predicted_energies
         (S,) total energies in eV that the model predicts.
 
     Returns
     -------
     The shifts, such that label = prediction + sum of the shifts of the atoms, up to the model's
-    errors. They are fitted as reference energies are.
+    errors. They are fitted like reference energies.
 
     Raises
     ------
@@ -172,7 +172,7 @@ def fit_energy_shift(structures: StructureSet, predicted_energies: FloatArray) -
 def _require_energies(labelled: BoolArray) -> None:
     if not labelled.any():
         raise DataError(
-            "no structure has an energy, so there is nothing to fit reference energies to",
+            "no structure has an energy to fit reference energies to",
             "Name the energies with --energy-key.",
         )
 
@@ -182,32 +182,32 @@ def _fit_per_element(
 ) -> tuple[dict[str, float], list[str]]:
     """Fit (S,) `energies` by one energy for each of E `symbols`.
 
-    `counts` (S, E) and `sizes` (S,) are the atoms of these, and of all elements.
+    `counts` (S, E) and `sizes` (S,) are the numbers of atoms of these and of all elements.
     """
     concerned = counts.any(axis=1)
     counts, sizes, energies = counts[concerned], sizes[concerned], energies[concerned]
     if not len(counts):
         return dict.fromkeys(symbols, 0.0), [
-            f"no energies to fit {', '.join(symbols)} to; taken as 0"
+            f"no energies to fit {', '.join(symbols)} to; 0 is used"
         ]
     fractions = counts / sizes[:, None]
     solution = robust_fit(fractions, energies / sizes)
     notes = []
     if np.linalg.matrix_rank(fractions, tol=1e-6 * np.sqrt(len(counts))) < len(symbols):
         notes.append(
-            f"the compositions do not determine {', '.join(symbols)} one by one (only combinations "
-            "of them occur); what cannot be told apart is shared equally, so the single values "
-            "mean nothing for other compositions"
+            f"the compositions do not determine {', '.join(symbols)} individually (only "
+            "combinations of them occur); the undetermined part is shared equally, so the "
+            "individual values are not valid for other compositions"
         )
     return dict(zip(symbols, solution.tolist(), strict=True)), notes
 
 
 def robust_fit(fractions: FloatArray, per_atom: FloatArray) -> FloatArray:
-    """Fit energies per atom by one energy per element, giving outliers little weight.
+    """Fit energies per atom by one energy per element, with little weight on outliers.
 
     Iteratively reweighted least squares with Huber weights, starting from the median; the scale of
-    the residuals is their median absolute deviation. A vanishing ridge pulls the energies of the
-    elements to each other, which decides only what the compositions leave open.
+    the residuals is their median absolute deviation. A tiny ridge pulls the energies of the
+    elements together, which affects only what the compositions leave undetermined.
 
     Parameters
     ----------
@@ -224,8 +224,8 @@ def robust_fit(fractions: FloatArray, per_atom: FloatArray) -> FloatArray:
     if n_elements == 1 and np.allclose(fractions, 1.0):
         return np.array([np.median(per_atom)])
     to_each_other = 1e-6 * (np.eye(n_elements) - 1.0 / n_elements)
-    # SciPy's least_squares keeps one scale for its Huber loss: taken from the spread around the
-    # median, 5 % of wrong energies among 60 of three elements move the fit by 3 eV, here by 0.06.
+    # SciPy's least_squares has a fixed scale for its Huber loss: with the spread around the median,
+    # 5 % of wrong energies among 60 of three elements move the fit by 3 eV, here by 0.06.
     weights = np.ones(len(per_atom))
     solution = np.full(n_elements, np.median(per_atom))
     for _ in range(_MAX_ITERATIONS):

@@ -1,4 +1,4 @@
-"""Which structures are trained on, which stop the training, and which judge it."""
+"""Splitting structures into training, validation and test sets."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FEWEST_VALIDATION = 10
 _MOST_VALIDATION = 100
 _FEWEST_TEST = 10
 _FEWEST_TRAJECTORIES = 3
-_TRAJECTORIES_ASIDE = 0.1  # of all for validation, and as many for the test
+_TRAJECTORIES_ASIDE = 0.1  # share for validation, and the same for the test
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Split:
     train, validation, test
         Indices. `test` is empty when the test set is another structure set.
     notes
-        How the split was made, and what is wrong with it.
+        How the split was made, and problems with it.
     """
 
     train: IntArray
@@ -52,18 +52,18 @@ def split_structures(
 ) -> Split:
     """Split a structure set for training.
 
-    Split labels in the files are honoured. What they leave open is drawn at random:
+    Split labels in the files are respected. All other structures are drawn at random:
 
-    - with `n_train`, that many structures are for training; the validation set (a quarter as many,
-      but 10 to 100) comes out of the rest, and what then remains is the test set if it is at least
-      10 structures and there is no other. The structures of a smaller `n_train` are among those of
-      a larger one with the same seed.
-    - without, `validation_fraction` of the structures (of small sets up to a fifth, so as to have
-      5) is for validation and the others for training.
+    - with `n_train`, this many structures are for training; the validation set (a quarter as many,
+      but 10 to 100) is drawn from the rest, and what then remains is the test set if it has at
+      least 10 structures and there is no other. A smaller `n_train` gives a subset of a larger one
+      with the same seed.
+    - without, `validation_fraction` of the structures (up to a fifth of small sets, to reach 5) is
+      for validation and the others for training.
 
-    Isolated atoms are always trained on, and not counted. Structures that are also in `test`, or
-    among those labelled for validation or test, are used for nothing else; of structures that occur
-    several times (see `hub.structures.identity`), the first is used.
+    Isolated atoms are always in the training set, and not counted. Structures that are also in
+    `test`, or among those labelled for validation or test, are used for nothing else; of duplicate
+    structures (see `hub.structures.identity`), the first is used.
 
     Raises
     ------
@@ -76,9 +76,9 @@ def split_structures(
     free = ~np.isin(labels, ["validation", "test"])
     if (labels != "").any():
         notes.append(
-            "split labels of the files are honoured: "
+            "split labels of the files are used: "
             + ", ".join(f"{len(indices)} {name}" for name, indices in given.items())
-            + f", {int((labels == '').sum())} without a label, taken as train"
+            + f", {int((labels == '').sum())} without a label, used as train"
         )
     if test is not None:
         free &= _not_among(structures, test, notes)
@@ -109,22 +109,22 @@ def split_structures(
 def split_by_trajectory(
     trajectories: npt.NDArray[Any], n_train: int | None = None, held_out: int = 200, seed: int = 0
 ) -> Split:
-    """Split frames so that no trajectory is on two sides.
+    """Split frames so that each trajectory is in one set only.
 
-    A tenth of the trajectories is for validation and a tenth for the test. On each side frames are
-    drawn at random and evenly over the trajectories: as many of each, so far as it has them. Those
-    of a smaller `n_train` are among those of a larger one with the same seed.
+    A tenth of the trajectories is for validation and a tenth for the test. In each set, frames are
+    drawn at random and evenly over the trajectories, as far as each has enough. A smaller `n_train`
+    gives a subset of a larger one with the same seed.
 
     Parameters
     ----------
     trajectories
-        (S,) the name or number of the trajectory that each frame is of.
+        (S,) name or number of the trajectory of each frame.
     n_train
-        How many frames to train on; all that are not held out if None.
+        Number of training frames; all that are not held out if None.
     held_out
-        How many frames for validation at most, and as many for the test.
+        Maximum number of frames for validation, and for the test.
     seed
-        Of the draws.
+        Seed of the random draws.
 
     Raises
     ------
@@ -135,7 +135,7 @@ def split_by_trajectory(
     names, trajectory = np.unique(trajectories, return_inverse=True)
     if len(names) < _FEWEST_TRAJECTORIES:
         raise DataError(
-            f"of {len(names)} trajectories none can be held out for validation and test",
+            f"{len(names)} trajectories are too few to hold out some for validation and test",
             f"Give at least {_FEWEST_TRAJECTORIES}.",
         )
     aside = max(1, round(_TRAJECTORIES_ASIDE * len(names)))
@@ -146,16 +146,16 @@ def split_by_trajectory(
     wanted = len(train) if n_train is None else n_train
     if wanted > len(train):
         raise DataError(
-            f"{wanted} training structures are asked for, but {len(train)} are available besides "
+            f"{wanted} training structures requested, but only {len(train)} are available besides "
             "those held out",
-            "Ask for fewer, or give more data.",
+            "Request fewer, or give more data.",
         )
     validation, test = validation[:held_out], test[:held_out]
     return Split(np.sort(train[:wanted]), np.sort(validation), np.sort(test), ())
 
 
 def _evenly(trajectory: IntArray, rng: np.random.Generator) -> IntArray:
-    """Order frames so that any first few are random ones, spread evenly over the trajectories."""
+    """Order frames randomly so that every leading part is spread evenly over the trajectories."""
     frames = rng.permutation(len(trajectory))
     frames = frames[np.argsort(trajectory[frames], kind="stable")]
     _, starts, counts = np.unique(trajectory[frames], return_index=True, return_counts=True)
@@ -167,14 +167,14 @@ def _evenly(trajectory: IntArray, rng: np.random.Generator) -> IntArray:
 def _divide(
     pool: IntArray, validation: IntArray, n_train: int | None, fraction: float
 ) -> tuple[IntArray, IntArray, IntArray]:
-    """Divide the shuffled `pool` into training, validation (unless given) and what remains."""
+    """Divide the shuffled `pool` into training, validation (unless given) and the rest."""
     wanted = len(pool) if n_train is None else n_train
     if not 1 <= wanted <= len(pool):
         raise DataError(
-            f"{wanted} training structures are asked for, but {len(pool)} are available"
+            f"{wanted} training structures requested, but {len(pool)} are available"
             if wanted
             else "there are no structures to train on",
-            "Give more data, or another --n-train.",
+            "Give more data, or change --n-train.",
         )
     train, rest = pool[:wanted], pool[wanted:]
     if len(validation):
@@ -186,7 +186,7 @@ def _divide(
     n_validation = max(round(fraction * wanted), min(5, wanted // 5), 1)
     if n_validation >= wanted:
         raise DataError(
-            "one structure cannot be both training and validation set",
+            "one structure cannot be both the training and the validation set",
             "Give at least two structures besides isolated atoms.",
         )
     return train[:-n_validation], train[-n_validation:], rest
@@ -205,15 +205,15 @@ def _not_among(structures: StructureSet, test: StructureSet, notes: list[str]) -
 def _not_held_out_nor_repeated(
     structures: StructureSet, free: BoolArray, notes: list[str]
 ) -> BoolArray:
-    """Return (S,) whether no structure that is held out, and none before, is the same."""
+    """Return (S,) whether a structure differs from all held-out and all previous ones."""
     first = same_as_before(structures)
     held_out = np.isin(first, first[np.isin(structures.split_labels, ["validation", "test"])])
     places = np.flatnonzero(free)
     once = np.zeros(len(structures), np.bool_)
     once[places[np.unique(first[places], return_index=True)[1]]] = True
     for concerned, why in (
-        (free & held_out, "are the same as some labelled for validation or test, and not used"),
-        (free & ~held_out & ~once, "are the same as others before them, and not used again"),
+        (free & held_out, "are duplicates of some labelled for validation or test, and not used"),
+        (free & ~held_out & ~once, "are duplicates of earlier ones, and not used"),
     ):
         count = int((concerned & ~isolated_atoms(structures)).sum())
         if count:
@@ -232,7 +232,7 @@ def _note_on_neighbours(structures: StructureSet, train: IntArray, held_out: Int
         return []
     note = (
         f"{int(torn.sum())} pairs of neighbouring trajectory frames are split between training and "
-        "the validation or test set, whose errors will look too good; give an independent test set "
-        "with --test"
+        "the validation or test set, whose errors will look too small; give an independent test "
+        "set with --test"
     )
     return [note]

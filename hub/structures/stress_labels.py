@@ -1,8 +1,8 @@
-"""Which entries of a file are its stresses, and what they mean.
+"""Choosing the entries of a file that are its stresses, and their convention.
 
 A stress or virial belongs to the energy with the same tag, as forces do. Entries called stress are
-in eV/Å^3 and positive under tension, as ASE gives them whatever code computed them, and entries
-called virial are -V times the stress, in eV, unless a person says otherwise.
+in eV/Å^3 and positive under tension, as in ASE for all codes, and entries called virial are -V
+times the stress, in eV, unless the user gives another convention.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
     from hub.structures.structure_set import StructureSet
 
 NONE = "none"
-DECLARED = "stress_convention"  # an entry of a file that says which it has
-_AGREE = 0.02  # of the largest: by how much stress and virial of one calculation may differ
+DECLARED = "stress_convention"  # an entry of a file that gives its convention
+_AGREE = 0.02  # of the largest: allowed difference of stress and virial of one calculation
 _LOOKS_LIKE = {name: 1 / factor for name, factor in CONVENTIONS.items() if name != "ase"}
 
 
 @dataclass(frozen=True)
 class StressReading:
-    """What a person says of the stresses in a file.
+    """The user's settings for reading the stresses of a file.
 
     Attributes
     ----------
     key
-        The entry, a stress or virial; found by its name if None, and none is read if ``none``.
+        Entry of the stress or virial; found by its name if None, and none is read if ``none``.
     convention
         One of `hub.structures.stresses.CONVENTIONS`: ``ase`` (eV/Å^3, positive under tension),
         ``compression`` (the same, positive under compression), ``gpa`` (GPa, positive under
@@ -46,12 +46,12 @@ class StressReading:
     convention: str = "ase"
 
     def choose(self, entries: Mapping[str, FloatArray], energy_key: str) -> dict[str, FloatArray]:
-        """Return the entries, by name, that go with an energy.
+        """Return the entries, by name, that belong to an energy.
 
         Raises
         ------
         DataError
-            If there is no entry that is named.
+            If the named entry does not exist.
         """
         if self.key == NONE:
             return {}
@@ -68,47 +68,47 @@ class StressReading:
             names = all_of_same_tag(kind, entries, energy_key) if energy_key else []
             if any(not _same(entries[names[0]], entries[name]) for name in names[1:]):
                 raise DataError(
-                    f"several entries could be the {kind}, and they differ: {', '.join(names)}",
-                    f"Say which it is with --stress-key, such as --stress-key {names[0]}.",
+                    f"several entries could be the {kind}, but they differ: {', '.join(names)}",
+                    f"Choose one with --stress-key, e.g. --stress-key {names[0]}.",
                 )
             chosen |= {name: entries[name] for name in names[:1]}
         return chosen
 
     def factor(self, name: str) -> float:
-        """Return what an entry is multiplied by to be a stress or virial of ours."""
+        """Return the factor from an entry to our convention of stress or virial."""
         factor = CONVENTIONS[self.convention]
         return float(np.sign(factor)) if kind_of(name) == "virial" else factor
 
     def in_file(self, name: str, declared: object) -> float:
-        """Return what an entry of a frame is multiplied by, if the frame says its convention.
+        """Return the factor for an entry of a frame that declares its own convention.
 
-        It is then one of the convention that is asked for, as all others are.
+        It converts the entry to the convention of this reading, like all others.
 
         Raises
         ------
         DataError
-            If nobody knows that convention.
+            If the convention is unknown.
         """
         if declared is None:
             return 1.0
         if declared not in CONVENTIONS:
             raise DataError(
-                f"the entry {DECLARED} is {declared!r}",
-                f"Make it one of {', '.join(CONVENTIONS)}, or remove it.",
+                f"unknown {DECLARED} {declared!r}",
+                f"Change it to one of {', '.join(CONVENTIONS)}, or remove it.",
             )
         return StressReading(convention=str(declared)).factor(name) / self.factor(name)
 
     def stresses(
         self, chosen: Mapping[str, FloatArray], structures: StructureSet
     ) -> tuple[FloatArray, list[str]]:
-        """Return (S, 3, 3) stresses in eV/Å^3, NaN where there are none, and what to say of them.
+        """Return (S, 3, 3) stresses in eV/Å^3, NaN where there are none, and notes.
 
         Parameters
         ----------
         chosen
-            (S, 3, 3) tensors of one or two entries as they stand in the files.
+            (S, 3, 3) tensors of one or two entries as in the files.
         structures
-            That they belong to.
+            Structures that they belong to.
 
         Raises
         ------
@@ -139,10 +139,10 @@ def kind_of(name: str) -> str:
 def _meaningful(
     stresses: FloatArray, structures: StructureSet, name: str
 ) -> tuple[FloatArray, list[str]]:
-    """Leave out what says nothing."""
+    """Remove stresses that are not meaningful."""
     given = np.isfinite(stresses).all(axis=(1, 2))
     if not stresses[given].any():
-        return np.full_like(stresses, np.nan), [f"{name} is zero everywhere, and not a label"]
+        return np.full_like(stresses, np.nan), [f"{name} is zero everywhere: not used as a label"]
     kept = of_bulk(
         stresses, structures.positions, structures.cells, structures.pbc, structures.pointers
     )
@@ -152,7 +152,7 @@ def _meaningful(
 
 
 def _require_agreement(one: tuple[str, FloatArray], other: tuple[str, FloatArray]) -> None:
-    """Compare the stress with that of the virial where a file has both."""
+    """Compare the stress with that of the virial if a file has both."""
     (name, stresses), (virial, of_virials) = one, other
     both = np.isfinite(stresses) & np.isfinite(of_virials)
     mine, theirs = stresses[both], of_virials[both]
@@ -161,14 +161,14 @@ def _require_agreement(one: tuple[str, FloatArray], other: tuple[str, FloatArray
         said = f"{name} and {virial} contradict each other"
         if alike:
             raise DataError(
-                f"{said}: by the virial, {name} is of the convention {alike[0]}",
-                f"Say so with --stress-convention {alike[0]}, or name one with --stress-key.",
+                f"{said}: according to the virial, {name} has the convention {alike[0]}",
+                f"Use --stress-convention {alike[0]}, or choose one of the two with --stress-key.",
             )
         raise DataError(
-            f"{said}: {name} is up to {_in_gpa(mine)} GPa, {virial} means up to "
+            f"{said}: {name} is up to {_in_gpa(mine)} GPa, {virial} corresponds to up to "
             f"{_in_gpa(theirs)} GPa",
-            "Name the right one with --stress-key and, if its sign or unit is another, say so "
-            "with --stress-convention; --stress-key none leaves both out.",
+            "Choose the right one with --stress-key, and give its sign and unit with "
+            "--stress-convention if they differ; --stress-key none ignores both.",
         )
 
 

@@ -1,4 +1,4 @@
-"""Stress tensors: how they are written, and which structures have one."""
+"""Stress tensors: their notations, and which structures have one."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ if TYPE_CHECKING:
     from hub.structures.arrays import BoolArray, FloatArray, IntArray
 
 EV_PER_A3_IN_GPA = 160.21766208  # 1 eV/Å^3 in GPa (CODATA 2014, as in ASE)
-# What an entry called stress is multiplied by to be in eV/Å^3 and positive under tension.
+# Factors that convert a stress entry to eV/Å^3, positive under tension.
 CONVENTIONS = {
     "ase": 1.0,
     "compression": -1.0,
     "gpa": 1 / EV_PER_A3_IN_GPA,
     "vasp": -0.1 / EV_PER_A3_IN_GPA,
 }
-_WIDEST_GAP = 8.0  # Å without an atom, from which on a cell holds vacuum
+_WIDEST_GAP = 8.0  # Å without an atom, above which a cell contains vacuum
 _VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))  # as ASE orders them
-_ASYMMETRY = 1e-3  # of the largest component: what programs leave by rounding
+_ASYMMETRY = 1e-3  # of the largest component: caused by rounding in programs
 
 
 def to_voigt(tensors: FloatArray) -> FloatArray:
@@ -36,7 +36,7 @@ def from_voigt(values: FloatArray) -> FloatArray:
 
 
 def symmetric(tensors: FloatArray) -> FloatArray | None:
-    """Return (..., 3, 3) tensors without what rounding left; None unless they are symmetric."""
+    """Return (..., 3, 3) tensors symmetrised for rounding; None if they are not symmetric."""
     transposed = tensors.swapaxes(-1, -2)
     difference = np.nan_to_num(np.abs(tensors - transposed)).max(initial=0.0)
     if difference > _ASYMMETRY * np.nan_to_num(np.abs(tensors)).max(initial=0.0):
@@ -46,7 +46,7 @@ def symmetric(tensors: FloatArray) -> FloatArray | None:
 
 
 def as_tensor(value: Any) -> FloatArray | None:
-    """Return a stress or virial as a symmetric (3, 3) tensor, however it is written.
+    """Return a stress or virial in any notation as a symmetric (3, 3) tensor.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def as_tensor(value: Any) -> FloatArray | None:
 
     Returns
     -------
-    In the unit and with the sign of `value`; None if it is no symmetric tensor.
+    In the unit and with the sign of `value`; None if it is not a symmetric tensor.
     """
     try:
         array = np.asarray(value, np.float64)
@@ -73,16 +73,16 @@ def as_stress(value: Any) -> FloatArray:
 
 
 def is_bulk(positions: FloatArray, cell: FloatArray, pbc: BoolArray) -> bool:
-    """Whether a structure has a stress: it repeats in three directions and holds no vacuum.
+    """Whether a structure has a stress: it is periodic in three directions and has no vacuum.
 
-    In a cell with a layer of vacuum the volume, and so the stress, is whatever the vacuum is.
+    In a cell with a vacuum layer, the volume, and so the stress, depends on the vacuum.
 
     Parameters
     ----------
     positions, cell
         (n, 3) and (3, 3) in Å.
     pbc
-        (3,) along which lattice vectors it repeats.
+        (3,) along which lattice vectors it is periodic.
     """
     volume = abs(np.linalg.det(cell))
     if not pbc.all() or not volume > 0:
@@ -102,7 +102,7 @@ def of_bulk(
 ) -> FloatArray:
     """Return (S, 3, 3) stresses, NaN for structures that have none.
 
-    They are no bulk (see `is_bulk`), or their stress is exactly zero: it was not computed.
+    These are not bulk (see `is_bulk`), or their stress is exactly zero: it was not computed.
     """
     kept = stresses.copy()
     for index in np.flatnonzero(np.isfinite(stresses).all(axis=(1, 2))).tolist():
@@ -119,7 +119,7 @@ def volumes(cells: FloatArray) -> FloatArray:
 
 
 def stress_of_virial(virials: FloatArray, cells: FloatArray) -> FloatArray:
-    """Return (S, 3, 3) stresses in eV/Å^3 of virials in eV: the virial is -V times the stress."""
+    """Return (S, 3, 3) stresses in eV/Å^3 from virials in eV: the virial is -V times the stress."""
     with np.errstate(divide="ignore", invalid="ignore"):
         stresses: FloatArray = -virials / volumes(cells)[:, None, None]
     return stresses

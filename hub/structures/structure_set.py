@@ -1,4 +1,4 @@
-"""The one in-memory form of structures and labels: flat arrays and pointers."""
+"""The in-memory form of structures and labels: flat arrays and pointers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from hub.structures.arrays import BoolArray, FloatArray, IntArray, StrArray
 
-# The arrays that have a row for each atom, or for each structure, and the shapes of a row.
+# Arrays with a row for each atom or for each structure, and the shape of a row.
 _PER_ATOM = {"numbers": (), "positions": (3,), "forces": (3,), "constrained": ()}
 _PER_STRUCTURE = {
     **dict.fromkeys(("energies", "source_index", "frame_index", "config_types"), ()),
@@ -54,9 +54,9 @@ class StructureSet:
     cells
         (S, 3, 3) in Å; rows are lattice vectors.
     pbc
-        (S, 3) whether the structure repeats along each lattice vector.
+        (S, 3) whether the structure is periodic along each lattice vector.
     pointers
-        (S + 1,); structure i owns atoms ``pointers[i]:pointers[i + 1]``.
+        (S + 1,); structure i has the atoms ``pointers[i]:pointers[i + 1]``.
     energies
         (S,) total energies in eV, exactly as in the file; NaN where absent.
     forces
@@ -74,11 +74,11 @@ class StructureSet:
     split_labels
         (S,) ``train``, ``validation``, ``test``, or empty where absent.
     constrained
-        (A,) whether an atom was held fixed; of none if not given.
+        (A,) whether an atom was held fixed; none by default.
     unconverged
         (S,) whether the file says that the electronic steps did not converge.
     electronic_states
-        (S,) total charge and spin where the file states them, such as ``charge 1, spin 2``.
+        (S,) total charge and spin if the file gives them, such as ``charge 1, spin 2``.
     """
 
     numbers: IntArray
@@ -131,9 +131,9 @@ class StructureSet:
 
     @cached_property
     def force_labels(self) -> FloatArray:
-        """(A, 3) the forces to learn and to judge by, in eV/Å; NaN where there are none.
+        """(A, 3) forces for training and errors, in eV/Å; NaN where there are none.
 
-        That a constrained atom feels exactly nothing is what the constraint made of its force.
+        A force of exactly zero on a constrained atom comes from the constraint.
         """
         if not self.constrained.any():
             return self.forces
@@ -171,11 +171,11 @@ class StructureSet:
             for number in self.atomic_numbers
         ]
         table = np.stack(counts, axis=1) if counts else np.zeros((len(self), 0), np.int64)
-        table[self.n_atoms == 0] = 0  # reduceat gives an empty stretch its next atom
+        table[self.n_atoms == 0] = 0  # reduceat gives an empty segment its next atom
         return table
 
     def atoms_of(self, index: int) -> slice:
-        """Return the slice of the flat arrays that holds structure `index`.
+        """Return the slice of the flat arrays for structure `index`.
 
         Raises
         ------
@@ -236,9 +236,9 @@ class StructureSet:
 
     @staticmethod
     def from_atoms(structures: Sequence[Atoms], source: str = "<memory>") -> StructureSet:
-        """Build a set from ASE structures; the labels are those of their calculators.
+        """Build a set from ASE structures with the labels of their calculators.
 
-        The inverse of `to_atoms`. To look for labels under other names, use
+        The inverse of `to_atoms`. To find labels under other names, use
         `hub.structures.read_structures` on a file.
         """
         results = [getattr(atoms.calc, "results", {}) for atoms in structures]
@@ -272,7 +272,7 @@ class StructureSet:
         )
 
     def to_atoms(self, index: int) -> Atoms:
-        """Return structure `index` for ASE; a calculator holds the labels that are present.
+        """Return structure `index` for ASE, with a calculator for the labels that are present.
 
         Raises
         ------
@@ -307,12 +307,12 @@ class StructureSet:
     def digest(self, *, stresses: bool = True) -> str:
         """Return the sha256 of the content in hexadecimal.
 
-        Two sets have the same digest if they hold the same structures with the same labels,
-        whatever the order and the files that they came from.
+        Two sets have the same digest if they contain the same structures with the same labels,
+        in any order and from any files.
 
         Parameters
         ----------
         stresses
-            Whether they are part of it.
+            Whether to include stresses.
         """
         return joint_digest(each[not stresses] for each in structure_digests(self))

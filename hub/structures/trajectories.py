@@ -1,4 +1,4 @@
-"""Consecutive frames of one trajectory, which are nearly the same structure."""
+"""Consecutive frames of one trajectory, which are nearly identical structures."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ NEIGHBOUR_DISPLACEMENT = 0.1
 
 
 def trajectory_neighbours(structures: StructureSet) -> BoolArray:
-    """Return (S,) whether the atoms moved by less than 0.1 Å rms since the structure before."""
+    """Return (S,) whether the atoms moved by less than 0.1 Å rms since the previous structure."""
     near: BoolArray = displacements(structures) < NEIGHBOUR_DISPLACEMENT
     return near
 
 
 def displacements(structures: StructureSet) -> FloatArray:
-    """Return (S,) the rms displacement in Å of the atoms since the structure before.
+    """Return (S,) the rms displacement in Å of the atoms since the previous structure.
 
-    It is infinite where the two are not frames of one trajectory: another file, other atoms, or a
-    cell that changed by more than 1 %.
+    It is infinite if the two are not frames of one trajectory: a different file, different atoms,
+    or a cell that changed by more than 1 %.
     """
     result = np.full(len(structures), np.inf)
     for index in np.flatnonzero(_may_be_consecutive(structures)).tolist():
@@ -36,7 +36,7 @@ def displacements(structures: StructureSet) -> FloatArray:
 
 
 def displacement(structures: StructureSet, index: int) -> FloatArray:
-    """Return (n, 3) the shortest way of each atom since structure `index` - 1, in Å."""
+    """Return (n, 3) the shortest displacement of each atom since structure `index` - 1, in Å."""
     before, own = structures.atoms_of(index - 1), structures.atoms_of(index)
     moved: FloatArray = structures.positions[own] - structures.positions[before]
     periodic = structures.pbc[index]
@@ -48,7 +48,7 @@ def displacement(structures: StructureSet, index: int) -> FloatArray:
 
 
 def _may_be_consecutive(structures: StructureSet) -> BoolArray:
-    """Compare what can be compared without looking at atoms."""
+    """Compare everything except the atoms themselves."""
     result = np.zeros(len(structures), np.bool_)
     if len(structures) < 2:
         return result

@@ -1,7 +1,7 @@
-"""Units that a file declares for its labels, such as ``energy-unit=hartree``.
+"""Units declared in a file for its labels, such as ``energy-unit=hartree``.
 
-Labels are in eV and eV/Å. An entry whose name says unit is honoured if its value is known, and
-refused if not. After the conversion the entry says eV, so that nothing is converted twice.
+Labels are in eV and eV/Å. An entry with unit in its name is applied if its value is known, and
+refused otherwise. After the conversion the entry says eV, so that nothing is converted twice.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ _UNIT = re.compile(r"units?", re.IGNORECASE)
 _PER_ATOM = re.compile(r"/\s*atom|per[\s_-]*atom", re.IGNORECASE)
 _KINDS = ("energy", "forces")
 _PRESSURES = {
-    "ev": 1.0,  # eV/Å^3, however the volume is written
+    "ev": 1.0,  # eV/Å^3, for any spelling of the volume
     "gpa": 1 / EV_PER_A3_IN_GPA,
     "kbar": 0.1 / EV_PER_A3_IN_GPA,
     "kb": 0.1 / EV_PER_A3_IN_GPA,
@@ -66,19 +66,19 @@ _POSITIONS = {"length", "lengths", "position", "positions", "distance", "cell", 
 
 
 def honour_units(atoms: Atoms, notes: MutableMapping[str, None]) -> None:
-    """Convert the labels of a structure to the units of this package, where it declares others.
+    """Convert the labels of a structure to the units of this package if it declares others.
 
     Parameters
     ----------
     atoms
         Changed in place.
     notes
-        What was converted is added to its keys.
+        Conversions are added as keys.
 
     Raises
     ------
     DataError
-        If a unit is declared that is not known.
+        If a declared unit is unknown.
     """
     for key in [name for name in atoms.info if _UNIT.search(name)]:
         declared = atoms.info[key]
@@ -108,7 +108,7 @@ def honour_units(atoms: Atoms, notes: MutableMapping[str, None]) -> None:
 def _convert_stress(
     atoms: Atoms, key: str, subject: str, declared: str, notes: MutableMapping[str, None]
 ) -> None:
-    """Convert the stresses that an entry declares the unit of."""
+    """Convert the stresses whose unit an entry declares."""
     factor = _PRESSURES.get(declared.lower().split("/", maxsplit=1)[0].strip())
     if factor is None:
         raise DataError(
@@ -123,7 +123,7 @@ def _convert_stress(
 
 
 def unit_factor(kind: str, unit: str) -> float | None:
-    """Return how many eV (`kind` energy) or eV/Å (forces) a unit is; None if it is not known."""
+    """Return a unit in eV (`kind` energy) or eV/Å (forces); None if it is unknown."""
     word = re.sub(r"[\s_;,]+", "/", unit.lower().strip()).replace("/per/", "/")
     if kind == "energy":
         return _known(_ENERGIES, word) or _known(_ENERGIES, word.split("/", maxsplit=1)[0])
@@ -134,7 +134,7 @@ def unit_factor(kind: str, unit: str) -> float | None:
         of, per = _known(_ENERGIES, energy), _known(_LENGTHS, length)
         if of and per:
             return of / per
-    # Hartree may be that per Bohr or per Å, but nobody gives eV or kcal/mol per anything but Å.
+    # Hartree may be per Bohr or per Å, but eV and kcal/mol are always per Å.
     alone = _known(_ENERGIES, word)
     return None if _SPELLINGS.get(word, word) in {"hartree", "rydberg"} else alone
 
@@ -161,7 +161,7 @@ def _unknown(key: str, declared: str) -> DataError:
 def _labels(
     atoms: Atoms, kind: str, tag: str | None
 ) -> Iterator[tuple[MutableMapping[str, Any], str]]:
-    """Give the labels of a kind, of one tag or of all, each with where it is."""
+    """Yield the labels of a kind, of one tag or of all, each with its container."""
     results = getattr(atoms.calc, "results", {})
     for place in (results, atoms.info, atoms.arrays):
         for name, value in place.items():

@@ -29,20 +29,20 @@ _RAMP_STEPS = 10  # between changes of the thermostat's temperature
 
 
 class AseEngine:
-    """Atoms in motion, with the forces of a teacher.
+    """Molecular dynamics with the forces of a teacher.
 
     Parameters
     ----------
     teacher
-        Where forces come from.
+        Source of the forces.
     atoms
-        In a periodic cell; they are not changed.
+        Atoms in a periodic cell; they are not changed.
     timestep
         In fs.
     temperature
-        Of the first velocities, in K.
+        Temperature of the initial velocities, in K.
     rng
-        Of velocities and thermostat.
+        Random numbers for velocities and thermostat.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class AseEngine:
         )
 
     def run(self, n_steps: int, start: float, end: float) -> None:
-        """Go on for some steps, the thermostat going from one temperature in K to another."""
+        """Run some steps while the thermostat changes from one temperature in K to another."""
         done = 0
         while done < n_steps:
             steps = min(_RAMP_STEPS, n_steps - done)
@@ -80,7 +80,7 @@ class AseEngine:
             done += steps
 
     def snapshot(self) -> Snapshot:
-        """Return the structure as it is now."""
+        """Return the current structure."""
         try:
             label = self._teacher.label(self._atoms)
         except TeacherError as problem:
@@ -89,15 +89,15 @@ class AseEngine:
         return Snapshot(positions, *label, float(self._atoms.get_temperature()))
 
     def close(self) -> None:
-        """Free what it holds."""
+        """Release the calculator."""
         self._atoms.calc = None
 
 
 def _move(step: Callable[[], object]) -> None:
-    """Take what a calculator complains of in the middle of a run as the end of the trajectory."""
+    """Treat an error of the calculator during a run as the end of the trajectory."""
     try:
-        with np.errstate(all="ignore"):  # What overflows is found by `check`.
+        with np.errstate(all="ignore"):  # Overflows are found by `check`.
             step()
-    except Exception as problem:  # foreign code raises anything
+    except Exception as problem:  # foreign code may raise anything
         what = str(problem).strip() or type(problem).__name__
         raise BlownUpError(f"the teacher failed: {what.splitlines()[0]}") from problem

@@ -1,4 +1,4 @@
-"""Run trajectories, one in each process, and keep those that are done through any kill."""
+"""Run trajectories, one in each process, and keep the finished ones even if killed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hub.jobs.pool import Pool
     from hub.synthesis.schedule import Plan, Recipe
 
-# A trajectory that blew up is run once more, with a time step so many times smaller.
+# A trajectory that blew up is repeated once with a time step smaller by this factor.
 SMALLER = 4
 NAMES = re.compile(r"run-\d{6,}\.npz")
 
@@ -32,15 +32,15 @@ class Campaign:
     Parameters
     ----------
     directory
-        Where they are, or will be.
+        Directory of the files, created if needed.
     recipe, plans
-        What they are to be.
+        Recipe and plans of the trajectories.
     pool
-        Where they run.
+        Pool of workers.
     progress
-        Called with the number of frames that are done, and of all.
+        Called with the number of frames done, and their total.
     report
-        Told of each trajectory that blew up.
+        Called with a line for each trajectory that blew up.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Campaign:
         self._timesteps: dict[int, float] = {}
 
     def run(self) -> None:
-        """Run what is not done yet.
+        """Run all unfinished trajectories.
 
         Raises
         ------
@@ -84,8 +84,8 @@ class Campaign:
         failures = self.failures()
         if len(failures) == len(self.plans) and not any(run["frames"] for run in self.runs()):
             raise SynthesisError(
-                f"no trajectory came to its first frame: {next(iter(failures.values()))}",
-                "Is the time step right, and is the teacher made for such densities?",
+                f"no trajectory reached its first frame: {next(iter(failures.values()))}",
+                "Is the time step appropriate, and is the teacher suitable for these densities?",
             )
 
     def paths(self) -> list[Path]:
@@ -93,7 +93,7 @@ class Campaign:
         return [self._path(plan) for plan in self.plans]
 
     def runs(self) -> list[dict[str, Any]]:
-        """Return what each trajectory was and how it ended, as JSON."""
+        """Return a description of each trajectory and how it ended, as JSON."""
         return [
             {
                 "run_id": plan.run_id,
@@ -110,11 +110,11 @@ class Campaign:
         ]
 
     def failures(self) -> dict[int, str]:
-        """Return why trajectories end before their time, by their number."""
+        """Return why trajectories ended early, by their number."""
         return {run["run_id"]: run["blown_up"] for run in self.runs() if "blown_up" in run}
 
     def _begin(self, plan: Plan) -> None:
-        """Run a trajectory unless it is done; what blew up is run again with smaller steps."""
+        """Run a trajectory unless it is done; repeat it with smaller steps if it blew up."""
         path, timestep = self._path(plan), self.recipe.timestep
         if path.exists():
             before = read_trajectory(path)

@@ -1,4 +1,4 @@
-"""What moves the atoms: two engines behind one small interface, and when one has lost them."""
+"""The interface of the two molecular dynamics engines, and the check for blown-up runs."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ if TYPE_CHECKING:
 
     from hub.structures.arrays import FloatArray
 
-# Both engines keep the temperature by Langevin dynamics with this time of relaxation, in ps: it
-# takes up what the melting of a random start sets free, also in cells of a few atoms.
+# Both engines use a Langevin thermostat with this relaxation time, in ps: it absorbs the energy
+# released by a random start, also in cells of a few atoms.
 DAMPING = 0.1
-# Random overlaps are relaxed away first, by so many steps of at most so many Å.
+# Overlaps are relaxed first, by this many steps of at most this length in Å.
 RELAXATION_STEPS, RELAXATION_STEP = 200, 0.1
-# Atoms nearer than this, of the sum of their covalent radii (0.6 Å for carbon), have fallen into
-# a hole of the potential: collisions at 9000 K leave carbon 1 Å apart.
+# Atoms closer than this, relative to the sum of their covalent radii (0.6 Å for carbon), have
+# fallen into a hole of the potential: in collisions at 9000 K, carbon atoms stay 1 Å apart.
 NEAREST = 0.4
-# A temperature of more than so many times the hottest that was asked for: eight atoms at their
-# least steady are at twice.
+# Highest temperature relative to the highest requested one: eight atoms fluctuate by at most a
+# factor of two.
 HOTTEST = 4.0
 
 
 class BlownUpError(Exception):
-    """The trajectory is no longer physics; the text says what was seen."""
+    """The trajectory is no longer physical; the text says why."""
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One structure on its way.
+    """One structure of a trajectory.
 
     Attributes
     ----------
@@ -42,11 +42,11 @@ class Snapshot:
     energy
         Potential energy in eV.
     forces
-        (n, 3) of the potential alone, in eV/Å.
+        (n, 3) without thermostat, in eV/Å.
     stress
-        (3, 3) of the potential alone, in eV/Å^3; NaN if the teacher gives none.
+        (3, 3) without the kinetic part, in eV/Å^3; NaN if the teacher gives none.
     temperature
-        Of the motion now, in K.
+        Instantaneous temperature, in K.
     """
 
     positions: FloatArray
@@ -57,38 +57,38 @@ class Snapshot:
 
 
 class Engine(Protocol):
-    """Atoms of one trajectory in motion.
+    """Molecular dynamics of one trajectory.
 
-    An engine begins by relaxing the overlaps of a random start, and gives the atoms velocities.
-    Each of these raises `BlownUpError` if the atoms are lost on the way.
+    An engine first relaxes the overlaps of a random start, and assigns velocities. Each of these
+    steps raises `BlownUpError` if the run blows up.
     """
 
     def run(self, n_steps: int, start: float, end: float) -> None:
-        """Go on for some steps, the thermostat going from one temperature in K to another."""
+        """Run some steps while the thermostat changes from one temperature in K to another."""
 
     def snapshot(self) -> Snapshot:
-        """Return the structure as it is now."""
+        """Return the current structure."""
 
     def close(self) -> None:
-        """Free what it holds."""
+        """Release its resources."""
 
 
 def check(atoms: Atoms, snapshot: Snapshot, hottest: float) -> None:
-    """Refuse what is no longer physics.
+    """Raise if a structure is no longer physical.
 
     Parameters
     ----------
     atoms
         The element and the cubic cell.
     snapshot
-        Where they are now.
+        The current structure.
     hottest
-        The highest temperature that the thermostat ever has, in K.
+        Highest temperature of the thermostat, in K.
 
     Raises
     ------
     BlownUpError
-        If a number is not finite, the atoms are far too hot, or two are far too near.
+        If a number is not finite, the atoms are far too hot, or two are far too close.
     """
     numbers = (snapshot.positions, snapshot.energy, snapshot.forces, snapshot.temperature)
     if not all(np.isfinite(each).all() for each in numbers):
@@ -97,7 +97,7 @@ def check(atoms: Atoms, snapshot: Snapshot, hottest: float) -> None:
         raise BlownUpError(f"the temperature is {snapshot.temperature:.0f} K")
     length = float(atoms.cell[0, 0])
     inside = snapshot.positions % length
-    inside[inside >= length] = 0.0  # what was rounded up to it
+    inside[inside >= length] = 0.0  # rounded up to the cell length
     apart, _ = cKDTree(inside, boxsize=length).query(inside, k=2)
     bond = 2 * covalent_radii[atoms.numbers[0]]
     if apart[:, 1].min() < NEAREST * bond:

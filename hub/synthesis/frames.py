@@ -1,4 +1,4 @@
-"""From files of trajectories to the structures of a dataset."""
+"""Reading files of trajectories as structures of a dataset."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ RUN_ID = "run_id"
 
 
 def frames_source(paths: Sequence[Path], begun: Mapping[str, Any]) -> Source:
-    """Give the frames of trajectories, one trajectory after the other.
+    """Return a source of the frames of all trajectories, in order.
 
     Parameters
     ----------
     paths
         The files of the trajectories.
     begun
-        What they are: ``recipe`` and ``isolated_atoms``, the energies in eV that are subtracted.
+        Their settings: ``recipe`` and ``isolated_atoms``, the energies in eV to subtract.
 
     Raises
     ------
     IntegrityError
-        If a file is damaged, once it is come to.
+        If a file is corrupted, when it is read.
     """
     element = begun["recipe"]["element"]
     isolated = begun["isolated_atoms"][element]
@@ -50,18 +50,18 @@ def frames_source(paths: Sequence[Path], begun: Mapping[str, Any]) -> Source:
 
 
 def open_base(reference: str) -> Dataset:
-    """Open the dataset that trajectories are added to.
+    """Open the dataset to which trajectories are added.
 
     Raises
     ------
     RegistryError
-        If the dataset cannot be had.
+        If the dataset cannot be obtained.
     """
     return Dataset(open_version(reference).path, reference)
 
 
 def next_run_id(dataset: Dataset) -> int:
-    """Return a number for a trajectory that none in a dataset has."""
+    """Return the first unused trajectory number of a dataset."""
     if RUN_ID not in dataset.structure_extras:
         return 0
     return int(dataset.column(RUN_ID).max()) + 1

@@ -1,4 +1,4 @@
-"""Molecular dynamics by LAMMPS, for teachers that are one of its pair styles."""
+"""Molecular dynamics by LAMMPS, for teachers that are LAMMPS pair styles."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ if TYPE_CHECKING:
 
     from hub.structures.arrays import FloatArray
 
-_PRESSURE = "virial_pressure"  # without the part of the velocities, in bar
-_SEEDS = 900_000_000  # LAMMPS takes seeds from 1 to this
+_PRESSURE = "virial_pressure"  # without the kinetic part, in bar
+_SEEDS = 900_000_000  # LAMMPS accepts seeds from 1 to this
 
 
 class LammpsEngine:
-    """Atoms in motion inside LAMMPS.
+    """Molecular dynamics inside LAMMPS.
 
     Parameters
     ----------
     potential
-        The commands that define it, for the atom types `elements`, in metal units.
+        LAMMPS commands that define it, for the atom types `elements`, in metal units.
     elements
         Chemical symbols of the atom types.
     atoms
-        In a cubic cell with its corner at zero.
+        Atoms in a cubic cell with its corner at zero.
     timestep
         In fs.
     temperature
-        Of the first velocities, in K.
+        Temperature of the initial velocities, in K.
     rng
-        Where the seeds of velocities and thermostat come from.
+        Random numbers for the seeds of velocities and thermostat.
     """
 
     def __init__(
@@ -93,8 +93,8 @@ class LammpsEngine:
         )
 
     def run(self, n_steps: int, start: float, end: float) -> None:
-        """Go on for some steps, the thermostat going from one temperature in K to another."""
-        # A fix with the seed of the stretch before would repeat its random forces.
+        """Run some steps while the thermostat changes from one temperature in K to another."""
+        # A fix with the previous seed would repeat its random forces.
         self._move(
             f"fix heat all langevin {start!r} {end!r} {DAMPING} {self._seed()} zero yes",
             f"run {n_steps} post no",
@@ -102,8 +102,8 @@ class LammpsEngine:
         )
 
     def snapshot(self) -> Snapshot:
-        """Return the structure as it is now."""
-        # Forces again: those of the last step contain the thermostat's.
+        """Return the current structure."""
+        # Recompute forces: those of the last step include the thermostat's.
         self._move("run 0 post no")
         return Snapshot(
             self._gather("x") % self._length,
@@ -114,7 +114,7 @@ class LammpsEngine:
         )
 
     def close(self) -> None:
-        """Free what LAMMPS holds."""
+        """Close LAMMPS."""
         self._program.close()
 
     def _gather(self, name: str) -> FloatArray:
@@ -135,7 +135,7 @@ class LammpsEngine:
             self._program.command(command)
 
     def _move(self, *commands: str) -> None:
-        """Take what LAMMPS complains of in the middle of a run as the end of the trajectory."""
+        """Treat an error of LAMMPS during a run as the end of the trajectory."""
         try:
             self._commands(*commands)
         except Exception as problem:  # LAMMPS raises no other class.

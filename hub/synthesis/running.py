@@ -35,7 +35,7 @@ _BEGUN = "begun.json"
 
 
 class _Begun(TypedDict):
-    """By what trajectories are made, when they were begun, and the labels of their teacher."""
+    """How the trajectories are made, when they were started, and the labels of their teacher."""
 
     recipe: dict[str, Any]
     labels: str
@@ -54,9 +54,9 @@ class Synthesized:
     version
         The new version.
     facts
-        What is in it; see `hub.datasets.card.summarise`.
+        Summary of its content; see `hub.datasets.card.summarise`.
     failures
-        Why trajectories end before their time, by their number.
+        Why trajectories ended early, by their number.
     """
 
     version: LocalVersion
@@ -81,45 +81,45 @@ def run_recipe(
     """Make structures by melting, quenching and annealing, and publish them as a dataset.
 
     Each frame has the columns ``time`` (ps), ``density`` (g/cm³), ``anneal_T`` (K), ``run_id``
-    and ``temperature`` (of the motion, in K), and energy and forces of the teacher, less the
+    and ``temperature`` (instantaneous, in K), and energy and forces of the teacher, minus the
     energies of its isolated atoms.
 
     Parameters
     ----------
     recipe
-        What is to be made.
+        The recipe.
     name, version
-        What the dataset is to be called, for good.
+        Name and version of the dataset; they cannot be changed later.
     labels
-        What the label set is to be called; as the teacher by default.
+        Name of the label set; the teacher's by default.
     onto
-        A dataset that this one contains and adds to; trajectories are numbered after its own.
+        A dataset that this one extends; trajectories are numbered after its own.
     to
-        The name of a registry, or a directory; this machine's own registry by default.
+        Registry to publish to: a name or a directory; this machine's own by default.
     pool
         Where the trajectories run; a process for each core by default.
     resume
-        Go on after a synthesis of the same that was interrupted.
+        Resume an interrupted synthesis.
     description
         Text and licence.
     progress
-        Called with the number of frames that are done, and of all.
+        Called with the number of frames done, and their total.
     report
-        Told of each trajectory that blew up.
+        Called with a line for each trajectory that blew up.
 
     Raises
     ------
     SynthesisError
-        If it cannot be made, or all of it blew up.
+        If the recipe is invalid, or all trajectories blew up.
     JobError
-        If what is unfinished was begun in another way, or the pool is lost.
+        If the unfinished synthesis was started with other settings, or the pool is lost.
     TeacherError
         If the teacher cannot be used.
     ExistsError
-        If the version exists, another process makes it now, or it is unfinished and `resume` is
-        not given.
+        If the version already exists, another process is making it, or it is unfinished and
+        `resume` is not given.
     StorageError
-        If the disk is full or cannot be written; `resume` goes on from there.
+        If the disk is full or cannot be written; `resume` continues from there.
     """
     recipe.check()
     labels = check_label_name(labels or _label_name(recipe.teacher.family))
@@ -127,7 +127,7 @@ def run_recipe(
     check_free(names, name, version, to)
     base = open_base(onto) if onto else None
     plans = spread(recipe, next_run_id(base) if base else 0)
-    # Trajectories may have taken days: they are not where what is left over is swept away.
+    # Trajectories may have taken days: keep them outside the folder that is cleaned of leftovers.
     place = names.local.root / "synthesis" / f"{name}-{version}"
     what = f"the trajectories of {name}@{version}"
     unfinished = Unfinished(place, what, _BEGUN, TRAJECTORIES.pattern)
@@ -154,29 +154,29 @@ def run_recipe(
 
 
 def _label_name(teacher: str) -> str:
-    """Return what labels are called if nobody says: ``lcbop``, or ``emt`` for ``ase:ase...EMT``."""
+    """Return the default name of a label set: ``lcbop``, or ``emt`` for ``ase:ase...EMT``."""
     family, _, argument = teacher.partition(":")
     return argument.rpartition(".")[2].lower() if family == "ase" else family
 
 
 def _refuse_another_teacher(known: LabelSet, labels: str, provenance: dict[str, Any]) -> None:
-    """Refuse to add labels to those of a teacher that would give others."""
+    """Refuse to add labels to those of a different teacher."""
     decisive = ("teacher", "parameters_digest", "source")
     if any(getattr(known, name) != provenance[name] for name in decisive):
         raise SynthesisError(
-            f"the dataset's label set '{labels}' is of another teacher, {known.teacher}",
-            "Give the new labels a name of their own: --labels NAME.",
+            f"the dataset's label set '{labels}' is from a different teacher, {known.teacher}",
+            "Give the new labels a different name: --labels NAME.",
         )
 
 
 def _begin(
     unfinished: Unfinished, recipe: Recipe, labels: str, onto: str, pool: Pool, *, resume: bool
 ) -> _Begun:
-    """Note what is made and what the teacher is, or compare it with what was begun."""
+    """Record the settings and the teacher, or compare them with those of an unfinished run."""
     described = ask_teacher(pool, recipe.teacher, [recipe.element])
     if described.failures:
         raise SynthesisError(
-            f"the teacher has no energy of an isolated atom: {described.failures[recipe.element]}",
+            f"the teacher gives no isolated-atom energy: {described.failures[recipe.element]}",
             "Choose a teacher that covers the element: `hub teachers` lists them.",
         )
     now: _Begun = {
@@ -197,7 +197,7 @@ def _begin(
 
 
 def _describe(given: Description, recipe: Recipe, begun: _Begun, campaign: Campaign) -> Description:
-    """Say how the structures were made: in a line for people, and in full for the manifest."""
+    """Describe how the structures were made: in one line, and in full for the manifest."""
     isolated = begun["isolated_atoms"]
     labels = LabelSet(
         **begun["provenance"],

@@ -1,4 +1,4 @@
-"""What a set of trajectories is to be: densities, temperatures and times, before anything moves."""
+"""The plan of a set of trajectories: densities, temperatures and times."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 class Stages:
     """Temperatures and times of melt, quench and anneal.
 
-    The defaults are those of C-SYNTH-23M: 210 ps in all, after ten of which the melt is quenched,
-    divided as in the authors' drawing of the procedure, which states no times.
+    The defaults are those of C-SYNTH-23M: 210 ps in total, with the quench finished after 10 ps;
+    the other times follow the authors' drawing of the procedure, which gives no numbers.
 
     Attributes
     ----------
     melt_temperature
-        Held first, in K.
+        Temperature of the melt, in K.
     cold_temperature
-        What the melt is quenched to, and the annealed structure is cooled to, in K.
+        Temperature after quenching and after cooling the annealed structure, in K.
     melt, quench, heat, anneal, cool
-        How long each stage takes, in ps: the first and the fourth hold a temperature, the others
+        Duration of each stage, in ps: the first and the fourth hold a temperature, the others
         change it at a constant rate.
 
     References
@@ -50,37 +50,37 @@ class Stages:
 
     @property
     def durations(self) -> tuple[float, ...]:
-        """How long each stage takes, in ps, in their order."""
+        """Duration of each stage in order, in ps."""
         return (self.melt, self.quench, self.heat, self.anneal, self.cool)
 
     @property
     def duration(self) -> float:
-        """How long all of it takes, in ps."""
+        """Total duration, in ps."""
         return sum(self.durations)
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What structures are to be made.
+    """Settings for making structures.
 
     Attributes
     ----------
     element
         A chemical symbol.
     teacher
-        What moves the atoms, and labels the frames.
+        Teacher that gives the forces and labels the frames.
     trajectories
-        How many.
+        Number of trajectories.
     density, anneal_temperature, n_atoms
-        Least and greatest, in g/cm³, in K, and as numbers.
+        Minimum and maximum, in g/cm³, in K, and as numbers.
     stages
-        The other temperatures, and times.
+        The other temperatures, and the durations.
     timestep
         In fs.
     interval
         Time between frames, in ps.
     seed
-        With the number of a trajectory it decides all that is random in it.
+        Random seed; combined with the number of each trajectory.
     """
 
     element: str
@@ -96,16 +96,16 @@ class Recipe:
 
     @property
     def n_frames(self) -> int:
-        """How many frames a trajectory has; the start is none of them."""
+        """Number of frames of a trajectory, without the start."""
         return int(self.stages.duration / self.interval + 1e-9)
 
     def check(self) -> None:
-        """Refuse what cannot be made.
+        """Check the settings.
 
         Raises
         ------
         SynthesisError
-            If a number is out of its range, or there is no such element.
+            If a number is out of range, or the element is unknown.
         """
         ranges = {
             "density": self.density,
@@ -115,33 +115,33 @@ class Recipe:
         for what, (least, greatest) in ranges.items():
             if not 0 < least <= greatest < np.inf:
                 raise SynthesisError(
-                    f"the {what} cannot be from {least:g} to {greatest:g}",
-                    "Give LEAST:GREATEST, both above zero.",
+                    f"invalid range of {what}: {least:g} to {greatest:g}",
+                    "Give MIN:MAX, both above zero.",
                 )
         if self.element not in atomic_numbers or not atomic_numbers[self.element]:
             raise SynthesisError(
-                f"'{self.element}' is no chemical element",
-                "Give one symbol, such as C or Si; compounds cannot be made.",
+                f"'{self.element}' is not a chemical element",
+                "Give one symbol, e.g. C or Si; compounds are not supported.",
             )
         if min(self.stages.durations) < 0 or not 0 < self.interval <= self.stages.duration:
             raise SynthesisError(
-                f"there are no frames {self.interval:g} ps apart in stages of "
+                f"a frame interval of {self.interval:g} ps does not fit stages of "
                 f"{', '.join(f'{each:g}' for each in self.stages.durations)} ps",
-                "Take longer stages, or frames nearer to each other.",
+                "Use longer stages, or a shorter frame interval.",
             )
 
 
 class Stretch(NamedTuple):
-    """Some steps within one stage.
+    """Consecutive steps within one stage.
 
     Attributes
     ----------
     n_steps
-        How many.
+        Number of steps.
     start, end
         Temperatures of the thermostat in K.
     time
-        Of the frame at its end, in ps; None if there is no frame.
+        Time of the frame at its end, in ps; None if there is no frame.
     """
 
     n_steps: int
@@ -151,12 +151,12 @@ class Stretch(NamedTuple):
 
 
 def stretches(recipe: Recipe, anneal_temperature: float, timestep: float) -> Iterator[Stretch]:
-    """Divide a trajectory where a stage ends and where a frame is taken.
+    """Divide a trajectory at the ends of stages and at the frames.
 
     Parameters
     ----------
     recipe
-        Whose stages.
+        The recipe.
     anneal_temperature
         In K.
     timestep
@@ -188,7 +188,7 @@ class Plan:
     run_id
         Its number.
     n_atoms
-        How many atoms the cell has.
+        Number of atoms in the cell.
     density
         In g/cm³.
     anneal_temperature
@@ -204,13 +204,13 @@ class Plan:
 def spread(recipe: Recipe, first: int = 0) -> list[Plan]:
     """Spread trajectories evenly over the ranges of densities, temperatures and sizes.
 
-    Each quantity takes as many values at equal distances, both ends included; which of them come
-    together is up to the seed.
+    Each quantity takes evenly spaced values including both ends, one for each trajectory; they are
+    combined at random.
 
     Parameters
     ----------
     recipe
-        What is to be made.
+        The recipe.
     first
         Number of the first trajectory.
     """
@@ -231,7 +231,7 @@ def spread(recipe: Recipe, first: int = 0) -> list[Plan]:
 
 
 def _evenly(count: int, least: float, greatest: float) -> FloatArray:
-    """Return (count,) values at equal distances; a single one is in the middle."""
+    """Return (count,) evenly spaced values; a single one is in the middle."""
     if count == 1:
         return np.array([(least + greatest) / 2])
     return np.linspace(least, greatest, count)

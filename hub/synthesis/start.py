@@ -1,4 +1,4 @@
-"""Where a trajectory begins: atoms at random in a cubic cell, none too near to another."""
+"""Random start structures: atoms in a cubic cell with a minimum distance."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ _GRAMS_PER_CM3 = 1e-3 * kg / 1e24  # in u/Å^3
 
 
 def random_start(element: str, n_atoms: int, density: float, rng: np.random.Generator) -> Atoms:
-    """Return atoms at random places in a periodic cubic cell.
+    """Return atoms at random positions in a periodic cubic cell.
 
     Parameters
     ----------
     element
         A chemical symbol.
     n_atoms
-        How many.
+        Number of atoms.
     density
         In g/cm³.
     rng
-        Where the places come from.
+        Random numbers for the positions.
 
     Raises
     ------
     SynthesisError
-        If the cell is too dense for atoms that are not too near to each other.
+        If the cell is too dense for the minimum distance.
     """
     number = atomic_numbers[element]
     mass = atomic_masses[number] * n_atoms
@@ -64,6 +64,6 @@ def _free_place(
         if not len(taken) or (apart**2).sum(axis=1).min() >= nearest**2:
             return place
     raise SynthesisError(
-        f"{density:g} g/cm³ is too dense for {element} atoms {nearest:.2f} Å apart at random",
+        f"{density:g} g/cm³ is too dense for random {element} atoms at least {nearest:.2f} Å apart",
         "Choose a lower density.",
     )

@@ -1,4 +1,4 @@
-"""Make a dataset by molecular dynamics, in plain values."""
+"""Make a dataset by molecular dynamics, from plain arguments."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def synthesize(
     """Make structures of an element by melting, quenching and annealing; publish them as a dataset.
 
     Each frame has the columns ``time`` (ps), ``density`` (g/cm³), ``anneal_T`` (K), ``run_id``
-    and ``temperature`` (of the motion, in K), and energy and forces of the teacher, less the
+    and ``temperature`` (instantaneous, in K), and energy and forces of the teacher, minus the
     energies of its isolated atoms.
 
     Parameters
@@ -63,7 +63,7 @@ def synthesize(
     name, version
         Name and version of the dataset.
     teacher
-        What moves the atoms and labels the frames: a teacher's name, or its whole specification.
+        Teacher that gives the forces and labels: a name, or a complete specification.
     element
         A chemical symbol.
     params
@@ -77,7 +77,7 @@ def synthesize(
     trajectories
         Number of trajectories.
     atoms, density, anneal_temperature
-        Least and greatest number of atoms, density in g/cm³ and temperature in K; trajectories
+        Minimum and maximum number of atoms, density in g/cm³ and temperature in K; trajectories
         are spread evenly.
     melt_temperature
         In K.
@@ -96,31 +96,31 @@ def synthesize(
     slurm
         Arguments of ``dask_jobqueue.SLURMCluster``, to run in SLURM jobs.
     pool
-        Where to run, in place of `jobs`, `dask` and `slurm`.
+        Where to run, instead of `jobs`, `dask` and `slurm`.
     resume
         Resume an interrupted synthesis.
     to
         Registry to publish to: a name or a directory; this machine's own if None.
     description
-        One line for people; made from the numbers if empty.
+        One-line description; generated if empty.
     license
-        Such as ``CC-BY-4.0``.
+        Licence, e.g. ``CC-BY-4.0``.
     progress
-        Called with the number of frames done, and of all.
+        Called with the number of frames done, and their total.
     report
         Called with a line for each trajectory that blew up.
 
     Raises
     ------
     SynthesisError
-        If it cannot be made, or all of it blew up.
+        If the settings are invalid, or all trajectories blew up.
     JobError
-        If what is unfinished was begun with other settings, or the pool is lost.
+        If the unfinished synthesis was started with other settings, or the pool is lost.
     TeacherError
         If the teacher cannot be used.
     ExistsError
-        If the version exists, another process is making it, or it is unfinished and `resume` is
-        not given.
+        If the version already exists, another process is making it, or it is unfinished and
+        `resume` is not given.
     StorageError
         If the disk is full or cannot be written; `resume` continues from there.
     """

@@ -1,4 +1,4 @@
-"""One trajectory from a random start, and its file, which is there whole or not at all."""
+"""One trajectory from a random start, and its file, which is written completely or not at all."""
 
 from __future__ import annotations
 
@@ -37,23 +37,23 @@ class Trajectory:
     Attributes
     ----------
     plan
-        What it was to be.
+        Its plan.
     timestep
         In fs.
     failure
-        Why it ends before its time; empty if it does not.
+        Why it ended early; empty if it did not.
     cell
         (3, 3) in Å.
     times
         (F,) in ps.
     temperatures
-        (F,) of the motion, in K.
+        (F,) instantaneous temperatures, in K.
     positions, forces
         (F, n, 3) in Å and eV/Å.
     energies
-        (F,) potential energies in eV, as the teacher gives them.
+        (F,) potential energies in eV, as given by the teacher.
     stresses
-        (F, 3, 3) of the potential in eV/Å^3; NaN where absent, as in files of older releases.
+        (F, 3, 3) of the potential in eV/Å^3; NaN where missing, as in files of older releases.
     """
 
     plan: Plan
@@ -72,19 +72,19 @@ _ARRAYS = ("cell", "times", "temperatures", "positions", "energies", "forces", "
 
 
 def run_trajectory(recipe: Recipe, plan: Plan, timestep: float) -> Trajectory:
-    """Run a trajectory, as far as it remains physics.
+    """Run a trajectory as long as it remains physical.
 
     Parameters
     ----------
     recipe, plan
-        What it is to be.
+        Recipe and plan of the trajectory.
     timestep
         In fs, instead of the recipe's.
 
     Raises
     ------
     SynthesisError
-        If there is no random start of that density.
+        If no random start of that density is found.
     TeacherError
         If the teacher cannot be opened.
     """
@@ -109,7 +109,7 @@ def run_trajectory(recipe: Recipe, plan: Plan, timestep: float) -> Trajectory:
 
 
 def write_trajectory(path: Path, trajectory: Trajectory) -> None:
-    """Write a trajectory whole or not at all.
+    """Write a trajectory completely or not at all.
 
     Raises
     ------
@@ -126,12 +126,12 @@ def write_trajectory(path: Path, trajectory: Trajectory) -> None:
 
 
 def read_trajectory(path: Path) -> Trajectory:
-    """Read what `write_trajectory` wrote.
+    """Read a file of `write_trajectory`.
 
     Raises
     ------
     IntegrityError
-        If the file is damaged.
+        If the file is corrupted.
     """
     try:
         segment = Segment.from_file(path)
@@ -141,14 +141,14 @@ def read_trajectory(path: Path) -> Trajectory:
         return _checked(Trajectory(**facts | absent | arrays))
     except (IntegrityError, MalformedError, TypeError, KeyError, ValueError) as problem:
         raise IntegrityError(
-            f"the trajectory {path} is damaged",
-            "Remove it and go on with --resume: it is run again.",
+            f"the trajectory {path} is corrupted",
+            "Remove it and resume with --resume: it will be run again.",
         ) from problem
 
 
 @dataclass(frozen=True)
 class _Facts:
-    """What a file says besides its arrays."""
+    """The content of a file besides its arrays."""
 
     plan: Plan
     timestep: Positive
@@ -159,12 +159,12 @@ def _checked(trajectory: Trajectory) -> Trajectory:
     n_frames, rows = len(trajectory.times), (len(trajectory.times), trajectory.plan.n_atoms, 3)
     shapes = ((3, 3), (n_frames,), (n_frames,), rows, (n_frames,), rows, (n_frames, 3, 3))
     if any(getattr(trajectory, n).shape != shape for n, shape in zip(_ARRAYS, shapes, strict=True)):
-        raise MalformedError("its arrays do not have the same frames")
+        raise MalformedError("its arrays have different numbers of frames")
     return trajectory
 
 
 def lost_trajectory(plan: Plan, timestep: float, reason: str) -> Trajectory:
-    """Return a trajectory whose process died before it wrote anything."""
+    """Return the trajectory of a process that died before it wrote anything."""
     nothing, none = np.zeros(0), np.zeros((0, plan.n_atoms, 3))
     return Trajectory(
         plan,
@@ -181,7 +181,7 @@ def lost_trajectory(plan: Plan, timestep: float, reason: str) -> Trajectory:
 
 
 def _engine(recipe: Recipe, atoms: Atoms, timestep: float, rng: np.random.Generator) -> Engine:
-    """Return LAMMPS itself where the teacher is one of its pair styles, which is far faster."""
+    """Return the LAMMPS engine if the teacher is a pair style, which is much faster."""
     spec, temperature = recipe.teacher, recipe.stages.melt_temperature
     if family_of(spec.family)[0].build != _LAMMPS:
         from hub.synthesis.ase_engine import AseEngine

@@ -1,1 +1,1 @@
-"""Teachers: potentials and codes that label structures, each behind the same small interface."""
+"""Teachers: potentials and codes that label structures, with a common interface."""

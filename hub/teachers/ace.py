@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-# Files of many megabytes of YAML: what matters is on a line of its own.
+# Many megabytes of YAML: search for the lines with the elements instead of parsing it.
 _ELEMENTS = {
     ".yace": re.compile(r"^elements: *\[(.*)\]", re.MULTILINE),
     ".yaml": re.compile(r"^ *- *speciesblock: *(.*)$", re.MULTILINE),
@@ -24,7 +24,7 @@ _ELEMENTS = {
 
 
 class AceCalculator(RepeatedEverywhere, PyACECalculator):  # type: ignore[misc]
-    """PyACECalculator, which refuses structures that repeat in some directions only."""
+    """PyACECalculator, which refuses structures that are periodic in some directions only."""
 
 
 def build(parameters: Path, options: Mapping[str, Any]) -> AceCalculator:  # noqa: ARG001 - a Build
@@ -33,12 +33,12 @@ def build(parameters: Path, options: Mapping[str, Any]) -> AceCalculator:  # noq
 
 
 def describe(parameters: Path, options: Mapping[str, Any]) -> Description:  # noqa: ARG001
-    """Return the elements that the file names.
+    """Return the elements named in the file.
 
     Raises
     ------
     TeacherError
-        If the file is no ACE.
+        If the file is not an ACE potential.
     """
     pattern = _ELEMENTS.get(parameters.suffix)
     text = parameters.read_text(encoding="utf-8", errors="replace") if pattern else ""
@@ -46,7 +46,7 @@ def describe(parameters: Path, options: Mapping[str, Any]) -> Description:  # no
     symbols = sorted(set(words) & {*atomic_numbers})
     if not symbols:
         raise TeacherError(
-            f"{parameters} is no ACE potential that names its elements",
-            "Give a .yace or .yaml file that pacemaker or pyace wrote.",
+            f"{parameters} is not an ACE potential with element names",
+            "Give a .yace or .yaml file written by pacemaker or pyace.",
         )
     return Description(elements=tuple(symbols), files=(parameters,))

@@ -1,4 +1,4 @@
-"""Any calculator of ASE, by the dotted path of its class."""
+"""Any ASE calculator, by the dotted path of its class."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 def build(parameters: Path | None, options: Mapping[str, Any]) -> Calculator:  # noqa: ARG001
-    """Return an instance of the class, made with the other options as arguments.
+    """Return an instance of the class, with the other options as arguments.
 
     Raises
     ------
     TeacherError
-        If there is no such class, or it is no calculator.
+        If the class is not found, or is not a calculator.
     """
     path = options["class"]
     module, _, name = path.rpartition(".")
@@ -31,17 +31,17 @@ def build(parameters: Path | None, options: Mapping[str, Any]) -> Calculator:  #
         kind = getattr(import_module(module), name)
     except (ImportError, AttributeError, ValueError) as problem:
         raise TeacherError(
-            f"there is no class {path}: {problem}",
-            "Write package.module.Class of an installed package, as ase.calculators.emt.EMT.",
+            f"class {path} not found: {problem}",
+            "Give package.module.Class of an installed package, e.g. ase.calculators.emt.EMT.",
         ) from problem
     calculator: Calculator = kind(**{key: options[key] for key in options if key != "class"})
     if not hasattr(calculator, "implemented_properties"):
-        raise TeacherError(f"{path} is no ASE calculator")
+        raise TeacherError(f"{path} is not an ASE calculator")
     return calculator
 
 
 def describe(parameters: Path | None, options: Mapping[str, Any]) -> Description:  # noqa: ARG001
-    """Return the version of the package; which elements it covers is not known."""
+    """Return the version of the package; the elements that it covers are unknown."""
     top = options["class"].partition(".")[0]
     packages = _distributions().get(top, [])
     return Description(versions={package: version(package) for package in packages})
@@ -49,4 +49,4 @@ def describe(parameters: Path | None, options: Mapping[str, Any]) -> Description
 
 @cache
 def _distributions() -> Mapping[str, list[str]]:
-    return packages_distributions()  # reads about everything that is installed
+    return packages_distributions()  # reads the metadata of all installed packages

@@ -1,4 +1,4 @@
-"""Lead a pool through the structures of a dataset, and cut tasks around what kills workers."""
+"""Label the structures of a dataset in a pool, and isolate structures that kill workers."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int | None], None]
 Report = Callable[[str], None]
 
-# So much work is lost at most, for each worker, by whatever is killed.
+# Work lost at most, for each worker, if it is killed.
 TASK_SECONDS = 5.0
-_MOST_ATOMS = 65_536  # in a task: they are sent to another process
+_MOST_ATOMS = 65_536  # in a task, since they are sent to another process
 _BLOCK_ATOMS = 262_144  # decoded at once
-_MOST_DEATHS = 30  # one after the other
+_MOST_DEATHS = 30  # in a row
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,13 @@ class Task:
     Attributes
     ----------
     start
-        The first structure's number in the dataset.
+        Number of the first structure in the dataset.
     structures
         The structures.
     deaths
-        How many workers have died of it.
+        Number of workers that died on it.
     alone
-        Whether it is worked on while nothing else is.
+        Whether it runs while nothing else does.
     """
 
     start: int
@@ -61,19 +61,19 @@ class Task:
 
 
 class TaskQueue:
-    """What is still to be labelled.
+    """The structures that are still to be labelled.
 
-    Tasks are measured by the time that those before them took: long enough that sending them costs
-    nothing, and shorter towards the end, so that all workers finish together.
+    The size of tasks follows from the time of previous ones: large enough that sending them is
+    negligible, and smaller towards the end, so that all workers finish together.
 
     Parameters
     ----------
     dataset
-        Whose structures.
+        The dataset.
     runs
-        Which of them, as first structure and the one after the last.
+        Its structures to label, as first structure and the one after the last.
     workers
-        How many tasks are worked on at a time.
+        Number of tasks that run at a time.
     """
 
     def __init__(self, dataset: Dataset, runs: Iterable[tuple[int, int]], workers: int) -> None:
@@ -87,7 +87,7 @@ class TaskQueue:
         self._block: tuple[int, StructureSet] | None = None
 
     def take(self, under_way: int) -> Task | None:
-        """Return the next task; None if there is none to begin while others are under way."""
+        """Return the next task; None if there is none to start while others are running."""
         if self._again:
             return self._again.pop()
         if not self._runs:
@@ -102,22 +102,22 @@ class TaskQueue:
         return Task(start, self._structures(start, stop))
 
     def done(self, task: Task, seconds: float) -> None:
-        """Learn how long a task took."""
+        """Record the time that a task took."""
         self._deaths = 0
         self._atoms_done += len(task.structures.numbers)
         self._seconds += seconds
 
     def lost(self, task: Task, lost: Lost) -> Labelled | None:
-        """Try again what a worker died of: in halves from the second time on, at last alone.
+        """Retry a task that killed a worker: in halves from the second time on, finally alone.
 
         Returns
         -------
-        None, or for a structure that is found to kill workers, that it has no labels.
+        None, or the missing labels of a structure that was found to kill workers.
 
         Raises
         ------
         TeacherError
-            If workers only die.
+            If too many workers die in a row.
         """
         size = len(task.structures)
         if size == 1 and (task.alone or (task.deaths and lost.certain)):
@@ -125,9 +125,9 @@ class TaskQueue:
         self._deaths += 1
         if self._deaths > _MOST_DEATHS:
             raise TeacherError(
-                f"{self._deaths} workers died one after the other, the last at "
+                f"{self._deaths} workers died in a row, the last one at "
                 f"{task.structures.where(0)}: {lost.reason}",
-                "Is there enough memory for so many? Try fewer --jobs; --resume goes on from here.",
+                "Is there enough memory? Use fewer --jobs, and continue with --resume.",
             )
         if not task.deaths:
             self._again.append(replace(task, deaths=1))
@@ -140,7 +140,7 @@ class TaskQueue:
         return None
 
     def _task_atoms(self) -> float:
-        """Return how many atoms the next task should have; nothing is known before the first."""
+        """Return the number of atoms of the next task; 0 before the first one is done."""
         if not self._seconds:
             return 0.0
         in_time = self._atoms_done / self._seconds * TASK_SECONDS
@@ -152,7 +152,7 @@ class TaskQueue:
             end = int(np.searchsorted(pointers, pointers[start] + _BLOCK_ATOMS, "right")) - 1
             self._block = start, self._dataset.take("", np.arange(start, max(end, stop)))
         first, block = self._block
-        # Extras stay here.
+        # Extra columns are not sent to workers.
         return StructureSet.select(block, np.arange(start - first, stop - first))
 
     def _n_atoms(self, start: int, stop: int) -> int:
@@ -160,24 +160,24 @@ class TaskQueue:
 
 
 class Driver:
-    """Labels what is missing of a label set.
+    """Computes the missing labels of a label set.
 
     Parameters
     ----------
     dataset
-        Whose structures are labelled.
+        Dataset to label.
     segments
-        Where the labels are kept.
+        Storage of the labels.
     spec
-        Who labels.
+        The teacher.
     isolated_atoms
-        What is subtracted for each atom, in eV by chemical symbol.
+        Energies to subtract for each atom, in eV by chemical symbol.
     properties
-        What is kept besides energies and forces.
+        Properties to keep besides energies and forces.
     progress
-        Called with the number of structures that are done, and of all.
+        Called with the number of structures done, and their total.
     report
-        Told of each structure that cannot be labelled.
+        Called with a line for each structure that cannot be labelled.
     """
 
     def __init__(
@@ -204,7 +204,7 @@ class Driver:
         Raises
         ------
         TeacherError
-            If the teacher cannot be opened, or workers only die.
+            If the teacher cannot be opened, or too many workers die in a row.
         StorageError
             If the disk is full or cannot be written.
         """
@@ -214,7 +214,7 @@ class Driver:
         under_way = 0
         finished: tuple[Task, Labelled] | None = None
         while True:
-            # Workers first: they have something to do while labels are written.
+            # Start workers first, so that they are busy while labels are written.
             while under_way < pool.capacity and (task := queue.take(under_way)):
                 pool.submit(task, label_structures, self.spec, task.structures)
                 under_way += 1
@@ -247,7 +247,7 @@ class Driver:
 
 
 def ask_teacher(pool: Pool, spec: TeacherSpec, elements: Sequence[str]) -> Described:
-    """Ask a teacher who it is, in a pool where no task is under way.
+    """Get the description of a teacher, in a pool without running tasks.
 
     Raises
     ------
@@ -259,7 +259,7 @@ def ask_teacher(pool: Pool, spec: TeacherSpec, elements: Sequence[str]) -> Descr
     if isinstance(described, Lost):
         raise TeacherError(
             f"the teacher cannot be opened: {described.reason}",
-            "Is its program installed for this Python and processor?",
+            "Is its program installed for this Python version and processor?",
         )
     found: Described = described
     return found

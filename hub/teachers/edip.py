@@ -1,7 +1,7 @@
 """The environment-dependent interaction potential (EDIP) for carbon, in vectorised PyTorch.
 
-N. A. Marks, Phys. Rev. B 63, 035401 (2000), doi:10.1103/PhysRevB.63.035401. It is another
-potential than the EDIP for SiC that ships with LAMMPS, which taught the published model
+N. A. Marks, Phys. Rev. B 63, 035401 (2000), doi:10.1103/PhysRevB.63.035401. It differs from the
+EDIP for SiC that ships with LAMMPS, which labelled the data of the published model
 ``c-edip-pretrained``; labels of the two do not agree.
 """
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from hub.structures.arrays import FloatArray
 
-# Of the pair and three-body terms: eV, Å.
+# Parameters of the pair and three-body terms, in eV and Å.
 _EPSILON = 20.0853862863495
 _B = 0.827599951322299  # Å^4
 _BETA = 0.0490161172713279
@@ -43,7 +43,7 @@ _Q = 3.5
 _T1 = 2.5
 _T2 = 6.0
 
-# Å. Nearer to a cutoff than this exp(sigma / (r - cutoff)) is 0 in double precision, while the
+# Å. Closer to a cutoff than this, exp(sigma / (r - cutoff)) is 0 in double precision, while the
 # derivative would be 0 times infinity.
 _VANISHING = 1.5e-3
 
@@ -51,8 +51,8 @@ _VANISHING = 1.5e-3
 class CarbonEdip(Calculator):
     """Energies (eV), forces (eV/Å) and stresses (eV/Å^3) of carbon structures.
 
-    An atom alone has energy 0. There is a stress only where there is a volume: with a cell of
-    three vectors, along one of which at least the structure repeats.
+    An isolated atom has energy 0. There is a stress only if there is a volume: for a cell of three
+    vectors, with at least one periodic direction.
     """
 
     implemented_properties = ["energy", "free_energy", "forces", "stress"]  # noqa: RUF012
@@ -63,14 +63,14 @@ class CarbonEdip(Calculator):
         properties: Sequence[str] = ("energy",),
         system_changes: Sequence[str] = all_changes,
     ) -> None:
-        """Compute everything at once, as ASE's calculators do.
+        """Compute all properties at once.
 
         Raises
         ------
         TeacherError
-            If there are other elements than carbon, or atoms on top of each other.
+            If there are elements other than carbon, or atoms on top of each other.
         DataError
-            If the coordinates are no numbers or absurd.
+            If the coordinates are not finite or too far apart.
         """
         super().calculate(atoms, properties, system_changes)
         copied = cast("Atoms", self.atoms)
@@ -95,7 +95,7 @@ def _evaluate(atoms: Atoms) -> tuple[float, FloatArray, FloatArray]:
     neighbours = _neighbours(atoms, FARTHEST)
     coordinations = coordination(neighbours)
     reach = _cutoffs(coordinations.detach()).numpy().max(initial=0.0)
-    if reach > FARTHEST:  # a very dense place, where pairs interact farther than they coordinate
+    if reach > FARTHEST:  # very dense: pairs interact beyond the range of the coordination
         neighbours = _neighbours(atoms, reach)
         coordinations = coordination(neighbours)
     energy = _energy(neighbours, coordinations)
@@ -103,7 +103,7 @@ def _evaluate(atoms: Atoms) -> tuple[float, FloatArray, FloatArray]:
     if not torch.isfinite(gradient).all():
         raise TeacherError(
             f"{atoms.get_chemical_formula()} has atoms on top of each other",
-            "Leave this structure out: hub check finds such structures.",
+            "Remove this structure: hub check finds such structures.",
         )
     forces = torch.zeros(len(atoms), 3, dtype=torch.float64)
     forces.index_add_(0, neighbours.centres, gradient)
@@ -134,7 +134,7 @@ def _neighbours(atoms: Atoms, cutoff: float) -> Neighbours:
 
 
 def _cutoffs(coordinations: torch.Tensor) -> torch.Tensor:
-    """Return (n,) how far each atom interacts, in Å: the farther, the more neighbours it has."""
+    """Return (n,) the interaction range of each atom in Å, which grows with its coordination."""
     return _A + _A_PRIME * coordinations
 
 

@@ -1,11 +1,11 @@
-"""How many neighbours an atom has as carbon's EDIP counts them, with its corrections for pi bonds.
+"""The coordination of atoms in carbon's EDIP, with its corrections for pi bonds.
 
 The sums over three and four atoms of N. A. Marks, Phys. Rev. B 63, 035401 (2000) are quadratic
 forms, so none of them needs a loop over triplets or quadruplets. With weights p and unit vectors u
 of its neighbours, let an atom have the bond tensor T, the sum over its neighbours of p u u^T. Then
-by the Cauchy-Binet formula, for any vector v, the sum over all two neighbours k < l of
+by the Cauchy-Binet formula, for any vector v, the sum over all pairs of neighbours k < l of
 p_k p_l [v . (u_k x u_l)]^2 is v^T adj(T) v; and that over k of p_k [1 - (v . u_k)^2] is
-tr T - v^T T v, if v has length 1. Both leave out by themselves what v is the direction of.
+tr T - v^T T v, if v has length 1. Neighbours in the direction of v do not contribute to either.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import torch
 
-FARTHEST = 3.2  # Å; neighbours farther away have no part in a coordination
+FARTHEST = 3.2  # Å; neighbours farther away do not contribute to the coordination
 
 _F_LOW = 1.547
 _F_HIGH = 2.270
@@ -24,15 +24,14 @@ _ALPHA = 1.544
 _Z_DIHEDRAL = 0.30
 _Z_REPULSION = 0.06
 
-# How far exp(alpha / (1 - x^-3)) goes: before _BEGIN it differs from 1 by less than 2e-9, and
-# programs take it as 1; after _END it is 0 in double precision, while its derivative at 1 would
-# be 0 times infinity.
+# Range of exp(alpha / (1 - x^-3)): below _BEGIN it differs from 1 by less than 2e-9 and is set to
+# 1; above _END it is 0 in double precision, while its derivative at 1 would be 0 times infinity.
 _BEGIN = 1e-3
 _END = 1 - 6e-4
 
 
 class Neighbours(NamedTuple):
-    """A full neighbour list of n atoms: every pair from both of its ends, E in all.
+    """A full neighbour list of n atoms: every pair in both directions, E in total.
 
     Attributes
     ----------
@@ -73,7 +72,7 @@ def coordination(neighbours: Neighbours) -> torch.Tensor:
 
     near = torch.nonzero(distances < _P_HIGH).squeeze(1)
     centres, others, bonds = centres[near], others[near], bonds.index_select(0, near)
-    # The bond itself is none of those that are twisted about it.
+    # The bond itself is not among those twisted about it.
     twist = _contract(
         _adjugate(bond_tensors.index_select(0, centres) - bonds),
         bond_tensors.index_select(0, others) - bonds,

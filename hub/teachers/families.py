@@ -1,4 +1,4 @@
-"""The teachers that can be named, one row each; nothing heavy is imported to read them."""
+"""The table of teachers, one row each; reading it imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ FAMILIES = (
         level_of_theory="SiC EDIP",
         citation="https://doi.org/10.1103/PhysRevB.86.144118",
         warning=(
-            "Made for SiC and poor for pure carbon, which `edip` is for. "
-            "The published checkpoint c-edip-pretrained was taught by this one."
+            "Made for SiC and poor for pure carbon (use `edip`). "
+            "It labelled the data of the published checkpoint c-edip-pretrained."
         ),
     ),
     _lammps(
@@ -106,15 +106,15 @@ FAMILIES = (
     ),
     _lammps(
         "lammps",
-        "Any pair style of LAMMPS in metal units, with a parameter file",
+        "Any LAMMPS pair style in metal units, with a parameter file",
         (),
         {},
         parameters="required",
         options={
-            "pair_style": "the pair style with its arguments, such as 'tersoff'",
-            "elements": "chemical symbols in the order of LAMMPS' atom types, such as ['C', 'Si']",
+            "pair_style": "the pair style with its arguments, e.g. 'tersoff'",
+            "elements": "chemical symbols in the order of LAMMPS' atom types, e.g. ['C', 'Si']",
             "pair_coeff": (
-                "what follows pair_coeff; {params} is the file, {elements} the symbols "
+                "arguments of pair_coeff; {params} is the file, {elements} the symbols "
                 "(default '* * {params} {elements}')"
             ),
         },
@@ -143,7 +143,7 @@ FAMILIES = (
         install='pip install "mlip-hub[gap]"',
         packages=("quippy-ase",),
         level_of_theory="GAP",
-        licence="GPL-2.0; its GAP part academic, non-commercial",
+        licence="GPL-2.0; the GAP part: academic, non-commercial",
         citation="https://doi.org/10.1103/PhysRevLett.104.136403",
     ),
     Family(
@@ -161,7 +161,7 @@ FAMILIES = (
     ),
     Family(
         "kim",
-        "Portable model of openkim.org by its KIM id, by kimpy",
+        "Portable model from openkim.org, given by its KIM ID, by kimpy",
         build="hub.teachers.kim:build",
         describe="hub.teachers.kim:describe",
         argument="model",
@@ -173,23 +173,23 @@ FAMILIES = (
     ),
     Family(
         "ase",
-        "Any calculator of ASE, such as EMT or GPAW, by the path of its class",
+        "Any ASE calculator, such as EMT or GPAW, given by the path of its class",
         build="hub.teachers.any_ase:build",
         describe="hub.teachers.any_ase:describe",
         argument="class",
         options={ANY_OPTION: "arguments of the class"},
-        licence="that of the calculator",
+        licence="as the calculator",
         citation="https://doi.org/10.1088/1361-648X/aa680e",
     ),
     Family(
         "model",
-        "Any model of the registry, or of a run folder",
+        "Any model from the registry or a run folder",
         build="hub.teachers.registry_model:build",
         describe="hub.teachers.registry_model:describe",
         argument="reference",
-        options={"device": "where it computes: cpu (default), cuda ..."},
+        options={"device": "device: cpu (default), cuda ..."},
         packages=("mlip-hub", "torch"),
-        licence="that of the model",
+        licence="as the model",
     ),
 )
 
@@ -198,19 +198,19 @@ _NAMES = frozenset(family.name for family in FAMILIES)
 
 
 def list_teachers() -> tuple[Family, ...]:
-    """Return all teachers: ours, then those of plug-ins; broken plug-ins are warned of."""
+    """Return all teachers: ours, then those of plug-ins; broken plug-ins give a warning."""
     return (*FAMILIES, *usable("teachers", _loaded, _NAMES).values())
 
 
 def family_named(name: str) -> Family:
-    """Return the row of a name.
+    """Return the family with a name.
 
     Raises
     ------
     TeacherError
-        If there is none; the hint has near names.
+        If there is none; the hint has similar names.
     PluginError
-        If it is that of a plug-in, which is broken.
+        If it belongs to a broken plug-in.
     """
     named = {family.name: family for family in FAMILIES}
     if name in named:
@@ -220,47 +220,45 @@ def family_named(name: str) -> Family:
         return _loaded(added[name])
     near = get_close_matches(name.lower(), [*named, *added], cutoff=0.5)
     hint = f"Did you mean {' or '.join(near)}? " if near else ""
-    raise TeacherError(f"there is no teacher '{name}'", f"{hint}`hub teachers` lists them all.")
+    raise TeacherError(f"unknown teacher '{name}'", f"{hint}`hub teachers` lists them all.")
 
 
 def _loaded(plugin: Plugin) -> Family:
-    """Return the row that a plug-in gives, with its package among those that decide the labels."""
+    """Return the family of a plug-in, with its package among those that decide the labels."""
     family = plugin.load()
     if not isinstance(family, Family):
-        raise plugin.broken(f"{plugin.target} is no Family")
+        raise plugin.broken(f"{plugin.target} is not a Family")
     try:
         family = fit(vars(family), Family)
     except MalformedError as problem:
         raise plugin.broken(f"in its Family, {problem}") from problem
     if family.name != plugin.name:
-        raise plugin.broken(f"its Family calls it '{family.name}'")
+        raise plugin.broken(f"the name in its Family is '{family.name}'")
     return replace(family, packages=tuple(dict.fromkeys((*family.packages, plugin.package))))
 
 
 def family_of(text: str) -> tuple[Family, str]:
-    """Return the family that is named and what follows the colon.
+    """Return the family and the argument after the colon.
 
     Raises
     ------
     TeacherError
-        If there is no such family, or it takes no argument or lacks it.
+        If there is no such family, or its argument is missing or not expected.
     """
     name, _, argument = text.partition(":")
     family = family_named(name)
     if bool(argument) != bool(family.argument):
-        raise TeacherError(
-            f"teacher '{text}' is not written as it must be", f"Write {family.usage}."
-        )
+        raise TeacherError(f"invalid teacher '{text}'", f"Write {family.usage}.")
     return family, argument
 
 
 def check_options(family: Family, names: Iterable[str]) -> None:
-    """Refuse options that the family does not know.
+    """Refuse unknown options of a family.
 
     Raises
     ------
     TeacherError
-        The hint names those it knows, a near one first.
+        If there is one; the hint names similar or all known options.
     """
     if ANY_OPTION in family.options:
         return
@@ -268,5 +266,5 @@ def check_options(family: Family, names: Iterable[str]) -> None:
         if name in family.options:
             continue
         known = get_close_matches(name, family.options) or list(family.options)
-        hint = f"It knows {', '.join(known)}." if known else "It takes none: leave --arguments out."
+        hint = f"Known options: {', '.join(known)}." if known else "It has none: omit --arguments."
         raise TeacherError(f"teacher {family.name} has no option '{name}'", hint)

@@ -1,4 +1,4 @@
-"""What is known of a teacher before it is loaded: light enough for a list of them."""
+"""Descriptions of teachers before they are loaded, light enough for listing them."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ if TYPE_CHECKING:
 
 ANY_OPTION = "*"
 
-# Makes an ASE calculator of a parameter file (or none) and options (JSON values).
+# Makes an ASE calculator from a parameter file (or none) and options (JSON values).
 Build = Callable[[Path | None, Mapping[str, Any]], "Calculator"]
 
 
 @dataclass(frozen=True)
 class Description:
-    """What a specification says about the teacher that it makes, without loading it.
+    """Properties of a teacher that are known from its specification, without loading it.
 
     Attributes
     ----------
     elements
-        Chemical symbols that it covers; empty if it is not known before it tries.
+        Chemical symbols that it covers; empty if unknown.
     files
-        The parameter files, in an order that does not change.
+        The parameter files, in a fixed order.
     digest
-        Of the parameters, where it is not the files' sha256.
+        Digest of the parameters, if it is not the sha256 of the files.
     versions
-        Of what it is made of, besides the family's Python packages.
+        Versions of its components besides the family's Python packages.
     """
 
     elements: tuple[str, ...] = ()
@@ -39,7 +39,7 @@ class Description:
     versions: Mapping[str, str] = field(default_factory=dict)
 
 
-# Tells what a parameter file (or none) and options amount to.
+# Describes the teacher given by a parameter file (or none) and options.
 Describe = Callable[[Path | None, Mapping[str, Any]], Description]
 
 
@@ -50,38 +50,38 @@ class Family:
     Attributes
     ----------
     name
-        What people type after ``--teacher``.
+        Name to give after ``--teacher``.
     summary
-        One line for people.
+        One-line description.
     build
         ``module:function`` of a :data:`Build`, imported when a teacher of the family is opened.
     describe
-        ``module:function`` of a :data:`Describe`; empty if `elements` and the parameter file say
-        all.
+        ``module:function`` of a :data:`Describe`; empty if `elements` and the parameter file are
+        sufficient.
     elements
-        Chemical symbols that it covers; empty if the parameters decide.
+        Chemical symbols that it covers; empty if this depends on the parameters.
     argument
-        The option that is written into the name: ``model`` if people type ``name:MODEL``.
+        The option that is part of the name: ``model`` for ``name:MODEL``.
     parameters
         ``none`` or ``required``: whether ``--params FILE`` is needed.
     options
-        What the options mean, by name; ``*`` stands for any other.
+        Descriptions of the options by name; ``*`` stands for any other.
     fixed
-        Options that make the family what it is.
+        Options fixed by the family.
     modules
-        Python modules that must be importable.
+        Required Python modules.
     install
-        The exact command that makes it usable.
+        Exact command to install it.
     packages
-        Distributions whose versions decide what it computes.
+        Distributions whose versions may change the labels.
     level_of_theory
-        What the labels are called; the name if empty.
+        Level of theory of the labels; the name if empty.
     licence
-        Of program and parameters, as SPDX names or in words.
+        Licence of program and parameters, as SPDX names or in words.
     citation
         A DOI or a short reference.
     warning
-        What people should know before they use it.
+        Warning to users.
     """
 
     name: str
@@ -103,14 +103,14 @@ class Family:
 
     @property
     def usage(self) -> str:
-        """What people type after ``--teacher``, with the place of the argument."""
+        """The form of the name after ``--teacher``, including the argument."""
         return f"{self.name}:{self.argument.upper()}" if self.argument else self.name
 
     @property
     def is_usable(self) -> bool:
-        """Whether everything that it needs is installed."""
+        """Whether all requirements are installed."""
         return not self.missing()
 
     def missing(self) -> list[str]:
-        """Return the modules that are not installed; none is imported to find out."""
+        """Return the modules that are not installed, without importing any."""
         return [module for module in self.modules if find_spec(module) is None]

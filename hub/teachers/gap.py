@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-_HINT = "Give the XML file that gap_fit wrote."
+_HINT = "Give the XML file written by gap_fit."
 _SPECIES = re.compile(r"\bZ\d*=(\d+)")
 
 
@@ -26,22 +26,22 @@ def build(parameters: Path, options: Mapping[str, Any]) -> Potential:  # noqa: A
 
 
 def describe(parameters: Path, options: Mapping[str, Any]) -> Description:  # noqa: ARG001
-    """Return the elements whose environments are described, and the files with sparse points.
+    """Return the elements with descriptors, and the files with sparse points.
 
     Raises
     ------
     TeacherError
-        If the file is no GAP, or one of the files beside it that it names is missing.
+        If the file is not a GAP, or one of its files with sparse points is missing.
     """
     descriptors, sparse_points = _read(parameters)
     if not descriptors:
-        raise TeacherError(f"{parameters} is no GAP: it has no descriptors", _HINT)
+        raise TeacherError(f"{parameters} is not a GAP: it has no descriptors", _HINT)
     beside = [parameters.parent / name for name in sparse_points]
     for path in beside:
         if not path.is_file():
             raise TeacherError(
-                f"{parameters} keeps its sparse points in {path.name}, which is not beside it",
-                "Copy all files of the potential into one directory.",
+                f"{parameters} needs the file {path.name} with its sparse points: not found",
+                "Copy all files of the potential to one directory.",
             )
     numbers = {int(number) for descriptor in descriptors for number in _SPECIES.findall(descriptor)}
     return Description(
@@ -53,7 +53,7 @@ def describe(parameters: Path, options: Mapping[str, Any]) -> Description:  # no
 def _read(path: Path) -> tuple[list[str], list[str]]:
     """Return the descriptors and the names of the files with sparse points.
 
-    QUIP's own parser ends the process at the first mistake, without a failing exit code.
+    QUIP's own parser ends the process at the first error, with exit code 0.
     """
     descriptors: list[str] = []
     sparse_points: list[str] = []
@@ -82,5 +82,5 @@ def _read(path: Path) -> tuple[list[str], list[str]]:
         with path.open("rb") as file:
             parser.ParseFile(file)
     except expat.ExpatError as problem:
-        raise TeacherError(f"{path} is no GAP: {problem}", _HINT) from problem
+        raise TeacherError(f"{path} is not a GAP: {problem}", _HINT) from problem
     return descriptors, sparse_points

@@ -40,20 +40,20 @@ def describe(parameters: Path | None, options: Mapping[str, Any]) -> Description
     Raises
     ------
     TeacherError
-        If the model is not installed, or is not a portable one.
+        If the model is not installed, or not portable.
     """
     model = options["model"]
     _silence()
     if "__SM_" in model:
         raise TeacherError(
-            f"{model} is a simulator model, which needs a LAMMPS built with KIM",
-            "Its pair style may be a teacher: see `hub teachers`, and there `lammps`.",
+            f"{model} is a simulator model, which requires LAMMPS built with KIM",
+            "Its pair style may be available as a teacher: see `lammps` in `hub teachers`.",
         )
     try:
         elements = get_model_supported_species(model)
     except KIMModelNotFound as problem:
         raise TeacherError(
-            f"the KIM model {model} is not installed here",
+            f"the KIM model {model} is not installed",
             f"Run: kim-api-collections-management install user {model}",
         ) from problem
     return Description(elements=tuple(elements))
@@ -63,9 +63,9 @@ def describe(parameters: Path | None, options: Mapping[str, Any]) -> Description
 def _silence() -> None:
     """Keep the KIM API from writing ``kim.log`` into the working directory.
 
-    kimpy does not hand this setting on, so the C function is called.
+    kimpy does not expose this setting, so the C function is called.
     """
-    library = ctypes.CDLL(kimpy.log.__file__)  # knows the symbols of the KIM API it is linked to
+    library = ctypes.CDLL(kimpy.log.__file__)  # has the symbols of the KIM API it is linked to
     push = library.KIM_Log_PushDefaultVerbosity
     push.argtypes, push.restype = [_Verbosity], None
     push(_Verbosity.in_dll(library, "KIM_LOG_VERBOSITY_silent"))

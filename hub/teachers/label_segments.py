@@ -1,6 +1,6 @@
-"""Labels as they come in: a file for each run of structures that is done, in any order.
+"""Labels of an unfinished label set: a file for each finished run of structures, in any order.
 
-A segment is there whole or not at all, so whatever is killed, what is there is done.
+A segment is written completely or not at all, so existing segments are valid after any kill.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _NAMES = re.compile(rf"\d{{10}}-\d{{10}}{re.escape(_SUFFIX)}")
 CONTENT = "content"  # the dataset with the labels, beside the segments
 SETTINGS = "settings.json"
 OURS = rf"{CONTENT}|{_NAMES.pattern}"
-_REMOVE = "Remove it and go on with --resume: it is labelled again."
+_REMOVE = "Remove it and resume with --resume: its structures will be labelled again."
 
 
 class _Facts(Struct, forbid_unknown_fields=True):
@@ -42,23 +42,23 @@ class LabelSegments:
     Parameters
     ----------
     directory
-        Where they are, or will be.
+        Directory of the segments, created if needed.
     """
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
 
     def add(self, start: int, labels: Labels, failures: dict[int, str]) -> None:
-        """Keep the labels of consecutive structures, for good.
+        """Store the labels of consecutive structures.
 
         Parameters
         ----------
         start
             The first structure.
         labels
-            Of the structures from there.
+            Labels of the structures from there.
         failures
-            Why structures have none, by their number in the dataset.
+            Why structures have no labels, by their number in the dataset.
         """
         rows = {"energies": labels.energies, "forces": labels.forces, **labels.properties}
         segment = Segment([rows], facts={"failures": failures})
@@ -66,16 +66,16 @@ class LabelSegments:
         write_file(self.directory / f"{start:010d}-{stop:010d}{_SUFFIX}", segment.to_bytes())
 
     def done(self) -> list[tuple[int, int]]:
-        """Return the runs that are done, as first structure and the one after the last, sorted."""
+        """Return the finished runs, as first structure and the one after the last, sorted."""
         return [(int(path.stem[:10]), int(path.stem[11:])) for path in self._paths()]
 
     def missing(self, n_structures: int) -> list[tuple[int, int]]:
-        """Return the runs of a dataset that are not done, sorted."""
+        """Return the unfinished runs of a dataset, sorted."""
         edges = [(0, 0), *self.done(), (n_structures, n_structures)]
         return [(stop, start) for (_, stop), (start, _) in pairwise(edges) if start > stop]
 
     def labels(self) -> Iterator[Labels]:
-        """Give the labels of all structures in order, once nothing is missing."""
+        """Yield the labels of all structures in order; none may be missing."""
         for segment in self._segments():
             (rows,) = segment.blocks
             yield Labels(rows.pop("energies"), rows.pop("forces"), rows)

@@ -1,7 +1,7 @@
-"""What a worker does: open a teacher once, and label structures with it.
+"""Functions of a worker: open a teacher once, and label structures with it.
 
-These functions run in processes of their own, on this machine or another; all that they are given
-and return can be sent there.
+They run in separate processes, on this machine or another; all their arguments and results can be
+sent between processes.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ if TYPE_CHECKING:
     from hub.teachers.spec import TeacherSpec
     from hub.teachers.teacher import Teacher
 
-# A teacher that two threads share gives wrong numbers without a word. So every thread has its own,
-# and one label is computed at a time: foreign code has globals besides.
+# A teacher shared by two threads silently gives wrong numbers. So every thread has its own, and
+# one label is computed at a time, since foreign code also has globals.
 _OPEN = threading.local()
 _ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """What a teacher said of S structures with A atoms.
+    """Labels of a teacher for S structures with A atoms.
 
     Attributes
     ----------
     energies
-        (S,) in eV as the potential gives them; NaN where it failed.
+        (S,) in eV as given by the potential; NaN where it failed.
     forces
         (A, 3) in eV/Å; NaN where it failed.
     stresses
@@ -48,7 +48,7 @@ class Labelled:
     failures
         Why it failed, by the index of the structure.
     seconds
-        How long it took, without opening the teacher.
+        Time taken, without opening the teacher.
     """
 
     energies: FloatArray
@@ -60,18 +60,18 @@ class Labelled:
 
 @dataclass(frozen=True)
 class Described:
-    """What a teacher says of itself.
+    """Description of an opened teacher.
 
     Attributes
     ----------
     provenance
-        As `Teacher.provenance` gives it.
+        Result of `Teacher.provenance`.
     gives_stress
         Whether it computes stresses.
     isolated_atoms
         Energy in eV of an isolated atom by chemical symbol.
     failures
-        Why there is none for other elements, by symbol.
+        Why it has no energy for other elements, by symbol.
     """
 
     provenance: dict[str, Any]
@@ -102,16 +102,16 @@ def describe_teacher(spec: TeacherSpec, elements: Iterable[str] = ()) -> Describ
 def label_structures(
     spec: TeacherSpec, structures: StructureSet, *, afresh: bool = False
 ) -> Labelled:
-    """Label structures; one that fails has NaN, and a reason.
+    """Label structures; those that fail have NaN and a reason.
 
     Parameters
     ----------
     spec
-        Who labels.
+        The teacher.
     structures
-        What is labelled; labels that it has are not looked at.
+        Structures to label; existing labels are ignored.
     afresh
-        Open the teacher anew.
+        Open the teacher again.
 
     Raises
     ------
@@ -124,7 +124,7 @@ def label_structures(
         labelled = unlabelled(structures)
         for index in range(len(structures)):
             atoms = structures.to_atoms(index)
-            atoms.calc = None  # whatever labels there were
+            atoms.calc = None  # remove existing labels
             try:
                 label = teacher.label(atoms)
             except TeacherError as problem:
@@ -145,7 +145,7 @@ def relative_to_atoms(
     Parameters
     ----------
     labelled
-        What a teacher said of the structures.
+        Labels of a teacher.
     structures
         The structures.
     isolated_atoms
@@ -153,8 +153,8 @@ def relative_to_atoms(
 
     Returns
     -------
-    The labels, with the property ``stress``, and why structures have none, by index. Those with an
-    element whose energy is not known have none.
+    The labels, with the property ``stress``, and why structures have none, by index. Structures
+    with an element of unknown energy have none.
     """
     each = np.array([isolated_atoms.get(symbol, np.nan) for symbol in structures.elements])
     unknown: BoolArray = np.any(structures.composition[:, np.isnan(each)] > 0, axis=1)
@@ -165,13 +165,13 @@ def relative_to_atoms(
     stresses = to_voigt(labelled.stresses)
     stresses[unknown] = np.nan
     absent = [s for s, energy in zip(structures.elements, each, strict=True) if np.isnan(energy)]
-    reason = f"no energy is known of an isolated atom of {' or '.join(absent)}"
+    reason = f"the energy of an isolated atom is unknown for {' and '.join(absent)}"
     without = dict.fromkeys(np.flatnonzero(unknown).tolist(), reason)
     return Labels(energies, forces, {STRESS: stresses}), without | labelled.failures
 
 
 def unlabelled(structures: StructureSet, reason: str = "") -> Labelled:
-    """Return labels that are NaN everywhere, all for one reason if it is given."""
+    """Return labels that are NaN everywhere, with the same reason for all if given."""
     failures = dict.fromkeys(range(len(structures)), reason) if reason else {}
     n_structures, n_atoms = len(structures), len(structures.numbers)
     return Labelled(
@@ -184,7 +184,7 @@ def unlabelled(structures: StructureSet, reason: str = "") -> Labelled:
 
 
 def _teacher(spec: TeacherSpec) -> Teacher:
-    """Return this thread's teacher; it is opened when it is asked for first."""
+    """Return this thread's teacher, which is opened at first use."""
     if getattr(_OPEN, "spec", None) != spec:
         _OPEN.spec, _OPEN.teacher = None, None
         _OPEN.teacher = open_teacher(spec)

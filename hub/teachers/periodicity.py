@@ -1,4 +1,4 @@
-"""Structures for programs that repeat every cell, whether the structure repeats or not."""
+"""Structures for programs that treat every cell as periodic."""
 
 from __future__ import annotations
 
@@ -12,16 +12,15 @@ if TYPE_CHECKING:
 
     from ase import Atoms
 
-# No potential here reaches further; images this far apart do not feel one another.
+# No potential here has a longer range, so images this far apart do not interact.
 VACUUM = 25.0
 
 
 def fully_periodic(atoms: Atoms) -> Atoms:
-    """Return a structure that repeats in all directions, of equal energy, forces and stress.
+    """Return a fully periodic structure with the same energy, forces and stress.
 
-    Along directions in which `atoms` does not repeat, the images are `VACUUM` (Å) apart, so that
-    a potential of finite range cannot tell. The order and orientation of the atoms are kept;
-    the cell is right-handed.
+    Along non-periodic directions of `atoms`, the images are `VACUUM` (Å) apart, beyond the range
+    of a potential. The order and orientation of the atoms are kept; the cell is right-handed.
     """
     if atoms.pbc.all() and np.linalg.det(atoms.cell) > 0:
         return atoms
@@ -37,23 +36,23 @@ def fully_periodic(atoms: Atoms) -> Atoms:
         cell[axis] = (extent + VACUUM) * direction
         copy.positions += (VACUUM / 2 - along.min()) * direction
     if np.linalg.det(cell) < 0:
-        cell *= -1  # Some programs want right-handed cells; it is the same lattice.
+        cell *= -1  # Some programs require right-handed cells; the lattice is the same.
     copy.set_cell(cell)
     copy.pbc = True
     return copy
 
 
 class RepeatedEverywhere(Calculator):
-    """Makes a calculator right for structures that repeat in some or no directions.
+    """Corrects a calculator for structures that are not periodic in all directions.
 
-    To be named before the calculator's class among the bases.
+    List it before the calculator's class among the bases.
     """
 
     def calculate(  # type: ignore[override] # ASE's own call gives all three
         self, atoms: Atoms, properties: Sequence[str], system_changes: Sequence[str]
     ) -> None:
-        """Compute the periodic equivalent; stress only where all directions repeat."""
+        """Compute the periodic equivalent; stress only if all directions are periodic."""
         super().calculate(fully_periodic(atoms), properties, system_changes)
         self.atoms = atoms.copy()
         if not atoms.pbc.all():
-            self.results.pop("stress", None)  # It would be that of the cell with vacuum.
+            self.results.pop("stress", None)  # it would refer to the cell with vacuum

@@ -22,7 +22,7 @@ def build(parameters: Path | None, options: Mapping[str, Any]) -> Calculator:  #
 
 
 def describe(parameters: Path | None, options: Mapping[str, Any]) -> Description:  # noqa: ARG001
-    """Return the elements that the model knows, which version it is, and of what it is computed."""
+    """Return the elements that the model covers, its version and its packages."""
     from importlib.metadata import version
 
     from hub.potentials.architectures import architecture_of, read_config

@@ -1,4 +1,4 @@
-"""Give a dataset the labels of a teacher: a new version that shares all the rest."""
+"""Label a dataset with a teacher: a new version that shares everything else."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ class Relabelled:
     version
         The new version.
     facts
-        What is in it; see `hub.datasets.card.summarise`.
+        Summary of its content; see `hub.datasets.card.summarise`.
     failures
         Why structures have no labels, by their number in the dataset.
     verification
-        What came of computing labels again, if that was asked for.
+        Result of computing labels again, if requested.
     """
 
     version: LocalVersion
@@ -65,17 +65,17 @@ class Relabelled:
 
 
 class _Settings(Struct, forbid_unknown_fields=True, frozen=True):
-    """By which settings labels are made.
+    """Settings of an unfinished relabelling.
 
     Attributes
     ----------
     who
-        The dataset, the label set, and all that the labels depend on.
+        The dataset, the label set, and everything that the labels depend on.
     about
-        What is known about the label set.
+        Metadata of the label set.
     properties
-        Which of `hub.datasets.names.PROPERTIES` it has. Those begun by releases before there were
-        any go on without.
+        Those of `hub.datasets.names.PROPERTIES` that it has. Label sets started by releases without
+        properties continue without them.
     """
 
     who: dict[str, Any]
@@ -110,9 +110,9 @@ def relabel(
     Parameters
     ----------
     dataset
-        A reference.
+        A dataset reference.
     teacher
-        The teacher's name, such as ``lcbop`` or ``kim:MODEL``, or its whole specification.
+        The teacher's name, e.g. ``lcbop`` or ``kim:MODEL``, or its complete specification.
     labels
         Name of the new label set.
     params
@@ -131,31 +131,31 @@ def relabel(
     slurm
         Arguments of ``dask_jobqueue.SLURMCluster``, to run in SLURM jobs.
     pool
-        Where to run, in place of `jobs`, `dask` and `slurm`.
+        Where to run, instead of `jobs`, `dask` and `slurm`.
     verify
         Number of labels to compute again and compare before publishing.
     resume
         Resume an interrupted relabelling.
     progress
-        Called with the number of structures done, and of all.
+        Called with the number of structures done, and their total.
     report
         Called with a line for each structure that cannot be labelled, and if there are no stresses.
 
     Raises
     ------
     DataError
-        If it is no dataset, or has such a label set.
+        If it is not a dataset, or the label set already exists.
     JobError
-        If what is unfinished was begun in another way, or the pool is lost.
+        If the unfinished relabelling was started with other settings, or the pool is lost.
     TeacherError
-        If the teacher cannot be used, or labels no structure at all.
+        If the teacher cannot be used, or cannot label any structure.
     LabelsDisagreeError
-        If computing labels again gives others; nothing is published then.
+        If recomputed labels differ; nothing is published then.
     ExistsError
-        If the version exists, another process makes it now, or it is unfinished and `resume` is
-        not given.
+        If the version already exists, another process is making it, or it is unfinished and
+        `resume` is not given.
     StorageError
-        If the disk is full or cannot be written; `resume` goes on from there.
+        If the disk is full or cannot be written; `resume` continues from there.
     """
     spec = specify(teacher, params, arguments)
     to = to or LOCAL
@@ -168,7 +168,7 @@ def relabel(
     version = version or _next_version(base, name)
     name = name or base.manifest.name
     check_free(names, name, version, to)
-    # Labels may have taken days: they do not lie where what is left over is swept away.
+    # Labels may have taken days: keep them outside the folder that is cleaned of leftovers.
     place = names.local.root / "relabelling" / f"{name}@{version}"
     unfinished = Unfinished(place, f"the labels of {name}@{version}", SETTINGS, OURS)
     with unfinished.held(names.local):
@@ -210,15 +210,16 @@ def _begin(
     *,
     resume: bool,
 ) -> _Settings:
-    """Ask the teacher who it is, and take up what was begun by the same one, if anything was."""
+    """Get the teacher's description, and resume an unfinished run of the same teacher, if any."""
     begun = unfinished.begun(_Settings, resume=resume)
     others = {path.name for path in unfinished.folder.parent.glob(f"{base.manifest.name}@*")}
     if begun is None and resume and others:
         raise DataError(
-            f"nothing is unfinished of what is asked for, but {' and '.join(sorted(others))} is",
-            "Name the dataset with the version that it had then, and the result with --version.",
+            f"no unfinished relabelling matches, but there is {' and '.join(sorted(others))}",
+            "Give the dataset with the version used then, and the version of the result with "
+            "--version.",
         )
-    # The energies of isolated atoms are computed once, and kept.
+    # The energies of isolated atoms are computed only once.
     described = ask_teacher(pool, spec, source.elements if begun is None else ())
     who = {
         "dataset": base.digest,
@@ -227,14 +228,14 @@ def _begin(
         "options": spec.options,
         "provenance": described.provenance,
     }
-    reason = "" if described.gives_stress else f"teacher {spec.family} computes none"
+    reason = "" if described.gives_stress else f"teacher {spec.family} does not compute them"
     if not source.read("structures/pbc").all(axis=1).any():
-        reason = "no structure repeats in all three directions"
+        reason = "no structure is periodic in all three directions"
     if begun is None:
         begun = _Settings(who, _describe_labels(described), () if reason else (STRESS,))
         unfinished.begin(begun)
     elif not begun.properties:
-        reason = reason or "an earlier release began without them"
+        reason = reason or "they were not computed by the earlier release that started this run"
     if reason and report:
         report(f"the labels have no stresses: {reason}")
     unfinished.require_same(begun.who, who)
@@ -245,8 +246,8 @@ def _describe_labels(described: Described) -> LabelSet:
     if not described.isolated_atoms:
         reasons = "; ".join(f"{each}: {reason}" for each, reason in described.failures.items())
         raise TeacherError(
-            f"the teacher gives no energy of an isolated atom of any element ({reasons})",
-            "Does it cover the elements of the dataset? `hub teachers` says which it does.",
+            f"the teacher gives no isolated-atom energy for any element ({reasons})",
+            "Does it cover the elements of the dataset? See `hub teachers`.",
         )
     return LabelSet(
         **described.provenance,
@@ -257,7 +258,7 @@ def _describe_labels(described: Described) -> LabelSet:
 
 
 def _failures(segments: LabelSegments, source: Dataset, unfinished: Unfinished) -> dict[int, str]:
-    """Return why structures have no labels; if none has any, raise and leave nothing."""
+    """Return why structures have no labels; if none has any, discard the run and raise."""
     failures = segments.failures()
     if len(failures) < len(source):
         return failures
@@ -266,7 +267,7 @@ def _failures(segments: LabelSegments, source: Dataset, unfinished: Unfinished) 
     raise TeacherError(
         f"none of the {len(source)} structures could be labelled; {source.name}[{number}]: "
         f"{reason}",
-        "Try the teacher on one structure, and look at its parameters.",
+        "Try the teacher on a single structure, and check its parameters.",
     )
 
 
@@ -284,7 +285,7 @@ def _publish(
     before = split_front_matter(card, f"the card of {base.reference}")[0] if card else {}
     text = manifest.metadata.get("description", "")
     if text == describe(manifest.metadata["dataset"]):
-        text = ""  # nobody wrote it: it names the label sets
+        text = ""  # generated: it names the label sets
     about = Description(
         text or describe(facts), manifest.licence, before.get("citation", ""), made=made_of(base)
     )

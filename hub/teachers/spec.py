@@ -1,4 +1,4 @@
-"""Which teacher, in plain values."""
+"""Specification of a teacher, in plain values."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TeacherSpec:
-    """Which teacher, in plain values: it is written down, and sent to other processes.
+    """Specification of a teacher in plain values, which can be stored and sent to processes.
 
     Attributes
     ----------
     family
-        The name of a family, with its argument where it takes one: ``kim:MODEL``,
+        The name of a family, with its argument if it takes one: ``kim:MODEL``,
         ``ase:package.module.Class`` for any ASE calculator, ``model:REFERENCE`` for a model of
         the registry.
     parameters
-        The parameter file, absolute; none if empty.
+        Absolute path of the parameter file; empty if there is none.
     options
         JSON values for the family, such as a calculator's arguments.
     """
@@ -38,12 +38,12 @@ class TeacherSpec:
 def parse_teacher(
     text: str, parameters: str | Path | None = None, options: Mapping[str, Any] | None = None
 ) -> TeacherSpec:
-    """Return the specification of what a person typed; nothing is loaded.
+    """Return the specification for the user's input; nothing is loaded.
 
     Parameters
     ----------
     text
-        The family, such as ``lcbop`` or ``kim:MODEL``.
+        The family, e.g. ``lcbop`` or ``kim:MODEL``.
     parameters
         The parameter file, for families that need one.
     options
@@ -52,17 +52,17 @@ def parse_teacher(
     Raises
     ------
     TeacherError
-        If there is no such teacher or option, or the parameter file is missing or not wanted.
+        If the teacher or an option is unknown, or the parameter file is missing or not expected.
     """
     family, _ = family_of(text)
     check_options(family, options or ())
     if family.parameters == "none" and parameters:
-        raise TeacherError(f"teacher {text} takes no parameter file", "Leave --params out.")
+        raise TeacherError(f"teacher {text} takes no parameter file", "Omit --params.")
     if family.parameters == "required" and not parameters:
-        raise TeacherError(f"teacher {text} needs its parameter file", "Give --params FILE.")
+        raise TeacherError(f"teacher {text} requires a parameter file", "Give --params FILE.")
     path = user_path(parameters).absolute() if parameters else None
     if path and not path.is_file():
-        raise TeacherError(f"there is no parameter file {path}", "Check the path of --params.")
+        raise TeacherError(f"parameter file {path} not found", "Check the path of --params.")
     return TeacherSpec(text, str(path or ""), dict(options or {}))
 
 
@@ -71,17 +71,17 @@ def specify(
     params: str | Path | None = None,
     arguments: Mapping[str, Any] | None = None,
 ) -> TeacherSpec:
-    """Return the specification that is given, or that of a family, parameter file and options.
+    """Return the given specification, or that of a family, parameter file and options.
 
     Raises
     ------
     TeacherError
-        As `parse_teacher` does, or if a specification and more is given.
+        As in `parse_teacher`, or if a specification is combined with other arguments.
     """
     if isinstance(teacher, str):
         return parse_teacher(teacher, params, arguments)
     if params is not None or arguments is not None:
         raise TeacherError(
-            "a TeacherSpec has its own parameters and options", "Leave out params and arguments."
+            "a TeacherSpec has its own parameters and options", "Omit params and arguments."
         )
     return teacher

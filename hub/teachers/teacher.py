@@ -1,4 +1,4 @@
-"""A teacher in use: labels in, provenance out."""
+"""A loaded teacher: labels and their provenance."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ if TYPE_CHECKING:
     from hub.structures.arrays import FloatArray
     from hub.teachers.family import Family
 
-# An atom in a cell this wide (Å) is alone: no potential reaches its images.
+# An atom in a cell this wide (Å) is isolated: no potential reaches its images.
 LONELY_CELL = 20.0
 
-_UNSUITABLE = "Are the parameter file and options those of this teacher?"
+_UNSUITABLE = "Do the parameter file and options belong to this teacher?"
 
 
 class Label(NamedTuple):
-    """What a teacher says of a structure of n atoms.
+    """Labels of a teacher for a structure of n atoms.
 
     Attributes
     ----------
     energy
-        In eV, as the potential gives it. It is the one whose negative gradient the forces are: with
-        electrons at a finite temperature the free energy.
+        In eV, as given by the potential. The forces are its negative gradient: for electrons at a
+        finite temperature, it is the free energy.
     forces
         (n, 3) in eV/Å.
     stress
-        (3, 3) in eV/Å^3, symmetric, positive under tension as in ASE. NaN where the structure does
-        not repeat in all three directions, or the teacher gives none.
+        (3, 3) in eV/Å^3, symmetric, positive under tension as in ASE. NaN if the structure is not
+        periodic in all three directions, or the teacher gives none.
     """
 
     energy: float
@@ -55,17 +55,17 @@ class Label(NamedTuple):
 class Teacher:
     """Labels structures; made by `open_teacher`.
 
-    It belongs to the thread that opened it: calculators of foreign code that are shared between
-    threads give wrong numbers without a word.
+    It belongs to the thread that opened it: calculators of foreign code silently give wrong numbers
+    if shared between threads.
 
     Attributes
     ----------
     spec
-        What it was made of.
+        Its specification.
     family
-        The kind of teacher.
+        Its family.
     elements
-        Chemical symbols that it covers; None if it is not known before it tries.
+        Chemical symbols that it covers; None if unknown.
     """
 
     def __init__(self, spec: TeacherSpec, family: Family, description: Description) -> None:
@@ -82,19 +82,19 @@ class Teacher:
         Raises
         ------
         TeacherError
-            If another thread than the one that opened the teacher asks.
+            If called from another thread than the one that opened the teacher.
         """
         if threading.get_ident() != self._thread:
             raise TeacherError(
                 f"teacher {self.spec.family} was opened by another thread, "
-                "and would give wrong numbers without a word",
-                "Open one teacher in each process.",
+                "and would silently give wrong numbers",
+                "Open a separate teacher in each process.",
             )
         return self._calculator
 
     @property
     def gives_stress(self) -> bool:
-        """Whether its calculator says that it computes stresses."""
+        """Whether its calculator computes stresses."""
         return "stress" in self._calculator.implemented_properties
 
     def label(self, atoms: Atoms) -> Label:
@@ -111,12 +111,12 @@ class Teacher:
         copy.calc = calculator
         consistent = "free_energy" in calculator.implemented_properties
         try:
-            # Stress first: some programs compute again what was asked for without it.
+            # Stress first: some programs otherwise repeat the calculation for it.
             stress = self._stress(copy)
             energy = float(copy.get_potential_energy(force_consistent=consistent))
             forces = np.array(copy.get_forces(apply_constraint=False), dtype=np.float64)
         except Exception as problem:  # foreign code raises anything
-            # What is left in a calculator that failed is not to be trusted.
+            # A calculator that failed may be in an invalid state.
             self._calculator = self._build()
             raise TeacherError(
                 f"teacher {self.spec.family} failed on {_named(atoms)}: {_reason(problem)}"
@@ -125,12 +125,12 @@ class Teacher:
             self._calculator = self._build()
             raise TeacherError(
                 f"teacher {self.spec.family} gave labels for {_named(atoms)} that are not finite",
-                "Are atoms on top of one another?",
+                "Are atoms on top of each other?",
             )
         return Label(energy, forces, stress)
 
     def isolated_atom_energy(self, symbol: str) -> float:
-        """Return the energy in eV of one atom alone, in a cell of `LONELY_CELL`.
+        """Return the energy in eV of an isolated atom, in a cell of `LONELY_CELL`.
 
         Raises
         ------
@@ -144,12 +144,12 @@ class Teacher:
         return self.label(atom).energy
 
     def provenance(self) -> dict[str, Any]:
-        """Return what decides the labels.
+        """Return everything that determines the labels.
 
         Returns
         -------
         ``teacher``, ``parameters_digest``, ``versions``, ``level_of_theory`` and ``source``, as
-        `hub.datasets.layout.LabelSet` takes them.
+        for `hub.datasets.layout.LabelSet`.
         """
         files = self._description.files
         source = " ".join(path.name for path in files)
@@ -170,20 +170,20 @@ class Teacher:
         return calculator
 
     def _stress(self, atoms: Atoms) -> FloatArray:
-        """Return the (3, 3) stress of a structure that has its calculator; NaN if it has none."""
+        """Return the (3, 3) stress of a structure with a calculator; NaN if it has none."""
         absent: FloatArray = np.full((3, 3), np.nan)
         if not (self.gives_stress and atoms.pbc.all()):
             return absent
         try:
             stress = np.asarray(atoms.get_stress(voigt=False, apply_constraint=False), np.float64)
-        except NotImplementedError:  # programs that have it in some of their modes only
+        except NotImplementedError:  # some programs compute it only in certain modes
             return absent
         return stress
 
     def _check(self, atoms: Atoms) -> None:
-        """Refuse what programs label wrongly, or never come back from."""
+        """Refuse structures for which programs give wrong labels or hang."""
         if not len(atoms):
-            raise TeacherError("a structure without atoms has no labels")
+            raise TeacherError("a structure without atoms cannot be labelled")
         try:
             require_geometry(atoms)
         except DataError as problem:
@@ -191,8 +191,8 @@ class Teacher:
         unknown = set(atoms.get_chemical_symbols()) - (self.elements or set())
         if self.elements is not None and unknown:
             raise TeacherError(
-                f"{_named(atoms)} holds {', '.join(sorted(unknown))}, and teacher "
-                f"{self.spec.family} covers {', '.join(sorted(self.elements))} only"
+                f"{_named(atoms)} contains {', '.join(sorted(unknown))}, but teacher "
+                f"{self.spec.family} covers only {', '.join(sorted(self.elements))}"
             )
 
 
@@ -202,14 +202,14 @@ def open_teacher(spec: TeacherSpec) -> Teacher:
     Raises
     ------
     TeacherError
-        If there is no such teacher, its program is not installed (the hint has the command), or
-        its parameter file is missing or not understood.
+        If the teacher is unknown, its program is not installed (the hint gives the command), or
+        its parameter file is missing or invalid.
     """
     family, _ = family_of(spec.family)
     parse_teacher(spec.family, spec.parameters, spec.options)
     if missing := family.missing():
         raise TeacherError(
-            f"teacher {family.name} needs {' and '.join(missing)}, not installed here",
+            f"teacher {family.name} requires {' and '.join(missing)}, which is not installed",
             f"Run: {family.install}",
         )
     description = Description(family.elements)
@@ -247,7 +247,7 @@ def _call(home: str, spec: TeacherSpec) -> Any:
 
 
 def _digest(files: tuple[Path, ...]) -> str:
-    """Return the sha256 of a file; of several, that of the lines that ``sha256sum`` prints."""
+    """Return the sha256 of a file; for several files, that of the output of ``sha256sum``."""
     digests = [sha256_of(path) for path in files]
     if len(digests) < 2:
         return "".join(digests)

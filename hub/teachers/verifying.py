@@ -1,4 +1,4 @@
-"""Compute some labels again with a fresh teacher, and compare."""
+"""Recompute some labels with a new instance of the teacher, and compare."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from hub.teachers.labelling import Labelled
     from hub.teachers.spec import TeacherSpec
 
-# What another order of additions may change, and the rounding of what is kept.
+# Differences from a different order of summation and from rounding of stored labels.
 ENERGY_TOLERANCE = 1e-6  # eV/atom
 FORCE_TOLERANCE = {"float64": 1e-6, "float32": 1e-5}  # eV/Å
 STRESS_TOLERANCE = 1e-7  # eV/Å^3
@@ -39,12 +39,12 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class Verification:
-    """How labels that are kept compare with the same, computed again.
+    """Comparison of stored labels with recomputed ones.
 
     Attributes
     ----------
     n_structures
-        How many were compared.
+        Number of structures compared.
     energy
         The largest difference of energies, in eV/atom.
     force
@@ -73,29 +73,29 @@ def verify_labels(
     pool: Pool | None = None,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Verification:
-    """Compute a random sample of a label set again, and compare.
+    """Recompute a random sample of a label set, and compare.
 
     Parameters
     ----------
     dataset
         A reference or a directory.
     teacher
-        Who made the labels: the teacher's name, or its whole specification.
+        Teacher that made the labels: its name, or its complete specification.
     labels
         The label set.
     n_structures
-        Number of labelled structures to draw; all, if they are fewer.
+        Number of labelled structures to draw; all if there are fewer.
     params, arguments, jobs, dask, slurm, pool
         As for `hub.relabel`.
     progress
-        Called with the number of structures compared, and of all.
+        Called with the number of structures compared, and their total.
 
     Raises
     ------
     LabelsDisagreeError
-        If labels differ by more than rounding, or cannot be computed again.
+        If labels differ by more than rounding, or cannot be recomputed.
     DataError
-        If there is no such label set.
+        If the label set does not exist.
     TeacherError
         If the teacher cannot be used.
     """
@@ -113,7 +113,7 @@ def compare_again(
     pool: Pool,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Verification:
-    """Do what `verify_labels` does for a dataset that is open, with a pool that is there."""
+    """Do the same as `verify_labels` with an open dataset and an existing pool."""
     n_labelled = int(np.isfinite(dataset.read(f"labels/{labels}/energies")).sum())
     sample = dataset.load(
         labels,
@@ -143,14 +143,14 @@ def compare_again(
 
 
 class _Compared:
-    """Structures with the labels that are kept, and the same computed again.
+    """Comparison of the stored labels of structures with recomputed ones.
 
     Attributes
     ----------
     energy, force, stress
         The largest differences, in eV/atom, eV/Å and eV/Å^3.
     wrong
-        What to say of each structure whose labels differ.
+        A message for each structure whose labels differ.
     """
 
     def __init__(
@@ -186,15 +186,15 @@ class _Compared:
 
 
 def _largest(differences: FloatArray) -> float:
-    """Return the largest number, passing over NaN; 0 if there is none."""
+    """Return the largest number, ignoring NaN; 0 if there is none."""
     return float(np.nanmax(differences, initial=0.0))
 
 
 def _refuse(wrong: list[str], n_structures: int, labels: str) -> None:
     if wrong:
         raise LabelsDisagreeError(
-            f"{len(wrong)} of {n_structures} structures have other {labels} labels when they are "
-            f"computed again; {'; '.join(wrong[:_SHOWN])}",
-            "Were other parameters or versions used, or does the teacher depend on what it did "
-            "before?",
+            f"the recomputed {labels} labels of {len(wrong)} of {n_structures} structures differ; "
+            f"{'; '.join(wrong[:_SHOWN])}",
+            "Were different parameters or versions used, or does the teacher depend on previous "
+            "calculations?",
         )

@@ -43,7 +43,7 @@ def test_findings_name_file_and_structure(hub) -> None:
     assert done.code == 1
     assert "error: missing-energy: 1 of 25 structures" in done.out
     assert "\n    bad.xyz[3]\n" in done.out
-    assert "warning: duplicates: 12 structures occur several times" in done.out
+    assert "warning: duplicates: 12 structures occur more than once" in done.out
     assert "bad.xyz[12], good.xyz[0], good.xyz[1], good.xyz[2], good.xyz[3] and 8 more" in done.out
     assert done.err.startswith("error: the files cannot be trained on: missing-energy\nhint: ")
 
@@ -85,7 +85,7 @@ def test_the_elements_of_a_model(hub, folder: Path) -> None:
     for place in ("run", "run/model"):
         done = hub("check", "good.xyz", "--model", place)
         assert done.code == 1
-        assert "unknown-elements: the model knows C but not Cu" in done.out
+        assert "unknown-elements: the model covers C but not Cu" in done.out
     done = hub("check", "good.xyz", "--model", "nothing-like-this")
     assert done.code == 3
 
@@ -133,7 +133,7 @@ def test_an_error_can_be_allowed_by_its_code(hub) -> None:
     assert done.code == 1
     done = hub("check", "bad.xyz", "--allow", "everything")
     assert done.code == 1
-    assert "no finding that stops training is called everything" in done.err
+    assert "unknown error code: everything" in done.err
 
 
 def test_standard_input_and_a_pipe(folder: Path) -> None:

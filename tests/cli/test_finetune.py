@@ -134,7 +134,7 @@ def test_a_missing_file_is_named_and_leaves_no_folder(finetune, tmp_path) -> Non
 def test_too_few_structures(finetune, crystals, tmp_path) -> None:
     done = finetune("--data", crystals, "--n-train", 30, "--out", "run")
     assert done.code == 1
-    assert "30 training structures are asked for, but 8 are available" in done.err
+    assert "30 training structures requested, but 8 are available" in done.err
     assert "--n-train" in done.err
     assert not (tmp_path / "run").exists()
 

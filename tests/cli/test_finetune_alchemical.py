@@ -90,4 +90,4 @@ def test_forces_alike_are_worth_a_training(hub):
     model = ("--model", "c-nep-pretrained", "--alchemical", "auto")
     done = hub("finetune", "--data", "si-pbe-examples", *model, "--n-train", 25, "--epochs", 1)
     assert done.code == 0, done.err
-    assert "the scales are those of the forces alone" in done.err
+    assert "the scales are fitted to the forces only" in done.err

@@ -47,7 +47,7 @@ def test_elements_that_the_model_does_not_know(hub, trained, tmp_path) -> None:
     data = write_data(tmp_path / "alloy.xyz", alloy(8))
     done = hub("finetune", "--model", trained, "--data", data)
     assert done.code == 1
-    assert "unknown-elements: the model knows Ar but not Au, Cu" in done.err
+    assert "unknown-elements: the model covers Ar but not Au, Cu" in done.err
     assert "alloy.xyz" in done.err
 
 

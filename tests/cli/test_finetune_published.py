@@ -80,7 +80,7 @@ def test_another_element_is_refused(published, hub, tmp_path) -> None:
     data = write_data(tmp_path / "alloy.xyz", alloy(8))
     done = hub("finetune", "--data", data)
     assert done.code == 1
-    assert "unknown-elements: the model knows C but not Au, Cu" in done.err
+    assert "unknown-elements: the model covers C but not Au, Cu" in done.err
     assert "hint: " in done.err
     assert [path.name for path in tmp_path.iterdir() if path.name != "runs"] == ["alloy.xyz"]
 

@@ -174,12 +174,12 @@ def test_a_start_carried_to_another_element(hub, tmp_path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        (("--sizes", "4,400"), 1, "400 training structures are asked for, but 48 are available"),
+        (("--sizes", "4,400"), 1, "400 training structures requested, but 48 are available"),
         (("--sizes", "46"), 1, "leave fewer than 5 for validation"),
         (("--sizes", "4,x"), 2, "expected positive integers such as 10,25,50, got '4,x'"),
         (("--sizes", "0"), 2, "expected positive integers"),
         (("--start", "c-ace-pretraind"), 3, "Did you mean c-ace-pretrained"),
-        (("--start", "argon"), 1, "unknown-elements: the model knows Ar but not Cu"),
+        (("--start", "argon"), 1, "unknown-elements: the model covers Ar but not Cu"),
         (("--data", "nowhere.xyz"), 1, "nowhere.xyz"),
     ],
 )

@@ -49,7 +49,7 @@ def test_it_prints_the_plan_and_the_errors(hub, tmp_path) -> None:
     [
         (("--n=3",), 2, "Missing option '--data'"),
         (("--data=argon", "--labels=ace"), 1, "has no label set 'ace' (label sets: lj"),
-        (("--data=argon", "--n=1000"), 1, "1000 training structures are asked for, but"),
+        (("--data=argon", "--n=1000"), 1, "1000 training structures requested, but"),
         (("--data=argon", "--where=heat > 1"), 1, "heat"),
         (("--data=argon", "--model-config=bad.json"), 1, "unknown setting 'layers'"),
         (("--data=nowhere",), 3, "'nowhere' not found"),

@@ -26,7 +26,9 @@ def test_relabel_and_verify(command):
     arguments = ("--teacher", LJ, "--arguments", '{"epsilon": 0.5}', "--labels", "lj", "--jobs", 1)
     done = command("relabel", "clusters", *arguments, "--verify", 3)
     assert done.out == "local/clusters@1.1.0\n"
-    assert "the labels have no stresses: no structure repeats in all three directions" in done.err
+    assert (
+        "the labels have no stresses: no structure is periodic in all three directions" in done.err
+    )
     assert "7 of 7 structures labelled\n3 recomputed: energies differ by" in done.err
     pair = cluster(2)
     pair.calc = LennardJones(epsilon=0.5)
@@ -40,7 +42,7 @@ def test_relabel_and_verify(command):
     assert checked.json == {"n_structures": 7, "energy": 0.0, "force": 0.0, "stress": 0.0}
     wrong = ("--teacher", LJ, "--labels", "lj", "--jobs", 1, "--verify", 100)
     refused = command("relabel", "clusters", *wrong, code=4)
-    assert "7 of 7 structures have other lj labels" in refused.err
+    assert "the recomputed lj labels of 7 of 7 structures differ" in refused.err
     assert "has a label set 'lj' already" in command("relabel", "clusters", *arguments, code=1).err
 
 
@@ -62,7 +64,7 @@ def test_what_cannot_be_done_is_said(command):
         return command("relabel", "clusters", *arguments, code=code).err
 
     assert "Did you mean lcbop?" in error("--teacher", "lcbob", "--labels", "x")
-    assert "needs its parameter file" in error("--teacher", "nep", "--labels", "x")
+    assert "requires a parameter file" in error("--teacher", "nep", "--labels", "x")
     assert "no class" in error("--teacher", "ase:ase.calculators.lj.Nope", "--labels", "x")
     both = ("--dask", "tcp://127.0.0.1:1", "--jobs", 2)
     assert "cannot be combined with --jobs" in error("--teacher", LJ, "--labels", "x", *both)

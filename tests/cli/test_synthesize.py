@@ -51,9 +51,9 @@ def test_killed_and_resumed_it_is_the_same(command, home, tmp_path):
     ("arguments", "code", "words"),
     [
         (("--density", "heavy"), 2, "expected MIN:MAX, got 'heavy'"),
-        (("--density", "3:2"), 1, "the density cannot be from 3 to 2"),
+        (("--density", "3:2"), 1, "invalid range of density: 3 to 2"),
         (("--stages", "1,2,3"), 2, "expected MELT,QUENCH,HEAT,ANNEAL,COOL"),
-        (("--element", "CuZn"), 1, "'CuZn' is no chemical element"),
+        (("--element", "CuZn"), 1, "'CuZn' is not a chemical element"),
         (("--teacher", "lcbob"), 1, "Did you mean lcbop"),
     ],
 )

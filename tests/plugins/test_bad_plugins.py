@@ -125,7 +125,7 @@ def test_a_broken_one_that_is_asked_for_is_an_error(broken, dimers, arguments, n
     ("arguments", "reason"),
     [
         (["teachers", "wrong"], "in its Family, 'elements': expected `array`, got `str`"),
-        (["teachers", "other"], "its Family calls it 'someone'"),
+        (["teachers", "other"], "the name in its Family is 'someone'"),
         (["import", "dimers.txt", "--name=x", "--reader=empty"], "it does not read structures"),
         (["registry", "add", "lab", "number:///x"], "fine:store does not return a store"),
     ],
@@ -144,13 +144,13 @@ def test_broken_ones_that_nobody_asked_for_are_warned_of(broken, trimer):
     assert "error: odd-atoms" in done.stdout
     for name, reason in {
         "crash": "a_module_that_is_missing",
-        "nothing": "sys:path is no Check",
+        "nothing": "sys:path is not a Check",
         "raises": "ZeroDivisionError",
         "refuses": "I do not like it",
-        "foreign": "what it returns are no findings",
-        "secret": "its error secret is not among those that it says it has",
-        "thief": "the code units means something else",
-        "far": "its finding far names structures that there are not",
+        "foreign": "it does not return valid findings",
+        "secret": "its error secret is not among those it declares",
+        "thief": "the code units is already used",
+        "far": "its finding far names structures that do not exist",
     }.items():
         told = f"warning: the check '{name}' of the package hub-broken cannot be used: "
         assert any(line.startswith(told) and reason in line for line in done.stderr.splitlines())

@@ -1,4 +1,4 @@
-"""The checks before a structure set is trained on: errors stop, warnings do not."""
+"""Checks of a structure set before training: errors stop it, warnings do not."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ def check_structures(
     progress: Callable[[int, int | None], None] | None = None,
     lists: NeighbourLists | None = None,
 ) -> list[Finding]:
-    """Look for what commonly goes wrong with a file of structures.
+    """Look for common mistakes in a file of structures.
 
     Parameters
     ----------
     structures
-        What to check.
+        Structures to check.
     model_elements
-        The elements that the model knows; any if not given.
+        Elements that the model covers; any if not given.
     cutoff
-        Of the model, in Å.
+        Cutoff of the model, in Å.
     progress
-        Called with the number of structures whose neighbours were looked at, and their total.
+        Called with the number of structures whose neighbours are done, and their total.
     lists
-        The neighbour lists of `structures` with this cutoff, where they are needed afterwards.
+        Neighbour lists of `structures` with this cutoff, if they are needed afterwards.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Energies that no electrons and nuclei can have.
+"""Energies that are physically impossible.
 
 The lower bound is that of the Thomas-Fermi atom, -0.7687 Z^(7/3) Hartree, which lies below the
 all-electron energy of every atom, relativistic ones included, by more than any binding energy.
@@ -18,19 +18,23 @@ if TYPE_CHECKING:
 
 _THOMAS_FERMI = -0.7687 * 27.211386  # eV
 _MARGIN = 1.1
-_HIGHEST = 1000.0  # eV/atom; atoms on top of each other may have more, and nothing else
+_HIGHEST = 1000.0  # eV/atom; only overlapping atoms may have more
 
 
 def check_absurd_energies(structures: StructureSet) -> list[Finding]:
-    """Find energies below or above any that these elements can have, in eV."""
+    """Find energies below or above the physical limits of these elements, in eV."""
     lowest = structures.composition @ (
         _MARGIN * _THOMAS_FERMI * structures.atomic_numbers ** (7 / 3)
     )
     energies = structures.energies
     findings = []
     for concerned, what, limit in (
-        (energies < lowest, "below any total energy of their elements", lowest),
-        (energies > _HIGHEST * structures.n_atoms, "above any", _HIGHEST * structures.n_atoms),
+        (energies < lowest, "below the lower limit for their elements", lowest),
+        (
+            energies > _HIGHEST * structures.n_atoms,
+            "above the upper limit",
+            _HIGHEST * structures.n_atoms,
+        ),
     ):
         indices = np.flatnonzero(concerned & np.isfinite(energies))
         if len(indices):
@@ -40,9 +44,9 @@ def check_absurd_energies(structures: StructureSet) -> list[Finding]:
                     "error",
                     "absurd-energies",
                     f"{len(indices)} structures have energies {what}: {energies[first]:.6g} eV for "
-                    f"{structures.formula(first)}, where {limit[first]:.4g} eV is the limit",
+                    f"{structures.formula(first)} (limit: {limit[first]:.4g} eV)",
                     indices.tolist(),
-                    "Are they in another unit (kcal/mol, meV, ...), or placeholders?",
+                    "Are they in a different unit (kcal/mol, meV, ...), or placeholders?",
                 )
             )
     return findings

@@ -1,4 +1,4 @@
-"""Atoms that were held fixed, whose forces the constraint has made zero."""
+"""Atoms that were held fixed, so that their forces are zero."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def check_constrained_atoms(structures: StructureSet) -> list[Finding]:
             "warning",
             "constrained-atoms",
             f"{int(atoms.sum())} atoms in {len(concerned)} structures were held fixed and have "
-            "forces that are exactly zero: these forces are left out of training and of errors",
+            "forces that are exactly zero: these forces are excluded from training and from errors",
             concerned.tolist(),
-            "The constraint made them zero. Compute the true forces if these atoms matter.",
+            "The constraint set them to zero. Compute the true forces if these atoms matter.",
         )
     ]

@@ -1,4 +1,4 @@
-"""Electronic steps that did not converge, where the file says so."""
+"""Electronic steps that did not converge, if the file says so."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def check_convergence(structures: StructureSet) -> list[Finding]:
-    """Find structures whose electronic steps did not converge, where the file says so."""
+    """Find structures whose electronic steps did not converge, if the file says so."""
     concerned = np.flatnonzero(structures.unconverged)
     if not len(concerned):
         return []
@@ -21,10 +21,10 @@ def check_convergence(structures: StructureSet) -> list[Finding]:
         Finding(
             "warning",
             "not-converged",
-            f"the electronic steps of {len(concerned)} structures did not converge, or took as "
-            "many steps as they may",
+            f"the electronic steps of {len(concerned)} structures did not converge, or reached the "
+            "maximum number of steps",
             concerned.tolist(),
-            "Their energies and forces may be far off. Compute them again with more steps (VASP: "
-            "NELM), or leave them out.",
+            "Their energies and forces may be far off. Recompute them with more steps (VASP: "
+            "NELM), or remove them.",
         )
     ]

@@ -1,4 +1,4 @@
-"""The same structure twice, and frames that are nearly the same."""
+"""Duplicate structures, and nearly identical frames."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def check_duplicates(structures: StructureSet) -> list[Finding]:
             Finding(
                 "error",
                 "contradicting-duplicates",
-                f"{len(contradicting)} structures occur several times with different labels, "
-                "such as " + _names(structures, contradicting[0]),
+                f"{len(contradicting)} structures occur more than once with different labels, "
+                "for example " + _names(structures, contradicting[0]),
                 sorted(index for group in contradicting for index in group),
-                "Were they computed with different settings? Keep the right one of each.",
+                "Were they computed with different settings? Keep only the correct copy of each.",
             )
         )
     if same:
@@ -44,17 +44,17 @@ def check_duplicates(structures: StructureSet) -> list[Finding]:
             Finding(
                 "warning",
                 "duplicates",
-                f"{len(same)} structures occur several times, such as "
+                f"{len(same)} structures occur more than once, for example "
                 + _names(structures, same[0]),
                 sorted(index for group in same for index in group[1:]),
-                "Keep one of each, above all where one is for training and one for testing.",
+                "Keep one copy of each, especially if one is for training and one for testing.",
             )
         )
     return findings
 
 
 def check_trajectory_neighbours(structures: StructureSet) -> list[Finding]:
-    """Find frames whose atoms have hardly moved since the frame before."""
+    """Find frames whose atoms have hardly moved since the previous frame."""
     concerned = np.flatnonzero(trajectory_neighbours(structures))
     if not len(concerned):
         return []
@@ -62,11 +62,11 @@ def check_trajectory_neighbours(structures: StructureSet) -> list[Finding]:
         Finding(
             "warning",
             "trajectory-neighbours",
-            f"{len(concerned)} structures are within {NEIGHBOUR_DISPLACEMENT} Å (rms) of the frame "
-            "before them",
+            f"{len(concerned)} structures are within {NEIGHBOUR_DISPLACEMENT} Å (rms) of the "
+            "previous frame",
             concerned.tolist(),
-            "A random split puts such pairs into both training and test set, and the errors look "
-            "too good. Give an independent test set with --test, or take fewer frames.",
+            "A random split puts such pairs into both training and test set, which makes the "
+            "errors look too small. Give an independent test set with --test, or use fewer frames.",
         )
     ]
 
@@ -79,7 +79,7 @@ def _groups_of_equal(structures: StructureSet) -> list[list[int]]:
 
 
 def _same_labels(structures: StructureSet, one: int, other: int) -> bool:
-    """Whether labels differ by no more than rounding, and the little that atoms moved, make up."""
+    """Whether labels differ by no more than rounding and small displacements explain."""
     own, theirs = (structures.atoms_of(index) for index in (one, other))
     energy_difference = abs(structures.energies[one] - structures.energies[other])
     moved = distance_between(structures, one, other)
@@ -88,7 +88,7 @@ def _same_labels(structures: StructureSet, one: int, other: int) -> bool:
         force_difference = np.abs(forces - structures.forces[theirs])
     else:  # in another order
         force_difference = np.abs(_sizes(forces) - _sizes(structures.forces[theirs]))
-    # Labels that are absent contradict nothing, and NaN compares false.
+    # Missing labels contradict nothing, and NaN compares false.
     largest = float(np.nan_to_num(np.abs(forces)).max(initial=0.0))
     return not (
         energy_difference > (_SAME_ENERGY + 3 * largest * moved) * structures.n_atoms[one]

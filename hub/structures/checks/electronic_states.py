@@ -1,4 +1,4 @@
-"""Structures of several charges or spins in one set."""
+"""Structures with different charges or spins in one set."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def check_electronic_states(structures: StructureSet) -> list[Finding]:
-    """Find structures of several total charges or spins, which a potential cannot tell apart."""
+    """Find structures with different total charges or spins, which a potential cannot separate."""
     states, counts = np.unique(
         structures.electronic_states[structures.electronic_states != ""], return_counts=True
     )
@@ -28,7 +28,7 @@ def check_electronic_states(structures: StructureSet) -> list[Finding]:
             "mixed-charge-or-spin",
             f"the structures have different total charges or spins: {stated}",
             np.flatnonzero(others).tolist(),
-            "A potential sees positions and elements only, and learns a mean of the states. Keep "
-            "one state, unless compositions tell them apart.",
+            "A potential sees only positions and elements, and learns an average of the states. "
+            "Keep one state, unless the states have different compositions.",
         )
     ]

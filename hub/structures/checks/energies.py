@@ -1,4 +1,4 @@
-"""Energies that do not belong with the others."""
+"""Energies that are inconsistent with the others."""
 
 from __future__ import annotations
 
@@ -22,10 +22,9 @@ _SMALLEST_GAP = 0.5  # eV/atom
 
 
 def residual_energies(structures: StructureSet) -> FloatArray:
-    """Return (S,) the energy per atom in eV after a robust fit of one energy per element.
+    """Return (S,) the residual energy per atom in eV after a robust fit of one energy per element.
 
-    It is NaN for structures without energy and for isolated atoms, which lack the binding energy
-    that all others have.
+    It is NaN for structures without energy and for isolated atoms, which have no binding energy.
     """
     used = np.isfinite(structures.energies) & ~isolated_atoms(structures)
     residuals = np.full(len(structures), np.nan)
@@ -38,11 +37,11 @@ def residual_energies(structures: StructureSet) -> FloatArray:
 
 
 def check_mixed_references(residuals: FloatArray, coordination: FloatArray) -> list[Finding]:
-    """Find two groups of structures whose energies count from different zeros.
+    """Find two groups of structures whose energies have different reference zeros.
 
-    The sign is a gap in the residual energies per atom that is at least 0.5 eV and three times as
-    wide as the wider of the groups on its sides. Bulk and small clusters may show such a gap for a
-    good reason, so groups whose atoms have very different numbers of bonds are let pass.
+    They show as a gap in the residual energies per atom of at least 0.5 eV and three times the
+    width of the wider group. Bulk and small clusters may show such a gap for a good reason, so
+    groups with very different numbers of bonds per atom are accepted.
     """
     order = np.argsort(residuals)[: np.isfinite(residuals).sum()]
     if len(order) < 2 * _FEWEST_IN_CLUSTER:
@@ -63,11 +62,11 @@ def check_mixed_references(residuals: FloatArray, coordination: FloatArray) -> l
         Finding(
             "error",
             "mixed-references",
-            f"the energies of {len(smaller)} structures are {gap:.2f} eV/atom apart from those of "
-            f"the other {len(larger)}, with nothing in between",
+            f"the energies of {len(smaller)} structures are separated by {gap:.2f} eV/atom from "
+            f"those of the other {len(larger)}",
             np.sort(smaller).tolist(),
-            "Do some count energies from isolated atoms and others not, or come from another "
-            "functional, code or unit? Bring all to one reference.",
+            "Are some energies relative to isolated atoms and others not, or from a different "
+            "functional, code or unit? Use the same reference for all.",
         )
     ]
 
@@ -87,9 +86,9 @@ def check_energy_outliers(
     structures
         All structures.
     residuals
-        (S,) as `residual_energies` gives them.
+        (S,) from `residual_energies`.
     excluded
-        (S,) structures that another finding explains.
+        (S,) structures already reported by another finding.
     """
     used = np.isfinite(residuals) & ~excluded
     if used.sum() < _FEWEST_STRUCTURES:
@@ -104,8 +103,8 @@ def check_energy_outliers(
         Finding(
             "warning",
             "energy-outliers",
-            f"{len(concerned)} structures have an energy per atom far from the others: up to "
-            f"{centred[worst]:.2f} eV/atom (the usual spread is {spread:.3f}), in "
+            f"{len(concerned)} structures have outlying energies per atom: up to "
+            f"{centred[worst]:.2f} eV/atom from the median (typical spread: {spread:.3f}), in "
             f"{structures.where(int(worst))}",
             concerned.tolist(),
             "Did these calculations converge?",

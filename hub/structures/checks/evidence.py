@@ -1,4 +1,4 @@
-"""What the checks have to go by: a structure set, and what several of them need to know of it."""
+"""What the checks work on: a structure set, and quantities that several of them need."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ if TYPE_CHECKING:
 
 @dataclass
 class Evidence:
-    """S structures, and what is computed of them once, when the first check asks for it.
+    """S structures, and quantities computed once, when a check first needs them.
 
     Attributes
     ----------
     lists
         The neighbour lists of the structures, with the cutoff of the model.
     model_elements
-        The elements that the model knows; None if any will do.
+        The elements that the model covers; None if any will do.
     progress
-        Called with the number of structures whose neighbours were looked at, and their total.
+        Called with the number of structures whose neighbours are done, and their total.
     """
 
     lists: NeighbourLists
@@ -48,17 +48,17 @@ class Evidence:
 
     @property
     def structures(self) -> StructureSet:
-        """What is checked; not to be changed."""
+        """The structures to check; read-only."""
         return self.lists.structures
 
     @property
     def cutoff(self) -> float:
-        """Of the model, in Å."""
+        """Cutoff of the model, in Å."""
         return self.lists.cutoff
 
     @property
     def usable(self) -> BoolArray:
-        """(S,) which structures a neighbour list can be made of."""
+        """(S,) structures for which a neighbour list can be built."""
         return self._cells[1]
 
     @cached_property
@@ -73,39 +73,39 @@ class Evidence:
 
     @cached_property
     def in_other_reference(self) -> BoolArray:
-        """(S,) which structures count their energies from another zero than most."""
+        """(S,) structures whose energies have a different reference zero than most."""
         found = np.zeros(len(self.structures), np.bool_)
         found[[index for finding in self.mixed_references for index in finding.structures]] = True
         return found
 
     @cached_property
     def sound(self) -> BoolArray:
-        """(S,) which are usable, have whole labels and count from one zero.
+        """(S,) usable structures with complete labels and the same reference zero.
 
-        Only of these can units and signs be judged.
+        Units and signs can be checked only for these.
         """
         return self.usable & complete_labels(self.structures) & ~self.in_other_reference
 
     @cached_property
     def along(self) -> Work:
-        """What forces say about differences of energy between frames of a trajectory."""
+        """Energy differences implied by the forces between frames of a trajectory."""
         return work_along_frames(self.structures, self.sound)
 
     @cached_property
     def between(self) -> Work:
-        """The same between any structures that are alike."""
+        """The same between any similar structures."""
         return work_between_neighbours(self.structures, self.sound)
 
-    # What these have found decides whether other checks can say anything.
+    # Other checks depend on what these find.
 
     @property
     def bad_cells(self) -> list[Finding]:
-        """Positions and cells that no neighbour list can be made of."""
+        """Positions and cells for which no neighbour list can be built."""
         return self._cells[0]
 
     @cached_property
     def mixed_references(self) -> list[Finding]:
-        """Energies that count from different zeros."""
+        """Energies with different reference zeros."""
         return check_mixed_references(self.residuals, self.neighbours.coordination)
 
     @cached_property
@@ -115,12 +115,12 @@ class Evidence:
 
     @cached_property
     def absurd_energies(self) -> list[Finding]:
-        """Energies that no such atoms can have."""
+        """Energies that are physically impossible."""
         return check_absurd_energies(self.structures)
 
     @cached_property
     def energies_per_atom(self) -> list[Finding]:
-        """Energies that are no totals."""
+        """Energies that are not total energies."""
         isolated = isolated_atoms(self.structures)
         return check_energies_per_atom(self.structures, isolated, (self.along, self.between))
 

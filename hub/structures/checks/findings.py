@@ -24,7 +24,7 @@ class Finding:
     message
         What is wrong.
     structures
-        Indices of the structures concerned; empty if it is the set as a whole.
+        Indices of the structures concerned; empty if the whole set is.
     advice
         What to do next.
     """
@@ -37,5 +37,5 @@ class Finding:
 
 
 def blocking(findings: Iterable[Finding], allowed: Collection[str] = ()) -> list[Finding]:
-    """Return the errors that nobody has allowed."""
+    """Return the errors that are not explicitly allowed."""
     return [each for each in findings if each.severity == "error" and each.code not in allowed]

@@ -29,22 +29,22 @@ _SHORTEST_LATTICE_VECTOR = 0.5  # Å
 _SMALLEST_VOLUME_PER_ATOM = 1.0  # Å^3; compressed hydrogen at 500 GPa has 1.2
 _PROGRESS_EVERY = 100
 
-# Å. The search for neighbours divides open space into cells, and fails where there are too many.
+# Å. The neighbour search divides space into cells, and fails if there are too many.
 LARGEST_SPAN = 1e5
 
 
 @dataclass(frozen=True)
 class Neighbourhoods:
-    """What one pass over all neighbour lists has found, for each structure.
+    """Results of one pass over all neighbour lists, for each structure.
 
     Attributes
     ----------
     shortest
-        (S,) shortest distance in sums of covalent radii; infinite without any neighbour.
+        (S,) shortest distance in sums of covalent radii; infinite if there are no neighbours.
     coordination
         (S,) mean number of neighbours within 1.3 sums of covalent radii.
     lonely
-        (S,) number of atoms without any neighbour inside the cutoff.
+        (S,) number of atoms without neighbours within the cutoff.
     """
 
     shortest: FloatArray
@@ -53,7 +53,7 @@ class Neighbourhoods:
 
 
 def check_cells(structures: StructureSet) -> tuple[list[Finding], BoolArray]:
-    """Find positions and cells that no neighbour list can be made of, and say which are usable."""
+    """Find positions and cells that do not allow a neighbour list, and return which are usable."""
     finite = np.atleast_1d(np.isfinite(structures.cells).all(axis=(1, 2)))
     broken = ~np.isfinite(structures.positions).all(axis=1)
     finite[structures.structure_of_atom[broken]] = False
@@ -71,19 +71,19 @@ def check_cells(structures: StructureSet) -> tuple[list[Finding], BoolArray]:
                 "positions",
                 ~finite,
                 "have positions or cells that are NaN or infinite",
-                "Leave these structures out.",
+                "Remove these structures.",
             ),
             (
                 "positions",
                 scattered,
                 f"have atoms more than {LARGEST_SPAN:.0e} Å apart",
-                "Did the simulation blow up? Leave these structures out.",
+                "Did the simulation blow up? Remove these structures.",
             ),
             (
                 "cell",
                 flat,
-                "are periodic but have no cell, or one without volume",
-                'Give them a cell (Lattice="..." in extxyz), or say pbc="F F F".',
+                "are periodic but have no cell, or a cell without volume",
+                'Give them a cell (Lattice="..." in extxyz), or set pbc="F F F".',
             ),
             (
                 "cell",
@@ -98,30 +98,30 @@ def check_cells(structures: StructureSet) -> tuple[list[Finding], BoolArray]:
 
 
 def require_geometry(atoms: Atoms) -> None:
-    """Refuse a structure that no neighbour list can be made of.
+    """Refuse a structure for which no neighbour list can be built.
 
     Raises
     ------
     DataError
-        If its coordinates are no numbers or absurd, or it repeats along a vector without length,
-        or in a cell too small for its atoms.
+        If its coordinates are not finite or too far apart, or its cell has vectors of zero length
+        or is too small for its atoms.
     """
     if problem := geometry_problem(atoms.positions, atoms.cell.array, atoms.pbc):
         raise unusable_geometry(atoms.get_chemical_formula(), problem)
 
 
 def unusable_geometry(name: str, problem: str) -> DataError:
-    """Return the error for a structure of that name, with what `geometry_problem` says."""
+    """Return the error for a structure of that name, with the text of `geometry_problem`."""
     return DataError(
         f"{name} {problem}",
-        "Look at where it comes from: a simulation that blew up, a file without its cell?",
+        "Check where it comes from: a simulation that blew up, or a file without its cell?",
     )
 
 
 def geometry_problem(positions: FloatArray, cell: FloatArray, pbc: BoolArray) -> str:
-    """Say why no neighbour list can be made of (n, 3) positions in a (3, 3) cell; empty if it can.
+    """Say why (n, 3) positions in a (3, 3) cell do not allow a neighbour list; empty if they do.
 
-    Positions and cell are in Å; `pbc` (3,) says along which vectors the structure repeats.
+    Positions and cell are in Å; `pbc` (3,) says along which vectors the structure is periodic.
     """
     periods = cell[pbc]
     if not (np.isfinite(positions).all() and np.isfinite(cell).all()):
@@ -142,7 +142,7 @@ def _spans(structures: StructureSet) -> FloatArray:
     """Return (S,) the largest extent along an axis, in Å."""
     if not len(structures.positions):
         return np.zeros(len(structures))
-    # One more row, so that an empty structure at the end has something to begin at.
+    # One more row, so that an empty structure at the end has a valid start.
     positions = np.append(structures.positions, structures.positions[-1:], axis=0)
     starts = structures.pointers[:-1]
     extents = np.maximum.reduceat(positions, starts) - np.minimum.reduceat(positions, starts)
@@ -151,7 +151,7 @@ def _spans(structures: StructureSet) -> FloatArray:
 
 
 def _periodic_volumes(structures: StructureSet) -> FloatArray:
-    """Return (S,) the volume, area or length that the periodic lattice vectors span."""
+    """Return (S,) the volume, area or length spanned by the periodic lattice vectors."""
     volumes = np.ones(len(structures))
     for pattern in product([False, True], repeat=3):
         mask = (structures.pbc == pattern).all(axis=1)
@@ -167,7 +167,7 @@ def survey_neighbours(
     usable: BoolArray,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Neighbourhoods:
-    """Keep of the neighbour list of each usable structure what the checks need of it."""
+    """Go through the neighbour lists of the usable structures and keep what the checks need."""
     from ase.data import covalent_radii
 
     structures = lists.structures
@@ -195,7 +195,7 @@ def survey_neighbours(
 
 
 def check_distances(surveyed: Neighbourhoods) -> list[Finding]:
-    """Find atoms too near to each other."""
+    """Find atoms that are too close to each other."""
     findings = []
     impossible = surveyed.shortest < _IMPOSSIBLE_DISTANCE
     short = ~impossible & (surveyed.shortest < _SHORT_DISTANCE)
@@ -204,10 +204,10 @@ def check_distances(surveyed: Neighbourhoods) -> list[Finding]:
             Finding(
                 "error",
                 "impossible-distances",
-                f"{int(impossible.sum())} structures have atoms on top of each other (nearer than "
+                f"{int(impossible.sum())} structures have atoms on top of each other (closer than "
                 f"{_IMPOSSIBLE_DISTANCE} of the sum of their covalent radii)",
                 np.flatnonzero(impossible).tolist(),
-                "Are positions and cell in Å and complete? Leave these structures out.",
+                "Are positions and cell complete and in Å? Otherwise remove these structures.",
             )
         )
     if short.any():
@@ -215,10 +215,10 @@ def check_distances(surveyed: Neighbourhoods) -> list[Finding]:
             Finding(
                 "warning",
                 "short-distances",
-                f"{int(short.sum())} structures have atoms very near to each other (nearer than "
+                f"{int(short.sum())} structures have atoms very close to each other (closer than "
                 f"{_SHORT_DISTANCE} of the sum of their covalent radii)",
                 np.flatnonzero(short).tolist(),
-                "Keep them if they are meant to teach repulsion.",
+                "Keep them if the model should learn short-range repulsion from them.",
             )
         )
     return findings
@@ -227,7 +227,7 @@ def check_distances(surveyed: Neighbourhoods) -> list[Finding]:
 def check_lonely_atoms(
     structures: StructureSet, surveyed: Neighbourhoods, cutoff: float
 ) -> list[Finding]:
-    """Find atoms that the model cannot see, unless the structure is a single atom."""
+    """Find atoms without neighbours within the cutoff, except in structures of a single atom."""
     concerned = np.flatnonzero((surveyed.lonely > 0) & (structures.n_atoms > 1))
     if not len(concerned):
         return []
@@ -238,6 +238,6 @@ def check_lonely_atoms(
             f"{int(surveyed.lonely[concerned].sum())} atoms in {len(concerned)} structures have no "
             f"neighbour within the cutoff of {cutoff:g} Å",
             concerned.tolist(),
-            "The model cannot learn what such an atom feels. Are positions and cell in Å?",
+            "The model cannot learn forces on such atoms. Are positions and cell in Å?",
         )
     ]

@@ -1,4 +1,4 @@
-"""Labels: present, finite, of known elements, and free of a net force."""
+"""Labels: present, finite, of known elements, and without a net force."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from hub.structures.arrays import BoolArray
     from hub.structures.structure_set import StructureSet
 
-# eV/Å of net force for each atom. Rounding and grids leave a few thousandths in real data.
+# Net force per atom in eV/Å. Rounding and grids leave a few thousandths in real data.
 _NET_FORCE = 0.02
 
 
 def check_elements(structures: StructureSet, model_elements: Collection[str]) -> list[Finding]:
-    """Find elements that the model does not know."""
+    """Find elements that the model does not cover."""
     unknown = [symbol for symbol in structures.elements if symbol not in model_elements]
     if not unknown:
         return []
@@ -29,9 +29,9 @@ def check_elements(structures: StructureSet, model_elements: Collection[str]) ->
         Finding(
             "error",
             "unknown-elements",
-            f"the model knows {', '.join(model_elements)} but not {', '.join(unknown)}",
+            f"the model covers {', '.join(model_elements)} but not {', '.join(unknown)}",
             np.flatnonzero(concerned).tolist(),
-            "Choose a model that covers all elements, or leave these structures out.",
+            "Choose a model that covers all elements, or remove these structures.",
         )
     ]
 
@@ -49,7 +49,7 @@ def _finite_forces(structures: StructureSet) -> BoolArray:
 
 
 def check_labels(structures: StructureSet) -> list[Finding]:
-    """Find energies and forces that are absent, NaN or infinite."""
+    """Find energies and forces that are missing, NaN or infinite."""
     findings = []
     for name, finite in (
         ("energy", np.isfinite(structures.energies)),
@@ -61,18 +61,18 @@ def check_labels(structures: StructureSet) -> list[Finding]:
                 Finding(
                     "error",
                     f"missing-{name}",
-                    f"{count} of {len(structures)} structures have {name} absent, NaN or infinite",
+                    f"{count} of {len(structures)} structures have {name} missing, NaN or infinite",
                     np.flatnonzero(~finite).tolist(),
-                    "Leave these structures out, or complete their labels.",
+                    "Remove these structures, or complete their labels.",
                 )
             )
     return findings
 
 
 def check_net_forces(structures: StructureSet) -> list[Finding]:
-    """Find forces that do not sum to zero, as they must when only atoms push each other.
+    """Find forces that do not sum to zero, as they must without external forces.
 
-    Those of structures with atoms held fixed need not.
+    Structures with fixed atoms are exempt.
     """
     padded = np.concatenate([structures.forces, np.zeros((1, 3))])
     net = np.add.reduceat(padded, structures.pointers[:-1], axis=0)
@@ -88,8 +88,8 @@ def check_net_forces(structures: StructureSet) -> list[Finding]:
             "warning",
             "net-force",
             f"the forces of {len(concerned)} structures do not sum to zero: up to "
-            f"{per_atom[worst]:.3g} eV/Å for each atom, in {structures.where(int(worst))}",
+            f"{per_atom[worst]:.3g} eV/Å per atom, in {structures.where(int(worst))}",
             concerned.tolist(),
-            "Was the calculation converged, and are all atoms of the structure in the file?",
+            "Did the calculation converge, and does the file contain all atoms of the structure?",
         )
     ]

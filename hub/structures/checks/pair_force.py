@@ -1,4 +1,4 @@
-"""A pair force fitted to the forces of a few structures: crude, but its scale is right."""
+"""A pair force fitted to the forces of a few structures: crude, but with the right scale."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _KNOTS = np.arange(0.5, 2.0 + _KNOT_DISTANCE / 2, _KNOT_DISTANCE)  # in sums of 
 _BOND = 1.25
 _FEWEST_FORCES = 150
 _EXPLAINED = 0.3  # of the forces of each half of the sample, by a fit to the other half
-_SMALLEST_FORCE = 0.004  # rms; below, forces are what a relaxation left over
+_SMALLEST_FORCE = 0.004  # rms; below, forces are residuals of a relaxation
 _ALIKE = 0.8  # correlation of the forces of one structure with the fit
 
 
@@ -29,10 +29,10 @@ class PairForce:
     stiffness
         -g'(x) at bond lengths, in eV Å if the forces are in eV/Å.
     energies
-        (N,) its energy per atom for each structure of the sample, in the unit of force times Å.
+        (N,) energy per atom of each structure of the sample, in the unit of force times Å.
     scales
-        (N,) how many times larger the forces of each structure are than it says; NaN where the two
-        hardly go together.
+        (N,) ratio of the forces of each structure to the fitted ones; NaN if they hardly
+        correlate.
     """
 
     stiffness: float
@@ -66,7 +66,7 @@ def fit_pair_force(structures: StructureSet, sample: IntArray) -> PairForce | No
     if n_forces < _FEWEST_FORCES or power.sum() < smallest or not len(bond_lengths):
         return None
     if np.ptp(bond_lengths) < 1e-3:
-        return None  # a perfect crystal has no slope
+        return None  # a perfect crystal does not determine the slope
     coefficients = _solve(normal.sum(axis=0), projected.sum(axis=0))
     strengths = np.interp(bond_lengths, _KNOTS, coefficients)
     stiffness = -float(np.polyfit(bond_lengths, strengths, 1)[0])
@@ -85,9 +85,9 @@ def _solve(normal: FloatArray, projected: FloatArray) -> FloatArray:
 def _explained(normal: FloatArray, projected: FloatArray, power: FloatArray) -> float:
     """Return the share of the squared forces of each half that a fit to the other half explains.
 
-    A fit to all explains forces by chance where few distances occur, as in relaxed crystals.
+    A fit to all forces may explain them by chance if few distances occur, as in relaxed crystals.
     """
-    others = (1, 0) if power.all() else (0, 1)  # of a single structure there is no other half
+    others = (1, 0) if power.all() else (0, 1)  # a single structure has no other half
     unexplained = float(power.sum())
     for half, other in enumerate(others):
         if power[half]:
@@ -97,7 +97,7 @@ def _explained(normal: FloatArray, projected: FloatArray, power: FloatArray) -> 
 
 
 def _scale(said: FloatArray, forces: FloatArray) -> float:
-    """Return how many times larger forces are than said; NaN if they do not go together."""
+    """Return how many times larger forces are than `said`; NaN if they hardly correlate."""
     sizes = float(said @ said), float(forces @ forces)
     if not all(sizes) or said @ forces < _ALIKE * np.sqrt(sizes[0] * sizes[1]):
         return np.nan
@@ -105,12 +105,12 @@ def _scale(said: FloatArray, forces: FloatArray) -> float:
 
 
 def pair_basis(structures: StructureSet, index: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return what each knot's hat function contributes in one structure.
+    """Return the contribution of each knot's hat function in one structure.
 
     Returns
     -------
-    (3n, K) to the forces, (K,) to the energy per atom, and (P,) the distances of the pairs in sums
-    of covalent radii.
+    (3n, K) contributions to the forces, (K,) to the energy per atom, and (P,) the distances of the
+    pairs in sums of covalent radii.
     """
     from ase.data import covalent_radii
     from vesin import NeighborList
@@ -131,7 +131,7 @@ def pair_basis(structures: StructureSet, index: int) -> tuple[FloatArray, FloatA
     n_atoms, n_knots = len(radii), len(_KNOTS)
     design = np.zeros((n_atoms, 3, n_knots))
     np.add.at(design, first, pushes)
-    # The integral of each hat from the distance outwards is the pair's energy; every pair is here
+    # The integral of each hat from the distance outwards is the pair's energy; every pair occurs
     # twice.
     energies = 0.5 * (_hat_integrals(reduced) / contact[:, None]).sum(axis=0) / n_atoms
     return design.reshape(n_atoms * 3, n_knots), energies, reduced

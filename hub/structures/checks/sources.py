@@ -1,4 +1,4 @@
-"""Two sources whose energies lie on different scales: another functional, code or reference."""
+"""Two sources with different energy references: another functional, code or zero."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SPREAD = 1.4826  # standard deviations in a median absolute deviation
 def check_sources(
     structures: StructureSet, residuals: FloatArray, coordination: FloatArray
 ) -> list[Finding]:
-    """Find files whose energies are apart from those of another file of like structures.
+    """Find files whose energies are offset from those of another file of similar structures.
 
     Parameters
     ----------
@@ -57,11 +57,11 @@ def check_sources(
         Finding(
             "warning",
             "sources-apart",
-            f"the energies of {names[0]} lie {offset:+.3f} eV/atom from those of {names[1]}, "
-            "though atoms have as many bonds",
+            f"the energies of {names[0]} differ by {offset:+.3f} eV/atom from those of {names[1]}, "
+            "although the atoms have similar numbers of bonds",
             one.tolist(),
-            "Were they computed with another functional, code or pseudopotential, or relative to "
-            "something else? Bring all to one reference, or train on one of them.",
+            "Were they computed with a different functional, code or pseudopotential, or relative "
+            "to another reference? Use the same reference for all, or train on one of them.",
         )
     ]
 

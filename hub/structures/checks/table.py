@@ -1,4 +1,4 @@
-"""The checks, a row each; plug-ins add theirs."""
+"""The table of checks; plug-ins can add more."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ KIND = "checks"
 
 @dataclass(frozen=True)
 class Check:
-    """One thing to look for in a set of structures.
+    """One check of a set of structures.
 
     Attributes
     ----------
     find
-        Looks for it.
+        Returns its findings.
     errors
-        The codes of those of its findings that stop training unless they are allowed.
+        Codes of its findings that stop training unless they are allowed.
     """
 
     find: Callable[[Evidence], list[Finding]]
@@ -68,7 +68,7 @@ def _sources(seen: Evidence) -> list[Finding]:
     return check_sources(seen.structures, seen.residuals, seen.neighbours.coordination)
 
 
-# In the order in which findings are told.
+# In the order in which findings are reported.
 CHECKS = {
     "elements": Check(_elements, ("unknown-elements",)),
     "labels": Check(
@@ -111,19 +111,19 @@ ERROR_CODES = frozenset(code for check in CHECKS.values() for code in check.erro
 
 
 def all_findings(seen: Evidence) -> list[Finding]:
-    """Return what all checks find; plug-ins that are broken are warned of."""
+    """Return the findings of all checks; broken plug-ins give a warning."""
     findings = [finding for check in CHECKS.values() for finding in check.find(seen)]
     added = usable(KIND, lambda plugin: _found_by(plugin, seen), CHECKS)
     return [*findings, *(finding for found in added.values() for finding in found)]
 
 
 def require_error_codes(codes: Iterable[str]) -> None:
-    """Refuse to allow what is no error of any check.
+    """Refuse codes that are not an error of any check.
 
     Raises
     ------
     DataError
-        Naming the codes, and those that there are.
+        With the unknown codes and the known ones.
     """
     unknown = set(codes) - ERROR_CODES
     if not unknown:
@@ -131,31 +131,31 @@ def require_error_codes(codes: Iterable[str]) -> None:
     added = {code for check in usable(KIND, _loaded, CHECKS).values() for code in check.errors}
     if unknown - added:
         raise DataError(
-            f"no finding that stops training is called {', '.join(sorted(unknown - added))}",
-            f"What can be allowed: {', '.join(sorted(ERROR_CODES | added))}.",
+            f"unknown error code: {', '.join(sorted(unknown - added))}",
+            f"Codes that can be allowed: {', '.join(sorted(ERROR_CODES | added))}.",
         )
 
 
 def _loaded(plugin: Plugin) -> Check:
     check = plugin.load()
     if not isinstance(check, Check):
-        raise plugin.broken(f"{plugin.target} is no Check")
+        raise plugin.broken(f"{plugin.target} is not a Check")
     if ours := ERROR_CODES.intersection(check.errors):
-        raise plugin.broken(f"the code {min(ours)} means something else in mlip-hub")
+        raise plugin.broken(f"the code {min(ours)} is already used by mlip-hub")
     return check
 
 
 def _found_by(plugin: Plugin, seen: Evidence) -> list[Finding]:
-    """Return what the check of a plug-in finds, if it can be told and allowed."""
+    """Return the findings of a plug-in's check, if they are valid."""
     check = _loaded(plugin)
     found = plugin.call(check.find, seen)
     try:
         findings = fit([vars(each) for each in found], list[Finding])
     except (MalformedError, TypeError) as problem:
-        raise plugin.broken(f"what it returns are no findings: {problem}") from problem
+        raise plugin.broken(f"it does not return valid findings: {problem}") from problem
     for each in findings:
         if each.severity == "error" and each.code not in check.errors:
-            raise plugin.broken(f"its error {each.code} is not among those that it says it has")
+            raise plugin.broken(f"its error {each.code} is not among those it declares")
         if not set(each.structures) <= set(range(len(seen.structures))):
-            raise plugin.broken(f"its finding {each.code} names structures that there are not")
+            raise plugin.broken(f"its finding {each.code} names structures that do not exist")
     return findings

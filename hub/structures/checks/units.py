@@ -1,4 +1,4 @@
-"""Whether energies and forces are in eV and eV/Å, judged from the data alone.
+"""Whether energies and forces are in eV and eV/Å, inferred from the data alone.
 
 *Forces.* A pair force g(x) / R² along each pair, with x the distance in sums of covalent radii R,
 is fitted to the forces of a sample. For covalent, metallic and ionic bonds alike, -g'(x) at bond
@@ -6,13 +6,13 @@ lengths (a bond's stiffness times its length cubed, in eV Å) lies between about
 36 to 60 for carbon and silicon (DFT), 13 to 96 for fcc metals, 35 to 53 for small molecules.
 Hartree/Bohr makes it 51 times smaller, Rydberg/Bohr 26 times, kcal/mol/Å 23 times larger.
 
-*Energies.* Their differences must be what the forces say: along neighbouring frames of a
+*Energies.* Their differences must agree with the forces: along neighbouring frames of a
 trajectory, -F·dr; else, among structures of equal composition, the energy of the fitted pair force,
 whose slope against the labels was measured between 0.3 and 2.4. Hartree makes it 27 times smaller,
 Rydberg 14 times, kcal/mol 23 times larger.
 
-Where the pair force explains little (relaxed structures, van der Waals solids), is weaker than any
-unit makes it, or the energies do not follow, nothing is said.
+Nothing is reported if the pair force explains little (relaxed structures, van der Waals solids), if
+it is weaker than any unit can make it, or if the energies do not correlate with it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _USUAL_STIFFNESS = 40.0  # eV Å
 _STIFFNESS_RANGE = (3.0, 230.0)  # eV Å
 _WEAKEST = 0.1  # eV Å; Hartree/Bohr, of the softest bonds
-_FACTOR_RANGE = (0.2, 6.0)  # of energies to what forces say
+_FACTOR_RANGE = (0.2, 6.0)  # of energy differences to those implied by the forces
 
 _SAMPLE_STRUCTURES = 200
 _SAMPLE_ATOMS = 20_000
@@ -51,17 +51,17 @@ _NOBLE_GASES = {"He", "Ne", "Ar", "Kr", "Xe", "Rn"}
 def check_units(
     structures: StructureSet, sound: BoolArray, pairs: tuple[Work, ...] | None
 ) -> list[Finding]:
-    """Find forces and energies that look like other units.
+    """Find forces and energies that seem to be in other units.
 
     Parameters
     ----------
     structures
         All structures.
     sound
-        (S,) which of them have whole labels, usable cells and one energy reference.
+        (S,) which of them have complete labels, usable cells and the same energy reference.
     pairs
-        What forces say about differences of energy, the most telling first. None if the energies
-        are known to be wrong in another way: then only forces are judged.
+        Energy differences implied by the forces, the most reliable first. None if the energies
+        are known to be wrong in another way: then only forces are checked.
     """
     sample = _sample(structures, sound)
     fitted = fit_pair_force(structures, sample)
@@ -84,7 +84,7 @@ def check_units(
 
 
 def _mixed_forces(sample: IntArray, fitted: PairForce) -> list[Finding]:
-    """Find structures whose forces follow the same law as the others' on another scale."""
+    """Find structures whose forces follow the same law as the others on a different scale."""
     known = np.isfinite(fitted.scales)
     typical = float(np.median(fitted.scales[known])) if known.any() else 1.0
     relative = np.where(known, fitted.scales, typical) / typical
@@ -97,8 +97,8 @@ def _mixed_forces(sample: IntArray, fitted: PairForce) -> list[Finding]:
         Finding(
             "error",
             "mixed-units",
-            f"the forces of some structures are {size} than those of the others where atoms are as "
-            f"near ({int(other.sum())} of {len(sample)} looked at)",
+            f"the forces of some structures are {size} than those of the others at the same "
+            f"distances ({int(other.sum())} of {len(sample)} sampled)",
             np.sort(sample[other]).tolist(),
             "Are some in Hartree/Bohr, Rydberg/Bohr or kcal/mol/Å? Convert all to eV/Å.",
         )
@@ -106,7 +106,7 @@ def _mixed_forces(sample: IntArray, fitted: PairForce) -> list[Finding]:
 
 
 def check_length_unit(structures: StructureSet, shortest: FloatArray) -> list[Finding]:
-    """Find positions that look like Bohr: nothing but noble gases keeps such distances."""
+    """Find positions that seem to be in Bohr: only noble gases have such large distances."""
     known = shortest[np.isfinite(shortest)]
     typical = float(np.median(known)) if len(known) else 0.0
     if typical < _NEAREST_IN_BOHR or _NOBLE_GASES & set(structures.elements):
@@ -115,8 +115,8 @@ def check_length_unit(structures: StructureSet, shortest: FloatArray) -> list[Fi
         Finding(
             "warning",
             "units",
-            f"nearest neighbours are {typical:.2f} times the sum of their covalent radii apart, as "
-            "if positions were in Bohr",
+            f"nearest-neighbour distances are {typical:.2f} times the sum of the covalent radii, "
+            "as if positions were in Bohr",
             [],
             "Positions and cells must be in Å (1 Bohr = 0.529177 Å).",
         )
@@ -154,7 +154,7 @@ def _sample(structures: StructureSet, sound: BoolArray) -> IntArray:
 def _factor_to_pair_energies(
     structures: StructureSet, sample: IntArray, fitted: PairForce
 ) -> float | None:
-    """Return how many times larger energy differences are than the pair force says.
+    """Return how many times larger energy differences are than the pair force implies.
 
     The median slope over pairs of structures of equal composition; None if they do not correlate.
     """
@@ -171,7 +171,7 @@ def _factor_to_pair_energies(
 
 
 def _factor(work: Work) -> float | None:
-    """Return how many times larger energy differences are than forces say; None if unrelated."""
+    """Return how many times larger energy differences are than forces imply; None if unrelated."""
     if work.correlation < _WORK_CORRELATION:
         return None
     return float((work.said @ work.labelled) / (work.said @ work.said))

@@ -1,7 +1,7 @@
-"""What forces say about differences of energy: -F·dr between structures that are near each other.
+"""Energy differences implied by the forces: -F·dr between structures close to each other.
 
 Along frames of a trajectory, and between any structures of the same atoms in the same cell, with
-molecules turned onto each other.
+molecules rotated onto each other.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ FEWEST_PAIRS = 10
 _MOVED = (1e-3, 0.3)  # Å rms between structures whose energies are compared
 _MOST_FRAMES = 2000
 _MOST_IN_GROUP = 100
-_MOST_PAIRS = 60  # the nearest; farther ones are no straight way from one to the other
+_MOST_PAIRS = 60  # the closest; between others, the straight path is a poor approximation
 _SAME_CELL = 1e-4  # Å
 
 
 @dataclass(frozen=True)
 class Work:
-    """P pairs of structures that are near each other.
+    """P pairs of structures that are close to each other.
 
     Attributes
     ----------
     first, second
         (P,) indices of the structures.
     said
-        (P,) what the energy of the second is above that of the first, by the forces, in eV.
+        (P,) energy of the second minus that of the first according to the forces, in eV.
     labelled
-        (P,) the same by the energies.
+        (P,) the same according to the energies.
     n_atoms
-        (P,) atoms in each of the two.
+        (P,) number of atoms in each of the two.
     """
 
     first: IntArray
@@ -53,19 +53,19 @@ class Work:
 
     @property
     def correlation(self) -> float:
-        """Between what forces and energies say; 0 where there are too few pairs."""
+        """Correlation of `said` and `labelled`; 0 if there are too few pairs."""
         return correlation(self.said, self.labelled) if len(self) >= FEWEST_PAIRS else 0.0
 
 
 def correlation(one: FloatArray, other: FloatArray) -> float:
-    """Return the correlation of two series; 0 where one does not vary."""
+    """Return the correlation of two series; 0 if one does not vary."""
     if len(one) < 2 or one.std() == 0 or other.std() == 0:
         return 0.0
     return float(np.corrcoef(one, other)[0, 1])
 
 
 def work_along_frames(structures: StructureSet, sound: BoolArray) -> Work:
-    """Compare each structure with the one before, where the two are frames of a trajectory."""
+    """Compare each structure with the previous one, if both are frames of a trajectory."""
     moved = displacements(structures)
     usable = sound & np.roll(sound, 1) & (moved > _MOVED[0]) & (moved < _MOVED[1])
     same_cell = np.abs(structures.cells - np.roll(structures.cells, 1, axis=0)) < _SAME_CELL
@@ -77,7 +77,7 @@ def work_along_frames(structures: StructureSet, sound: BoolArray) -> Work:
 
 
 def work_between_neighbours(structures: StructureSet, sound: BoolArray) -> Work:
-    """Compare the nearest structures of the same atoms in the same order and cell."""
+    """Compare the closest structures of the same atoms in the same order and cell."""
     groups: defaultdict[tuple[bytes, bytes], list[int]] = defaultdict(list)
     for index in np.flatnonzero(sound & (structures.n_atoms > 1)).tolist():
         own = structures.atoms_of(index)
@@ -104,7 +104,7 @@ def _pairs(structures: StructureSet, first: IntArray, second: IntArray, said: Fl
 
 
 def _near_pairs(structures: StructureSet, group: list[int]) -> list[tuple[float, int, int, float]]:
-    """Return the rms displacement, the two indices and the work of pairs that are near."""
+    """Return the rms displacement, the two indices and the work of close pairs."""
     positions = np.array([structures.positions[structures.atoms_of(i)] for i in group])
     forces = np.array([structures.forces[structures.atoms_of(i)] for i in group])
     cells = structures.cells[group]
@@ -131,11 +131,11 @@ def _near_pairs(structures: StructureSet, group: list[int]) -> list[tuple[float,
 
 
 def _turned_onto(positions: FloatArray, target: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Turn (M, n, 3) molecules onto one, by Kabsch's method.
+    """Rotate (M, n, 3) molecules onto one, by Kabsch's method.
 
     Returns
     -------
-    (M, 3, 3) rotations, to be applied from the right, and (M, n, 3) what is left between them.
+    (M, 3, 3) rotations, to be applied from the right, and (M, n, 3) remaining displacements.
     """
     centred = positions - positions.mean(axis=1, keepdims=True)
     goal = target - target.mean(axis=0)

@@ -1,4 +1,4 @@
-"""Forces that are exactly zero where nothing makes them so."""
+"""Forces that are exactly zero although symmetry does not require it."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _BY_SYMMETRY = 1e-5
 
 
 def check_zero_forces(structures: StructureSet, usable: BoolArray) -> list[Finding]:
-    """Find structures whose forces are all exactly zero, though their symmetry asks for none.
+    """Find structures whose forces are all exactly zero although symmetry does not require it.
 
     Parameters
     ----------
     structures
         All structures.
     usable
-        (S,) which of them a neighbour list can be made of.
+        (S,) which of them allow a neighbour list.
     """
     moved = np.zeros(len(structures), np.bool_)
     moved[structures.structure_of_atom[(structures.forces != 0).any(axis=1)]] = True
@@ -46,13 +46,13 @@ def check_zero_forces(structures: StructureSet, usable: BoolArray) -> list[Findi
             if everywhere
             else f"{count} of {len(structures)} structures have forces that are all exactly zero",
             [] if everywhere else concerned,
-            "Were forces computed? Name the right entry with --forces-key, or leave these out: a "
-            "model would learn that atoms feel nothing.",
+            "Were forces computed? Name the right entry with --forces-key, or remove these "
+            "structures: a model would learn zero forces.",
         )
     ]
 
 
 def _is_symmetric(structures: StructureSet, index: int) -> bool:
-    """Whether any force between pairs of atoms adds up to nothing on each atom."""
+    """Whether pair forces of any form cancel on each atom."""
     design = pair_basis(structures, index)[0]
     return bool(np.abs(design).max(initial=0.0) < _BY_SYMMETRY)

@@ -1,7 +1,7 @@
-"""Readers of files, one a file: each recognises a format by its content, and reads it.
+"""File readers, one per module: each recognises a format by its content, and reads it.
 
-A reader has `recognises`, which looks at an `Opened` file, and `read`, which yields ASE structures
-with labels in eV and eV/Å. The first that recognises a file reads it.
+A reader has `recognises`, which inspects an `Opened` file, and `read`, which yields ASE structures
+with labels in eV and eV/Å. The first reader that recognises a file reads it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from ase import Atoms
 
-# Before ASE's, for it reads many of these wrongly, or by their name alone.
+# ASE comes last, because it reads many of these incorrectly, or only by their name.
 _READERS = (
     npz,
     lmdb_files,
@@ -48,35 +48,35 @@ _READERS = (
 
 
 def read_file(path: Path, notes: MutableMapping[str, None]) -> Iterator[Atoms]:
-    """Yield the structures of a file of any format that is known.
+    """Yield the structures of a file of any known format.
 
     Parameters
     ----------
     path
         A file, or a directory that `deepmd.is_system` accepts.
     notes
-        What a person should know about how it was read is added to its keys.
+        Notes to the user about how the file was read are added as keys.
 
     Raises
     ------
     DataError
-        If the format is not known, or known and not readable; the message begins with a verb, for
-        the name of the file goes before it.
+        If the format is unknown or unsupported; the message begins with a verb, since the name of
+        the file is put before it.
     Exception
-        Whatever a reader runs into.
+        Any error of a reader.
     """
     if path.is_dir():
         yield from deepmd.read_directory(path, notes)
         return
     file = Opened(path)
     if not file.head:
-        raise DataError("is empty", "Was it written to the end?")
+        raise DataError("is empty", "Was it written completely?")
     for reader in _READERS:
         if reader.recognises(file):
             yield from reader.read(file, notes)
             return
     raise DataError(
-        "has a format that neither its content nor its name tells",
-        "Give it the usual name or ending of its format (.extxyz, OUTCAR, vasprun.xml, ...), or "
+        "has an unknown format",
+        "Give it the usual name or extension of its format (.extxyz, OUTCAR, vasprun.xml, ...), or "
         "convert it to extxyz.",
     )

@@ -1,4 +1,4 @@
-"""Everything that ASE reads: told by its content first, by its name where that says nothing."""
+"""Everything that ASE reads: recognised by its content first, then by its name."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _DATABASE_JSON = re.compile(r'\A\s*\{\s*"\d+"\s*:\s*\{')
 _SQLITE = b"SQLite format 3\0"
-# Formats that ASE reads from a name alone, which must be what their content is.
+# Formats that ASE recognises by name alone; the content must match.
 _HELD_BY_NAME = {"vasp-out": "VASP OUTCAR", "json": "ASE database", "db": "ASE database"}
 
 
@@ -28,7 +28,7 @@ def recognises(file: Opened) -> bool:
 
 
 def read(file: Opened, notes: MutableMapping[str, None]) -> Iterator[Atoms]:  # noqa: ARG001
-    """Yield the structures of a file, without what ASE puts where the file has nothing."""
+    """Yield the structures of a file."""
     file_format = _format(file)
     with file.plain() as path:
         if file_format in {"db", "json"}:
@@ -61,7 +61,7 @@ def read_database(path: Path, kind: str) -> Iterator[Atoms]:
 
 
 def is_database_json(text: str) -> bool:
-    """Whether a text begins as an ASE database in JSON does."""
+    """Whether a text begins like an ASE database in JSON."""
     return bool(_DATABASE_JSON.match(text))
 
 
@@ -83,7 +83,7 @@ def _format(file: Opened) -> str:
         return ""
     if named in _HELD_BY_NAME:
         raise DataError(
-            f"is no {_HELD_BY_NAME[named]}, though it is called so",
-            "What wrote it? Give it the usual name or ending of its format.",
+            f"is not a valid {_HELD_BY_NAME[named]}, although its name says so",
+            "Which program wrote it? Give it the usual name or extension of its format.",
         )
     return named if named in ioformats else ""

@@ -1,6 +1,6 @@
-"""Which steps of a code's output had electronic steps that did not converge.
+"""Structures of a code's output whose electronic steps did not converge.
 
-Codes say so in their output, and readers pass over it.
+Codes print this in their output, but readers ignore it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from ase import Atoms
 
-# What each code prints at the end of the electronic steps of one structure: it converged, or not.
+# What each code prints at the end of the electronic steps of one structure: converged, or not.
 _SAID = {
     "espresso-out": (
         re.compile(r"convergence has been achieved in"),
@@ -40,10 +40,10 @@ _VASP_LIMIT_XML = re.compile(r'name="NELM"\s*>\s*(\d+)')
 
 
 def mark_unconverged(frames: Sequence[Atoms], lines: Iterable[str], file_format: str) -> None:
-    """Say of each structure of an output whether its electronic steps converged.
+    """Mark the structures of an output whose electronic steps did not converge.
 
-    Outputs that were cut off, or whose first step is not written, have more electronic cycles than
-    structures, or fewer; the last ones belong together.
+    Truncated outputs, or those without the first step, may have more or fewer electronic cycles
+    than structures; they are matched from the end.
     """
     flags = list(_flags(lines, file_format))
     count = min(len(flags), len(frames))
@@ -55,7 +55,7 @@ def mark_unconverged(frames: Sequence[Atoms], lines: Iterable[str], file_format:
 
 
 def count_unconverged(lines: Iterable[str], file_format: str) -> int:
-    """Return how many times electronic steps did not converge, by an output."""
+    """Return how many times the electronic steps of an output did not converge."""
     return sum(not converged for converged in _flags(lines, file_format))
 
 
@@ -79,9 +79,9 @@ def _flags(lines: Iterable[str], file_format: str) -> Iterator[bool]:
 
 
 def _vasp_flags(lines: Iterable[str]) -> Iterator[bool]:
-    """Give a flag where the forces of an ionic step follow.
+    """Yield a flag for each ionic step whose forces are printed.
 
-    Older releases say that EDIFF is reached where NELM is, so that the number of steps decides.
+    Older releases report that EDIFF is reached when NELM is, so the number of steps decides.
     """
     limit, step, reached = 0, 0, True
     for line in lines:

@@ -35,12 +35,12 @@ def recognises(file: Opened) -> bool:
 
 
 def read(file: Opened, notes: MutableMapping[str, None]) -> Iterator[Atoms]:
-    """Yield the steps of a trajectory with their forces, joined by their number.
+    """Yield the steps of a trajectory with their forces, matched by step number.
 
     Raises
     ------
     DataError
-        If the file is not that of the positions, its cell is not known, or steps do not match.
+        If the file does not contain positions, its cell is unknown, or the steps do not match.
     """
     from ase import Atoms
     from ase.calculators.singlepoint import SinglePointCalculator
@@ -49,9 +49,9 @@ def read(file: Opened, notes: MutableMapping[str, None]) -> Iterator[Atoms]:
     if named and named["kind"] != "pos":
         what = {"frc": "forces", "vel": "velocities"}[named["kind"]]
         raise DataError(
-            f"holds the {what} of a CP2K trajectory",
-            f"Name the file of its positions alone, {named['project']}-pos-{named['run']}.xyz: the "
-            "forces are read from beside it.",
+            f"contains the {what} of a CP2K trajectory",
+            f"Name only the file of positions, {named['project']}-pos-{named['run']}.xyz: the "
+            "forces are read from the file beside it.",
         )
     cells, periodic = _cells(file.path, named, notes)
     forces_path = file.path.with_name(
@@ -59,7 +59,7 @@ def read(file: Opened, notes: MutableMapping[str, None]) -> Iterator[Atoms]:
     )
     forces = _frames(Opened(forces_path)) if forces_path.exists() else None
     if forces is None:
-        notes[f"there is no {forces_path.name} beside {file.path.name}: no forces"] = None
+        notes[f"{forces_path.name} not found beside {file.path.name}: no forces"] = None
     hartree, per_bohr = unit_factor("energy", "hartree"), unit_factor("forces", "hartree/bohr")
     for step, energy, symbols, positions in _frames(file):
         atoms = Atoms(symbols, positions, pbc=periodic)
@@ -74,15 +74,15 @@ def read(file: Opened, notes: MutableMapping[str, None]) -> Iterator[Atoms]:
 def _forces_of(
     step: int, forces: Iterator[tuple[int, float, list[str], np.ndarray]], path: Path
 ) -> np.ndarray:
-    """Return the forces of a step; those of other steps, written more often, are passed over."""
+    """Return the forces of a step, skipping additional steps of the forces file."""
     for other, _, _, values in forces:
         if other == step:
             return values
         if other > step:
             break
     raise DataError(
-        f"has step {step}, which {path.name} does not have",
-        "Were positions and forces written as often as each other?",
+        f"has step {step}, which is missing in {path.name}",
+        "Were positions and forces written at the same steps?",
     )
 
 
@@ -103,7 +103,7 @@ def _frames(file: Opened) -> Iterator[tuple[int, float, list[str], np.ndarray]]:
 def _cells(
     path: Path, named: re.Match[str] | None, notes: MutableMapping[str, None]
 ) -> tuple[dict[int, np.ndarray], object]:
-    """Return the cells by step, or the only one as step -1, and what is periodic."""
+    """Return the cells by step, or the only one as step -1, and the periodic directions."""
     project, run = (named["project"], named["run"]) if named else (path.stem, "1")
     trajectory = path.with_name(f"{project}-{run}.cell")
     inputs = [path.with_name(f"{project}-{run}.restart"), *sorted(path.parent.glob("*.inp"))]
@@ -117,11 +117,11 @@ def _cells(
     cell = _cell_of(block[1]) if block else None
     if cell is None:
         raise DataError(
-            f"is a CP2K trajectory, and its cell is neither in {trajectory.name} nor in an input "
-            "beside it",
+            f"is a CP2K trajectory without a cell: neither {trajectory.name} nor an input beside "
+            "it contains one",
             f"Copy {trajectory.name}, {project}-{run}.restart or the input (.inp) beside it.",
         )
-    notes[f"the cell of {path.name} is that of {inputs[0].name}"] = None
+    notes[f"the cell of {path.name} is taken from {inputs[0].name}"] = None
     return {-1: cell}, periodic
 
 
@@ -132,7 +132,7 @@ def _periodicity(block: str) -> list[bool]:
 
 
 def _cell_of(block: str) -> np.ndarray | None:
-    """Read the vectors A, B and C, or ABC, of a block &CELL in Å."""
+    """Read the vectors A, B and C, or ABC, of a &CELL block in Å."""
     lines = {line.split()[0].upper(): line for line in block.splitlines() if line.strip()}
     vectors = [_NUMBER.findall(re.sub(r"\[.*?\]", "", lines.get(name, ""))) for name in "ABC"]
     if all(len(vector) == 3 for vector in vectors):

@@ -22,7 +22,7 @@ NAME = "DeePMD-kit directory"
 
 
 def systems(directory: Path) -> list[Path]:
-    """Return the systems in a directory, which may be one itself, in sorted order."""
+    """Return the systems in a directory, which may itself be one, in sorted order."""
     return sorted(path.parent for path in directory.rglob("type.raw"))
 
 
@@ -45,8 +45,8 @@ def read_directory(directory: Path, notes: MutableMapping[str, None]) -> Iterato
         types = arrays.get("real_atom_types")  # of the mixed format
         if periodic and "box" not in arrays:
             raise DataError(
-                f"has no {folder.name}/box.npy, and no file nopbc that says there is no cell",
-                "Add one or the other.",
+                f"has neither {folder.name}/box.npy nor a file nopbc (no cell)",
+                "Add one of the two.",
             )
         for index, places in enumerate(positions):
             own = symbols(None if types is None else types[index])
@@ -69,12 +69,12 @@ def read_directory(directory: Path, notes: MutableMapping[str, None]) -> Iterato
 
 
 def _symbols(directory: Path) -> Any:
-    """Return what gives the symbols of a frame's atoms, and which of them are real."""
+    """Return a function giving the symbols of a frame's atoms, and which of them are real."""
     names = directory / "type_map.raw"
     if not names.exists():
         raise DataError(
-            "has no type_map.raw, which says what elements the types in type.raw are",
-            "Write one: the chemical symbols of type 0, 1, ... , separated by blanks.",
+            "has no type_map.raw, which gives the elements of the types in type.raw",
+            "Write one: the chemical symbols of types 0, 1, ..., separated by spaces.",
         )
     known = np.array(names.read_text(encoding="utf-8").split())
     shared = np.array((directory / "type.raw").read_text(encoding="utf-8").split(), np.int64)
@@ -84,7 +84,7 @@ def _symbols(directory: Path) -> Any:
         real = own >= 0
         if (own[real] >= len(known)).any():
             raise DataError(
-                f"has atoms of type {own.max()}, and {len(known)} elements in type_map.raw",
+                f"has atoms of type {own.max()}, but only {len(known)} elements in type_map.raw",
                 "Complete type_map.raw.",
             )
         return known[own[real]].tolist(), real

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hub.structures.formats.opened import Opened
 
 _CP2K = "cp2k/output"
-# dpdata's name of a format by what such a file holds near its beginning, and what we call it.
+# Text near the beginning of a file, with dpdata's name of the format and ours.
 _FORMATS = {
     re.compile(r"^\s*CP2K\| ", re.MULTILINE): (_CP2K, "output of CP2K"),
     re.compile(r"SIESTA", re.IGNORECASE): ("siesta/output", "output of SIESTA"),
@@ -42,10 +42,10 @@ def read(file: Opened, notes: MutableMapping[str, None]) -> Iterator[Atoms]:
         import dpdata
     except ImportError as failure:
         raise DataError(
-            f"is the {title}; the package dpdata, which reads it, is not installed",
+            f"is the {title}; reading it requires the package dpdata, which is not installed",
             'Install it: pip install "mlip-hub[formats]"',
         ) from failure
-    # It warns of what it passes over.
+    # dpdata warns about what it skips.
     with file.plain() as path, warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         system: Any = dpdata.LabeledSystem(str(path), fmt=name)
@@ -53,12 +53,12 @@ def read(file: Opened, notes: MutableMapping[str, None]) -> Iterator[Atoms]:
             with path.open(encoding="utf-8", errors="replace") as lines:
                 left_out = count_unconverged(lines, "cp2k-output")
             if left_out:
-                notes[f"{left_out} structures of {file.name} did not converge: left out"] = None
+                notes[f"skipped {left_out} structures of {file.name} that did not converge"] = None
     notes.update(dict.fromkeys(f"dpdata: {warning.message}" for warning in warned))
     if not len(np.shape(system.data["energies"])) or not len(system.data["energies"]):
         raise DataError(
-            f"is the {title}, and holds no finished structure with energy and forces",
-            "Did its electronic steps converge, and were forces asked for?",
+            f"is the {title}, but contains no finished structure with energy and forces",
+            "Did its electronic steps converge, and were forces requested?",
         )
     yield from _structures(system.data)
 

@@ -1,4 +1,4 @@
-"""The elements of formats that only number them, from a small file beside the data."""
+"""Elements for formats that only number them, from a small file beside the data."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _SUFFIX = ".elements"
 
 
 def elements_beside(path: Path) -> list[str]:
-    """Return the chemical symbols in ``FILE.elements``, in the order of types; none without it.
+    """Return the chemical symbols in ``FILE.elements``, in the order of types; none if missing.
 
     Raises
     ------
     DataError
-        If it holds something else.
+        If it contains anything else.
     """
     from ase.data import atomic_numbers
 
@@ -29,15 +29,15 @@ def elements_beside(path: Path) -> list[str]:
     unknown = [symbol for symbol in symbols if symbol not in atomic_numbers]
     if unknown or not symbols:
         raise DataError(
-            f"has a file {beside.name} that does not hold chemical symbols: {', '.join(unknown)}",
-            "Write them in the order of the types, separated by blanks: C H O",
+            f"has a file {beside.name} without valid chemical symbols: {', '.join(unknown)}",
+            "Write them in the order of the types, separated by spaces: C H O",
         )
     return symbols
 
 
 def how_to_name_elements(path: Path) -> str:
-    """Say how a person gives the elements."""
+    """Return the hint that says how to give the elements."""
     return (
-        f"Write the chemical symbols, in the order of the types, into {path.name}{_SUFFIX} beside "
+        f"Write the chemical symbols, in the order of the types, to {path.name}{_SUFFIX} beside "
         "it: C H O"
     )

@@ -1,7 +1,7 @@
-"""Extended XYZ: cut into frames here, its header set right, and each frame read by ASE.
+"""Extended XYZ: split into frames here, with corrected headers, and each frame read by ASE.
 
 ASE's own iteration scans the whole file first, takes a blank line for the end of the file, does not
-say which structure is broken, and passes over a cell whose key is not spelt ``Lattice``.
+say which structure is broken, and ignores a cell whose key is not spelt ``Lattice``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from hub.structures.formats.opened import Opened
 
-# A key begins where something else has ended, and brackets close soon: no line takes long.
+# A key starts after a separator, and brackets have a maximum length, so matching is fast.
 _PAIR = re.compile(
     r"""(?<![^\s"'}\]])(?P<key>"[^"]*"|[^\s="'{}\[\]]+)\s*=\s*"""
     r"""(?P<value>"(?:\\.|[^"\\])*"|'[^']*'|\{[^}]{0,2000}\}"""
@@ -30,7 +30,7 @@ _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][-+]?\d+)?")
 _CELLS = {"lattice", "cell", "unit_cell", "unitcell"}
 _PERIODICITIES = {"pbc", "periodic", "periodicity"}
 _TRUE, _FALSE = {"t", "true", "1", "yes"}, {"f", "false", "0", "no"}
-# Columns by what they may be called: ASE's name, and the type that they must have.
+# Columns by their possible names: ASE's name, and the required type.
 _COLUMNS = {
     **dict.fromkeys(("species", "symbol", "symbols", "element", "elements"), ("species", "S:1")),
     **dict.fromkeys(
@@ -47,9 +47,9 @@ def iterate_extxyz(stream: IO[str]) -> Iterator[Atoms]:
     Raises
     ------
     DataError
-        If a header gives a key twice, or a cell, periodicity or columns that cannot be understood.
+        If a header gives a key twice, or a cell, periodicity or columns that cannot be parsed.
     ValueError
-        If the file is no extxyz file, ends within a structure, or exceeds a limit of
+        If the file is not an extxyz file, ends within a structure, or exceeds a limit of
         `hub.structures.formats.xyz_frames`.
     """
     for header, comment, atoms in cut_frames(stream):
@@ -78,24 +78,24 @@ def _frame(text: str) -> Atoms:
 def _unknown_element(name: str) -> DataError:
     if name in _ISOTOPES:
         return DataError(
-            f"has the element {name}: {_ISOTOPES[name]} is hydrogen to a potential",
-            f"Write H for {name} in the file; the mass matters to dynamics only.",
+            f"has the element {name}: for a potential, {_ISOTOPES[name]} is hydrogen",
+            f"Write H instead of {name} in the file; the mass matters only for dynamics.",
         )
     return DataError(
-        f"has the element {name!r}, which is no chemical symbol",
+        f"has the element {name!r}, which is not a chemical symbol",
         "Write chemical symbols (H, He, ...), or check the order of the columns in Properties.",
     )
 
 
 def _corrected(comment: str) -> str:
-    """Return a header line with its structural keys spelt as ASE reads them."""
+    """Return a header line with its structural keys spelt as ASE expects."""
     found: dict[str, re.Match[str]] = {}
     for match in _PAIR.finditer(comment):
         key = match["key"].strip('"')
         if key in found:
             raise DataError(
-                f"gives the key {key} twice in one line",
-                "Which of the two holds? Remove or rename the other.",
+                f"has the key {key} twice in one line",
+                "Remove or rename one of the two.",
             )
         found[key] = match
     changed = {
@@ -110,10 +110,10 @@ def _corrected(comment: str) -> str:
 
 
 def _structural(found, names, spelling, rewrite) -> dict[str, str]:  # type: ignore[no-untyped-def]
-    """Rewrite the one key that is among `names` in any case; refuse two."""
+    """Rewrite the one key among `names`, ignoring case; refuse two."""
     keys = [key for key in found if key.lower() in names]
     if len(keys) > 1:
-        raise DataError(f"gives {spelling} more than once: {', '.join(keys)}", "Keep one of them.")
+        raise DataError(f"has {spelling} more than once: {', '.join(keys)}", "Keep one of them.")
     return {key: f'{spelling}="{rewrite(key, _value(found[key]))}"' for key in keys}
 
 
@@ -133,7 +133,7 @@ def _lattice(key: str, value: str) -> str:
     numbers = _NUMBER.findall(value)
     if len(numbers) != 9 or re.search(r"[A-Za-df-z]{2}", value):
         raise DataError(
-            f"has the entry {key}={value!r}, which should be a cell of nine numbers",
+            f"has the entry {key}={value!r}, but a cell must have nine numbers",
             'Write the lattice vectors one after the other, in Å: Lattice="ax ay az bx ... cz".',
         )
     return " ".join(numbers)
@@ -145,27 +145,24 @@ def _periodicity(key: str, value: str) -> str:
         words = list(words[0]) if len(words[0]) == 3 and words[0] not in _TRUE else words * 3
     if len(words) != 3 or not set(words) <= _TRUE | _FALSE:
         raise DataError(
-            f"has the entry {key}={value!r}, which should say of each lattice vector whether the "
-            "structure repeats along it",
+            f"has the entry {key}={value!r}, but periodicity must be T or F for each lattice "
+            "vector",
             'Write pbc="T T T" for a crystal, pbc="F F F" for a molecule.',
         )
     return " ".join("T" if word in _TRUE else "F" for word in words)
 
 
 def _columns(key: str, value: str) -> str:
-    """Name the columns of elements and positions as ASE does, and refuse to go without."""
+    """Name the columns of elements and positions as ASE does; raise if one is missing."""
     fields = value.strip().split(":")
     counts = fields[2::3]
     if len(fields) % 3 or not all(re.fullmatch("[0-9]{1,18}", count) for count in counts):
         raise DataError(
-            f"has the entry {key}={value[:200]!r}, which should be names, types and numbers of "
-            "columns",
-            "Write them as in Properties=species:S:1:pos:R:3:forces:R:3.",
+            f"has the entry {key}={value[:200]!r}, expected names, types and numbers of columns",
+            "Example: Properties=species:S:1:pos:R:3:forces:R:3.",
         )
     if sum(map(int, counts)) > MOST_COLUMNS:
-        raise DataError(
-            f"announces more than {MOST_COLUMNS:,} columns", "Remove columns that nobody needs."
-        )
+        raise DataError(f"declares more than {MOST_COLUMNS:,} columns", "Remove unneeded columns.")
     names, kinds = (
         fields[::3],
         [":".join(pair) for pair in zip(fields[1::3], fields[2::3], strict=True)],
@@ -184,14 +181,14 @@ def _columns(key: str, value: str) -> str:
     for wanted_names, what in (({"species", "Z"}, "elements"), ({"pos"}, "positions")):
         if not wanted_names & set(names):
             raise DataError(
-                f"has no column of {what}; it has {', '.join(names)}",
+                f"has no column of {what}; found: {', '.join(names)}",
                 "Name them in Properties=species:S:1:pos:R:3:...",
             )
     return ":".join(f"{name}:{kind}" for name, kind in zip(names, kinds, strict=True))
 
 
 def recognises(file: Opened) -> bool:
-    """Whether a file holds a number of atoms, a comment, and atoms; or is called so."""
+    """Whether a file has an xyz extension, or a number of atoms, a comment, and atoms."""
     named = file.name.lower().endswith((".xyz", ".extxyz", ".exyz"))
     return named or looks_like_xyz(file.text)
 

@@ -1,4 +1,4 @@
-"""JSON of pymatgen: structures, entries, and lists of structures with their labels beside them."""
+"""JSON of pymatgen: structures, entries, and lists of structures with their labels."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ NAME = "pymatgen JSON"
 _STARTS = re.compile(r"\A\s*[\[{]\s*[\[{\"]")
 _ENERGIES = ("energy", "uncorrected_total_energy", "total_energy", "final_energy")
 _FORCES = ("forces", "force")
-_PLACES = ("outputs", "output", "properties", "data")  # where labels may be, besides on top
+_PLACES = ("outputs", "output", "properties", "data")  # other places of labels than the top level
 
 
 def recognises(file: Opened) -> bool:
-    """Whether a file is JSON that is no ASE database."""
+    """Whether a file is JSON but not an ASE database."""
     text = file.text
     is_structures = '"@module"' in text or '"lattice"' in text or '"sites"' in text
     return bool(_STARTS.match(text)) and (is_structures or not ase_files.is_database_json(text))
 
 
 def read(file: Opened, notes: MutableMapping[str, None]) -> Iterator[Atoms]:  # noqa: ARG001
-    """Yield every structure, wherever it is, with the labels beside it."""
+    """Yield every structure, at any depth, with the labels beside it."""
     with file.text_stream() as stream:
         content = json.load(stream)
     count = 0
@@ -42,7 +42,7 @@ def read(file: Opened, notes: MutableMapping[str, None]) -> Iterator[Atoms]:  # 
         count += 1
     if not count:
         raise DataError(
-            "is JSON, but neither an ASE database nor structures of pymatgen",
+            "is JSON, but neither an ASE database nor pymatgen structures",
             "Read it with the program that wrote it, and write extxyz with ase.io.write.",
         )
 
@@ -50,7 +50,7 @@ def read(file: Opened, notes: MutableMapping[str, None]) -> Iterator[Atoms]:  # 
 def _structures(
     content: Any, beside: Mapping[str, Any]
 ) -> Iterator[tuple[dict[str, Any], Mapping[str, Any]]]:
-    """Yield the structures within JSON, each with what stands beside it."""
+    """Yield the structures in JSON, each with the entries beside it."""
     if isinstance(content, list):
         for item in content:
             yield from _structures(item, {})
@@ -67,7 +67,7 @@ def _structures(
 
 
 def _columns(content: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Mapping[str, Any]]]:
-    """Yield from lists side by side: structures, energies, forces."""
+    """Yield from parallel lists: structures, energies, forces."""
     structures = content["structures"]
     labels = {
         name.removesuffix("s") if name == "energies" else name: values
@@ -109,8 +109,8 @@ def _symbol(site: Mapping[str, Any]) -> str:
     species = site.get("species") or [{"element": site["label"]}]
     if len(species) > 1 or species[0].get("occu", 1) != 1:
         raise DataError(
-            "has a site that several elements share",
-            "Disordered structures have no one energy; order them first.",
+            "has a site shared by several elements",
+            "Disordered structures do not have a single energy; order them first.",
         )
     return re.sub(r"[^A-Za-z].*", "", str(species[0]["element"]))
 

@@ -1,4 +1,4 @@
-"""LAMMPS: dumps by ASE; data files and dumps that do not name their elements are refused."""
+"""LAMMPS: dumps are read by ASE; data files and dumps without element names are refused."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def recognises(file: Opened) -> bool:
 
 
 def read(file: Opened, notes: MutableMapping[str, None]) -> Iterator[Atoms]:  # noqa: ARG001
-    """Yield the structures of a dump; it holds no energies, and ASE's zero is none."""
+    """Yield the structures of a dump, without the zero energy that ASE adds."""
     columns = _COLUMNS.search(file.text)
     if columns is None:
         raise DataError(
@@ -37,7 +37,7 @@ def read(file: Opened, notes: MutableMapping[str, None]) -> Iterator[Atoms]:  # 
     symbols = elements_beside(file.path)
     if "element" not in columns[1].split() and not symbols:
         raise DataError(
-            "is a LAMMPS dump that does not say which elements its atoms are (it has the columns"
+            "is a LAMMPS dump without the elements of its atoms (its columns are"
             f"{columns[1].rstrip()})",
             "Write it again with the column `element` (and `dump_modify 1 element C H ...`). Or: "
             + how_to_name_elements(file.path),
@@ -52,10 +52,10 @@ def read(file: Opened, notes: MutableMapping[str, None]) -> Iterator[Atoms]:  # 
 
 
 def _name_elements(atoms: Atoms, symbols: list[str]) -> None:
-    """Give the atoms the elements of their types, which ASE takes for atomic numbers."""
+    """Set the elements by atom type, which ASE reads as atomic numbers."""
     if atoms.numbers.max() > len(symbols):
         raise DataError(
-            f"has atoms of type {atoms.numbers.max()}, and {len(symbols)} elements are named",
+            f"has atoms of type {atoms.numbers.max()}, but only {len(symbols)} elements are named",
             "Complete the file of elements.",
         )
     atoms.symbols = [symbols[kind - 1] for kind in atoms.numbers]

@@ -1,4 +1,4 @@
-"""LMDB files: ASE databases of the package ase-db-backends (``.aselmdb``); others are named."""
+"""LMDB files: ASE databases of the package ase-db-backends (``.aselmdb``)."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def recognises(file: Opened) -> bool:
 
 
 def read(file: Opened, notes: MutableMapping[str, None]) -> Iterator[Atoms]:  # noqa: ARG001
-    """Yield the structures of an ASE database in it."""
+    """Yield the structures of the ASE database in the file."""
     try:
         import ase_db_backends  # noqa: F401 - registers itself with ASE
         import lmdb
     except ImportError as failure:
         raise DataError(
-            "is an LMDB file, such as an ASE database of OCP and OMat; the packages that read it "
-            "are not installed",
+            "is an LMDB file (e.g. an ASE database of OCP or OMat); the packages to read it are "
+            "not installed",
             'Install them: pip install "mlip-hub[formats]"',
         ) from failure
     with file.plain() as path:
@@ -42,7 +42,7 @@ def read(file: Opened, notes: MutableMapping[str, None]) -> Iterator[Atoms]:  # 
             is_database = transaction.get(b"nextid") is not None
         if not is_database:
             raise DataError(
-                "is an LMDB file, but no ASE database",
+                "is an LMDB file, but not an ASE database",
                 "Read it with the program that wrote it, and write extxyz with ase.io.write.",
             )
         yield from read_database(path, "aselmdb")

@@ -27,7 +27,7 @@ _VOIGT = ("xx", "yy", "zz", "yz", "xz", "xy")
 
 
 def recognises(file: Opened) -> bool:
-    """Whether a file has MLIP's configurations."""
+    """Whether a file contains MLIP configurations."""
     return file.text.lstrip().startswith("BEGIN_CFG")
 
 
@@ -36,7 +36,7 @@ def read(file: Opened, notes: MutableMapping[str, None]) -> Iterator[Atoms]:  # 
     symbols = elements_beside(file.path)
     if not symbols:
         raise DataError(
-            "holds configurations of MTP, which number their elements and do not name them",
+            "contains MTP configurations, which number their elements but do not name them",
             how_to_name_elements(file.path),
         )
     block: list[str] = []
@@ -50,11 +50,11 @@ def read(file: Opened, notes: MutableMapping[str, None]) -> Iterator[Atoms]:  # 
             elif line.strip():
                 block.append(line)
     if block:
-        raise ValueError("the file ends within a configuration")
+        raise ValueError("the file ends in the middle of a configuration")
 
 
 def _structure(lines: list[str], symbols: list[str]) -> Atoms:
-    """Read one configuration: words that say what follows, then its values."""
+    """Read one configuration: keywords, each followed by its values."""
     from ase import Atoms
     from ase.calculators.singlepoint import SinglePointCalculator
 
@@ -67,7 +67,7 @@ def _structure(lines: list[str], symbols: list[str]) -> Atoms:
     types = table["type"].astype(np.int64)
     if types.max() >= len(symbols):
         raise DataError(
-            f"has atoms of type {types.max()}, and {len(symbols)} elements are named",
+            f"has atoms of type {types.max()}, but only {len(symbols)} elements are named",
             "Complete the file of elements.",
         )
     atoms = Atoms([symbols[kind] for kind in types], _columns(table, _POSITIONS))
@@ -90,7 +90,7 @@ def _structure(lines: list[str], symbols: list[str]) -> Atoms:
 
 
 def _vectors(lines: list[str]) -> list[list[float]]:
-    """Return the lattice vectors, of which there are as many as periodic directions."""
+    """Return the lattice vectors, one for each periodic direction."""
     vectors: list[list[float]] = []
     for line in lines[:3]:
         try:
@@ -105,7 +105,7 @@ def _columns(table: dict[str, np.ndarray], names: tuple[str, ...]) -> np.ndarray
     missing = [name for name in names if name not in table]
     if missing:
         raise DataError(
-            f"has no column {', '.join(missing)}; it has {', '.join(table)}",
+            f"has no column {', '.join(missing)}; found: {', '.join(table)}",
             "Write Cartesian coordinates: id type cartes_x cartes_y cartes_z fx fy fz",
         )
     return np.stack([table[name] for name in names], axis=1)

@@ -1,7 +1,8 @@
-"""NumPy archives of named arrays: rMD17, sGDML, and those that others write.
+"""NumPy archives of named arrays: rMD17, sGDML and similar.
 
-The arrays are told by their names. Energies and forces are taken as eV and eV/Å unless the archive
-says otherwise, as sGDML's ``e_unit`` does; rMD17 is in kcal/mol, as its authors say.
+Arrays are identified by their names. Energies and forces are assumed to be in eV and eV/Å unless
+the archive declares other units, as sGDML does with ``e_unit``; rMD17 is in kcal/mol according to
+its authors.
 """
 
 from __future__ import annotations
@@ -49,9 +50,9 @@ def read(file: Opened, notes: MutableMapping[str, None]) -> Iterator[Atoms]:
     if not found["numbers"] or not found["positions"]:
         shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
         raise DataError(
-            f"is a NumPy archive without arrays of elements and positions; it has {shapes}",
+            f"is a NumPy archive without arrays of elements and positions; found: {shapes}",
             "Name them numbers (N,) and positions (S, N, 3), with energies (S,) and forces "
-            "(S, N, 3). Labels that go with other structures: hub import --reader npz-labels",
+            "(S, N, 3). For labels of other structures: hub import --reader npz-labels",
         )
     positions = _rows(arrays[found["positions"]], 3)
     count, n_atoms = positions.shape[:2]
@@ -62,7 +63,7 @@ def read(file: Opened, notes: MutableMapping[str, None]) -> Iterator[Atoms]:
     energy_factor, force_factor = _factors(arrays, notes)
     for index in range(count):
         own = numbers[index] if numbers.ndim == 2 else numbers
-        real = own > 0  # smaller molecules are filled up with zeros
+        real = own > 0  # smaller molecules are padded with zeros
         atoms = Atoms(own[real], positions[index][real])
         if "cell" in columns:
             cells = columns["cell"]
@@ -86,41 +87,41 @@ def _arrays(path: Any) -> dict[str, np.ndarray]:
             return {name: archive[name] for name in archive.files}
     except ValueError as failure:
         raise DataError(
-            f"is a NumPy archive that holds Python objects or is damaged ({failure})",
-            "Archives of objects may run any program when they are opened. Save plain arrays with "
+            f"is a NumPy archive that contains Python objects or is corrupted ({failure})",
+            "Archives of objects can run arbitrary code when opened. Save plain arrays with "
             "numpy.savez, or write extxyz.",
         ) from failure
     except zipfile.BadZipFile as failure:
-        raise DataError(f"is a damaged NumPy archive ({failure})", "Get it again.") from failure
+        raise DataError(f"is a corrupted NumPy archive ({failure})", "Get it again.") from failure
 
 
 def _find(arrays: Mapping[str, np.ndarray], names: tuple[str, ...]) -> str:
-    """Return which array plays a role; empty for none."""
+    """Return the name of the array with a role; empty if there is none."""
     spelt = {name.lower(): name for name in arrays}
     return next((spelt[name] for name in names if name in spelt), "")
 
 
 def _rows(values: np.ndarray, width: int) -> np.ndarray:
-    """Return (S, N, 3), of one structure too."""
+    """Return (S, N, 3), also for a single structure."""
     rows = values[None] if values.ndim == 2 and values.shape[-1] == width else values
     if rows.ndim != 3 or rows.shape[-1] != width:
         raise DataError(
-            f"has an array of shape {values.shape} where (structures, atoms, 3) should be",
+            f"has an array of shape {values.shape}, expected (structures, atoms, 3)",
             "Write the structures as extxyz with ase.io.write.",
         )
     return rows
 
 
 def _numbers(values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Return atomic numbers, of symbols too."""
+    """Return atomic numbers, also from symbols."""
     if values.dtype.kind in "US":
         from ase.data import atomic_numbers
 
         values = np.vectorize(lambda symbol: atomic_numbers[str(symbol)])(values.astype(str))
     if values.shape not in {shape, shape[1:]} or not np.array_equal(values, np.rint(values)):
         raise DataError(
-            f"has an array of elements of shape {values.shape}, and positions of {shape[0]} "
-            f"structures of {shape[1]} atoms",
+            f"has an array of elements of shape {values.shape}, but positions of {shape[0]} "
+            f"structures with {shape[1]} atoms",
             "Give atomic numbers as (N,), or as (S, N) if structures differ.",
         )
     return values.astype(np.int64)
@@ -129,7 +130,7 @@ def _numbers(values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 def _factors(
     arrays: Mapping[str, np.ndarray], notes: MutableMapping[str, None]
 ) -> tuple[float, float]:
-    """Return what energies and forces are to be multiplied by."""
+    """Return the factors for energies and forces."""
     declared = {name.lower(): str(value) for name, value in arrays.items() if value.ndim == 0}
     if {"old_indices", "nuclear_charges"} <= {name.lower() for name in arrays}:
         unit, length, who = _KCAL, "angstrom", "rMD17 is"
@@ -137,7 +138,7 @@ def _factors(
         unit, length = declared["e_unit"], declared.get("r_unit", "Ang")
         who = "the archive says"
     else:
-        notes["the archive does not say its units: taken as eV and eV/Å"] = None
+        notes["the archive does not declare its units: eV and eV/Å assumed"] = None
         return 1.0, 1.0
     energy, forces = unit_factor("energy", unit), unit_factor("forces", f"{unit}/{length}")
     if energy is None or forces is None or length.lower() not in {"ang", "angstrom", "a"}:

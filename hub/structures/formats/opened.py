@@ -1,4 +1,4 @@
-"""A file as it is on disk: packed or not, with its first bytes to tell its format by."""
+"""A file on disk, compressed or not, with its first bytes to recognise its format."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-_HEAD = 65_536  # bytes to tell a format by
+_HEAD = 65_536  # bytes to recognise a format by
 _SUFFIXES = {".gz", ".bz2", ".xz", ".zip"}
 
 
@@ -32,14 +32,14 @@ class Opened:
     Attributes
     ----------
     path
-        On disk.
+        Path of the file on disk.
     """
 
     path: Path
 
     @cached_property
     def name(self) -> str:
-        """The file's own name, without that of its compression; inside a zip, the member's."""
+        """The file name without the extension of its compression; in a zip, the member's."""
         if self._member:
             return PurePosixPath(self._member).name
         path = Path(self.path.name)
@@ -52,31 +52,31 @@ class Opened:
 
     @cached_property
     def head(self) -> bytes:
-        """The first 64 KiB, unpacked."""
+        """The first 64 KiB, uncompressed."""
         with self.stream() as stream:
             return stream.read(_HEAD)
 
     @cached_property
     def text(self) -> str:
-        """The head as text; what is none of it is replaced."""
+        """The head as text; invalid bytes are replaced."""
         return self.head.decode("utf-8", errors="replace")
 
     @contextmanager
     def stream(self) -> Iterator[IO[bytes]]:
-        """Open the unpacked bytes."""
+        """Open the uncompressed bytes."""
         unpack = self._unpacker
         with self.path.open("rb") if unpack is None else unpack(self.path) as stream:
             yield stream
 
     @contextmanager
     def text_stream(self) -> Iterator[IO[str]]:
-        """Open the unpacked text."""
+        """Open the uncompressed text."""
         with self.stream() as stream, TextIOWrapper(stream, encoding="utf-8") as text:
             yield text
 
     @contextmanager
     def plain(self) -> Iterator[Path]:
-        """Give a file that is not packed: the file itself, or a copy that goes away again."""
+        """Give an uncompressed file: the file itself, or a temporary copy."""
         if not self.is_packed:
             yield self.path
             return
@@ -103,7 +103,7 @@ class Opened:
 
     @cached_property
     def _member(self) -> str:
-        """The one file inside a zip archive; empty if it is none, or numpy's."""
+        """The one file inside a zip archive; empty if it is not a zip archive, or is NumPy's."""
         if not self._magic.startswith(b"PK\x03\x04"):
             return ""
         with zipfile.ZipFile(self.path) as archive:
@@ -117,7 +117,7 @@ class Opened:
         if len(names) != 1:
             raise DataError(
                 f"is a zip archive of {len(names)} files: {', '.join(names[:5])}",
-                "Unpack it, and name the files of structures in it.",
+                "Unpack it, and name the structure files in it.",
             )
         return names[0]
 

@@ -1,4 +1,4 @@
-"""VASP's OUTCAR, by ASE, without the steps of a machine-learned force field."""
+"""VASP's OUTCAR, read by ASE without the steps of a machine-learned force field."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LEARNED = re.compile(r"\bML\b")
 
 
 def recognises(file: Opened) -> bool:
-    """Whether a file begins as VASP's output does."""
+    """Whether a file begins like VASP's output."""
     return bool(_FIRST_LINE.match(file.text))
 
 
@@ -35,15 +35,15 @@ def read(file: Opened, notes: MutableMapping[str, None]) -> Iterator[Atoms]:
 
 @contextmanager
 def _without_learned_steps(path: Path, notes: MutableMapping[str, None]) -> Iterator[Path]:
-    """Give an OUTCAR without what a force field that is learned on the fly has predicted."""
+    """Give an OUTCAR without the predictions of an on-the-fly machine-learned force field."""
     with path.open(encoding="utf-8", errors="replace") as stream:
         learned = sum("ML TOTEN" in line and "free  energy" in line for line in stream)
     if not learned:
         yield path
         return
     notes[
-        f"{path.name} has {learned} steps of a machine-learned force field, whose energies and "
-        "forces are no labels: left out"
+        f"skipped {learned} steps of a machine-learned force field in {path.name}: their energies "
+        "and forces are not labels"
     ] = None
     with tempfile.TemporaryDirectory(prefix="mlip-hub-") as folder:
         clean = Path(folder) / "OUTCAR"
@@ -53,7 +53,7 @@ def _without_learned_steps(path: Path, notes: MutableMapping[str, None]) -> Iter
 
 
 def _computed_lines(lines: Iterator[str]) -> Iterator[str]:
-    """Yield all lines but tables and energies that are marked ML."""
+    """Yield all lines except tables and energies marked ML."""
     for line in lines:
         if not _LEARNED.search(line):
             yield line

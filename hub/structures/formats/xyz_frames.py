@@ -1,4 +1,4 @@
-"""An xyz file cut into structures; what would take for ever, or all memory, is refused unparsed."""
+"""An xyz file split into structures; oversized input is refused before it is parsed."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ LARGEST_STRUCTURE = 1 << 28  # characters
 
 
 def cut_frames(stream: IO[str]) -> Iterator[tuple[str, str, str]]:
-    """Yield of each structure the line with its number of atoms, its comment, and its atoms.
+    """Yield the line with the number of atoms, the comment and the atoms of each structure.
 
     Raises
     ------
     ValueError
-        If the file is no xyz file, ends within a structure, or exceeds a limit of this module.
+        If the file is not an xyz file, ends within a structure, or exceeds a limit of this module.
     """
     lines = _numbered_lines(stream)
     for number, header in lines:
@@ -39,14 +39,14 @@ def cut_frames(stream: IO[str]) -> Iterator[tuple[str, str, str]]:
         missing = n_atoms + 1 - len(frame)
         if missing:
             raise ValueError(
-                f"the file ends {missing} lines before the end of the structure of {n_atoms} atoms "
-                f"that starts on line {number}"
+                f"the file ends unexpectedly: {missing} lines are missing of the structure of "
+                f"{n_atoms} atoms that starts on line {number}"
             )
         yield header, frame[0], "".join(frame[1:])
 
 
 def _numbered_lines(stream: IO[str]) -> Iterator[tuple[int, str]]:
-    """Yield the lines, from 1, and refuse one that is too long before it is in memory."""
+    """Yield the lines, numbered from 1; raise if one is too long, before it is in memory."""
     number = 0
     while line := stream.readline(LONGEST_LINE + 1):
         number += 1
@@ -62,7 +62,7 @@ def _number_of_atoms(header: str, number: int) -> int:
         n_atoms = -1
     if n_atoms < 0:
         shown = header.strip()[:40]
-        raise ValueError(f"line {number} should be a number of atoms, but is {shown!r}")
+        raise ValueError(f"line {number}: expected a number of atoms, got {shown!r}")
     if n_atoms > MOST_ATOMS:
-        raise ValueError(f"line {number} announces more than {MOST_ATOMS:,} atoms")
+        raise ValueError(f"line {number} declares more than {MOST_ATOMS:,} atoms")
     return n_atoms

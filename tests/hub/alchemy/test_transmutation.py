@@ -31,7 +31,7 @@ TO_KRYPTON = Transmutation((("Ar", "Kr"),), 1.3, 0.7)
 def test_scales_are_positive_numbers(scale):
     with pytest.raises(AlchemyError, match="must be a positive number"):
         Transmutation((("C", "Si"),), scale)
-    with pytest.raises(AlchemyError, match="the energy scale is"):
+    with pytest.raises(AlchemyError, match="the energy scale must be"):
         Transmutation((("C", "Si"),), 1.5, scale)
 
 
@@ -65,7 +65,7 @@ def test_pairs_are_read_either_way_round(text, old, pairs):
         ("=Si", "is not a pair"),
         ("C=Si,,", "'' is not a pair"),
         ("C=Xx", "'Xx' is not a chemical element"),
-        ("N=Si", "N cannot be replaced: the elements are C"),
+        ("N=Si", "cannot replace N: the elements are C"),
         ("C=Si=Ge", "not a chemical element"),
     ],
 )
@@ -173,9 +173,9 @@ def test_there_and_back_again(scale, energy_scale):
 
 def test_an_element_that_becomes_nothing_or_two_is_refused():
     structures = StructureSet.from_atoms([bulk("Cu"), bulk("Au")])
-    with pytest.raises(AlchemyError, match="no new element is given for Au"):
+    with pytest.raises(AlchemyError, match="no new element given for Au"):
         transmute_structures(structures, Transmutation((("Cu", "Ag"),), 1.0))
-    with pytest.raises(AlchemyError, match="Cu stands for more than one element"):
+    with pytest.raises(AlchemyError, match="Cu is mapped to more than one element"):
         transmute_structures(structures, Transmutation((("Cu", "Ag"), ("Cu", "Au")), 1.0))
 
 

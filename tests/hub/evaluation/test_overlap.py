@@ -56,7 +56,7 @@ def test_of_itself_all_is_inside(carbon):
 
 def test_elements_must_be_matched(carbon):
     silicon = StructureSet.from_atoms(diamonds("Si", 5.43, 2, seed=1))
-    with pytest.raises(AlchemyError, match="no new element is given for Si"):
+    with pytest.raises(AlchemyError, match="no new element given for Si"):
         measure_overlap(carbon, silicon, (("C", "Ge"),), 1.5)
 
 

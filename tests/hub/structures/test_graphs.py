@@ -91,6 +91,6 @@ def test_progress_counts_structures() -> None:
 
 
 def test_an_unknown_element_is_named() -> None:
-    with pytest.raises(IncompatibleModelError, match="knows C, Si, but CAu contains Au") as caught:
+    with pytest.raises(IncompatibleModelError, match="covers C, Si, but CAu contains Au") as caught:
         build_graph(Atoms("CAu", [[0, 0, 0], [0, 0, 2]]), ["C", "Si"], 4.0)
     assert "hub list" in caught.value.hint

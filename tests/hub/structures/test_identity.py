@@ -142,7 +142,7 @@ def test_what_occurs_twice_is_on_one_side_of_a_split() -> None:
     split = split_structures(structures, 20)
     used = np.concatenate([split.train, split.validation, split.test]) % 40
     assert len(set(used.tolist())) == len(used) == 40
-    assert any("40 structures are the same as others before them" in note for note in split.notes)
+    assert any("40 structures are duplicates of earlier ones" in note for note in split.notes)
 
 
 def test_what_is_labelled_for_the_test_is_not_trained_on_under_another_label() -> None:
@@ -152,7 +152,7 @@ def test_what_is_labelled_for_the_test_is_not_trained_on_under_another_label() -
     split = split_structures(dataclasses.replace(structures, split_labels=labels))
     assert not {0, 1, 2} & {*split.train.tolist(), *split.validation.tolist()}
     assert split.test.tolist() == [20, 21, 22]
-    assert any("3 structures are the same as some labelled" in note for note in split.notes)
+    assert any("3 structures are duplicates of some labelled" in note for note in split.notes)
 
 
 def test_wrapped_duplicates_are_found_and_contradict_each_other_only_by_their_labels() -> None:

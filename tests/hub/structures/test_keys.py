@@ -125,7 +125,7 @@ def test_any_entry_can_be_named(tmp_path: Path) -> None:
 
 
 def test_labels_of_two_sources_are_not_mixed(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="REF_energy have no forces that go with them"):
+    with pytest.raises(DataError, match="REF_energy have no matching forces"):
         read(tmp_path, {"REF_energy": -5.0}, {"mace_forces": FORCES})
 
 
@@ -195,7 +195,7 @@ def test_a_named_key_finds_its_own_partner(tmp_path: Path, named: dict[str, str]
 
 def test_forces_of_another_energy_are_not_borrowed(tmp_path: Path) -> None:
     energies = {"energy": -1.0, "energy_dft": -5.0}
-    with pytest.raises(DataError, match="energy_dft have no forces that go with them"):
+    with pytest.raises(DataError, match="energy_dft have no matching forces"):
         read(tmp_path, energies, {"forces": FORCES}, energy_key="energy_dft")
     with pytest.raises(DataError, match="several entries could be the labels"):
         read(tmp_path, {"energy": -1.0, "REF_energy": -5.0}, {"forces": FORCES})

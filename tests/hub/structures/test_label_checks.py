@@ -76,16 +76,16 @@ def test_forces_of_the_opposite_sign(trajectory, conformers) -> None:
     for structures in (trajectory, conformers):
         opposite = dataclasses.replace(structures, forces=-structures.forces)
         assert "forces-opposite" in codes(opposite)
-        assert "correlate at -" in message(opposite, "forces-opposite")
+        assert "correlation is -" in message(opposite, "forces-opposite")
 
 
-@pytest.mark.parametrize(("shift", "where"), [(1, "before"), (-1, "after")])
+@pytest.mark.parametrize(("shift", "where"), [(1, "previous"), (-1, "next")])
 def test_energies_of_another_frame(trajectory, shift: int, where: str) -> None:
     energies = np.roll(trajectory.energies, -shift)
     kept = np.arange(1, len(trajectory) - 1)
     shifted = dataclasses.replace(trajectory, energies=energies).select(kept)
-    opposite = {"before": "after", "after": "before"}[where]
-    assert f"the frame {opposite} its own" in message(shifted, "labels-shifted")
+    opposite = {"previous": "next", "next": "previous"}[where]
+    assert f"that of the {opposite} frame" in message(shifted, "labels-shifted")
     assert "labels-shifted" not in codes(trajectory)
 
 
@@ -163,7 +163,7 @@ def test_two_sources_on_different_scales() -> None:
     assert "sources-apart" not in codes(StructureSet.concatenate([one, other]))
     moved = dataclasses.replace(other, energies=other.energies - 0.4 * other.n_atoms)
     found = message(StructureSet.concatenate([one, moved]), "sources-apart")
-    assert re.search(r"0.xyz lie \+0\.[34]\d+ eV/atom from those of 1.xyz", found)
+    assert re.search(r"0.xyz differ by \+0\.[34]\d+ eV/atom from those of 1.xyz", found)
 
 
 def constrained(count: int = 12) -> list[Atoms]:
@@ -268,5 +268,5 @@ def test_the_codes_that_can_be_allowed_are_those_of_errors() -> None:
     source = "\n".join(path.read_text() for path in folder.glob("*.py"))
     written = re.findall(r'Finding\(\s*"error",\s+"([a-z-]+)"', source)
     assert {*written, "missing-energy", "missing-forces", "cell", "positions"} == set(ERROR_CODES)
-    with pytest.raises(DataError, match="is called nonsense"):
+    with pytest.raises(DataError, match="unknown error code: nonsense"):
         require_error_codes(["units", "nonsense"])

@@ -51,7 +51,7 @@ def test_deepmd_directories(tmp_path: Path) -> None:
 
 def test_deepmd_without_a_cell_must_say_so(tmp_path: Path) -> None:
     write_deepmd(tmp_path / "data", waters(), periodic=False)
-    with pytest.raises(DataError, match=r"no set.000/box.npy, and no file nopbc"):
+    with pytest.raises(DataError, match=r"neither set.000/box.npy nor a file nopbc"):
         read_structures(tmp_path / "data")
     (tmp_path / "data" / "nopbc").touch()
     assert not read_structures(tmp_path / "data").structures.pbc.any()
@@ -80,17 +80,17 @@ def test_archives_of_named_arrays(tmp_path: Path) -> None:
     )  # fmt: skip
     result = read_structures(tmp_path / "named.npz")
     assert_same(result.structures, frames)
-    assert any("taken as eV" in note for note in result.notes)
+    assert any("eV/Å assumed" in note for note in result.notes)
     np.savez(tmp_path / "gdml.npz", z=[8, 1, 1], R=named["positions"], E=named["energy"] / Hartree,
              F=named["forces"] / Hartree, e_unit="Ha", r_unit="Ang")  # fmt: skip
     assert_same(read_structures(tmp_path / "gdml.npz").structures, frames, cells=False)
     np.savez(tmp_path / "other.npz", a=np.zeros(3))
     with pytest.raises(
-        DataError, match=r"without arrays of elements and positions; it has a \(3,\)"
+        DataError, match=r"without arrays of elements and positions; found: a \(3,\)"
     ):
         read_structures(tmp_path / "other.npz")
     np.savez(tmp_path / "objects.npz", energy=np.array([None, {}], dtype=object))
-    with pytest.raises(DataError, match=r"objects.npz is a NumPy archive that holds Python"):
+    with pytest.raises(DataError, match=r"objects.npz is a NumPy archive that contains Python"):
         read_structures(tmp_path / "objects.npz")
 
 
@@ -147,17 +147,17 @@ def write_cp2k(folder: Path, frames: list[AtomsType]) -> Path:
 def test_cp2k_trajectories(tmp_path: Path) -> None:
     frames = waters()
     path = write_cp2k(tmp_path, frames)
-    with pytest.raises(DataError, match=r"its cell is neither in water-1.cell nor in an input"):
+    with pytest.raises(DataError, match=r"without a cell: neither water-1.cell nor an input"):
         read_structures(path)
     vectors = [f"      {name} {' '.join(map(str, v))}" for name, v in zip("ABC", CELL, strict=True)]
     (tmp_path / "run.inp").write_text("\n".join(["    &CELL", *vectors, "    &END CELL"]))
     result = read_structures(path)
     assert_same(result.structures, frames)
-    assert any("is that of run.inp" in note for note in result.notes)
+    assert any("is taken from run.inp" in note for note in result.notes)
     rows = [f"{step} 0.5 {' '.join(map(str, CELL.ravel()))} 1.0" for step in range(3)]
     (tmp_path / "water-1.cell").write_text("# Step Time Ax ...\n" + "\n".join(rows) + "\n")
     assert_same(read_structures(path).structures, frames)
-    with pytest.raises(DataError, match="holds the forces of a CP2K trajectory"):
+    with pytest.raises(DataError, match="contains the forces of a CP2K trajectory"):
         read_structures(tmp_path / "water-frc-1.xyz")
     (tmp_path / "water-frc-1.xyz").unlink()
     assert np.isnan(read_structures(path, require_labels=False).structures.forces).all()

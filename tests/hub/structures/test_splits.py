@@ -77,7 +77,7 @@ def test_smaller_training_sets_are_part_of_larger_ones() -> None:
 
 
 def test_too_few_structures_are_refused() -> None:
-    with pytest.raises(DataError, match="31 training structures are asked for, but 30"):
+    with pytest.raises(DataError, match="31 training structures requested, but 30"):
         split_structures(dimers(30), 31)
     with pytest.raises(DataError, match="one structure cannot be both"):
         split_structures(dimers(1))
@@ -93,7 +93,7 @@ def test_labels_of_the_files_are_honoured() -> None:
     assert split.train.tolist() == [*range(20), 32, 33]
     assert split.validation.tolist() == list(range(20, 25))
     assert split.test.tolist() == list(range(25, 32))
-    assert "2 without a label, taken as train" in split.notes[0]
+    assert "2 without a label, used as train" in split.notes[0]
     few = split_structures(dimers(34, labels), 8)
     assert sizes(few) == (8, 5, 7)
     assert set(few.train) < set(split.train)

@@ -136,7 +136,7 @@ def test_a_stress_that_its_virial_contradicts_is_an_error_that_names_the_option(
 ) -> None:
     path = written(tmp_path / "a.xyz", crystals(), "stress", 1 / CONVENTIONS[convention], both=True)
     with pytest.raises(
-        DataError, match=f"by the virial, stress is of the .* {convention}"
+        DataError, match=f"according to the virial, stress has the .* {convention}"
     ) as caught:
         read_structures(path)
     assert f"--stress-convention {convention}" in caught.value.hint
@@ -184,7 +184,7 @@ def test_stresses_that_are_all_zero_are_no_labels(tmp_path) -> None:
     path = written(tmp_path / "a.xyz", crystals(), "stress", 0.0)
     found = read_structures(path)
     assert np.isnan(found.structures.stresses).all()
-    assert "stress is zero everywhere, and not a label" in found.notes
+    assert "stress is zero everywhere: not used as a label" in found.notes
 
 
 def test_stresses_in_kilobar_are_an_error_of_their_own(tmp_path) -> None:

@@ -62,8 +62,8 @@ def test_a_tenth_of_many_is_held_out_on_each_side() -> None:
 @pytest.mark.parametrize(
     ("trajectories", "number", "message"),
     [
-        ([0, 0, 1, 1], None, "of 2 trajectories none can be held out"),
-        ([0, 0, 1, 1, 2, 2], 3, "3 training structures are asked for, but 2 are available"),
+        ([0, 0, 1, 1], None, "2 trajectories are too few to hold out"),
+        ([0, 0, 1, 1, 2, 2], 3, "3 training structures requested, but only 2 are available"),
     ],
 )
 def test_too_little_is_refused(trajectories, number, message) -> None:

