@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     "name). npz-labels: published label files in the order of the structures of --onto. Plug-ins "
     "can add others.",
 )
-@click.option("--covers", metavar="CONDITION", help="Structures that npz-labels cover.")
+@click.option("--covers", metavar="CONDITION", help="Structures covered by npz-labels files.")
 @click.option(
     "--proved-by", metavar="LABELS", help="Label set that verifies the order of npz-labels."
 )
