@@ -81,7 +81,7 @@ def export(
         As `hub.pull` does.
     """
     if format not in formats():
-        raise DataError(f"there is no format '{format}'", f"Choose one of: {', '.join(formats())}.")
+        raise DataError(f"unknown format '{format}'", f"Use one of: {', '.join(formats())}.")
     target = Path(out) if out is not None else None
     if format not in DATASET_FORMATS:
         return _export_model(name, format, target, dtype, pulling, force=force)

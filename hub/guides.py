@@ -35,7 +35,7 @@ def guide(name: str | None = None) -> dict[str, str] | str:
     Raises
     ------
     NotFoundError
-        If there is no guide of this name.
+        If no guide has this name.
     """
     if name is None:
         return {each: _summary(_text(each)) for each in _names()}
@@ -43,7 +43,7 @@ def guide(name: str | None = None) -> dict[str, str] | str:
     if name not in names:
         near = get_close_matches(name, names)
         raise NotFoundError(
-            f"there is no guide '{name}'",
+            f"no guide '{name}' found",
             f"Did you mean {' or '.join(near)}?" if near else "`hub guide` lists the guides.",
         )
     return _text(name)

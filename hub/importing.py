@@ -101,7 +101,7 @@ def import_dataset(
         If the disk is full or cannot be written; `resume` continues from there.
     """
     if reader not in readers():
-        raise DataError(f"there is no reader '{reader}'", f"Choose one of: {', '.join(readers())}.")
+        raise DataError(f"unknown reader '{reader}'", f"Choose one of: {', '.join(readers())}.")
     stress = StressReading(stress_key, stress_convention)
     if reader != "ase" and stress != StressReading():
         raise DataError(

@@ -72,14 +72,14 @@ def list_versions(
     Raises
     ------
     SettingsError
-        If one of `elements` is no chemical symbol.
+        If one of `elements` is not a chemical symbol.
     RegistryError
         If a registry cannot be asked, and `failed` is not given.
     """
     for symbol in elements:
         if not _SYMBOL.fullmatch(symbol):
             raise SettingsError(
-                f"'{symbol}' is no chemical symbol", "Separate symbols by commas, e.g. C,H."
+                f"'{symbol}' is not a chemical symbol", "Separate symbols by commas, e.g. C,H."
             )
     names = catalogue()
     needs_facts = bool(elements) or architecture is not None or license is not None

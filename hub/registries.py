@@ -109,7 +109,7 @@ def remove_registry(name: str) -> None:
     registries = load_settings().registries
     if name not in registries:
         raise NotFoundError(
-            f"there is no registry '{name}'", f"There are: {', '.join(registries) or 'none'}."
+            f"registry '{name}' not found", f"Known registries: {', '.join(registries) or 'none'}."
         )
     store_registries({key: place for key, place in registries.items() if key != name})
 

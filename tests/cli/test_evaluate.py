@@ -148,10 +148,10 @@ def test_refusals(command, folder, random_directory):
 
 
 def test_a_package_is_exported(command, folder, random_directory):
-    options = ("--to", "nequip-package", "--out", "my.nequip.zip")
+    options = ("--format", "nequip-package", "--out", "my.nequip.zip")
     done = command("export", random_directory, *options)
     assert done.out == "my.nequip.zip\n"
     assert (folder / "my.nequip.zip").stat().st_size > 100_000
     done = command("export", random_directory, *options, code=1)
-    assert "hint: Replace it with --force" in done.err
+    assert "hint: Overwrite it with --force" in done.err
     command("export", random_directory, "--format", "something", code=2)

@@ -65,7 +65,7 @@ def test_a_guide_on_a_terminal_is_rendered():
 def test_near_names_are_suggested(hub):
     done = hub("guide", "fine-tunning")
     assert done.code == 3
-    assert done.err == "error: there is no guide 'fine-tunning'\nhint: Did you mean fine-tuning?\n"
+    assert done.err == "error: no guide 'fine-tunning' found\nhint: Did you mean fine-tuning?\n"
     assert "`hub guide` lists the guides" in hub("guide", "xyz").err
     assert hub("guide", "../guide/limits").code == 3
 

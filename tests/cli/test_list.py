@@ -79,6 +79,6 @@ def test_a_damaged_version_is_listed_with_a_warning(command, lab, tmp_path):
 def test_from_python(command, lab):
     (row,) = hub.list("wat", elements=["O"], license="cc-by-4.0", remote=True)
     assert (row.name, row.elements, row.architecture) == ("water", ("H", "O"), "springs")
-    with pytest.raises(SettingsError, match="'o' is no chemical symbol"):
+    with pytest.raises(SettingsError, match="'o' is not a chemical symbol"):
         hub.list(elements=["o"])
     assert "'o' is no" in command("list", "--elements", "o", code=1).err

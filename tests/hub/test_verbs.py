@@ -58,10 +58,10 @@ def test_options_that_do_not_fit(structures):
     for options, message in (
         ({"reader": "datasets", "stress_key": "virial"}, "takes no --stress-key"),
         ({"reader": "npz-labels"}, "Name it with --onto"),
-        ({"reader": "abacus"}, "no reader 'abacus'"),
+        ({"reader": "abacus"}, "unknown reader 'abacus'"),
     ):
         with pytest.raises(DataError) as refused:
             hub.import_dataset(structures, name="mine", **options)
         assert message in f"{refused.value.message} {refused.value.hint}"
-    with pytest.raises(DataError, match="no format 'xml'"):
+    with pytest.raises(DataError, match="unknown format 'xml'"):
         hub.export(NAME, format="xml")
