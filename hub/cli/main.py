@@ -41,7 +41,7 @@ SECTIONS = {
         "relabel": "hub.cli.relabel",
         "teachers": "hub.cli.teachers",
     },
-    "Evaluate and share": {
+    "Judge and share": {
         "evaluate": "hub.cli.evaluate",
         "learning-curve": "hub.cli.learning_curve",
         "stability": "hub.cli.stability",
