@@ -142,7 +142,7 @@ class Progress:
     epochs_without_gain: int = 0
     steps_back: int = 0
     rate_factor: float = 1.0
-    history: list[dict[str, float]] = field(default_factory=list)
+    history: list[dict[str, int | float]] = field(default_factory=list)
     step: int = 0
     loss: float = 0.0
     seconds: float = 0.0

@@ -139,7 +139,7 @@ def assert_same(folder: Path, expected: Path) -> None:
 
 
 MOMENTS = {
-    "in the middle of the second epoch": ("hub.training.loop.loss_of", 3),
+    "in the middle of the second epoch": ("hub.training.steps.loss_of", 3),
     "after the last step, before its state is saved": ("hub.training.loop.save_state", 2),
     "while the model is checked": ("hub.potentials.directory.verify_probe", 0),
     "before the card is written": ("hub.training.run.write_card", 0),
@@ -203,7 +203,7 @@ def test_several_seeds_killed_in_the_second_and_while_the_best_is_copied(
     tmp_path, run, options, undisturbed
 ) -> None:
     arguments = (*options, "--seeds=2")
-    die = (_die_in_call, "hub.training.loop.loss_of", 13)
+    die = (_die_in_call, "hub.training.steps.loss_of", 13)
     assert run(tmp_path, *arguments, die=die) == KILLED
     first = (tmp_path / "run" / "seed-0" / "results.json").read_bytes()
     assert_same(tmp_path / "run" / "seed-0", undisturbed)
