@@ -74,7 +74,7 @@ def test_a_wrong_mirror_is_passed_over(make_catalogue, toy_card, tmp_path, caplo
 
 def test_a_built_in_name_that_cannot_be_had(make_catalogue, toy_card):
     cards = toy_card("http://127.0.0.1:9/toy.bin")
-    with pytest.raises(OfflineError, match="switched off"):
+    with pytest.raises(OfflineError, match="network is disabled"):
         make_catalogue(cards=cards, offline=True).pull(ref("toy"))
     catalogue = make_catalogue(cards=cards)
     catalogue.builtin.importer_named = {}.get
