@@ -197,7 +197,7 @@ def test_a_choice_is_recorded_over_no_other_file(tmp_path, treasure):
     pull_dataset("copper", choice=choice, out=to)
     pull_dataset("copper", choice=choice, out=to)
     (to / SELECTION).write_text("mine")
-    with pytest.raises(IntegrityError, match="damaged"):
+    with pytest.raises(IntegrityError, match="corrupted"):
         pull_dataset("copper", choice=choice, out=to)
     assert (to / SELECTION).read_text() == "mine"
     (to / SELECTION).unlink()

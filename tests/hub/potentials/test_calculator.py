@@ -177,7 +177,7 @@ def test_slabs_and_tubes(random_calculator):
 def test_an_unknown_element_is_named(random_calculator):
     atoms = Atoms("CO", [[0, 0, 0], [0, 0, 1.2]])
     atoms.calc = random_calculator
-    with pytest.raises(IncompatibleModelError, match="knows C, H, but CO contains O"):
+    with pytest.raises(IncompatibleModelError, match="covers C, H, but CO contains O"):
         atoms.get_potential_energy()
 
 
