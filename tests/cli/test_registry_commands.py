@@ -168,7 +168,7 @@ def test_show(command, lab):
         (["registry", "add", "lab", "/elsewhere"], 1, "registry remove lab"),
         (["registry", "add", "local", "/elsewhere"], 1, "is reserved"),
         (["registry", "add", "x", "ftp://a/b"], 1, "ftp"),
-        (["registry", "remove", "lob"], 3, "no registry 'lob'"),
+        (["registry", "remove", "lob"], 3, "registry 'lob' not found"),
         (["pul", "mine"], 2, "Did you mean pull"),
     ],
 )

@@ -37,8 +37,11 @@ def batch_of(potential, *structures):
 
 def test_the_batch_is_left_as_it_was(small):
     batch = batch_of(small, crystal(small), molecule(small))
-    before = {each.name: getattr(batch, each.name).clone() for each in dataclasses.fields(batch)}
+    values = {each.name: getattr(batch, each.name) for each in dataclasses.fields(batch)}
+    names = values.pop("names")
+    before = {name: value.clone() for name, value in values.items()}
     small(batch)
+    assert batch.names == names
     for name, value in before.items():
         found = getattr(batch, name)
         # Of labels there are none: NaN, which is to stay.
