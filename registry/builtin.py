@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from registry.cards import FILE_NAME, Card
+from registry.content import describe_directory, put_content
 from registry.errors import (
     IncompatibleError,
     IntegrityError,
@@ -18,7 +19,6 @@ from registry.errors import (
 from registry.files import is_intact, scratch_directory, write_atomically
 from registry.installed import InstalledFile
 from registry.origins import BUILTIN, BUILTIN_ORIGIN
-from registry.registry import describe_directory, put_content
 from registry.removal import discard, is_marked
 from registry.shipped import ShippedRegistry
 from registry.stores import open_store

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from registry.blobs import DamagedBlobError
 from registry.cards import FILE_NAME, Card
+from registry.content import damaged_files
 from registry.errors import ExistsError, IntegrityError
 from registry.files import is_intact, storage_errors
 from registry.finding import Finder
 from registry.origins import BUILTIN, Origin
-from registry.registry import damaged_files
 from registry.trust import Seen
 from registry.versions import LocalVersion
 

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from registry.blobs import Blobs
+from registry.content import damaged_files
 from registry.documents import digest_of
 from registry.errors import IntegrityError, StorageError
 from registry.files import storage_errors, write_atomically
@@ -28,7 +29,7 @@ from registry.manifest import parse_manifest
 from registry.mending import write_list
 from registry.origins import LOCAL
 from registry.outputs import require_real_way
-from registry.registry import INDEX_LOCK, damaged_files
+from registry.registry import INDEX_LOCK
 from registry.removal import entries, remove, require_marked
 from registry.stores.base import manifest_path
 from registry.stores.directory import DirectoryStore

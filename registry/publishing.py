@@ -6,10 +6,11 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from registry.content import describe_directory
 from registry.errors import ExistsError, NotFoundError, OfflineError
 from registry.origins import LOCAL, Origin
 from registry.references import check_name, check_version
-from registry.registry import Registry, describe_directory
+from registry.registry import Registry
 from registry.stores import open_store
 from registry.versions import LocalVersion, Version
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
+from registry.content import put_files
 from registry.documents import canonical_json, digest_of, parse_document
 from registry.download import read
 from registry.errors import (
@@ -14,9 +15,8 @@ from registry.errors import (
     NotFoundError,
     OfflineError,
 )
-from registry.files import files_below, is_intact, sha256_of, storage_errors
 from registry.index import with_version
-from registry.manifest import FileEntry, Manifest, Parent, parse_manifest
+from registry.manifest import parse_manifest
 from registry.pages import Pages, swap_until_done
 from registry.references import LATEST
 from registry.stores.base import (
@@ -37,35 +37,13 @@ if TYPE_CHECKING:
     from registry.blobs import Blobs
     from registry.download import Progress, Retries
     from registry.index import Entry
-    from registry.manifest import Kind
+    from registry.manifest import FileEntry, Manifest
     from registry.stores.base import Store, WritableStore
 
 FORMAT = 2
 INDEX_LOCK = "index"  # held by releases that write format 1 while they write
 
 Found = TypeVar("Found")
-
-
-def describe_directory(
-    directory: Path,
-    name: str,
-    version: str,
-    *,
-    kind: Kind,
-    metadata: dict[str, Any],
-    parents: Sequence[Parent] = (),
-    licence: str = "",
-) -> Manifest:
-    """Return a manifest of the files currently in a directory."""
-    with storage_errors(directory):
-        paths = sorted(path for path in files_below(directory) if path.is_file())
-        files = tuple(
-            FileEntry(path.relative_to(directory).as_posix(), path.stat().st_size, sha256_of(path))
-            for path in paths
-        )
-    if not files:
-        raise NotFoundError(f"{directory} contains no files")
-    return Manifest(kind, name, version, files, metadata, tuple(parents), licence)
 
 
 class Registry:
@@ -321,24 +299,3 @@ class Registry:
             return True
         store = as_writable(self.store)
         return store is not None and any(map(store.list, (INDEX, "manifests", "blobs")))
-
-
-def put_content(store: WritableStore, directory: Path, manifest: Manifest) -> None:
-    """Keep the files of a directory and their manifest in a store.
-
-    Nothing points at them until an index does.
-    """
-    put_files(store, directory, manifest.files)
-    data = manifest.to_bytes()
-    store.put_bytes(manifest_path(digest_of(data)), data)
-
-
-def put_files(store: WritableStore, directory: Path, files: Iterable[FileEntry]) -> bool:
-    """Keep files of a directory in a store, and return whether any had to be written."""
-    written = [store.put_file(blob_path(f.sha256), directory / f.path, f) for f in files]
-    return any(written)
-
-
-def damaged_files(directory: Path, files: Iterable[FileEntry]) -> list[str]:
-    """Return the paths of the files that are missing or corrupted in a directory."""
-    return [entry.path for entry in files if not is_intact(directory / entry.path, entry)]

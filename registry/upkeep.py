@@ -9,11 +9,11 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from registry.content import damaged_files
 from registry.errors import IntegrityError, NotFoundError, RegistryError
 from registry.files import STALE_AFTER, files_below, is_intact, storage_errors
 from registry.origins import LOCAL
 from registry.references import DIGEST_PREFIX, Reference, covers
-from registry.registry import damaged_files
 from registry.removal import age, entries, remove, sweep
 from registry.versions import Version
 

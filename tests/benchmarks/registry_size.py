@@ -18,12 +18,13 @@ from msgspec.structs import replace
 
 from registry.builtin import Builtin
 from registry.catalogue import Catalogue
+from registry.content import describe_directory, put_content
 from registry.documents import digest_of
 from registry.index import Entry, Row, names_bytes, page_bytes
 from registry.local import LocalStore
 from registry.publishing import publish
 from registry.references import Reference
-from registry.registry import Registry, describe_directory, put_content
+from registry.registry import Registry
 from registry.stores.base import manifest_path
 from registry.stores.directory import DirectoryStore
 

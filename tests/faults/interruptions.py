@@ -7,10 +7,10 @@ import os
 import threading
 from typing import TYPE_CHECKING
 
+from registry.content import damaged_files
 from registry.errors import RegistryError
 from registry.origins import LOCAL
 from registry.references import Reference
-from registry.registry import damaged_files
 from registry.repair import repair
 from registry.upkeep import prune, verify
 from tests.faults.actions import Users

@@ -6,11 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from registry.content import damaged_files
 from registry.errors import ExistsError
 from registry.local import LocalStore
 from registry.lock import alone, in_use
 from registry.pages import Pages
-from registry.registry import Registry, damaged_files
+from registry.registry import Registry
 from registry.stores.directory import DirectoryStore
 from registry.upkeep import prune, verify
 from tests.registry.conftest import publish, ref

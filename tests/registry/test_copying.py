@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from registry.content import damaged_files
 from registry.copying import copy_versions
 from registry.documents import digest_of
 from registry.errors import (
@@ -25,7 +26,7 @@ from registry.index import page_bytes
 from registry.local import LocalStore
 from registry.manifest import Parent
 from registry.origins import LOCAL
-from registry.registry import Registry, damaged_files
+from registry.registry import Registry
 from registry.stores.base import blob_path
 from registry.stores.directory import DirectoryStore
 from tests.registry.conftest import publish, ref

@@ -9,7 +9,8 @@ from urllib.request import urlopen
 
 import pytest
 
-from registry.registry import Registry, describe_directory
+from registry.content import describe_directory
+from registry.registry import Registry
 from registry.shipped import FOLDER
 from registry.stores.directory import DirectoryStore
 from tests.registry.server import Server

@@ -10,9 +10,10 @@ import pytest
 
 from registry.builtin import Builtin
 from registry.catalogue import Catalogue
+from registry.content import damaged_files
 from registry.local import LocalStore
 from registry.references import Reference
-from registry.registry import Registry, damaged_files
+from registry.registry import Registry
 from registry.stores.directory import DirectoryStore
 from registry.upkeep import verify
 from tests.registry.conftest import SOURCE

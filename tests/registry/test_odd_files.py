@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from registry.blobs import Blobs
+from registry.content import describe_directory
 from registry.download import read
 from registry.errors import IntegrityError, NotFoundError, StorageError
 from registry.files import is_intact, open_regular, place, sha256_of, storage_errors
 from registry.manifest import FileEntry
-from registry.registry import describe_directory
 from registry.repair import repair
 from registry.sources import Source, git_blob_of
 from registry.stores.directory import DirectoryStore

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from registry.content import put_content
 from registry.documents import sealed
 from registry.errors import (
     DamagedRegistryError,
@@ -19,7 +20,7 @@ from registry.errors import (
 from registry.index import Row, names_bytes, page_bytes
 from registry.listing import listings
 from registry.local import LocalStore
-from registry.registry import Registry, put_content
+from registry.registry import Registry
 from registry.repair import repair
 from registry.stores.base import manifest_path
 from registry.stores.directory import DirectoryStore
@@ -123,7 +124,7 @@ def test_a_killed_publish_is_named_and_restored_only_if_asked(lab, shared, conte
 
 
 def _described(content, name, version):
-    from registry.registry import describe_directory
+    from registry.content import describe_directory
 
     return describe_directory(content, name, version, kind="model", metadata={}, licence="MIT")
 
