@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from hub.datasets.loading import read_files_or_dataset
 from hub.library import open_model
@@ -13,10 +12,13 @@ from hub.potentials.architectures import DEFAULT_CUTOFF, read_config
 from hub.structures.checks import blocking, check_structures, require_error_codes
 from hub.structures.reference_energies import fit_reference_energies
 from hub.structures.stress_labels import StressReading
+from registry.paths import texts
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterable
 
+    from hub.schemas import Convention
     from hub.structures import ReadResult, StructureSet
     from hub.structures.checks import Finding
     from hub.structures.reference_energies import ReferenceEnergies
@@ -102,7 +104,7 @@ def check(
     energy_key: str | None = None,
     forces_key: str | None = None,
     stress_key: str | None = None,
-    stress_convention: Literal["ase", "compression", "gpa", "vasp"] = "ase",
+    stress_convention: Convention = "ase",
     allow: Iterable[str] = (),
     reading: Progress | None = None,
     progress: Progress | None = None,
@@ -141,10 +143,8 @@ def check(
     allowed = tuple(allow)
     require_error_codes(allowed)
     elements, cutoff = _limits(model) if model else (None, DEFAULT_CUTOFF)
-    places = [files] if isinstance(files, str | os.PathLike) else list(files)
     stress = StressReading(stress_key, stress_convention)
-    names = [str(place) for place in places]
-    read = read_files_or_dataset(names, labels, energy_key, forces_key, reading, stress)
+    read = read_files_or_dataset(texts(files), labels, energy_key, forces_key, reading, stress)
     findings = check_structures(read.structures, elements, cutoff, progress)
     references = fit_reference_energies(read.structures)
     return Checked(read, references, tuple(findings), allowed)

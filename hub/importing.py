@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Literal
 
 from hub.datasets.card import Description
@@ -13,11 +12,14 @@ from hub.errors import DataError
 from hub.importers.importer import plugin_source, readers
 from hub.structures.stress_labels import StressReading
 from registry.origins import LOCAL
+from registry.paths import texts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    import os
+    from collections.abc import Callable, Iterable, Sequence
 
     from hub.datasets.importing import Source
+    from hub.schemas import Convention
 
 
 def import_dataset(
@@ -29,7 +31,7 @@ def import_dataset(
     energy_key: str | None = None,
     forces_key: str | None = None,
     stress_key: str | None = None,
-    stress_convention: Literal["ase", "compression", "gpa", "vasp"] = "ase",
+    stress_convention: Convention = "ase",
     reader: str = "ase",
     covers: str | None = None,
     proved_by: str | None = None,
@@ -108,8 +110,7 @@ def import_dataset(
             f"the reader {reader} takes no --stress-key and no --stress-convention",
             "Leave them out, or use --reader ase.",
         )
-    places = [files] if isinstance(files, str | os.PathLike) else list(files)
-    paths = [str(place) for place in places]
+    paths = texts(files)
     if reader == "ase":
         source = file_source(paths, energy_key, forces_key, stress)
     elif reader == "npz-labels":
@@ -134,7 +135,9 @@ def import_dataset(
     )
 
 
-def _npz_labels(paths: list[str], onto: str, covers: str | None, proved_by: str | None) -> Source:
+def _npz_labels(
+    paths: Sequence[str], onto: str, covers: str | None, proved_by: str | None
+) -> Source:
     from hub.importers.npz_source import npz_source
 
     if not onto:
@@ -145,7 +148,9 @@ def _npz_labels(paths: list[str], onto: str, covers: str | None, proved_by: str 
     return npz_source(paths, onto, covers, proved_by)
 
 
-def _rows(reader: str, paths: list[str], energy_key: str | None, forces_key: str | None) -> Source:
+def _rows(
+    reader: str, paths: Sequence[str], energy_key: str | None, forces_key: str | None
+) -> Source:
     if reader != "datasets":
         return plugin_source(reader, paths, energy_key, forces_key)
     from hub.datasets.huggingface import datasets_source  # with Hugging Face's library

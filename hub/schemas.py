@@ -17,4 +17,5 @@ Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
 Count = Annotated[int, Meta(ge=0)]
 AtLeastOne = Annotated[int, Meta(ge=1)]
+Convention = Literal["ase", "compression", "gpa", "vasp"]  # of stresses
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]

@@ -39,6 +39,8 @@ def user_path(text: str | Path, setting: str = "") -> Path:
     return path
 
 
-def texts(names: str | Path | Iterable[str | Path]) -> tuple[str, ...]:
+def texts(
+    names: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+) -> tuple[str, ...]:
     """Return one name or several, such as files and references, as texts."""
-    return (str(names),) if isinstance(names, str | Path) else tuple(map(str, names))
+    return (str(names),) if isinstance(names, str | os.PathLike) else tuple(map(str, names))

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hub.jobs.pool import Pool
+    from hub.schemas import Convention
     from hub.studies.curve import CurveReporter, Point
-    from hub.training.job import Convention
 
 
 def learning_curve(

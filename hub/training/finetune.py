@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from hub.training.job import Convention
+    from hub.schemas import Convention
 
 
 def finetune(

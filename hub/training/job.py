@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from hub.errors import TrainingError
-from hub.schemas import AtLeastOne, NotNegative, Positive
+from hub.schemas import AtLeastOne, Convention, NotNegative, Positive
 from hub.training.recipe import (
     DEFAULT,
     DEFAULT_ALCHEMICAL,
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from hub.structures.stress_labels import StressReading
 
-Convention = Literal["ase", "compression", "gpa", "vasp"]
 DEFAULT_MODEL = "c-ace-pretrained"
 
 
