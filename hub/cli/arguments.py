@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,7 +12,7 @@ from hub.cli.output import one_line
 from registry.errors import RegistryError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
 
 def complete_names(
@@ -56,16 +57,24 @@ class JsonObject(click.ParamType):  # type: ignore[type-arg]  # in some versions
         return content
 
 
-class ReaderName(click.ParamType):  # type: ignore[type-arg]  # in some versions
-    """A reader of structure files: one of ours, or an importer of another package."""
+class NameOf(click.ParamType):  # type: ignore[type-arg]  # in some versions
+    """One of the names of a kind, which also come from other packages.
 
-    name = "reader"
+    Parameters
+    ----------
+    kind
+        What is named, for the help text.
+    known
+        Returns the names; called only when one is typed, as it imports what has them.
+    """
+
+    def __init__(self, kind: str, known: Callable[[], Collection[str]]) -> None:
+        self.name = kind
+        self._known = known
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Refuse unknown readers."""
-        from hub.importers.importer import readers
-
-        known = readers()
+        """Refuse unknown names."""
+        known = self._known()
         if value not in known:
             self.fail(f"{value!r} is not one of {', '.join(known)}", param, ctx)
         return str(value)
@@ -76,12 +85,34 @@ class ReaderName(click.ParamType):  # type: ignore[type-arg]  # in some versions
         param: click.Parameter,  # noqa: ARG002
         incomplete: str,
     ) -> list[CompletionItem]:
-        """Complete reader names."""
-        from hub.importers.importer import readers
-
-        return [CompletionItem(name) for name in readers() if name.startswith(incomplete)]
+        """Complete names."""
+        return [CompletionItem(name) for name in self._known() if name.startswith(incomplete)]
 
 
+dataset_labels_option = click.option(
+    "--labels", default="", metavar="NAME", help="Label set of a dataset."
+)
+sample_option = click.option(
+    "--sample", metavar="N", type=int, help="Number of structures of a dataset (random subset)."
+)
+sample_seed_option = click.option(
+    "--seed", type=int, default=0, show_default=True, help="Random seed of --sample."
+)
+run_folder_option = click.option(
+    "--out", type=click.Path(path_type=Path), metavar="DIR", help="Run folder."
+)
+resume_run_option = click.option(
+    "--resume", is_flag=True, help="Resume the run in the folder --out."
+)
+version_option = click.option(
+    "--version", default="1.0.0", show_default=True, help="MAJOR.MINOR.PATCH."
+)
+to_option = click.option(
+    "--to",
+    metavar="REGISTRY",
+    show_default="this machine's own",
+    help="Registry to publish to: a name, or ./directory.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 energy_key_option = click.option(
     "--energy-key", metavar="KEY", help="Name of the total energies in the files (eV)."

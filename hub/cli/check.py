@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hub.cli import output
-from hub.cli.arguments import allow_option, json_option, label_options
+from hub.cli.arguments import (
+    allow_option,
+    dataset_labels_option,
+    json_option,
+    label_options,
+)
 from hub.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -20,7 +25,7 @@ _SHOWN = 5
 @click.command(name="check", short_help="Check DFT files for problems that spoil training.")
 @click.argument("files", nargs=-1, required=True)
 @click.option("--model", metavar="NAME", help="Also check that this model covers the structures.")
-@click.option("--labels", default="", metavar="NAME", help="Label set of a dataset.")
+@dataset_labels_option
 @label_options
 @allow_option
 @json_option

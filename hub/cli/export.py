@@ -6,43 +6,29 @@ from pathlib import Path
 from typing import Any
 
 import click
-from click.shell_completion import CompletionItem
 
 from hub.cli import output
-from hub.cli.arguments import complete_names, dtype_option
+from hub.cli.arguments import (
+    NameOf,
+    complete_names,
+    dtype_option,
+    sample_option,
+    sample_seed_option,
+)
 from hub.cli.progress import progress_bar
 
 
-class FormatName(click.ParamType):  # type: ignore[type-arg]  # in some versions
-    """An export format of models or datasets."""
+def _formats() -> list[str]:
+    from hub.exporting import formats
 
-    name = "format"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Refuse unknown formats."""
-        from hub.exporting import formats
-
-        if value not in formats():
-            self.fail(f"{value!r} is not one of {', '.join(formats())}", param, ctx)
-        return str(value)
-
-    def shell_complete(
-        self,
-        ctx: click.Context,  # noqa: ARG002 - click's signature
-        param: click.Parameter,  # noqa: ARG002
-        incomplete: str,
-    ) -> list[CompletionItem]:
-        """Complete format names."""
-        from hub.exporting import formats
-
-        return [CompletionItem(name) for name in formats() if name.startswith(incomplete)]
+    return formats()
 
 
 @click.command(name="export", short_help="Write a model or dataset as a file for other programs.")
 @click.argument("name", shell_complete=complete_names)
 @click.option(
     "--format",
-    type=FormatName(),
+    type=NameOf("format", _formats),
     metavar="FORMAT",
     required=True,
     help="nequip-package (a NequIP model); extxyz, lmdb, datasets (a dataset).",
@@ -59,10 +45,8 @@ class FormatName(click.ParamType):  # type: ignore[type-arg]  # in some versions
 @click.option(
     "--where", metavar="CONDITION", help="Structures of a dataset, e.g. 'density >= 2.0'."
 )
-@click.option(
-    "--sample", metavar="N", type=int, help="Number of structures of a dataset (random subset)."
-)
-@click.option("--seed", type=int, default=0, show_default=True, help="Random seed of --sample.")
+@sample_option
+@sample_seed_option
 @click.option("--force", is_flag=True, help="Overwrite an existing export.")
 def command(name: str, **given: Any) -> None:
     """Write NAME (a model, run folder or dataset) as a file, and print the path of the file.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -12,12 +11,15 @@ from hub.cli.arguments import (
     allow_option,
     batch_size_option,
     complete_names,
+    dataset_labels_option,
     device_option,
     epochs_option,
     json_option,
     label_options,
     learning_rate_option,
     recipe_option,
+    resume_run_option,
+    run_folder_option,
     seed_option,
 )
 
@@ -29,7 +31,7 @@ from hub.cli.arguments import (
     metavar="FILE",
     help="File with energies and forces (repeatable), or a dataset.",
 )
-@click.option("--labels", default="", metavar="NAME", help="Label set of a dataset.")
+@dataset_labels_option
 @click.option(
     "--model",
     metavar="NAME",
@@ -45,7 +47,7 @@ from hub.cli.arguments import (
     show_default="all but the validation set",
     help="Number of training structures (random subset).",
 )
-@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Run folder.")
+@run_folder_option
 @recipe_option
 @epochs_option
 @learning_rate_option
@@ -81,7 +83,7 @@ from hub.cli.arguments import (
     help="Weight of stresses in the loss.",
 )
 @allow_option
-@click.option("--resume", is_flag=True, help="Resume the run in the folder --out.")
+@resume_run_option
 @json_option
 def command(as_json: bool, **given: Any) -> None:
     """Fine-tune a pre-trained model on your own structures, on a GPU if available.

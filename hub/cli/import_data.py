@@ -8,20 +8,29 @@ import click
 
 from hub.cli import output
 from hub.cli.arguments import (
-    ReaderName,
+    NameOf,
     json_option,
     label_options,
+    version_option,
 )
 from hub.cli.progress import progress_bar
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from registry.versions import LocalVersion
+
+
+def _readers() -> Collection[str]:
+    from hub.importers.importer import readers
+
+    return readers()
 
 
 @click.command(name="import", short_help="Import structures as a dataset, or a model from a file.")
 @click.argument("files", nargs=-1, required=True)
 @click.option("--name", required=True, help="Name of the dataset or model.")
-@click.option("--version", default="1.0.0", show_default=True, help="MAJOR.MINOR.PATCH.")
+@version_option
 @click.option(
     "--labels",
     metavar="NAME",
@@ -32,7 +41,7 @@ if TYPE_CHECKING:
 @label_options
 @click.option(
     "--reader",
-    type=ReaderName(),
+    type=NameOf("reader", _readers),
     metavar="NAME",
     default="ase",
     show_default=True,

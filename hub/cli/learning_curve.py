@@ -11,6 +11,7 @@ from hub.cli import output
 from hub.cli.arguments import (
     batch_size_option,
     complete_names,
+    dataset_labels_option,
     device_option,
     epochs_option,
     json_option,
@@ -39,7 +40,7 @@ def _numbers(context: click.Context, parameter: click.Parameter, value: str) -> 
     metavar="FILE",
     help="File with energies and forces (repeatable), or a dataset.",
 )
-@click.option("--labels", default="", metavar="NAME", help="Label set of a dataset.")
+@dataset_labels_option
 @click.option(
     "--test",
     multiple=True,

@@ -83,8 +83,8 @@ class HubGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands by section, and those of other packages at the end."""
         sections = {title: list(names) for title, names in SECTIONS.items()}
-        if _added():
-            sections["Other packages"] = sorted(_added())
+        if added := sorted(_added()):
+            sections["Other packages"] = added
         width = max(len(name) for names in sections.values() for name in names)
         for title, names in sections.items():
             commands = {name: self.get_command(ctx, name) for name in names}

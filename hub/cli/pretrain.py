@@ -17,6 +17,8 @@ from hub.cli.arguments import (
     json_option,
     learning_rate_option,
     recipe_option,
+    resume_run_option,
+    run_folder_option,
     seed_option,
 )
 
@@ -98,7 +100,7 @@ from hub.cli.arguments import (
     show_default="4",
     help="Cutoff radius in Å.",
 )
-@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Run folder.")
+@run_folder_option
 @recipe_option
 @epochs_option
 @click.option(
@@ -111,7 +113,7 @@ from hub.cli.arguments import (
 @batch_size_option
 @seed_option
 @device_option
-@click.option("--resume", is_flag=True, help="Resume the run in the folder --out.")
+@resume_run_option
 @json_option
 def command(as_json: bool, **given: Any) -> None:
     """Train a new model on a label set of a dataset, to fine-tune it later.

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 import click
 
 from hub.cli import output
-from hub.cli.arguments import complete_names, json_option
+from hub.cli.arguments import (
+    complete_names,
+    json_option,
+    sample_option,
+    sample_seed_option,
+)
 from hub.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -35,10 +40,8 @@ if TYPE_CHECKING:
     metavar="CONDITION",
     help="Only these structures of a dataset, e.g. 'density >= 2.0 and time >= 10'.",
 )
-@click.option(
-    "--sample", metavar="N", type=int, help="Number of structures of a dataset (random subset)."
-)
-@click.option("--seed", type=int, default=0, show_default=True, help="Random seed of --sample.")
+@sample_option
+@sample_seed_option
 @json_option
 def command(
     name: str,

@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hub.cli import output
-from hub.cli.arguments import complete_names, json_option
+from hub.cli.arguments import (
+    complete_names,
+    json_option,
+    to_option,
+)
 from hub.cli.pool_options import pool_options
 from hub.cli.progress import progress_bar
 from hub.cli.teacher_options import teacher_options
@@ -37,12 +41,7 @@ _OF_TEACHER = ("teacher", "params", "arguments", "jobs", "dask", "slurm")
     show_default="the dataset's next minor version",
     help="MAJOR.MINOR.PATCH.",
 )
-@click.option(
-    "--to",
-    metavar="REGISTRY",
-    show_default="this machine's own",
-    help="Registry to publish to: a name, or ./directory.",
-)
+@to_option
 @pool_options("Number of processes.", "one for each core")
 @click.option(
     "--verify",

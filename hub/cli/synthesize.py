@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hub.cli import output
-from hub.cli.arguments import json_option, seed_option
+from hub.cli.arguments import (
+    json_option,
+    seed_option,
+    to_option,
+    version_option,
+)
 from hub.cli.pool_options import pool_options
 from hub.cli.progress import progress_bar
 from hub.cli.teacher_options import teacher_options
@@ -52,7 +57,7 @@ def _durations(
 )
 @teacher_options
 @click.option("--name", required=True, help="Name of the dataset.")
-@click.option("--version", default="1.0.0", show_default=True, help="MAJOR.MINOR.PATCH.")
+@version_option
 @click.option(
     "--labels",
     default="",
@@ -128,12 +133,7 @@ def _durations(
 @seed_option
 @pool_options("Number of processes.", "one for each core")
 @click.option("--resume", is_flag=True, help="Resume an interrupted synthesis.")
-@click.option(
-    "--to",
-    metavar="REGISTRY",
-    show_default="this machine's own",
-    help="Registry to publish to: a name, or ./directory.",
-)
+@to_option
 @click.option("--description", metavar="TEXT", default="", help="One-line description.")
 @click.option("--license", metavar="ID", default="", help="Licence, e.g. CC-BY-4.0.")
 @json_option

@@ -14,6 +14,8 @@ from hub.cli.arguments import (
     energy_key_option,
     forces_key_option,
     json_option,
+    to_option,
+    version_option,
 )
 from hub.cli.progress import progress_bars
 
@@ -59,13 +61,8 @@ if TYPE_CHECKING:
     "inconsistent with them.",
 )
 @click.option("--name", help="Name of the new version.")
-@click.option("--version", default="1.0.0", show_default=True, help="MAJOR.MINOR.PATCH.")
-@click.option(
-    "--to",
-    metavar="REGISTRY",
-    show_default="this machine's own",
-    help="Registry to publish to: a name, or ./directory.",
-)
+@version_option
+@to_option
 @click.option(
     "--license", metavar="ID", show_default="that of the source", help="Licence of the result."
 )
