@@ -1,4 +1,4 @@
-"""Convolutions as differentiable functions, computed by compiled kernels on the CPU."""
+"""Convolutions as differentiable functions, computed by compiled kernels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from torch.autograd.function import once_differentiable
 
 from hub.potentials.kernels import parallel
 from hub.potentials.kernels.generate import GRADIENT, SECOND, VALUE, Wanted, kernel
-from hub.potentials.kernels.machine import load_functions, machine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,6 +85,8 @@ def convolve(
 
 @functools.cache
 def _compiled(product: Product, mode: str, dtype: torch.dtype, wanted: Wanted) -> tuple[Any, Any]:
+    from hub.potentials.kernels.machine import load_functions, machine
+
     made = kernel(product, mode, _SCALARS[dtype], machine().vector_bytes, wanted)
     count = len(made.integers) + len(made.pointers)
     return load_functions(made.text, [made.name], [count])[0], made
@@ -101,6 +102,11 @@ def _run(
 ) -> None:
     """Run a kernel, which adds to `sums`; each thread has its own, to be added at the end."""
     hidden = inputs["h"]
+    if hidden.is_cuda:
+        from hub.potentials.kernels import triton_kernels
+
+        triton_kernels.run(product, mode, pairs, wanted, inputs, sums)
+        return
     function, made = _compiled(product, mode, hidden.dtype, wanted)
     copies: list[dict[str, torch.Tensor]] = []
     tasks = []
