@@ -1,6 +1,6 @@
 """Compare what commands cost in this checkout and in another, run in turns.
 
-    python tests/benchmarks/two_checkouts.py OTHER --model NAME --data FILE --repeats 5
+    python -m tests.benchmarks two-checkouts OTHER --model NAME --data FILE --repeats 5
 
 Prints the median CPU seconds of `hub --help`, `hub list`, an evaluation, and of the epochs of a
 training, which leave the start of the process out; and the ratio of this checkout to the other.
