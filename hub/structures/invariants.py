@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from hub.structures.arrays import parts_of
 
+if TYPE_CHECKING:
     from hub.structures.arrays import BoolArray, FloatArray
     from hub.structures.structure_set import StructureSet
-
-_BLOCK_ATOMS = 100_000
 
 
 def periodic_cells(cells: FloatArray, pbc: BoolArray) -> FloatArray:
@@ -51,20 +49,9 @@ def sieves(structures: StructureSet) -> FloatArray:
     """
     values = np.zeros((len(structures), 3))
     whole = are_whole(structures)
-    for first, last in _blocks(structures):
+    for first, last in parts_of(structures.pointers):
         values[first:last] = _sieves(structures, first, last, whole[first:last])
     return values
-
-
-def _blocks(structures: StructureSet) -> Iterator[tuple[int, int]]:
-    """Yield the first and one past the last structure of parts with a limited number of atoms."""
-    first = 0
-    while first < len(structures):
-        most = structures.pointers[first] + _BLOCK_ATOMS
-        last = int(np.searchsorted(structures.pointers, most, side="right")) - 1
-        last = max(last, first + 1)
-        yield first, last
-        first = last
 
 
 def _sieves(structures: StructureSet, first: int, last: int, whole: BoolArray) -> FloatArray:

@@ -203,15 +203,14 @@ class _Survey:
         structures = self.structures
         indices = np.array([index for index, _ in found])
         counts = np.array([len(each.shifts) for _, each in found])
-        edges = np.concatenate([each.edges for _, each in found], axis=1)
-        shifts = np.concatenate([each.shifts for _, each in found])
         places = np.repeat(np.arange(len(found)), counts)
-        owners = indices[places]
-        first, second = edges + structures.pointers[owners]
-        ways = structures.positions[second] - structures.positions[first]
-        ways += np.einsum("ij,ijk->ik", shifts, structures.cells[owners])
+        edges = np.concatenate([each.edges for _, each in found], axis=1)
+        first, second = edges + structures.pointers.take(indices).take(places)
+        # `take` is several times faster than an index.
+        ways = structures.positions.take(second, 0) - structures.positions.take(first, 0)
+        ways += np.concatenate([each.shifts @ structures.cells[index] for index, each in found])
         distances = np.sqrt(np.einsum("ij,ij->i", ways, ways))
-        ratios = distances / (self.radii[first] + self.radii[second])
+        ratios = distances / (self.radii.take(first) + self.radii.take(second))
         starts, some = np.cumsum(counts) - counts, counts > 0
         if some.any():
             self.shortest[indices[some]] = np.minimum.reduceat(ratios, starts[some])
