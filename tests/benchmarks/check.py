@@ -1,6 +1,6 @@
 """Compare the time that `hub check` takes in this checkout and in another, run in turns.
 
-    python -m tests.benchmarks check OTHER [--structures 100000] [--turns 3] [--keep FILE]
+    python -m tests.benchmarks check OTHER [--structures 100000] [--turns 3]
 
 Writes random distortions of small crystals, slabs and clusters of 8 to 20 atoms to an extended XYZ
 file, with energies, forces, stresses and configuration types. Both checkouts check it, and must

@@ -176,11 +176,13 @@ def survey_neighbours(
     for done, (index, found) in enumerate(zip(indices, lists.each(indices), strict=True), start=1):
         gathered.append((index, found))
         n_edges += len(found.shifts)
-        if len(gathered) == _PROGRESS_EVERY or n_edges >= _MOST_EDGES or done == len(indices):
+        if len(gathered) == _PROGRESS_EVERY or n_edges >= _MOST_EDGES:
             survey.add(gathered)
             gathered, n_edges = [], 0
             if progress:
                 progress(done, len(lists))
+    if gathered:
+        survey.add(gathered)
     if progress:
         progress(len(lists), len(lists))
     return survey.finish(usable)
