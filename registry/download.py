@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -59,6 +58,8 @@ class Retries:
 
     def pause(self, failures: int, asked: float) -> float:
         """Return the seconds to wait after this many failures, at least what the server asked."""
+        import random
+
         # Random, so that clients that failed together do not retry together.
         scatter = random.uniform(0.5, 1.0)  # noqa: S311 - nothing here is secret
         return max(self.first_wait * 2.0 ** (failures - 1) * scatter, asked)
