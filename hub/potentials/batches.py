@@ -54,8 +54,9 @@ def collate(graphs: Sequence[Graph]) -> LabelledBatch:
     """Join graphs, all on one device, into one batch."""
     sizes = torch.tensor([len(graph) for graph in graphs])
     offsets = (torch.cumsum(sizes, 0) - sizes).tolist()
-    device = graphs[0].positions.device
-    sizes = sizes.to(device)
+    n_atoms = int(sizes.sum())
+    # The host does not wait for the device, neither here nor for the number of atoms.
+    sizes = sizes.to(graphs[0].positions.device, non_blocking=True)
     return LabelledBatch(
         positions=torch.cat([graph.positions for graph in graphs]),
         types=torch.cat([graph.types for graph in graphs]),
@@ -65,7 +66,7 @@ def collate(graphs: Sequence[Graph]) -> LabelledBatch:
         ).long(),
         shifts=torch.cat([graph.shifts for graph in graphs]).double(),
         sizes=sizes,
-        structure=torch.repeat_interleave(sizes),
+        structure=torch.repeat_interleave(sizes, output_size=n_atoms),
         energies=torch.stack([graph.energy for graph in graphs]),
         forces=torch.cat([graph.forces for graph in graphs]),
         stresses=torch.stack([graph.stress for graph in graphs]),
