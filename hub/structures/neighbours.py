@@ -21,7 +21,7 @@ class NeighbourList(NamedTuple):
     Attributes
     ----------
     edges
-        (2, m) int32, centre and neighbour of each pair; centres ascend.
+        (2, m) int32, centre and neighbour of each pair, in ascending order.
     shifts
         (m, 3) int32, lattice translations of the neighbour, in cells.
     """
@@ -47,7 +47,23 @@ def find_neighbours(
         points=positions, box=cell, periodic=pbc, quantities="ijS"
     )
     edges = np.stack([centres, neighbours]).astype(np.int32)
-    return NeighbourList(edges, np.asarray(shifts, np.int32).reshape(-1, 3))
+    shifts = np.asarray(shifts, np.int32).reshape(-1, 3)
+    order = _order(edges, shifts, len(positions))
+    return NeighbourList(edges.take(order, axis=1), shifts.take(order, axis=0))
+
+
+def _order(edges: npt.NDArray[np.int32], shifts: npt.NDArray[np.int32], n_atoms: int) -> IntArray:
+    """Return (m,) the order by centre, then by neighbour, then by lattice translation.
+
+    The order that a search finds them in depends on where the atoms are. In this order, sums over
+    neighbours have the same rounding errors whenever the neighbours are the same.
+    """
+    centres, neighbours = edges.astype(np.int64)
+    first, second, third = shifts.T.astype(np.int64)
+    # The images of one neighbour differ by far fewer than 2^20 cells.
+    images = (first << 40) + (second << 20) + third
+    order: IntArray = np.lexsort((images, centres * n_atoms + neighbours))
+    return order
 
 
 class NeighbourLists:
