@@ -43,26 +43,28 @@ def find_neighbours(
     """Find the neighbours of (n, 3) positions in a (3, 3) cell within `cutoff` (all in Å)."""
     from vesin import NeighborList
 
-    centres, neighbours, shifts = NeighborList(cutoff=cutoff, full_list=True).compute(
-        points=positions, box=cell, periodic=pbc, quantities="ijS"
-    )
-    edges = np.stack([centres, neighbours]).astype(np.int32)
-    shifts = np.asarray(shifts, np.int32).reshape(-1, 3)
+    search = NeighborList(cutoff=cutoff, full_list=True)
+    # The arrays belong to `search`; they are copied when they are put in order.
+    pairs, shifts = search.compute(positions, cell, pbc, quantities="PS", copy=False)
+    edges = pairs.T.astype(np.int32, order="C")
     order = _order(edges, shifts, len(positions))
     return NeighbourList(edges.take(order, axis=1), shifts.take(order, axis=0))
 
 
 def _order(edges: npt.NDArray[np.int32], shifts: npt.NDArray[np.int32], n_atoms: int) -> IntArray:
-    """Return (m,) the order by centre, then by neighbour, then by lattice translation.
+    """Return (m,) the order by centre, then by neighbour, then by image of the neighbour.
 
     The order that a search finds them in depends on where the atoms are. In this order, sums over
     neighbours have the same rounding errors whenever the neighbours are the same.
     """
-    centres, neighbours = edges.astype(np.int64)
-    first, second, third = shifts.T.astype(np.int64)
-    # The images of one neighbour differ by far fewer than 2^20 cells.
-    images = (first << 40) + (second << 20) + third
-    order: IntArray = np.lexsort((images, centres * n_atoms + neighbours))
+    centres, neighbours = edges
+    keys = centres.astype(np.int64)
+    keys *= n_atoms
+    keys += neighbours
+    for shift in shifts.T:
+        keys <<= 7  # the images of one neighbour differ by fewer than 128 cells
+        keys |= shift & 127
+    order: IntArray = np.argsort(keys, kind="stable")
     return order
 
 
