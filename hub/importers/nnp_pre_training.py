@@ -21,8 +21,7 @@ from hub.errors import ModelError
 from hub.potentials.building import build_potential
 from hub.potentials.config import Cutoff, Neighbours
 from hub.potentials.directory import write_model
-from hub.potentials.nequip.network import hidden_irreps
-from hub.potentials.nequip.onehot import OneHotConfig
+from hub.potentials.nequip.onehot import OneHotConfig, hidden_irreps
 from hub.potentials.potential import require_finite
 from hub.potentials.probe import read_probe
 from hub.schemas import Elements

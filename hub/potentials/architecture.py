@@ -97,6 +97,15 @@ class Architecture(ABC):
             precision may be changed: `hub.potentials.building.build_potential` restores them.
         """
 
+    def build_accelerated(
+        self, config: Any, *, dtype: torch.dtype, device: torch.device
+    ) -> Potential:
+        """Build a potential for given weights on a device, in its fastest form.
+
+        By default it is built, moved and accelerated; its weights are random.
+        """
+        return self.build(config, dtype=dtype).to(device).accelerate()
+
     def missing(self) -> list[str]:
         """Return the modules that are not installed, without importing any."""
         return [module for module in self.modules if find_spec(module) is None]

@@ -51,6 +51,28 @@ def build_potential(
         return found.build(config, dtype=dtype, seed=seed)
 
 
+def build_accelerated(
+    config: PotentialConfig, *, dtype: torch.dtype, device: torch.device | str = "cpu"
+) -> Potential:
+    """Build a potential whose weights are to be set, on a device, in its fastest form.
+
+    Parameters
+    ----------
+    config
+        The configuration, which names the architecture.
+    dtype, device
+        Precision of the network, and where it computes.
+
+    Raises
+    ------
+    IncompatibleModelError
+        If the architecture, or a package that it requires, is not installed.
+    """
+    found = architecture_of(config)
+    with _BUILDING, _settings_kept():
+        return found.build_accelerated(config, dtype=dtype, device=torch.device(device))
+
+
 @contextmanager
 def _settings_kept() -> Iterator[None]:
     """Restore the random number generators and torch's default precision.
@@ -81,9 +103,9 @@ def random_model(
     have the scale of the forces, `energy_scale`.
     """
     config = config.with_changes(avg_num_neighbors=neighbours)
-    potential = build_potential(config, seed=seed, dtype=torch.float32).accelerate()
+    potential = build_potential(config, seed=seed, dtype=torch.float32).to(device).accelerate()
     potential.set_energy_scales(energy_scale)
-    return potential.to(device)
+    return potential
 
 
 def shift_energies(potential: Potential, shift: ReferenceEnergies, sources: Sequence[str]) -> None:

@@ -12,7 +12,7 @@ from hub.errors import ModelError
 from hub.potentials import config as config_file
 from hub.potentials import probe as probe_file
 from hub.potentials.architectures import read_config
-from hub.potentials.building import build_potential
+from hub.potentials.building import build_accelerated, build_potential
 from hub.potentials.probe import (
     Probe,
     predict_probe,
@@ -52,7 +52,7 @@ def write_model(directory: Path, potential: Potential, probe: Probe | None = Non
     (directory / WEIGHTS_NAME).write_bytes(save(potential.weights()))
     config = potential.config.to_json()
     (directory / config_file.FILE_NAME).write_text(config, encoding="utf-8")
-    reference = _read_unverified(directory, torch.float64)
+    reference = _read_unverified(directory, torch.float64, "cpu")
     if probe is None:
         probe = predict_probe(reference, probe_structures(reference.elements))
     verify_probe(reference, probe, str(directory))
@@ -92,17 +92,16 @@ def read_model(
     probe = read_probe(directory / probe_file.FILE_NAME)
     if dtype != torch.float64:
         # A slightly wrong weight is not detectable in lower precision.
-        verify_probe(_read_unverified(directory, torch.float64), probe, str(directory))
-    potential = _read_unverified(directory, dtype)
-    if accelerated:
-        potential.accelerate()
-    potential.to(device)
+        verify_probe(_read_unverified(directory, torch.float64, "cpu"), probe, str(directory))
+    potential = _read_unverified(directory, dtype, device, accelerated=accelerated)
     potential.eval()
     verify_probe(potential, probe, str(directory))
     return potential
 
 
-def _read_unverified(directory: Path, dtype: torch.dtype) -> Potential:
+def _read_unverified(
+    directory: Path, dtype: torch.dtype, device: torch.device | str, *, accelerated: bool = True
+) -> Potential:
     config = read_config(directory)
     path = directory / WEIGHTS_NAME
     try:
@@ -111,6 +110,9 @@ def _read_unverified(directory: Path, dtype: torch.dtype) -> Potential:
         raise ModelError(f"{path} is missing", hint="Pull or train the model again.") from None
     except (SafetensorError, OSError) as error:
         raise ModelError(f"{path} is corrupted: {error}", hint="Pull it again.") from error
-    potential = build_potential(config, dtype=dtype)
+    if accelerated:
+        potential = build_accelerated(config, dtype=dtype, device=device)
+    else:
+        potential = build_potential(config, dtype=dtype).to(device)
     potential.set_weights(weights, str(path))
     return potential

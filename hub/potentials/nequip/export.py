@@ -28,7 +28,7 @@ from hub.potentials.batches import collate
 from hub.potentials.building import build_potential
 from hub.potentials.directory import read_model
 from hub.potentials.nequip.onehot import EXPORTS
-from hub.potentials.nequip.potential import NequIPPotential, graph_of
+from hub.potentials.nequip.potential import graph_of
 from hub.potentials.probe import read_probe, verify_probe
 from hub.structures.graphs import build_graph
 from registry.errors import ExistsError
@@ -85,7 +85,7 @@ def export_package(
             f"{target} already exists", "Overwrite it with --force, or choose another name."
         )
     require_file(target)
-    potential = read_model(directory, dtype=dtype, accelerated=False)
+    potential: Any = read_model(directory, dtype=dtype, accelerated=False)
     probe = read_probe(directory / probe_file.FILE_NAME)
     with storage_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -96,7 +96,7 @@ def export_package(
             warnings.simplefilter("ignore")
             example = probe.structures[-1].repeat(2)
             _write_package(part, _networks(potential), potential.config, example)
-            packaged = NequIPPotential(potential.config, load_saved_model(part))
+            packaged = type(potential)(potential.config, load_saved_model(part))
             packaged.eval()
             verify_probe(packaged, probe, str(target))
         require_file(target)

@@ -33,6 +33,7 @@ from nequip.nn.embedding import (
 )
 from nequip.nn.mlp import ScalarMLPFunction
 
+from hub.potentials.nequip.onehot import hidden_irreps
 from hub.potentials.nequip.state import ready_to_build
 
 if TYPE_CHECKING:
@@ -87,16 +88,6 @@ def builder_arguments(config: OneHotConfig) -> dict[str, Any]:
         "readout_width": config.readout_width,
         "avg_num_neighbors": config.avg_num_neighbors,
     }
-
-
-def hidden_irreps(config: OneHotConfig) -> str:
-    """Return even irreps first, then odd ones: the order in which NequIP 0.5 stored weights."""
-    degrees = range(config.l_max + 1)
-    if config.parity:
-        irreps = [(degree, parity) for parity in ("e", "o") for degree in degrees]
-    else:
-        irreps = [(degree, "e" if degree % 2 == 0 else "o") for degree in degrees]
-    return "+".join(f"{config.num_features}x{degree}{parity}" for degree, parity in irreps)
 
 
 @model_builder  # type: ignore[untyped-decorator]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import torch
 
     from hub.potentials.nequip.onehot_potential import OneHotPotential
+    from hub.potentials.potential import Potential
 
 EXPORTS = {"nequip-package": Export(".nequip.zip", "hub.potentials.nequip.export:export_package")}
 
@@ -75,3 +76,23 @@ class OneHot(Architecture):
         from hub.potentials.nequip.onehot_potential import OneHotPotential
 
         return OneHotPotential(config, build_network(config, seed=seed, dtype=dtype))
+
+    def build_accelerated(
+        self, config: OneHotConfig, *, dtype: torch.dtype, device: torch.device
+    ) -> Potential:
+        """Build a compiled potential if possible; see `Architecture.build_accelerated`."""
+        from hub.potentials.nequip.onehot_potential import OneHotPotential
+
+        if OneHotPotential.compiles(config, device):
+            return OneHotPotential.compiled(config, dtype)
+        return super().build_accelerated(config, dtype=dtype, device=device)
+
+
+def hidden_irreps(config: OneHotConfig) -> str:
+    """Return even irreps first, then odd ones: the order in which NequIP 0.5 stored weights."""
+    degrees = range(config.l_max + 1)
+    if config.parity:
+        irreps = [(degree, parity) for parity in ("e", "o") for degree in degrees]
+    else:
+        irreps = [(degree, "e" if degree % 2 == 0 else "o") for degree in degrees]
+    return "+".join(f"{config.num_features}x{degree}{parity}" for degree, parity in irreps)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from hub.potentials.nequip.plan import plan_network
 from hub.potentials.nequip.potential import NequIPPotential
 
 if TYPE_CHECKING:
@@ -24,11 +25,12 @@ class OneHotPotential(NequIPPotential):
         """Return the same function for other elements; see `Potential.transmuted`."""
         weights, types = self.scaled_weights(sources, scale, energy_scale), list(sources)
         weights[_ONE_HOT] = torch.eye(len(types), dtype=weights[_ONE_HOT].dtype)
-        network = self.energy_network
-        for layer in [name for name, _ in network.named_children() if name.endswith("_convnet")]:
-            # e3nn divides by the square root of the number of types, which must not change.
-            product: Any = network.get_submodule(f"{layer}.conv.sc")
-            kept = [view.detach()[:, types].reshape(-1) for view in product.weight_views()]
-            factor = math.sqrt(len(types) / len(self.elements))
-            weights[f"{layer}.conv.sc.weight"] = torch.cat(kept).cpu() * factor
+        for number, layer in enumerate(plan_network(self.config).layers):
+            # The normalisation by the square root of the number of types must not change.
+            name, kept = f"layer{number}_convnet.conv.sc.weight", []
+            for each in layer.self_connection.weights if layer.self_connection else ():
+                shape = each.inputs, len(self.elements), each.outputs
+                block = weights[name][each.start : each.start + math.prod(shape)].view(shape)
+                kept.append(block[:, types].reshape(-1))
+            weights[name] = torch.cat(kept) * math.sqrt(len(types) / len(self.elements))
         return self.rebuilt(config, weights)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from nequip.model.saved_models.load_utils import load_saved_model
 
@@ -22,7 +23,8 @@ def main(package: Path, directory: Path, file: Path) -> None:
     for module in network.modules():
         if hasattr(module, "do_derivatives"):
             module.do_derivatives = True  # packages may be built to predict only energies
-    potential = NequIPPotential(read_config(directory), network.eval())
+    config: Any = read_config(directory)
+    potential = NequIPPotential(config, network.eval())
     write_probe(file, predict_probe(potential, read_probe(directory / FILE_NAME).structures))
 
 

@@ -1,14 +1,13 @@
-"""NequIP's networks as potentials."""
+"""NequIP's networks as potentials, built by NequIP or compiled without it."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any, Self
 
-from nequip.data import AtomicDataDict
-
-from hub.potentials.building import build_potential
-from hub.potentials.nequip.tensor_product import accelerate
+from hub.potentials.building import build_accelerated
+from hub.potentials.kernels import are_available
+from hub.potentials.nequip.compiled import CompiledNetwork, is_compilable
 from hub.potentials.potential import Batch, Output, Potential
 
 if TYPE_CHECKING:
@@ -16,29 +15,45 @@ if TYPE_CHECKING:
 
     import torch
 
-    from hub.potentials.config import PotentialConfig
+    from hub.potentials.nequip.onehot import OneHotConfig
+    from hub.potentials.nequip.stock import StockConfig
 
 ENERGY_SCALE_SHIFT = "per_type_energy_scale_shift"
 _EMBEDDING = "type_embed.embed_module.weight"
 _RADIAL = ".conv.edge_mlp.mlp.0.weight"
 _LAYER = re.compile(r"layer(\d+)_convnet\.")
+# Four layers of 32 features take about 4 kB per edge in a compiled training step.
+_MOST_EDGES = 100_000
 _READOUT = re.compile(rf"(per_atom_energy_readout|{ENERGY_SCALE_SHIFT}|pair_potential)\.")
 
 
 class NequIPPotential(Potential):
-    """A NequIP ``GraphModel`` with its wrappers.
+    """A NequIP network.
 
     Parameters
     ----------
     config
         Its configuration.
     network
-        The model, with one energy scale and shift for each type.
+        NequIP's ``GraphModel`` with its wrappers, with one energy scale and shift for each type;
+        or a :class:`~hub.potentials.nequip.compiled.CompiledNetwork`.
     """
 
-    def __init__(self, config: PotentialConfig, network: torch.nn.Module) -> None:
+    config: OneHotConfig | StockConfig
+
+    def __init__(self, config: OneHotConfig | StockConfig, network: torch.nn.Module) -> None:
         super().__init__(config)
         self.network = network
+
+    @classmethod
+    def compiles(cls, config: OneHotConfig | StockConfig, device: torch.device) -> bool:
+        """Say whether a potential can be compiled for a device."""
+        return are_available(device) and is_compilable(config)
+
+    @classmethod
+    def compiled(cls, config: OneHotConfig | StockConfig, dtype: torch.dtype) -> Self:
+        """Return a compiled potential without weights."""
+        return cls(config, CompiledNetwork(config, dtype))
 
     @property
     def dtype(self) -> torch.dtype:
@@ -49,19 +64,31 @@ class NequIPPotential(Potential):
 
     @property
     def max_edges(self) -> int | None:
-        """Few on a CPU: four layers of 32 features take 50 kB per edge in a training step.
+        """Few for NequIP's modules on a CPU: 50 kB per edge in a training step of four layers.
 
         Larger batches are not faster on a CPU; on a GPU they are, and fit into its memory.
         """
-        return 12_500 if self.device.type == "cpu" else None
+        if self.device.type != "cpu":
+            return None
+        return _MOST_EDGES if self.is_compiled else 12_500
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether compiled kernels compute it, and not NequIP's modules."""
+        return isinstance(self.network, CompiledNetwork)
 
     @property
     def energy_network(self) -> torch.nn.Module:
         """The network inside NequIP's wrappers; its names are those used in the files."""
-        return self.network.get_submodule("model.func")
+        return self.network if self.is_compiled else self.network.get_submodule("model.func")
 
     def forward(self, batch: Batch) -> Output:
         """Predict energies and their derivatives."""
+        if self.is_compiled:
+            output: Output = self.network(batch)
+            return output
+        from nequip.data import AtomicDataDict
+
         found = self.network(graph_of(batch))
         return Output(
             energies=found[AtomicDataDict.TOTAL_ENERGY_KEY].squeeze(-1),
@@ -94,8 +121,17 @@ class NequIPPotential(Potential):
         return groups
 
     def accelerate(self) -> Self:
-        """Replace the tensor products by faster ones, in place."""
-        accelerate(self.network)
+        """Compile the network where that is possible, else replace its tensor products."""
+        if self.is_compiled:
+            return self
+        if self.compiles(self.config, self.device):
+            weights = self.weights()
+            self.network = CompiledNetwork(self.config, self.dtype).train(self.training)
+            self.set_weights(weights, "the network")
+        else:
+            from hub.potentials.nequip.tensor_product import accelerate
+
+            accelerate(self.network)
         return self
 
     def scaled_weights(
@@ -122,11 +158,11 @@ class NequIPPotential(Potential):
                 weights[name] = weights[name] * scale**2
         return weights
 
-    def rebuilt(self, config: PotentialConfig, weights: dict[str, torch.Tensor]) -> Self:
+    def rebuilt(self, config: OneHotConfig | StockConfig, weights: dict[str, torch.Tensor]) -> Self:
         """Return a potential with another configuration and weights, on the same device."""
-        made: Any = build_potential(config, dtype=self.dtype)
+        made: Any = build_accelerated(config, dtype=self.dtype, device=self.device)
         made.set_weights(weights, "the transmuted model")
-        found: Self = made.accelerate().to(self.device).eval()
+        found: Self = made.eval()
         return found
 
     @property
@@ -134,8 +170,10 @@ class NequIPPotential(Potential):
         return self.energy_network.get_submodule(ENERGY_SCALE_SHIFT)
 
 
-def graph_of(batch: Batch) -> AtomicDataDict.Type:
+def graph_of(batch: Batch) -> dict[str, torch.Tensor]:
     """Return a batch in the form of NequIP's models: one disconnected graph."""
+    from nequip.data import AtomicDataDict
+
     return {
         AtomicDataDict.POSITIONS_KEY: batch.positions,
         AtomicDataDict.ATOM_TYPE_KEY: batch.types,

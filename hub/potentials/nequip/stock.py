@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import torch
 
     from hub.potentials.nequip.stock_potential import StockPotential
+    from hub.potentials.potential import Potential
 
 _IRREP = re.compile(r"(\d+)x(\d+)([eo])")
 
@@ -181,6 +182,16 @@ class Stock(Architecture):
         from hub.potentials.nequip.stock_potential import StockPotential, build_network
 
         return StockPotential(config, build_network(config, seed=seed, dtype=dtype))
+
+    def build_accelerated(
+        self, config: StockConfig, *, dtype: torch.dtype, device: torch.device
+    ) -> Potential:
+        """Build a compiled potential if possible; see `Architecture.build_accelerated`."""
+        from hub.potentials.nequip.stock_potential import StockPotential
+
+        if StockPotential.compiles(config, device):
+            return StockPotential.compiled(config, dtype)
+        return super().build_accelerated(config, dtype=dtype, device=device)
 
 
 def parse_irreps(text: str) -> list[tuple[int, int, int]]:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nequip.model import FullNequIPGNNModel
-
 from hub.errors import AlchemyError, ModelError
 from hub.potentials.nequip.potential import NequIPPotential
-from hub.potentials.nequip.state import ready_to_build
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,6 +64,10 @@ def build_network(config: StockConfig, *, dtype: torch.dtype, seed: int = 0) -> 
     ModelError
         If NequIP cannot build such a model.
     """
+    from nequip.model import FullNequIPGNNModel
+
+    from hub.potentials.nequip.state import ready_to_build
+
     with ready_to_build(dtype):
         try:
             network: torch.nn.Module = FullNequIPGNNModel(

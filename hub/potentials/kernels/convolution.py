@@ -1,0 +1,294 @@
+"""Convolutions as differentiable functions, computed by compiled kernels on the CPU."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.autograd.function import once_differentiable
+
+from hub.potentials.kernels import parallel
+from hub.potentials.kernels.generate import GRADIENT, SECOND, VALUE, Wanted, kernel
+from hub.potentials.kernels.machine import load_functions, machine
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hub.potentials.kernels.pairs import Pairs
+    from hub.potentials.kernels.product import Product
+
+_SCALARS = {torch.float32: "float", torch.float64: "double"}
+
+
+@dataclass
+class Pass:
+    """What the gradients are for that are being formed.
+
+    Autograd asks a function for the gradients of all inputs that require them, also while only
+    forces are formed, from the edges' gradients. Here that is stated instead.
+
+    Attributes
+    ----------
+    forms_forces
+        Whether the gradients by the edges are being formed, and no others are used.
+    keeps_edges
+        Whether later passes need the gradients by the edges, too, because something depends on
+        them other than forces.
+    """
+
+    forms_forces: bool = False
+    keeps_edges: bool = False
+
+    @property
+    def wants_edges(self) -> bool:
+        """Whether gradients by the edges' harmonics are used."""
+        return self.forms_forces or self.keeps_edges
+
+
+def convolve(
+    product: Product,
+    pairs: Pairs,
+    state: Pass,
+    features: Sequence[torch.Tensor],
+    harmonics: torch.Tensor,
+    hidden: torch.Tensor,
+    matrix: torch.Tensor,
+) -> tuple[torch.Tensor, ...]:
+    """Compute the messages of a convolution; they can be differentiated twice.
+
+    Parameters
+    ----------
+    product
+        What is coupled with what.
+    pairs
+        The pairs of atoms.
+    state
+        Says which gradients are used; it may change between passes.
+    features
+        For each block (N, components, channels).
+    harmonics : (P, J)
+        From the first atom of each pair to the second.
+    hidden : (P, H)
+    matrix : (H, W)
+        The weights of an edge are ``hidden @ matrix``.
+
+    Returns
+    -------
+    For each block of messages (N, components, channels).
+    """
+    found: tuple[torch.Tensor, ...] = _Convolution.apply(
+        product, pairs, state, harmonics, hidden, matrix, *features
+    )
+    return found
+
+
+@functools.cache
+def _compiled(product: Product, mode: str, dtype: torch.dtype, wanted: Wanted) -> tuple[Any, Any]:
+    made = kernel(product, mode, _SCALARS[dtype], machine().vector_bytes, wanted)
+    count = len(made.integers) + len(made.pointers)
+    return load_functions(made.text, [made.name], [count])[0], made
+
+
+def _run(
+    product: Product,
+    mode: str,
+    pairs: Pairs,
+    wanted: Wanted,
+    inputs: dict[str, torch.Tensor],
+    sums: dict[str, torch.Tensor],
+) -> None:
+    """Run a kernel, which adds to `sums`; each thread has its own, to be added at the end."""
+    hidden = inputs["h"]
+    function, made = _compiled(product, mode, hidden.dtype, wanted)
+    copies: list[dict[str, torch.Tensor]] = []
+    tasks = []
+    for number, (start, stop) in enumerate(pairs.ranges):
+        own = {
+            key: value.new_zeros(value.shape) if number else value for key, value in sums.items()
+        }
+        copies.append(own)
+        scratch = hidden.new_empty(made.scratch)
+        tensors = {**inputs, **own, "scratch": scratch}
+        addresses = [tensors[name].data_ptr() for name in made.pointers]
+        arguments = (start, stop, hidden.stride(0), pairs.ways, *addresses)
+        tasks.append(functools.partial(_call, function, arguments, tensors))
+    parallel.run(tasks)
+    for own in copies[1:]:
+        for key, value in own.items():
+            sums[key] += value
+
+
+def _call(function: Any, arguments: Sequence[int], _alive: dict[str, torch.Tensor]) -> None:
+    function(*arguments)
+
+
+def _rows(tensor: torch.Tensor) -> torch.Tensor:
+    """Return rows of contiguous numbers, which may be a part of wider ones."""
+    return tensor if tensor.stride(1) == 1 else tensor.contiguous()
+
+
+def _named(name: str, tensors: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {f"{name}{number}": tensor for number, tensor in enumerate(tensors)}
+
+
+class _Convolution(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        product: Product,
+        pairs: Pairs,
+        state: Pass,
+        harmonics: torch.Tensor,
+        hidden: torch.Tensor,
+        matrix: torch.Tensor,
+        *features: torch.Tensor,
+    ) -> tuple[torch.Tensor, ...]:
+        harmonics, hidden, matrix = harmonics.contiguous(), _rows(hidden), matrix.contiguous()
+        features = tuple(each.contiguous() for each in features)
+        ctx.product, ctx.pairs, ctx.state = product, pairs, state
+        ctx.save_for_backward(harmonics, hidden, matrix, *features)
+        n_atoms = len(features[0])
+        messages = [
+            hidden.new_zeros(n_atoms, block.components, block.channels)
+            for block in product.messages
+        ]
+        inputs = _inputs(pairs, harmonics, hidden, matrix, features)
+        _run(product, VALUE, pairs, Wanted(), inputs, _named("y", messages))
+        return tuple(messages)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[Any, ...]:
+        harmonics, hidden, matrix, *features = ctx.saved_tensors
+        by_harmonics, _, by_matrix, *by_features = ctx.needs_input_grad[3:]
+        wanted = Wanted(
+            features=any(by_features),
+            harmonics=by_harmonics and ctx.state.wants_edges,
+            matrix=by_matrix and not ctx.state.forms_forces,
+        )
+        found = _Gradient.apply(
+            ctx.product,
+            ctx.pairs,
+            ctx.state,
+            wanted,
+            harmonics,
+            hidden,
+            matrix,
+            *features,
+            *gradients,
+        )
+        return None, None, None, *found
+
+
+class _Gradient(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        product: Product,
+        pairs: Pairs,
+        state: Pass,
+        wanted: Wanted,
+        harmonics: torch.Tensor,
+        hidden: torch.Tensor,
+        matrix: torch.Tensor,
+        *others: torch.Tensor,
+    ) -> tuple[torch.Tensor | None, ...]:
+        count = len(product.features)
+        features = others[:count]
+        gradients = tuple(each.contiguous() for each in others[count:])
+        ctx.product, ctx.pairs, ctx.state, ctx.wanted = product, pairs, state, wanted
+        ctx.save_for_backward(harmonics, hidden, matrix, *features, *gradients)
+        ctx.set_materialize_grads(False)
+        results = _Results(wanted, harmonics, hidden, matrix, features)
+        inputs = _inputs(pairs, harmonics, hidden, matrix, features) | _named("g", gradients)
+        inputs |= results.by_edge
+        _run(product, GRADIENT, pairs, wanted, inputs, results.sums)
+        return results.ordered()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *cotangents: torch.Tensor | None) -> tuple[Any, ...]:
+        product, pairs = ctx.product, ctx.pairs
+        harmonics, hidden, matrix, *others = ctx.saved_tensors
+        count = len(product.features)
+        features, gradients = others[:count], others[count:]
+        by_harmonics, by_hidden, by_matrix, *by_features = cotangents
+        if by_matrix is not None:
+            raise RuntimeError(
+                "gradients by the weights of a compiled network cannot be differentiated again"
+            )
+        has_features = any(each is not None for each in by_features)
+        wanted = Wanted(
+            features=has_features,
+            harmonics=ctx.needs_input_grad[4] and ctx.state.keeps_edges,
+            matrix=ctx.needs_input_grad[6],
+        )
+        results = _Results(wanted._replace(features=True), harmonics, hidden, matrix, features)
+        formed = [torch.zeros_like(each) for each in gradients]
+        inputs = _inputs(pairs, harmonics, hidden, matrix, features) | _named("g", gradients)
+        inputs |= results.by_edge
+        inputs["ae"] = _given(by_harmonics, harmonics)
+        # The kernel reads its rows as it does those of the hidden numbers.
+        inputs["ah"] = _like_rows(by_hidden, hidden)
+        if has_features:
+            given = zip(by_features, features, strict=True)
+            inputs |= _named("ax", [_given(each, like) for each, like in given])
+        _run(product, SECOND, pairs, wanted, inputs, _named("dg", formed) | results.sums)
+        return None, None, None, None, *results.ordered(), *formed
+
+
+class _Results:
+    """Tensors for the gradients that a kernel forms."""
+
+    def __init__(
+        self,
+        wanted: Wanted,
+        harmonics: torch.Tensor,
+        hidden: torch.Tensor,
+        matrix: torch.Tensor,
+        features: Sequence[torch.Tensor],
+    ) -> None:
+        self.count = len(features)
+        self.by_edge = {"dh": hidden.new_empty(hidden.shape)}
+        self.sums: dict[str, torch.Tensor] = {}
+        if wanted.harmonics:
+            self.by_edge["de"] = torch.empty_like(harmonics)
+        if wanted.features:
+            self.sums |= _named("dx", [torch.zeros_like(each) for each in features])
+        if wanted.matrix:
+            self.sums["dW"] = torch.zeros_like(matrix)
+
+    def ordered(self) -> tuple[torch.Tensor | None, ...]:
+        """Return them in the order of the inputs; None for those that are not formed."""
+        names = ["de", "dh", "dW", *(f"dx{number}" for number in range(self.count))]
+        return tuple({**self.by_edge, **self.sums}.get(name) for name in names)
+
+
+def _inputs(
+    pairs: Pairs,
+    harmonics: torch.Tensor,
+    hidden: torch.Tensor,
+    matrix: torch.Tensor,
+    features: Sequence[torch.Tensor],
+) -> dict[str, torch.Tensor]:
+    return {
+        "centres": pairs.first,
+        "neighbours": pairs.second,
+        "h": hidden,
+        "W": matrix,
+        "e": harmonics,
+        **_named("x", features),
+    }
+
+
+def _given(tensor: torch.Tensor | None, like: torch.Tensor) -> torch.Tensor:
+    return torch.zeros_like(like) if tensor is None else tensor.contiguous()
+
+
+def _like_rows(tensor: torch.Tensor | None, like: torch.Tensor) -> torch.Tensor:
+    """Return a tensor, or zeros, whose rows are as far apart as those of `like`."""
+    if tensor is not None and tensor.stride() == like.stride():
+        return tensor
+    found = like.new_zeros(len(like), like.stride(0))[:, : like.shape[1]]
+    return found if tensor is None else found.copy_(tensor)

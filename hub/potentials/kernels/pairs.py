@@ -1,0 +1,82 @@
+"""Neighbours as pairs: each edge and its reverse once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+
+from hub.potentials.kernels import parallel
+
+# Odd numbers whose multiples spread over all 64 bits.
+_FACTORS = (
+    -7046029254386353131,
+    -4417276706812531889,
+    1609587929392839161,
+    -8796714831421723037,
+    3935559000370003845,
+)
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """The pairs of neighbours of a batch, on the CPU.
+
+    Attributes
+    ----------
+    first, second : (P,) int64
+        The atoms.
+    shifts : (P, 3)
+        Cell vectors to add to the second.
+    ways
+        2 if each atom is a neighbour of the other, 1 if the second is a neighbour of the first.
+    ranges
+        How they are divided among threads.
+    """
+
+    first: torch.Tensor
+    second: torch.Tensor
+    shifts: torch.Tensor
+    ways: int
+    ranges: tuple[tuple[int, int], ...]
+
+    def renumbered(self, places: torch.Tensor) -> Pairs:
+        """Return the pairs with each atom's number replaced by its place."""
+        return replace(self, first=places[self.first], second=places[self.second])
+
+
+def find_pairs(edges: torch.Tensor, shifts: torch.Tensor, *, may_join: bool = True) -> Pairs:
+    """Find each edge's reverse; if one has none, every edge is taken in its own direction.
+
+    Parameters
+    ----------
+    edges : (2, E) int64
+    shifts : (E, 3)
+        As in a batch.
+    may_join
+        Whether an edge and its reverse have the same weights.
+    """
+    centres, neighbours = edges.unbind(0)
+    x, y, z = shifts.unbind(1)
+    is_image = (x > 0) | ((x == 0) & ((y > 0) | ((y == 0) & (z > 0))))
+    chosen = (centres < neighbours) | ((centres == neighbours) & is_image)
+    places, others = chosen.nonzero().squeeze(1), chosen.logical_not().nonzero().squeeze(1)
+    ways = 1
+    if may_join and len(places) == len(others):
+        forth = _digest(centres[places], neighbours[places], shifts[places])
+        back = _digest(neighbours[others], centres[others], -shifts[others])
+        ways = 2 if forth == back else 1
+    if ways == 2:
+        centres, neighbours, shifts = centres[places], neighbours[places], shifts[places]
+    ranges = parallel.ranges(len(centres))
+    return Pairs(centres.contiguous(), neighbours.contiguous(), shifts, ways, tuple(ranges))
+
+
+def _digest(centres: torch.Tensor, neighbours: torch.Tensor, shifts: torch.Tensor) -> int:
+    """Return a number that is the same for the same edges in any order."""
+    columns = (centres, neighbours, *shifts.long().unbind(1))
+    total = torch.zeros_like(centres)
+    for factor, column in zip(_FACTORS, columns, strict=True):
+        total = (total ^ (total >> 29)) * _FACTORS[2] + column * factor
+    total = (total ^ (total >> 32)) * _FACTORS[0]
+    return int((total ^ (total >> 29)).sum())

@@ -1,0 +1,105 @@
+"""What a convolution computes: which features and harmonics are coupled into which messages."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass(frozen=True)
+class Block:
+    """Features of one irrep, or the messages of one: (atoms, components, channels)."""
+
+    components: int
+    channels: int
+
+    @property
+    def size(self) -> int:
+        """Numbers per atom."""
+        return self.components * self.channels
+
+
+@dataclass(frozen=True)
+class Path:
+    """One coupling of a block of features with the edge's harmonics.
+
+    Attributes
+    ----------
+    feature
+        Index of the block of features.
+    message
+        Index of the block of messages.
+    channel
+        First of the channels of the messages that this path fills, as many as the features have.
+    coupling
+        Nonzero coefficients: component of the features, component of the harmonics (counted from
+        the first degree's), component of the messages, value.
+    """
+
+    feature: int
+    message: int
+    channel: int
+    coupling: tuple[tuple[int, int, int, float], ...]
+
+
+@dataclass(frozen=True)
+class Product:
+    """A convolution: neighbours' features, coupled with edges and weighted, summed over each atom.
+
+    ``message[a, k, u] = sum over edges (a, b) of coupling[i, j, k] feature[b, i, u] harmonic[j] w``
+
+    The weight w of each path and channel is a linear function of the `hidden` numbers of the edge,
+    ``w = h W``. Weights of all paths are joined in the order of the paths.
+
+    Attributes
+    ----------
+    features, messages
+        The blocks of inputs and of outputs.
+    harmonics
+        Number of components of the harmonics, of all degrees.
+    hidden
+        Number of inputs of the linear function.
+    paths
+        The couplings.
+    """
+
+    features: tuple[Block, ...]
+    messages: tuple[Block, ...]
+    harmonics: int
+    hidden: int
+    paths: tuple[Path, ...]
+
+    @cached_property
+    def offsets(self) -> tuple[int, ...]:
+        """The first weight of each path."""
+        found, total = [], 0
+        for path in self.paths:
+            found.append(total)
+            total += self.features[path.feature].channels
+        return tuple(found)
+
+    @cached_property
+    def n_weights(self) -> int:
+        """Number of weights of an edge."""
+        return sum(self.features[path.feature].channels for path in self.paths)
+
+    @cached_property
+    def n_couplings(self) -> int:
+        """Number of nonzero coefficients, which the size of the kernels is proportional to."""
+        return sum(len(path.coupling) for path in self.paths)
+
+    @cached_property
+    def digest(self) -> str:
+        """A name of this product."""
+        return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
+
+    def of_feature(self, feature: int) -> Iterator[tuple[int, Path]]:
+        """Yield the paths from a block of features, with their numbers."""
+        for number, path in enumerate(self.paths):
+            if path.feature == feature:
+                yield number, path

@@ -1,0 +1,301 @@
+"""NequIP's networks without NequIP: the same functions and weights, computed by compiled kernels.
+
+Channels are the last dimension of all features. Lengths, directions, the radial basis and energies
+are float64, as NequIP's are.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from hub.potentials.kernels.convolution import Pass, convolve
+from hub.potentials.kernels.pairs import find_pairs
+from hub.potentials.nequip.edges import CutoffTable, RadialBasis, harmonics
+from hub.potentials.nequip.nonlinear import gate, scale_by_norm
+from hub.potentials.nequip.parameters import (
+    Embedding,
+    EnergyTerms,
+    IrrepLinear,
+    Perceptron,
+    Readout,
+)
+from hub.potentials.nequip.plan import plan_network
+from hub.potentials.nequip.repulsion import NuclearRepulsion
+from hub.potentials.nequip.stock import StockConfig
+from hub.potentials.potential import Output
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from hub.potentials.kernels.pairs import Pairs
+    from hub.potentials.kernels.product import Product
+    from hub.potentials.nequip.layers import Layer
+    from hub.potentials.nequip.onehot import OneHotConfig
+    from hub.potentials.nequip.plan import Plan
+    from hub.potentials.potential import Batch
+
+    Convolve = Callable[[Product, Sequence[torch.Tensor], torch.Tensor], tuple[torch.Tensor, ...]]
+
+
+# Kernels for more coefficients would take minutes to compile.
+_MOST_COUPLINGS = 2000
+
+
+def is_compilable(config: OneHotConfig | StockConfig) -> bool:
+    """Say whether the kernels of a network compile in seconds: up to l_max 3, with parity."""
+    layers = plan_network(config).layers
+    return all(layer.product.n_couplings <= _MOST_COUPLINGS for layer in layers)
+
+
+class CompiledNetwork(torch.nn.Module):
+    """A network with the parameters of NequIP's, under the same names.
+
+    Parameters
+    ----------
+    config
+        The configuration.
+    dtype
+        Precision of the network.
+    """
+
+    def __init__(self, config: OneHotConfig | StockConfig, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.plan = plan = plan_network(config)
+        self.model_dtype = dtype
+        n_types = len(config.type_names)
+        self.type_embed = Embedding(n_types, plan.type_width, dtype)
+        self.bessel_encode = RadialBasis(plan, config.r_max, dtype)
+        if plan.has_one_hot_types:
+            self.onehot = Embedding(n_types, n_types, dtype, is_trained=False)
+        by_type = config.neighbors_per_type if isinstance(config, StockConfig) else ()
+        norms = [1 / math.sqrt(number) for number in by_type or (config.avg_num_neighbors,)]
+        for number, (layer, sizes) in enumerate(zip(plan.layers, plan.radial_sizes, strict=True)):
+            self.add_module(f"layer{number}_convnet", Interaction(layer, sizes, norms, plan, dtype))
+        last = plan.layers[-1].outputs[0].channels
+        self.per_atom_energy_readout = Readout(
+            Perceptron(last, plan.readout_sizes, 1, plan.readout_nonlinearity, dtype)
+        )
+        self.per_type_energy_scale_shift = EnergyTerms(
+            n_types, scales_trained=plan.scales_trainable, shifts_trained=plan.shifts_trainable
+        )
+        self.cutoffs = CutoffTable(config)
+        exponent = plan.zbl_polynomial_cutoff_p
+        self.repulsion = (
+            None if exponent is None else NuclearRepulsion(config.type_names, exponent, dtype)
+        )
+
+    def forward(self, batch: Batch) -> Output:
+        """Predict energies and their derivatives; gradients must be enabled."""
+        pairs = find_pairs(batch.edges, batch.shifts, may_join=self.cutoffs.is_symmetric)
+        state = Pass(keeps_edges=batch.positions.requires_grad or batch.cells.requires_grad)
+        vectors = _vectors(batch, pairs)
+        if not vectors.requires_grad:
+            vectors.requires_grad_()
+        atomic_energies, features = self._atomic_energies(batch, pairs, vectors, state)
+        n_atoms, n_structures = len(batch.types), len(batch.sizes)
+        energies = _sums(atomic_energies, batch.structure, n_structures)
+        state.forms_forces = True
+        (pulls,) = torch.autograd.grad(
+            energies.sum(), vectors, create_graph=self.training, materialize_grads=True
+        )
+        state.forms_forces = False
+        virials = (pulls[:, :, None] * vectors[:, None, :]).flatten(1)
+        virials = _sums(virials, batch.structure[pairs.first], n_structures).view(-1, 3, 3)
+        return Output(
+            energies=energies,
+            forces=_sums(pulls, pairs.first, n_atoms) - _sums(pulls, pairs.second, n_atoms),
+            stresses=_stresses(virials, batch.cells),
+            atomic_energies=atomic_energies,
+            features=features,
+        )
+
+    def _atomic_energies(
+        self, batch: Batch, pairs: Pairs, vectors: torch.Tensor, state: Pass
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the atomic energies (N,), and the inputs of the read-out."""
+        atoms = Atoms.sorted_by_type(batch.types)
+        kinds = batch.types[pairs.first], batch.types[pairs.second]
+        lengths = vectors.square().sum(1, keepdim=True).sqrt()
+        x = lengths * self.cutoffs(*kinds)
+        edges = harmonics(vectors / lengths, self.plan.l_max).to(self.model_dtype)
+        embedding = self.type_embed()
+        attributes = self.onehot() if self.plan.has_one_hot_types else embedding
+        blocks = [embedding[atoms.types][:, None, :]]
+        interactions = self._interactions()
+        hidden = self._hidden(interactions, self.bessel_encode(x))
+        placed = pairs.renumbered(atoms.places)
+        for interaction, numbers in zip(interactions, hidden, strict=True):
+
+            def convolve_with(
+                product: Product,
+                features: Sequence[torch.Tensor],
+                matrix: torch.Tensor,
+                numbers: torch.Tensor = numbers,
+            ) -> tuple[torch.Tensor, ...]:
+                return convolve(product, placed, state, features, edges, numbers, matrix)
+
+            blocks = interaction(blocks, atoms, attributes, convolve_with)
+        features = blocks[0].squeeze(1)
+        energies = self.per_atom_energy_readout(features).squeeze(1)
+        energies = self.per_type_energy_scale_shift(energies, atoms.types)
+        energies, features = energies[atoms.places], features[atoms.places]
+        if self.repulsion is not None:
+            each = self.repulsion(*kinds, lengths.squeeze(1), x.squeeze(1)).double()
+            energies = energies.index_add(0, pairs.first, each)
+            if pairs.ways == 2:
+                energies = energies.index_add(0, pairs.second, each)
+        return energies, features
+
+    def _interactions(self) -> list[Interaction]:
+        return [each for each in self.children() if isinstance(each, Interaction)]
+
+    def _hidden(
+        self, interactions: Sequence[Interaction], basis: torch.Tensor
+    ) -> list[torch.Tensor]:
+        """Return the inputs of the last linear functions of the radial networks."""
+        matrices = [each.conv.edge_mlp.matrices()[:-1] for each in interactions]
+        if not all(matrices):
+            return [
+                each.conv.edge_mlp.activate(basis, some)
+                for each, some in zip(interactions, matrices, strict=True)
+            ]
+        # The first functions of all layers take the same basis, and are one.
+        network = interactions[0].conv.edge_mlp
+        joined = network.activate(basis, [torch.cat([first for first, *_ in matrices], dim=1)])
+        parts = joined.split([first.shape[1] for first, *_ in matrices], dim=1)
+        return [
+            network.activate(part, rest) for part, (_, *rest) in zip(parts, matrices, strict=True)
+        ]
+
+
+@dataclass(frozen=True)
+class Atoms:
+    """The atoms of a batch in the order of their types, so that those of each are together.
+
+    Attributes
+    ----------
+    types : (N,)
+        Ascending.
+    places : (N,)
+        Where each atom of the batch is.
+    present
+        The types that occur.
+    counts
+        Number of atoms of each of these.
+    """
+
+    types: torch.Tensor
+    places: torch.Tensor
+    present: torch.Tensor
+    counts: tuple[int, ...]
+
+    @classmethod
+    def sorted_by_type(cls, types: torch.Tensor) -> Atoms:
+        """Sort atoms (N,) by type."""
+        ordered, order = types.sort(stable=True)
+        present, counts = ordered.unique_consecutive(return_counts=True)
+        places = torch.empty_like(order)
+        places[order] = torch.arange(len(order))
+        return cls(ordered, places, present, tuple(counts.tolist()))
+
+
+class Convolution(torch.nn.Module):
+    """The weights of an interaction."""
+
+    def __init__(
+        self, layer: Layer, radial_sizes: Sequence[int], plan: Plan, dtype: torch.dtype
+    ) -> None:
+        super().__init__()
+        self.linear_1 = IrrepLinear(layer.before, dtype)
+        self.edge_mlp = Perceptron(
+            plan.num_bessels,
+            radial_sizes,
+            layer.product.n_weights,
+            plan.radial_nonlinearity,
+            dtype,
+        )
+        self.linear_2 = IrrepLinear(layer.after, dtype)
+        connection = layer.self_connection
+        self.sc = None if connection is None else IrrepLinear(connection, dtype)
+
+
+class Interaction(torch.nn.Module):
+    """One interaction of the atoms with their neighbours."""
+
+    norms: torch.Tensor
+
+    def __init__(
+        self,
+        layer: Layer,
+        radial_sizes: Sequence[int],
+        norms: Sequence[float],
+        plan: Plan,
+        dtype: torch.dtype,
+    ) -> None:
+        super().__init__()
+        self.layer, self.scalars, self.gates = layer, plan.scalars, plan.gates
+        self.conv = Convolution(layer, radial_sizes, plan, dtype)
+        self.register_buffer("norms", torch.tensor(norms, dtype=dtype), persistent=False)
+
+    def forward(
+        self,
+        blocks: list[torch.Tensor],
+        atoms: Atoms,
+        attributes: torch.Tensor,
+        convolve_with: Convolve,
+    ) -> list[torch.Tensor]:
+        """Return the features (N, components, channels) of the next layer, by irrep.
+
+        Parameters
+        ----------
+        blocks
+            The features of this one.
+        atoms
+            The types.
+        attributes : (T, A)
+            The vector of each type that the self-connection takes.
+        convolve_with
+            Sums products of neighbours' features, given the last matrix of the radial network.
+        """
+        layer, conv = self.layer, self.conv
+        sent = conv.linear_1(blocks, {})
+        norms = self.norms[atoms.types][:, None, None] if len(self.norms) > 1 else self.norms
+        features = [sent[number] * norms for number in range(len(blocks))]
+        messages = convolve_with(layer.product, features, conv.edge_mlp.matrices()[-1])
+        sums: dict[int, torch.Tensor] = {}
+        if conv.sc is not None:
+            sums = conv.sc.by_type(blocks, attributes[atoms.present], atoms.counts)
+        sums = conv.linear_2(messages, sums)
+        convolved = [sums[number] for number in range(len(layer.convolved))]
+        if layer.gate is None:
+            found = scale_by_norm(convolved, self.scalars[1])
+        else:
+            found = gate(convolved, layer.gate, self.scalars, self.gates)
+        if layer.adds_inputs:
+            found = [one + other for one, other in zip(found, blocks, strict=True)]
+        return found
+
+
+def _vectors(batch: Batch, pairs: Pairs) -> torch.Tensor:
+    """Return the vectors (P, 3) in Å from the first to the second atom of each pair."""
+    cells = batch.cells[batch.structure[pairs.first]]
+    translations = (pairs.shifts[:, :, None] * cells).sum(1)
+    return batch.positions[pairs.second] - batch.positions[pairs.first] + translations
+
+
+def _sums(values: torch.Tensor, places: torch.Tensor, size: int) -> torch.Tensor:
+    """Sum the rows of `values` with equal indices in `places`, into `size` rows."""
+    return values.new_zeros(size, *values.shape[1:]).index_add(0, places, values)
+
+
+def _stresses(virials: torch.Tensor, cells: torch.Tensor) -> torch.Tensor:
+    """Return the stresses (B, 3, 3) in eV/Å^3; NaN without a volume."""
+    volumes = torch.linalg.det(cells).abs()[:, None, None]
+    has_volume = volumes > 0
+    symmetric = (virials + virials.mT) / 2
+    stresses = symmetric / torch.where(has_volume, volumes, torch.ones_like(volumes))
+    return torch.where(has_volume, stresses, torch.nan)
