@@ -29,7 +29,7 @@ class NeighbourList(NamedTuple):
     Attributes
     ----------
     edges
-        (2, m) int32, centre and neighbour of each pair; centres ascend.
+        (2, m) int32, centre and neighbour of each pair, in ascending order.
     shifts
         (m, 3) int32, lattice translations of the neighbour, in cells.
     """
@@ -54,9 +54,13 @@ class _Search:
         pairs, shifts = search.compute(
             points=positions, box=cell, periodic=pbc, quantities="PS", copy=False
         )
-        # Copies, since the arrays of the library are overwritten by its next search.
-        edges = np.array(pairs.T, np.int32, order="C")
-        return NeighbourList(edges, np.array(shifts, np.int32).reshape(-1, 3))
+        # Putting them in order copies the arrays, which the next search overwrites.
+        edges = pairs.T.astype(np.int32, order="C")
+        order = _order(edges, shifts, len(positions))
+        return NeighbourList(
+            edges.take(order, axis=1),
+            np.asarray(shifts, np.int32).reshape(-1, 3).take(order, axis=0),
+        )
 
 
 @cache
@@ -87,6 +91,23 @@ def find_neighbours(
 ) -> NeighbourList:
     """Find the neighbours of (n, 3) positions in a (3, 3) cell within `cutoff` (all in Å)."""
     return _Search(cutoff).find(positions, cell, pbc)
+
+
+def _order(edges: npt.NDArray[np.int32], shifts: npt.NDArray[np.int32], n_atoms: int) -> IntArray:
+    """Return (m,) the order by centre, then by neighbour, then by image of the neighbour.
+
+    The order that a search finds them in depends on where the atoms are. In this order, sums over
+    neighbours have the same rounding errors whenever the neighbours are the same.
+    """
+    centres, neighbours = edges
+    keys = centres.astype(np.int64)
+    keys *= n_atoms
+    keys += neighbours
+    for shift in shifts.T:
+        keys <<= 7  # the images of one neighbour differ by fewer than 128 cells
+        keys |= shift & 127
+    order: IntArray = np.argsort(keys, kind="stable")
+    return order
 
 
 class NeighbourLists:
