@@ -206,26 +206,24 @@ class Trainer:
                 return good, False
             progress.step += 1
             progress.loss += loss
+            is_last = progress.step == self.steps_per_epoch
+            is_read = is_last or is_save_due or progress.step % _READ_EVERY == 0
+            if is_read and not self._read_losses():
+                return good, False
             ended = time.perf_counter()
             progress.waiting += fetched - began
             progress.seconds += ended - began
             began = ended
             if on_step is not None:
                 on_step()
-            is_due = is_save_due or progress.step % _READ_EVERY == 0
-            if is_due and not self._read_losses():
-                return good, False
             if is_save_due:
                 state = copy.deepcopy(self._state())
                 if not is_finite(state):
                     return good, False
                 good = state
                 self._save(good)
-        began = time.perf_counter()
-        is_whole = self._read_losses()
-        progress.seconds += time.perf_counter() - began
         # The loss can be finite although the weights or the optimiser's state are not.
-        return good, is_whole and is_finite(self._state())
+        return good, is_finite(self._state())
 
     def _read_losses(self) -> bool:
         """Wait for the device, add up its losses, and say whether all steps were taken."""
