@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -49,8 +49,12 @@ class LabelledBatch(Batch):
 
     def to(self, device: torch.device) -> Self:
         """Copy to a device."""
-        moved = {key: value.to(device) for key, value in vars(self).items() if key != "names"}
-        return type(self)(**moved, names=self.names)
+        moved = {
+            key: value.to(device)
+            for key, value in vars(self).items()
+            if isinstance(value, torch.Tensor)
+        }
+        return replace(self, **moved)
 
 
 def collate(graphs: Sequence[Graph]) -> LabelledBatch:
@@ -74,7 +78,17 @@ def collate(graphs: Sequence[Graph]) -> LabelledBatch:
         forces=torch.cat([graph.forces for graph in graphs]),
         stresses=torch.stack([graph.stress for graph in graphs]),
         names=tuple(graph.name for graph in graphs),
+        half=_halves(graphs),
     )
+
+
+def _halves(graphs: Sequence[Graph]) -> torch.Tensor | None:
+    """Join what is known of the graphs' pairs; None if it is not known for one of them."""
+    starts = np.cumsum([0, *(graph.edges.shape[1] for graph in graphs)]).tolist()
+    halves = [graph.half for graph in graphs if graph.half is not None]
+    if len(halves) < len(graphs):
+        return None
+    return torch.cat([each.long() + start for each, start in zip(halves, starts, strict=False)])
 
 
 def single_batch(

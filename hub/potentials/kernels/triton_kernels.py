@@ -73,15 +73,16 @@ def _run_part(
     n_each = max(1, _NUMBERS // lanes)
     if "de" in tensors:
         tensors["de"].zero_()
-    for function, made in _compiled(product, mode, wanted._replace(matrix=True)):
-        function[triton.cdiv(n_pairs, n_each),](
-            n_pairs,
-            ways,
-            *(arguments[name] for name in made.pointers),
-            PAIRS=n_each,
-            LANES=lanes,
-            num_warps=_WARPS,
-        )
+    with torch.cuda.device_of(matrix):  # Triton starts kernels on the current device
+        for function, made in _compiled(product, mode, wanted._replace(matrix=True)):
+            function[triton.cdiv(n_pairs, n_each),](
+                n_pairs,
+                ways,
+                *(arguments[name] for name in made.pointers),
+                PAIRS=n_each,
+                LANES=lanes,
+                num_warps=_WARPS,
+            )
     if mode != VALUE:
         torch.matmul(gradients["dw"], matrix.T, out=tensors["dh"])
         if wanted.matrix:
@@ -97,8 +98,12 @@ def n_lanes(product: Product) -> int:
 
 @functools.cache
 def _compiled(product: Product, mode: str, wanted: Wanted) -> list[tuple[Any, TritonKernel]]:
-    kernels = triton_kernels(product, mode, wanted)
-    return [(triton.jit(function_of(made)), made) for made in kernels]
+    found = []
+    for made in triton_kernels(product, mode, wanted):
+        # For some numbers and for aligned addresses, Triton would compile them once more.
+        fixed = ["n_pairs", "ways", *made.pointers]
+        found.append((triton.jit(function_of(made), do_not_specialize=fixed), made))
+    return found
 
 
 def function_of(made: TritonKernel) -> Any:

@@ -84,7 +84,7 @@ class OneHot(Architecture):
         from hub.potentials.nequip.onehot_potential import OneHotPotential
 
         if OneHotPotential.compiles(config, device):
-            return OneHotPotential.compiled(config, dtype)
+            return OneHotPotential.compiled(config, dtype, device)
         return super().build_accelerated(config, dtype=dtype, device=device)
 
 

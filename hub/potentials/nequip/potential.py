@@ -51,9 +51,11 @@ class NequIPPotential(Potential):
         return are_available(device) and is_compilable(config)
 
     @classmethod
-    def compiled(cls, config: OneHotConfig | StockConfig, dtype: torch.dtype) -> Self:
+    def compiled(
+        cls, config: OneHotConfig | StockConfig, dtype: torch.dtype, device: torch.device
+    ) -> Self:
         """Return a compiled potential without weights."""
-        return cls(config, CompiledNetwork(config, dtype))
+        return cls(config, CompiledNetwork(config, dtype).to(device))
 
     @property
     def dtype(self) -> torch.dtype:
@@ -125,8 +127,9 @@ class NequIPPotential(Potential):
         if self.is_compiled:
             return self
         if self.compiles(self.config, self.device):
-            weights = self.weights()
-            self.network = CompiledNetwork(self.config, self.dtype).train(self.training)
+            weights, device = self.weights(), self.device
+            network = CompiledNetwork(self.config, self.dtype).to(device)
+            self.network = network.train(self.training)
             self.set_weights(weights, "the network")
         else:
             from hub.potentials.nequip.tensor_product import accelerate

@@ -190,7 +190,7 @@ class Stock(Architecture):
         from hub.potentials.nequip.stock_potential import StockPotential
 
         if StockPotential.compiles(config, device):
-            return StockPotential.compiled(config, dtype)
+            return StockPotential.compiled(config, dtype, device)
         return super().build_accelerated(config, dtype=dtype, device=device)
 
 

@@ -34,7 +34,9 @@ def poison(trainer, number: int) -> None:
     def poisoned(parts):
         calls.append(parts)
         if len(calls) == number:
-            parts = [replace(part, energies=torch.full_like(part.energies, 1e200)) for part in parts]
+            parts = [
+                replace(part, energies=torch.full_like(part.energies, 1e200)) for part in parts
+            ]
         return step(parts)
 
     trainer._step = poisoned
