@@ -37,7 +37,7 @@ def worst(found, expected) -> float:
         assert one.shape == other.shape
         if one.numel():
             scale = max(float(other.detach().abs().max()), 1.0)
-            errors.append(float((one - other).abs().max()) / scale)
+            errors.append(float((one - other).detach().abs().max()) / scale)
     return max(errors)
 
 
@@ -46,7 +46,7 @@ def small(dtype=torch.float64, **settings) -> Problem:
 
 
 # Not made smaller where they fail: each smaller one would have to be compiled.
-@settings(max_examples=12, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=8, phases=[Phase.explicit, Phase.generate])
 @given(product=products(), edges=edge_lists(4), may_join=st.booleans(), seed=st.integers(0, 99))
 def test_values_and_two_derivatives_are_those_of_the_definition(product, edges, may_join, seed):
     problem = Problem.random(product, *edges, 4, may_join=may_join, seed=seed)
@@ -85,13 +85,14 @@ def test_single_precision():
 
 @pytest.mark.parametrize("may_join", [True, False])
 def test_finite_differences_agree(may_join):
-    problem = small(may_join=may_join)
+    product = product_of({(0, 1): 1, (1, -1): 2}, 1, 2)
+    problem = Problem.random(product, EDGES, SHIFTS, 2, may_join=may_join)
     assert problem.pairs.ways == (2 if may_join else 1)
 
     def messages(*inputs):
         harmonics, hidden, matrix, *features = inputs
         state = Pass(keeps_edges=True)
-        return convolve(SMALL, problem.pairs, state, features, harmonics, hidden, matrix)
+        return convolve(product, problem.pairs, state, features, harmonics, hidden, matrix)
 
     def by_edges_and_features(harmonics, hidden, *features):
         """Leave out the matrix: gradients by it cannot be differentiated again."""
