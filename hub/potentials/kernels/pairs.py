@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 
@@ -40,6 +41,14 @@ class Pairs:
     ways: int
     ranges: tuple[tuple[int, int], ...]
 
+    @cached_property
+    def bounds(self) -> tuple[int, int]:
+        """The lowest index of an atom and the highest; 0 and -1 without pairs."""
+        if not len(self.first):
+            return 0, -1
+        lowest = min(int(each.min()) for each in (self.first, self.second))
+        return lowest, max(int(each.max()) for each in (self.first, self.second))
+
     def renumbered(self, places: torch.Tensor) -> Pairs:
         """Return the pairs with each atom's number replaced by its place."""
         return replace(self, first=places[self.first], second=places[self.second])
@@ -56,7 +65,7 @@ def find_pairs(edges: torch.Tensor, shifts: torch.Tensor, *, may_join: bool = Tr
     may_join
         Whether an edge and its reverse have the same weights.
     """
-    centres, neighbours = edges.unbind(0)
+    centres, neighbours = edges.long().contiguous().unbind(0)
     x, y, z = shifts.unbind(1)
     is_image = (x > 0) | ((x == 0) & ((y > 0) | ((y == 0) & (z > 0))))
     chosen = (centres < neighbours) | ((centres == neighbours) & is_image)
@@ -69,7 +78,7 @@ def find_pairs(edges: torch.Tensor, shifts: torch.Tensor, *, may_join: bool = Tr
     if ways == 2:
         centres, neighbours, shifts = centres[places], neighbours[places], shifts[places]
     ranges = parallel.ranges(len(centres))
-    return Pairs(centres.contiguous(), neighbours.contiguous(), shifts, ways, tuple(ranges))
+    return Pairs(centres, neighbours, shifts, ways, tuple(ranges))
 
 
 def _digest(centres: torch.Tensor, neighbours: torch.Tensor, shifts: torch.Tensor) -> int:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from hub.potentials.kernels.convolution import Pass, convolve
+from hub.potentials.kernels.inputs import checked
 from hub.potentials.kernels.pairs import find_pairs
 from hub.potentials.nequip.edges import CutoffTable, RadialBasis, harmonics
 from hub.potentials.nequip.nonlinear import gate, scale_by_norm
@@ -66,7 +67,7 @@ class CompiledNetwork(torch.nn.Module):
         super().__init__()
         self.plan = plan = plan_network(config)
         self.model_dtype = dtype
-        n_types = len(config.type_names)
+        self.n_types = n_types = len(config.type_names)
         self.type_embed = Embedding(n_types, plan.type_width, dtype)
         self.bessel_encode = RadialBasis(plan, config.r_max, dtype)
         if plan.has_one_hot_types:
@@ -88,8 +89,9 @@ class CompiledNetwork(torch.nn.Module):
             None if exponent is None else NuclearRepulsion(config.type_names, exponent, dtype)
         )
 
+    @checked
     def forward(self, batch: Batch) -> Output:
-        """Predict energies and their derivatives; gradients must be enabled."""
+        """Predict energies and their derivatives."""
         pairs = find_pairs(batch.edges, batch.shifts, may_join=self.cutoffs.is_symmetric)
         state = Pass(keeps_edges=batch.positions.requires_grad or batch.cells.requires_grad)
         vectors = _vectors(batch, pairs)

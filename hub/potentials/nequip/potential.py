@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import logging
 import re
 from typing import TYPE_CHECKING, Any, Self
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
     from hub.potentials.nequip.onehot import OneHotConfig
     from hub.potentials.nequip.stock import StockConfig
+
+logger = logging.getLogger(__name__)
 
 ENERGY_SCALE_SHIFT = "per_type_energy_scale_shift"
 _EMBEDDING = "type_embed.embed_module.weight"
@@ -132,6 +136,8 @@ class NequIPPotential(Potential):
             from hub.potentials.nequip.tensor_product import accelerate
 
             accelerate(self.network)
+            if self.device.type == "cpu":
+                _warn_of_slowness(is_compilable(self.config))
         return self
 
     def scaled_weights(
@@ -168,6 +174,14 @@ class NequIPPotential(Potential):
     @property
     def _scale_shift(self) -> Any:
         return self.energy_network.get_submodule(ENERGY_SCALE_SHIFT)
+
+
+@functools.cache  # once in a process
+def _warn_of_slowness(has_kernels: bool) -> None:
+    reason = "llvmlite is not installed" if has_kernels else "l_max is too high for them"
+    logger.warning(
+        "computing with NequIP's modules, about ten times slower than compiled kernels: %s", reason
+    )
 
 
 def graph_of(batch: Batch) -> dict[str, torch.Tensor]:
