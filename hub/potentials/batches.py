@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
@@ -49,7 +49,7 @@ class LabelledBatch(Batch):
 
     def to(self, device: torch.device) -> Self:
         """Copy to a device."""
-        moved = {
+        moved: dict[str, Any] = {
             key: value.to(device)
             for key, value in vars(self).items()
             if isinstance(value, torch.Tensor)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
@@ -60,7 +60,7 @@ class Graph:
 
     def to(self, device: torch.device) -> Self:
         """Copy to a device."""
-        tensors = {
+        tensors: dict[str, Any] = {
             key: value.to(device)
             for key, value in vars(self).items()
             if isinstance(value, torch.Tensor)

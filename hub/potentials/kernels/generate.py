@@ -171,8 +171,12 @@ class _Writer:
         return self.function.shift(self.function.parameter("scratch"), start)
 
     def _hidden_rows(self, name: str, rows: Sequence[Value]) -> list[Value]:
-        f = self.function
-        steps = [f.emit("i64", f"mul nsw {row}, %stride") for row in rows]
+        """Return where rows of hidden numbers, of their gradients or the like are."""
+        f, size = self.function, self.product.hidden
+        if name == "h":  # may be columns of a wider matrix
+            steps = [f.emit("i64", f"mul nsw {row}, %stride") for row in rows]
+        else:
+            steps = [f.times(row, size) for row in rows]
         return [f.shift(f.parameter(name), step) for step in steps]
 
     def _form_weights(self, rows: Sequence[Value]) -> None:
@@ -206,8 +210,7 @@ class _Writer:
     def _pass_back(self, rows: Sequence[Value]) -> None:
         """Turn the gradients of weights into those of hidden numbers and matrix."""
         f = self.function
-        hidden = self.product.hidden
-        results = [f.shift(f.parameter("dh"), f.times(row, hidden)) for row in rows]
+        results = self._hidden_rows("dh", rows)
         f.call(f"hidden_{self.name}", [*results, f.parameter("W"), self._scratch("dw")])
         if self.wanted.matrix:
             for kind, name in (("dw", "h"), ("daw", "ah")):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 
@@ -40,6 +41,14 @@ class Pairs:
     ways: int
     ranges: tuple[tuple[int, int], ...]
 
+    @cached_property
+    def bounds(self) -> tuple[int, int]:
+        """The lowest index of an atom and the highest; 0 and -1 without pairs."""
+        if not len(self.first):
+            return 0, -1
+        lowest = min(int(each.min()) for each in (self.first, self.second))
+        return lowest, max(int(each.max()) for each in (self.first, self.second))
+
     def renumbered(self, places: torch.Tensor) -> Pairs:
         """Return the pairs with each atom's number replaced by its place."""
         return replace(self, first=places[self.first], second=places[self.second])
@@ -69,7 +78,7 @@ def find_pairs(
     ways = 1
     if may_join and half is not None:
         edges, shifts, ways = edges[:, half], shifts[half], 2
-    first, second = edges.contiguous().unbind(0)
+    first, second = edges.long().contiguous().unbind(0)
     return Pairs(first, second, shifts, ways, tuple(parallel.ranges(len(first))))
 
 

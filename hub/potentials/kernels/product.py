@@ -118,6 +118,10 @@ class Product:
         """A name of this product."""
         return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
 
+    def __hash__(self) -> int:
+        """Hash the digest: thousands of coefficients would take as long as a small kernel."""
+        return int(self.digest, 16)
+
     def of_feature(self, feature: int) -> Iterator[tuple[int, Path]]:
         """Yield the paths from a block of features, with their numbers."""
         for number, path in enumerate(self.paths):

@@ -23,6 +23,8 @@ _NUMBERS = 32 * _WARPS  # of a program's pairs and channels: one each for its th
 # The weights of all edges are in memory only for as many pairs as this allows, and so are the
 # gradients by them: large structures are done in parts.
 _MOST_BYTES = 2**28
+# Tensors with a row for each pair.
+_BY_PAIR = frozenset(("centres", "neighbours", "h", "e", "ah", "ae", "dh", "de"))
 
 
 def run(
@@ -52,9 +54,6 @@ def run(
         part = slice(start, start + step)
         own = {name: each[part] if name in _BY_PAIR else each for name, each in inputs.items()}
         _run_part(product, mode, pairs.ways, wanted, own | sums)
-
-
-_BY_PAIR = frozenset(("centres", "neighbours", "h", "e", "ah", "ae", "dh", "de"))
 
 
 def _run_part(

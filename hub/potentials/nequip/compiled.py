@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from hub.potentials.kernels.convolution import Pass, convolve
+from hub.potentials.kernels.inputs import checked
 from hub.potentials.kernels.pairs import find_pairs
 from hub.potentials.nequip.edges import CutoffTable, RadialBasis, harmonics
 from hub.potentials.nequip.nonlinear import gate, scale_by_norm
@@ -46,9 +47,15 @@ _MOST_COUPLINGS = 2000
 
 
 def is_compilable(config: OneHotConfig | StockConfig) -> bool:
-    """Say whether the kernels of a network compile in seconds: up to l_max 3, with parity."""
-    layers = plan_network(config).layers
-    return all(layer.product.n_couplings <= _MOST_COUPLINGS for layer in layers)
+    """Say whether the kernels of a network compile in seconds: up to l_max 3, with parity.
+
+    A network with gates that are always zero, which NequIP can make, is not compiled either.
+    """
+    return all(
+        layer.product.n_couplings <= _MOST_COUPLINGS
+        and len({each.target for each in layer.after.weights}) == len(layer.convolved)
+        for layer in plan_network(config).layers
+    )
 
 
 class CompiledNetwork(torch.nn.Module):
@@ -69,8 +76,7 @@ class CompiledNetwork(torch.nn.Module):
         self.n_types = n_types = len(config.type_names)
         self.type_embed = Embedding(n_types, plan.type_width, dtype)
         self.bessel_encode = RadialBasis(plan, config.r_max, dtype)
-        if plan.has_one_hot_types:
-            self.onehot = Embedding(n_types, n_types, dtype, is_trained=False)
+        self.onehot = Embedding.one_hot(n_types, dtype) if plan.has_one_hot_types else None
         by_type = config.neighbors_per_type if isinstance(config, StockConfig) else ()
         norms = [1 / math.sqrt(number) for number in by_type or (config.avg_num_neighbors,)]
         for number, (layer, sizes) in enumerate(zip(plan.layers, plan.radial_sizes, strict=True)):
@@ -88,8 +94,9 @@ class CompiledNetwork(torch.nn.Module):
             None if exponent is None else NuclearRepulsion(config.type_names, exponent, dtype)
         )
 
+    @checked
     def forward(self, batch: Batch) -> Output:
-        """Predict energies and their derivatives; gradients must be enabled."""
+        """Predict energies and their derivatives."""
         may_join = self.cutoffs.is_symmetric
         pairs = find_pairs(batch.edges, batch.shifts, may_join=may_join, half=batch.half)
         state = Pass(keeps_edges=batch.positions.requires_grad or batch.cells.requires_grad)
@@ -124,9 +131,9 @@ class CompiledNetwork(torch.nn.Module):
         x = lengths * self.cutoffs(*kinds)
         edges = harmonics(vectors / lengths, self.plan.l_max).to(self.model_dtype)
         embedding = self.type_embed()
-        attributes = self.onehot() if self.plan.has_one_hot_types else embedding
+        attributes = embedding if self.onehot is None else self.onehot()
         blocks = [embedding[atoms.types][:, None, :]]
-        interactions = self._interactions()
+        interactions = self.interactions()
         hidden = self._hidden(interactions, self.bessel_encode(x))
         placed = pairs.renumbered(atoms.places)
         for interaction, numbers in zip(interactions, hidden, strict=True):
@@ -151,7 +158,8 @@ class CompiledNetwork(torch.nn.Module):
                 energies = energies.index_add(0, pairs.second, each)
         return energies, features
 
-    def _interactions(self) -> list[Interaction]:
+    def interactions(self) -> list[Interaction]:
+        """Return the interactions, in their order."""
         return [each for each in self.children() if isinstance(each, Interaction)]
 
     def _hidden(

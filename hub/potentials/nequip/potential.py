@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import logging
 import re
 from typing import TYPE_CHECKING, Any, Self
 
 from hub.potentials.building import build_accelerated
 from hub.potentials.kernels import are_available
 from hub.potentials.nequip.compiled import CompiledNetwork, is_compilable
+from hub.potentials.nequip.random_weights import draw_weights
 from hub.potentials.potential import Batch, Output, Potential
 
 if TYPE_CHECKING:
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
 
     from hub.potentials.nequip.onehot import OneHotConfig
     from hub.potentials.nequip.stock import StockConfig
+
+logger = logging.getLogger(__name__)
 
 ENERGY_SCALE_SHIFT = "per_type_energy_scale_shift"
 _EMBEDDING = "type_embed.embed_module.weight"
@@ -52,10 +57,13 @@ class NequIPPotential(Potential):
 
     @classmethod
     def compiled(
-        cls, config: OneHotConfig | StockConfig, dtype: torch.dtype, device: torch.device
+        cls, config: OneHotConfig | StockConfig, dtype: torch.dtype, seed: int | None = None
     ) -> Self:
-        """Return a compiled potential without weights."""
-        return cls(config, CompiledNetwork(config, dtype).to(device))
+        """Return a compiled potential, with random weights if a seed is given."""
+        network = CompiledNetwork(config, dtype)
+        if seed is not None:
+            draw_weights(network, seed)
+        return cls(config, network)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -135,6 +143,8 @@ class NequIPPotential(Potential):
             from hub.potentials.nequip.tensor_product import accelerate
 
             accelerate(self.network)
+            if self.device.type == "cpu":
+                _warn_of_slowness(is_compilable(self.config))
         return self
 
     def scaled_weights(
@@ -171,6 +181,14 @@ class NequIPPotential(Potential):
     @property
     def _scale_shift(self) -> Any:
         return self.energy_network.get_submodule(ENERGY_SCALE_SHIFT)
+
+
+@functools.cache  # once in a process
+def _warn_of_slowness(has_kernels: bool) -> None:
+    reason = "llvmlite is not installed" if has_kernels else "l_max is too high for them"
+    logger.warning(
+        "computing with NequIP's modules, about ten times slower than compiled kernels: %s", reason
+    )
 
 
 def graph_of(batch: Batch) -> dict[str, torch.Tensor]:
