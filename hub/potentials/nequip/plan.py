@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hub.potentials.nequip.layers import Choices, Features, Irrep, Layer, plan_layer
+from hub.potentials.equivariant.layers import (
+    Choices,
+    Features,
+    Irrep,
+    Layer,
+    harmonic_irreps,
+    plan_layer,
+)
 from hub.potentials.nequip.onehot import OneHotConfig, hidden_irreps
 from hub.potentials.nequip.stock import StockConfig, parse_irreps
 
@@ -71,7 +78,8 @@ def plan_network(config: OneHotConfig | StockConfig) -> Plan:
 def _plan_one_hot(config: OneHotConfig) -> Plan:
     width = config.num_features
     scalars, gates = {1: "ssp", -1: "tanh"}, {1: "ssp", -1: "abs"}
-    choices = Choices(config.l_max, len(config.type_names), "gate", scalars, gates)
+    edges = harmonic_irreps(config.l_max)
+    choices = Choices(edges, len(config.type_names), "gate", scalars, gates)
     sizes = ((config.radial_mlp_width,) * config.radial_mlp_depth,) * config.num_layers
     hidden = [hidden_irreps(config)] * (config.num_layers - 1) + [f"{width}x0e"]
     connections = [True] * config.num_layers
@@ -98,7 +106,8 @@ def _plan_one_hot(config: OneHotConfig) -> Plan:
 def _plan_stock(config: StockConfig) -> Plan:
     scalars = _by_parity(config.scalar_nonlinearities)
     gates = _by_parity(config.gate_nonlinearities)
-    choices = Choices(config.l_max, config.type_width, config.nonlinearity, scalars, gates)
+    edges = harmonic_irreps(config.l_max)
+    choices = Choices(edges, config.type_width, config.nonlinearity, scalars, gates)
     sizes = tuple((width,) * depth for depth, width in config.radial_sizes)
     later = [config.learnable_shift, *[True] * (config.num_layers - 1)]
     last = parse_irreps(config.layer_irreps[-1])[0][0]

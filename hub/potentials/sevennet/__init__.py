@@ -15,6 +15,7 @@ from registry.documents import MalformedError
 if TYPE_CHECKING:
     import torch
 
+    from hub.potentials.potential import Potential
     from hub.potentials.sevennet.potential import SevenNetPotential
 
 
@@ -82,6 +83,16 @@ class SevenNet(Architecture):
         from hub.potentials.sevennet.potential import SevenNetPotential
 
         return SevenNetPotential(config, build_network(config, dtype=dtype, seed=seed))
+
+    def build_accelerated(
+        self, config: SevenNetConfig, *, dtype: torch.dtype, device: torch.device
+    ) -> Potential:
+        """Build a compiled potential if possible; see `Architecture.build_accelerated`."""
+        from hub.potentials.sevennet.potential import SevenNetPotential
+
+        if SevenNetPotential.compiles(config, device):
+            return SevenNetPotential.compiled(config, dtype)
+        return super().build_accelerated(config, dtype=dtype, device=device)
 
 
 def weights_of(config: SevenNetConfig) -> int:
