@@ -70,9 +70,13 @@ class SevenNet(Architecture):
     install = "pip install 'mlip-hub[sevennet]'"
 
     def check(self, config: SevenNetConfig) -> None:
-        """Refuse a cutoff function that does not match the cutoff, and too large models."""
+        """Refuse what sevenn cannot compute, and too large models."""
         if config.xplor_start is not None and config.xplor_start >= config.r_max:
             raise MalformedError("'xplor_start': must be below the cutoff")
+        if config.channels[0] < 2:
+            raise MalformedError(
+                "'channels': 2 or more of degree 0 are required, of which the read-out takes half"
+            )
         refuse_huge(weights_of(config))
 
     def build(

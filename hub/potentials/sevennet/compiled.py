@@ -40,11 +40,8 @@ if TYPE_CHECKING:
 
 
 def is_compilable(config: SevenNetConfig) -> bool:
-    """Say whether the kernels of a network compile in seconds.
-
-    With one channel, the read-out has no weights at all, which is of no use.
-    """
-    return config.channels[0] > 1 and are_compilable(plan_layers(config))
+    """Say whether the kernels of a network compile in seconds."""
+    return are_compilable(plan_layers(config))
 
 
 class CompiledNetwork(torch.nn.Module):
