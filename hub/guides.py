@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
-from importlib.resources import files
+from pathlib import Path
 from typing import overload
 
 from registry.errors import NotFoundError
 
-_FOLDER = files("hub") / "guide"
+_FOLDER = Path(__file__).with_name("guide")
 _SUFFIX = ".md"
 # What follows the language of a fenced block tells the tests how to run it.
 _INSTRUCTIONS = re.compile(r"^(```\w+) .+$", re.MULTILINE)
@@ -41,6 +40,8 @@ def guide(name: str | None = None) -> dict[str, str] | str:
         return {each: _summary(_text(each)) for each in _names()}
     names = _names()
     if name not in names:
+        from difflib import get_close_matches
+
         near = get_close_matches(name, names)
         raise NotFoundError(
             f"no guide '{name}' found",

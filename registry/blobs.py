@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from registry.manifest import FileEntry
 
 
+# Device, inode, size and time of the last change of the bytes.
+_Trace = tuple[int, int, int, int]
+
+
 class DamagedBlobError(IntegrityError):
     """A local blob does not match its sha256. It has been removed."""
 
@@ -36,6 +40,7 @@ class Blobs:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.parts = root / "parts"
+        self._adopted: dict[str, _Trace] = {}
 
     def path(self, sha256: str) -> Path:
         """Return the path of the content with this sha256, whether it exists or not."""
@@ -57,7 +62,9 @@ class Blobs:
 
     def adopt_part(self, entry: FileEntry) -> None:
         """Turn a partial download that the caller has verified into a blob."""
-        settle(self.part(entry.sha256), self.path(entry.sha256), READ_ONLY)
+        path = self.path(entry.sha256)
+        settle(self.part(entry.sha256), path, READ_ONLY)
+        self._adopted[entry.sha256] = _trace(path)
 
     def drop(self, sha256: str) -> None:
         """Remove a blob; raises `StorageError` if its folder is reached through a link."""
@@ -67,6 +74,8 @@ class Blobs:
 
     def check_out(self, files: Iterable[FileEntry], target: Path, *, link: bool) -> None:
         """Make `target` a plain directory that contains `files`; verify each hash on the way.
+
+        The hash of a blob that this object has just adopted was verified as its bytes arrived.
 
         Parameters
         ----------
@@ -98,9 +107,18 @@ class Blobs:
 
     def _place(self, entry: FileEntry, directory: Path, *, link: bool) -> bool:
         """Put one file into a directory; return False and remove its blob if that is corrupted."""
-        placed = directory / entry.path
-        place(self.path(entry.sha256), placed, link=link)
-        if is_intact(placed, entry):
+        placed, blob = directory / entry.path, self.path(entry.sha256)
+        adopted = self._adopted.get(entry.sha256)
+        is_untouched = adopted is not None and adopted == _trace(blob)
+        shares_bytes = place(blob, placed, link=link)
+        if (is_untouched and shares_bytes) or is_intact(placed, entry):
             return True
         self.drop(entry.sha256)
         return False
+
+
+def _trace(path: Path) -> _Trace:
+    """Return what of a file changes when it is replaced or written to; links do not change it."""
+    with storage_errors(path):
+        found = path.stat()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from fnmatch import fnmatch
 from functools import partial
 from typing import TYPE_CHECKING
@@ -139,6 +138,8 @@ def _chosen(source: Registry, text: str) -> Iterator[Version]:
         Reference.parse(name if selector == "*" else text)
         found = [name] if name in known else []
     if not found:
+        from difflib import get_close_matches
+
         near = get_close_matches(name, known)
         raise NotFoundError(
             f"{source.name} ({source.location}) has no '{name}'",

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import random
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from registry.arriving import Arriving
 from registry.documents import LARGEST_DOCUMENT
 from registry.errors import IntegrityError, OfflineError
 from registry.files import CHUNK, storage_errors
@@ -59,6 +58,8 @@ class Retries:
 
     def pause(self, failures: int, asked: float) -> float:
         """Return the seconds to wait after this many failures, at least what the server asked."""
+        import random
+
         # Random, so that clients that failed together do not retry together.
         scatter = random.uniform(0.5, 1.0)  # noqa: S311 - nothing here is secret
         return max(self.first_wait * 2.0 ** (failures - 1) * scatter, asked)
@@ -152,33 +153,28 @@ def _receive_once(
 ) -> None:
     """Receive the rest of a partial file, hashing all of it; raise if it is truncated or wrong."""
     size = expected.size
-    with storage_errors(part), part.open("a+b") as file:
-        file.seek(0)
-        hashed = hashlib.file_digest(file, "sha256")
-        have = file.tell()
-        if size is None or have < size:
-            with store.open(path, have) as stream:
+    with storage_errors(part), part.open("a+b") as file, Arriving(file) as arriving:
+        if size is None or arriving.size < size:
+            with store.open(path, arriving.size) as stream:
                 if size is not None and stream.size not in (None, size):
                     raise _wrong(store, path, f"{stream.size} bytes long", expected)
                 size = stream.size if size is None else size
-                if stream.start == 0 and have:
+                if stream.start == 0 and arriving.size:
                     # The store does not support ranges and sends everything again.
-                    file.truncate(0)
-                    hashed, have = hashlib.sha256(), 0
-                elif stream.start != have:
+                    arriving.restart()
+                elif stream.start != arriving.size:
                     raise _wrong(store, path, f"sent from byte {stream.start}", expected)
                 largest = LARGEST_DOWNLOAD if size is None else size
-                while have <= largest and (piece := stream.read(CHUNK)):
-                    have += len(piece)
-                    file.write(piece)
-                    hashed.update(piece)
-                    arrived(have, size)
+                while arriving.size <= largest and (piece := stream.read(CHUNK)):
+                    arriving.add(piece)
+                    arrived(arriving.size, size)
+        have, sha256 = arriving.size, arriving.finish()
     largest = LARGEST_DOWNLOAD if size is None else size
     if have > largest:
         raise _wrong(store, path, f"longer than {largest:,} bytes", expected)
     if size is not None and have < size:
         raise TransientError(f"the connection was lost after {have} of {size} bytes")
-    if difference := expected.difference(part, hashed.hexdigest()):
+    if difference := expected.difference(part, sha256):
         raise _wrong(store, path, difference, expected)
 
 

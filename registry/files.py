@@ -147,22 +147,25 @@ def scratch_directory(parent: Path) -> Iterator[Path]:
             shutil.rmtree(directory, ignore_errors=True)
 
 
-def place(source: Path, target: Path, *, link: bool) -> None:
+def place(source: Path, target: Path, *, link: bool) -> bool:
     """Put the content of `source` at `target` as cheaply as the file system allows.
 
     A reflink if possible, else a hard link if `link` allows the two to share their bytes, else a
-    copy. Files that may share bytes are read-only; the others belong to the user.
+    copy. Files that may share bytes are read-only; the others belong to the user. Returns whether
+    nothing was copied: then the bytes on the disk are those of `source`.
     """
     with storage_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        if not _reflink(source, target):
+        is_cloned = _reflink(source, target)
+        if not is_cloned:
             if link:
                 with suppress(OSError):  # Another device, too many links, or no links at all.
                     target.hardlink_to(source)
-                    return
+                    return True
             shutil.copyfile(source, target)
         if link:
             target.chmod(target.stat().st_mode & READ_ONLY)
+    return is_cloned
 
 
 def _reflink(source: Path, target: Path) -> bool:

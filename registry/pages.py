@@ -7,7 +7,6 @@ a listed name without a page means damage, not a publish that was killed.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -21,15 +20,17 @@ from registry.index import (
     parse_names,
     parse_page,
 )
-from registry.stores.base import writable
+from registry.stores.base import as_writable, writable
+from registry.stores.directory import DirectoryStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from registry.index import Entry
     from registry.stores.base import Store, WritableStore
 
 AT_ONCE = 8
+_FEW = 16  # pages on a disk, for which starting threads takes longer than reading
 ATTEMPTS = 200
 
 
@@ -108,9 +109,17 @@ class Pages:
         if is_index_1(listed, place):
             old = parse_index_1(listed, place)
             return {name: old[name] for name in wanted if name in old}
+        pages = zip(wanted, self._pages(wanted), strict=True)
+        return {name: entry for name, entry in pages if entry is not None}
+
+    def _pages(self, names: Sequence[str]) -> list[Entry | None]:
+        """Return the entry of each name; many, or those behind a network, are read at once."""
+        if isinstance(as_writable(self.store), DirectoryStore) and len(names) <= _FEW:
+            return list(map(self.entry, names))
+        from concurrent.futures import ThreadPoolExecutor
+
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            found = zip(wanted, pool.map(self.entry, wanted), strict=True)
-            return {name: entry for name, entry in found if entry is not None}
+            return list(pool.map(self.entry, names))
 
     def change(self, name: str, new: Callable[[Entry | None], Entry | None]) -> None:
         """Replace the page of a name by the result of `new`; None leaves it unchanged.

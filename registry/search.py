@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Protocol
 
 from registry.errors import IntegrityError, NotFoundError, OfflineError, RegistryError
@@ -102,6 +101,8 @@ class Search:
                 for place, versions in self._versions.items()
             ]
             return f"Versions of {self.reference.name}: {'; '.join(places)}."
+        from difflib import get_close_matches
+
         near = get_close_matches(self.reference.name, self._names().union(cards))
         if near:
             return f"Did you mean {' or '.join(near)}?"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import PurePosixPath
 from threading import Event, Lock
@@ -19,6 +18,7 @@ from registry.removal import claim, discard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from concurrent.futures import ThreadPoolExecutor
     from pathlib import Path
 
     from registry.blobs import Blobs
@@ -71,6 +71,8 @@ def fetch(
     with storage_errors(blobs.parts):
         blobs.parts.mkdir(parents=True, exist_ok=True)
     _check_space(blobs, [entry for _, entry in missing.values()])
+    from concurrent.futures import as_completed
+
     total = sum(entry.size for _, entry in missing.values())
     batch = _Batch(store, blobs, retries, total, progress)
     with _pool(batch.stop) as pool:
@@ -82,6 +84,8 @@ def fetch(
 @contextmanager
 def _pool(stop: Event) -> Iterator[ThreadPoolExecutor]:
     """Yield threads that all stop when the block fails or the user interrupts it."""
+    from concurrent.futures import ThreadPoolExecutor
+
     pool = ThreadPoolExecutor(PARALLEL)
     try:
         yield pool

@@ -6,7 +6,6 @@ characters are printed as escapes such as ``\x1b``.
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 import unicodedata
@@ -81,13 +80,17 @@ def result(text: str) -> None:
 
 def result_json(value: Any) -> None:
     """Print a result on stdout as JSON."""
-    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    from json import dumps
+
+    text = dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     # Unusual characters occur only in strings, where JSON has its own escapes.
     click.echo(_UNUSUAL_IN_TEXT.sub(_escaped_in_json, text))
 
 
 def _escaped_in_json(found: re.Match[str]) -> str:
-    return found[0] if _is_harmless(found[0]) else json.dumps(found[0])[1:-1]
+    from json import dumps
+
+    return found[0] if _is_harmless(found[0]) else dumps(found[0])[1:-1]
 
 
 def result_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -2,6 +2,8 @@
 
 A shard is a file. Each is encoded in memory and written atomically, once, so that existing shards
 are intact whenever the writer is killed; the metadata of the array are written last.
+
+Zarr is imported when an array is written or opened: most commands read files of structures.
 """
 
 from __future__ import annotations
@@ -12,10 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import zarr
 from msgspec import Struct
-from zarr.codecs import BloscCodec, Crc32cCodec
-from zarr.storage import LocalStore, MemoryStore
 
 from hub.datasets import layout
 from hub.datasets.layout import METADATA, REPAIR, WRITING, shard_path
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy.typing as npt
+    import zarr
 
 # Level 3 is three times as fast as 5 on random floats, and 1 % larger.
 _LEVEL = 3
@@ -66,14 +66,18 @@ class ArraySpec:
         """The value of absent rows."""
         return np.nan if self.dtype.kind == "f" else 0
 
-    def create(self, store: MemoryStore, rows: int, **attributes: Any) -> Any:
-        """Write the metadata of the array, and return it."""
+    def create(self, content: dict[str, Any], rows: int, **attributes: Any) -> Any:
+        """Write the metadata of the array into memory, and return the array."""
+        import zarr
+        from zarr.codecs import BloscCodec, Crc32cCodec
+        from zarr.storage import MemoryStore
+
         chunk_rows = layout.CHUNK_ATOMS if self.per_atom else layout.CHUNK_STRUCTURES
         shuffle = BloscCodec(
             cname="zstd", clevel=_LEVEL, shuffle="shuffle", typesize=self.dtype.itemsize
         )
         return zarr.create_array(
-            store=store,
+            store=MemoryStore(content),
             name=self.name,
             shape=(rows, *self.row_shape),
             dtype=self.dtype,
@@ -139,7 +143,7 @@ class ShardWriter:
             self._write(self.tail())
             self._waiting, self._n_waiting = [], 0
         content: dict[str, Any] = {}
-        self.spec.create(MemoryStore(content), self.written, **attributes)
+        self.spec.create(content, self.written, **attributes)
         path = f"{self.spec.name}/{METADATA}"
         _put(self.group, path, content[path].to_bytes())
 
@@ -154,7 +158,7 @@ class ShardWriter:
 def encode_shard(spec: ArraySpec, rows: npt.NDArray[Any]) -> bytes:
     """Return the bytes of one shard."""
     content: dict[str, Any] = {}
-    spec.create(MemoryStore(content), len(rows))[:] = rows
+    spec.create(content, len(rows))[:] = rows
     data: bytes = content[shard_path(spec.name, 0, rows.ndim)].to_bytes()
     return data
 
@@ -201,6 +205,9 @@ def open_group(directory: Path) -> zarr.Group:
     IntegrityError
         If there is none, or its metadata are corrupted.
     """
+    import zarr
+    from zarr.storage import LocalStore
+
     try:
         return zarr.open_group(LocalStore(directory, read_only=True), mode="r", zarr_format=3)
     except Exception as problem:  # zarr and json raise whatever they run into

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
 from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
 from hub.errors import DataError
-from hub.potentials.batches import collate
+from hub.potentials.batches import single_batch
 from hub.potentials.loading import load_model, with_gradients
-from hub.structures.graphs import build_graph
+from hub.structures.graphs import atom_types
+from hub.structures.verlet_list import VerletList
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +37,20 @@ class ModelCalculator(Calculator):
     def __init__(self, potential: Potential, **settings: Any) -> None:
         super().__init__(**settings)
         self.potential = potential
+        self.neighbours = VerletList()
+
+    def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:  # noqa: ARG002
+        """Return what has changed since the last calculation, of what the energies depend on.
+
+        Any difference counts. ASE's own comparison takes longer than all else that is done here.
+        """
+        if self.atoms is None:
+            return list(all_changes)
+        return [
+            name
+            for name in ("positions", "numbers", "cell", "pbc")
+            if not np.array_equal(getattr(self.atoms, name), getattr(atoms, name))
+        ]
 
     def calculate(
         self,
@@ -57,8 +73,9 @@ class ModelCalculator(Calculator):
         if not len(copied):
             raise DataError("the structure has no atoms", "Check that it is not empty by mistake.")
         with with_gradients():
-            graph = build_graph(copied, potential.elements, potential.cutoff)
-            output = potential(collate([graph.to(potential.device)]))
+            types = atom_types(copied, potential.elements)
+            neighbours = self.neighbours.of(copied, potential.cutoff)
+            output = potential(single_batch(copied, types, neighbours, potential.device))
         energy = output.energies.item()
         self.results = {
             "energy": energy,

@@ -16,9 +16,12 @@ from hub.potentials.potential import Batch
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from ase import Atoms
+
     from hub.potentials.potential import Potential
     from hub.structures.arrays import FloatArray, IntArray
     from hub.structures.graphs import Graph
+    from hub.structures.neighbours import NeighbourList
 
 
 _ADVICE = (
@@ -70,6 +73,34 @@ def collate(graphs: Sequence[Graph]) -> LabelledBatch:
         forces=torch.cat([graph.forces for graph in graphs]),
         stresses=torch.stack([graph.stress for graph in graphs]),
         names=tuple(graph.name for graph in graphs),
+    )
+
+
+def single_batch(
+    atoms: Atoms, types: IntArray, neighbours: NeighbourList, device: torch.device
+) -> Batch:
+    """Return one structure as a batch without labels on a device.
+
+    Parameters
+    ----------
+    atoms
+        A structure of n atoms.
+    types
+        (n,) indices of their elements in those of the potential.
+    neighbours
+        Their neighbours within the cutoff of the potential.
+    device
+        Where the tensors are needed.
+    """
+    n_atoms = len(atoms)
+    return Batch(
+        positions=torch.from_numpy(atoms.positions.copy()).to(device),
+        types=torch.from_numpy(types).to(device),
+        cells=torch.from_numpy(atoms.cell.array[None].copy()).to(device),
+        edges=torch.from_numpy(neighbours.edges).to(device).long(),
+        shifts=torch.from_numpy(neighbours.shifts).to(device).double(),
+        sizes=torch.tensor([n_atoms], device=device),
+        structure=torch.zeros(n_atoms, dtype=torch.int64, device=device),
     )
 
 

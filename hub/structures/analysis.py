@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hub.structures.checks.geometry import BOND_DISTANCE, check_cells
-from hub.structures.neighbours import two_of_each_centre
+from hub.structures.neighbours import neighbour_search, two_of_each_centre
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,9 +106,8 @@ def local_structure(
         Called with the number of structures done, and their total.
     """
     from ase.data import covalent_radii
-    from vesin import NeighborList
 
-    neighbour_list = NeighborList(cutoff=FARTHEST, full_list=False)
+    neighbour_list = neighbour_search(FARTHEST, full_list=False)
     n_elements = len(structures.elements)
     radii = covalent_radii[structures.atomic_numbers]
     bonded_below = BOND_DISTANCE * (radii[:, None] + radii)

@@ -71,9 +71,12 @@ def is_unconverged(info: Mapping[str, Any]) -> bool:
 
 def constrained_atoms(atoms: Atoms) -> BoolArray:
     """Return (n,) which atoms are held fixed, in any direction, by the structure's constraints."""
+    fixed = np.zeros(len(atoms), np.bool_)
+    if not atoms.constraints:
+        return fixed
+    # This takes most of a second.
     from ase.constraints import FixAtoms, FixCartesian, FixScaled
 
-    fixed = np.zeros(len(atoms), np.bool_)
     for constraint in atoms.constraints:
         if isinstance(constraint, FixAtoms | FixCartesian | FixScaled):
             fixed[constraint.index] = True

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -66,6 +69,18 @@ class GrowingArray:
 def pointers_of(lengths: IntArray) -> IntArray:
     """Return the starts of parts of these lengths, followed by the end of the last one."""
     return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+
+
+def parts_of(pointers: IntArray, most: int = 100_000) -> Iterator[tuple[int, int]]:
+    """Yield the first and one past the last structure of parts with `most` atoms or one structure.
+
+    What is computed for many structures at once takes several times the memory of their positions.
+    """
+    first, count = 0, len(pointers) - 1
+    while first < count:
+        last = int(np.searchsorted(pointers, pointers[first] + most, side="right")) - 1
+        yield first, max(last, first + 1)
+        first = max(last, first + 1)
 
 
 def chosen_indices(indices: npt.ArrayLike, length: int) -> IntArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from numbers import Real
@@ -70,10 +71,9 @@ class Collector:
         self._positions = GrowingArray(np.float64, (3,))
         self._cells = GrowingArray(np.float64, (3, 3))
         self._pbc = GrowingArray(np.bool_, (3,))
-        self._pointers = GrowingArray(np.int64)
-        self._pointers.append(np.zeros(1))
-        self._source_index = GrowingArray(np.int32)
-        self._frame_index = GrowingArray(np.int64)
+        self._pointers = array("q", [0])
+        self._source_index = array("i")
+        self._frame_index = array("q")
         self._config_types: list[str] = []
         self._split_labels: list[str] = []
         self._unknown_splits: dict[str, None] = {}
@@ -94,9 +94,9 @@ class Collector:
         self._positions.append(atoms.positions)
         self._cells.append(atoms.cell.array[None])
         self._pbc.append(atoms.pbc[None])
-        self._pointers.append(np.array([n_before + len(atoms)]))
-        self._source_index.append(np.array([source]))
-        self._frame_index.append(np.array([frame]))
+        self._pointers.append(n_before + len(atoms))
+        self._source_index.append(source)
+        self._frame_index.append(frame)
         self._config_types.append(config_type(atoms.info))
         self._split_labels.append(split_label(atoms.info))
         self._constrained.append(constrained_atoms(atoms))
@@ -155,12 +155,12 @@ class Collector:
             positions=self._positions.take(),
             cells=self._cells.take(),
             pbc=self._pbc.take(),
-            pointers=self._pointers.take(),
+            pointers=np.array(self._pointers, np.int64),
             energies=energy.values if energy else np.full(n_structures, np.nan),
             forces=forces.values if forces else np.full((n_atoms, 3), np.nan),
             sources=sources,
-            source_index=self._source_index.take(),
-            frame_index=self._frame_index.take(),
+            source_index=np.array(self._source_index, np.int32),
+            frame_index=np.array(self._frame_index, np.int64),
             config_types=np.array(self._config_types, np.str_),
             split_labels=np.array(self._split_labels, np.str_),
             constrained=self._constrained.take(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -75,7 +75,7 @@ def build_graph(atoms: Atoms, type_names: Sequence[str], r_max: float) -> Graph:
     require_geometry(atoms)
     cell = atoms.cell.array
     return _graph(
-        _types(atoms.numbers, _type_table(type_names), type_names, atoms.get_chemical_formula),
+        atom_types(atoms, type_names),
         atoms.positions,
         cell,
         find_neighbours(atoms.positions, cell, atoms.pbc, r_max),
@@ -116,7 +116,6 @@ def build_graphs(
     chosen = chosen_indices(
         np.arange(len(structures)) if indices is None else indices, len(structures)
     )
-    table = _type_table(type_names)
     graphs = []
     for index in chosen.tolist():
         own = structures.atoms_of(index)
@@ -125,9 +124,7 @@ def build_graphs(
             raise unusable_geometry(structures.where(index), problem)
         graphs.append(
             _graph(
-                _types(
-                    structures.numbers[own], table, type_names, partial(structures.where, index)
-                ),
+                _types(structures.numbers[own], type_names, partial(structures.where, index)),
                 positions,
                 cell,
                 lists.of(index),
@@ -161,20 +158,20 @@ def _graph(
     )
 
 
-def _type_table(type_names: Sequence[str]) -> IntArray:
-    """Return the type of each element, by atomic number; -1 if the model does not cover it."""
-    from ase.data import atomic_numbers, chemical_symbols
+def atom_types(atoms: Atoms, type_names: Sequence[str]) -> IntArray:
+    """Return (n,) the type of each atom of a structure: the index of its element in `type_names`.
 
-    table = np.full(len(chemical_symbols), -1)
-    table[[atomic_numbers[symbol] for symbol in type_names]] = np.arange(len(type_names))
-    return table
+    Raises
+    ------
+    IncompatibleModelError
+        If the structure contains an element that is not among `type_names`.
+    """
+    return _types(atoms.numbers, type_names, atoms.get_chemical_formula)
 
 
-def _types(
-    numbers: IntArray, table: IntArray, type_names: Sequence[str], name: Callable[[], str]
-) -> IntArray:
+def _types(numbers: IntArray, type_names: Sequence[str], name: Callable[[], str]) -> IntArray:
     """Return (n,) the type of each atom; `name` gives the name of the structure."""
-    types: IntArray = table[numbers]
+    types: IntArray = _type_table(tuple(type_names))[numbers]
     if (types < 0).any():
         from ase.data import chemical_symbols
 
@@ -184,6 +181,16 @@ def _types(
             hint="Choose a model that covers these elements: hub list",
         )
     return types
+
+
+@lru_cache
+def _type_table(type_names: tuple[str, ...]) -> IntArray:
+    """Return the type of each element, by atomic number; -1 if the model does not cover it."""
+    from ase.data import atomic_numbers, chemical_symbols
+
+    table = np.full(len(chemical_symbols), -1)
+    table[[atomic_numbers[symbol] for symbol in type_names]] = np.arange(len(type_names))
+    return table
 
 
 def average_neighbors(graphs: Sequence[Graph]) -> float:

@@ -13,15 +13,15 @@ too.
 from __future__ import annotations
 
 from collections import defaultdict
-from functools import cached_property
+from functools import cache, cached_property, partial
 from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from hub.structures.invariants import are_whole, kinds, periodic_cells, sieves
 
+if TYPE_CHECKING:
     from hub.structures.arrays import BoolArray, FloatArray, IntArray
     from hub.structures.structure_set import StructureSet
 
@@ -31,12 +31,11 @@ _BOX = 4 * TOLERANCE  # a rigid shift by the mean may cost twice the tolerance
 
 def same_as_before(structures: StructureSet) -> IntArray:
     """Return (S,) the index of the first structure equal to each one; often its own."""
-    index = _Index()
+    index = _Index(structures)
     first = np.arange(len(structures))
     for number in range(len(structures)):
-        structure = _Structure(structures, number)
-        if (known := index.find(structure)) is None:
-            index.add(structure, number)
+        if (known := index.find(index.own, number)) is None:
+            index.add(number)
         else:
             first[number] = known
     return first
@@ -44,10 +43,11 @@ def same_as_before(structures: StructureSet) -> IntArray:
 
 def is_among(structures: StructureSet, others: StructureSet) -> BoolArray:
     """Return (S,) whether each structure is the same as one of `others`."""
-    index = _Index()
+    index = _Index(others)
     for number in range(len(others)):
-        index.add(_Structure(others, number), number)
-    found = [index.find(_Structure(structures, i)) is not None for i in range(len(structures))]
+        index.add(number)
+    wanted = _Invariants(structures)
+    found = [index.find(wanted, number) is not None for number in range(len(structures))]
     return np.array(found, np.bool_)
 
 
@@ -57,42 +57,22 @@ def distance_between(structures: StructureSet, one: int, other: int) -> float:
 
 
 class _Structure:
-    """One structure with its invariants."""
+    """One structure with its finer invariants."""
 
     def __init__(self, structures: StructureSet, number: int) -> None:
         own = structures.atoms_of(number)
         self.numbers = structures.numbers[own]
         self.positions: FloatArray = structures.positions[own]
         self.periodic = structures.pbc[number]
-        # Without periodicity, a lattice vector has no physical meaning.
-        self.cell: FloatArray = np.where(self.periodic[:, None], structures.cells[number], 0.0)
+        self.cell = periodic_cells(structures.cells[number], self.periodic)
         self.inverse: FloatArray = np.zeros((3, 3))
-        self.kind: object = (np.sort(self.numbers).tobytes(), self.periodic.tobytes())
-        whole = np.isfinite(self.cell).all() and np.isfinite(self.positions).all()
-        if not (whole and len(self.numbers)):
-            self.kind = number  # broken or empty structures equal no other
-            self.cell, self.positions = np.zeros((3, 3)), np.zeros((len(self.numbers), 3))
         if self.periodic.any():
             self.inverse = np.asarray(np.linalg.pinv(self.cell), np.float64)
         self.weights: FloatArray = self.numbers / max(int(self.numbers.sum()), 1)
 
     @cached_property
-    def sieve(self) -> FloatArray:
-        """(3,) numbers in Å that change by at most the largest displacement of an atom.
-
-        They do not depend on the order of atoms, rigid shifts and the choice of images: along each
-        lattice vector the structure factor of its planes, else the spread about the centre.
-        """
-        across = self._across
-        spread = across - self.weights @ across
-        values: FloatArray = np.sqrt(self.weights @ spread**2)
-        for axis in np.flatnonzero(self.periodic):
-            values[axis] = self._structure_factors(np.eye(3)[[axis]])[0]
-        return values
-
-    @cached_property
     def finer_sieve(self) -> FloatArray:
-        """More such numbers: further structure factors, and the distances from the centre."""
+        """More numbers like `sieves`: further structure factors, and distances from the centre."""
         planes = np.array([wave for wave in product((-1, 0, 1, 2), repeat=3) if any(wave)])
         planes = planes[~(planes[:, ~self.periodic] != 0).any(axis=1)]
         distances = np.linalg.norm(self._across - self._across.mean(axis=0), axis=1)
@@ -113,29 +93,55 @@ class _Structure:
         return over
 
 
+class _Invariants:
+    """The invariants of all structures of a set."""
+
+    def __init__(self, structures: StructureSet) -> None:
+        self.structures = structures
+        self.whole = are_whole(structures).tolist()
+        self.kinds = kinds(structures)
+        scaled = sieves(structures) / _BOX
+        boxes = np.floor(scaled)
+        # Along each axis, the box of a structure and the neighbouring one on the nearer side.
+        beside = boxes + np.where(scaled - boxes > 0.5, 1, -1)
+        self.sides = np.stack([boxes, beside], axis=2).astype(np.int64).tolist()
+
+    def box(self, number: int) -> tuple[int, ...]:
+        """Return the box of a structure."""
+        return tuple(own for own, _ in self.sides[number])
+
+
 class _Index:
-    """Structures by their invariants."""
+    """Structures of a set by their invariants. Broken and empty ones equal no other."""
 
-    def __init__(self) -> None:
-        self._boxes: defaultdict[object, list[tuple[int, _Structure]]] = defaultdict(list)
+    def __init__(self, structures: StructureSet) -> None:
+        self.own = _Invariants(structures)
+        self._kinds: defaultdict[bytes, dict[tuple[int, ...], list[int]]] = defaultdict(dict)
+        # Kept, since many structures may be compared with the same one.
+        self._structure = cache(partial(_Structure, structures))
 
-    def add(self, structure: _Structure, number: int) -> None:
-        box = tuple(np.floor(structure.sieve / _BOX).astype(np.int64).tolist())
-        self._boxes[structure.kind, box].append((number, structure))
+    def add(self, number: int) -> None:
+        """Add a structure of the set."""
+        if self.own.whole[number]:
+            boxes = self._kinds[self.own.kinds[number]]
+            boxes.setdefault(self.own.box(number), []).append(number)
 
-    def find(self, structure: _Structure) -> int | None:
-        """Return the number of an equal structure, if there is one."""
-        for number, candidate in self._candidates(structure):
-            if _distance(candidate, structure) <= TOLERANCE:
-                return number
+    def find(self, of: _Invariants, number: int) -> int | None:
+        """Return the number of a structure that was added and equals one of a set."""
+        candidates = self._candidates(of, number)
+        if candidates:
+            structure = _Structure(of.structures, number)
+            for candidate in candidates:
+                if _distance(self._structure(candidate), structure) <= TOLERANCE:
+                    return candidate
         return None
 
-    def _candidates(self, structure: _Structure) -> Iterator[tuple[int, _Structure]]:
-        scaled = structure.sieve / _BOX
-        # The box of the structure, and the neighbouring one on the nearer side along each axis.
-        sides = [(int(np.floor(x)), int(np.floor(x)) + (1 if x % 1 > 0.5 else -1)) for x in scaled]
-        for box in product(*sides):
-            yield from self._boxes.get((structure.kind, box), ())
+    def _candidates(self, of: _Invariants, number: int) -> list[int]:
+        boxes = self._kinds.get(of.kinds[number])
+        if boxes is None or not of.whole[number]:
+            return []
+        near = product(*of.sides[number])
+        return [candidate for box in near if box in boxes for candidate in boxes[box]]
 
 
 def _distance(one: _Structure, other: _Structure) -> float:

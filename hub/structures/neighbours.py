@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import sys
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from hub.structures.arrays import chosen_indices
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from types import ModuleType
+
     import numpy.typing as npt
 
     from hub.structures.arrays import BoolArray, FloatArray, IntArray
     from hub.structures.structure_set import StructureSet
+
+_MOST_FOR_ONE_THREAD = 2000  # atoms
 
 
 class NeighbourList(NamedTuple):
@@ -21,7 +29,7 @@ class NeighbourList(NamedTuple):
     Attributes
     ----------
     edges
-        (2, m) int32, centre and neighbour of each pair; centres ascend.
+        (2, m) int32, centre and neighbour of each pair, in ascending order.
     shifts
         (m, 3) int32, lattice translations of the neighbour, in cells.
     """
@@ -29,25 +37,77 @@ class NeighbourList(NamedTuple):
     edges: npt.NDArray[np.int32]
     shifts: npt.NDArray[np.int32]
 
-    def distances(self, positions: FloatArray, cell: FloatArray) -> FloatArray:
-        """Return (m,) the distance of each pair in Å."""
-        first, second = self.edges
-        ways = positions[second] - positions[first] + self.shifts @ cell
-        distances: FloatArray = np.sqrt(np.einsum("ij,ij->i", ways, ways))
-        return distances
+
+class _Search:
+    """Finds neighbours within a cutoff (Å); keeps its memory, so not for several threads."""
+
+    def __init__(self, cutoff: float) -> None:
+        self.cutoff = cutoff
+        # Starting threads takes longer than the search in most structures.
+        self._one_thread = _vesin().NeighborList(cutoff=cutoff, full_list=True, n_threads=1)
+
+    def find(self, positions: FloatArray, cell: FloatArray, pbc: BoolArray) -> NeighbourList:
+        """Find the neighbours of (n, 3) positions in a (3, 3) cell (in Å)."""
+        search = self._one_thread
+        if len(positions) > _MOST_FOR_ONE_THREAD:
+            search = _vesin().NeighborList(cutoff=self.cutoff, full_list=True)
+        pairs, shifts = search.compute(
+            points=positions, box=cell, periodic=pbc, quantities="PS", copy=False
+        )
+        # Putting them in order copies the arrays, which the next search overwrites.
+        edges = pairs.T.astype(np.int32, order="C")
+        order = _order(edges, shifts, len(positions))
+        return NeighbourList(
+            edges.take(order, axis=1),
+            np.asarray(shifts, np.int32).reshape(-1, 3).take(order, axis=0),
+        )
+
+
+@cache
+def _vesin() -> ModuleType:
+    """Return vesin for NumPy arrays only.
+
+    It would import torch, if that is installed, to accept tensors, too; that takes seconds. What is
+    imported here is not what others import.
+    """
+    if "torch" in sys.modules or "vesin" in sys.modules:
+        return import_module("vesin")
+    sys.modules["torch"] = None  # type: ignore[assignment]
+    try:
+        return import_module("vesin")
+    finally:
+        del sys.modules["torch"]
+        for name in [name for name in sys.modules if name.partition(".")[0] == "vesin"]:
+            del sys.modules[name]
+
+
+def neighbour_search(cutoff: float, *, full_list: bool) -> Any:
+    """Return vesin's neighbour list for NumPy arrays, with pairs in one or both directions."""
+    return _vesin().NeighborList(cutoff=cutoff, full_list=full_list)
 
 
 def find_neighbours(
     positions: FloatArray, cell: FloatArray, pbc: BoolArray, cutoff: float
 ) -> NeighbourList:
     """Find the neighbours of (n, 3) positions in a (3, 3) cell within `cutoff` (all in Å)."""
-    from vesin import NeighborList
+    return _Search(cutoff).find(positions, cell, pbc)
 
-    centres, neighbours, shifts = NeighborList(cutoff=cutoff, full_list=True).compute(
-        points=positions, box=cell, periodic=pbc, quantities="ijS"
-    )
-    edges = np.stack([centres, neighbours]).astype(np.int32)
-    return NeighbourList(edges, np.asarray(shifts, np.int32).reshape(-1, 3))
+
+def _order(edges: npt.NDArray[np.int32], shifts: npt.NDArray[np.int32], n_atoms: int) -> IntArray:
+    """Return (m,) the order by centre, then by neighbour, then by image of the neighbour.
+
+    The order that a search finds them in depends on where the atoms are. In this order, sums over
+    neighbours have the same rounding errors whenever the neighbours are the same.
+    """
+    centres, neighbours = edges
+    keys = centres.astype(np.int64)
+    keys *= n_atoms
+    keys += neighbours
+    for shift in shifts.T:
+        keys <<= 7  # the images of one neighbour differ by fewer than 128 cells
+        keys |= shift & 127
+    order: IntArray = np.argsort(keys, kind="stable")
+    return order
 
 
 class NeighbourLists:
@@ -73,17 +133,23 @@ class NeighbourLists:
 
     def of(self, index: int) -> NeighbourList:
         """Return the neighbours of one structure, whose geometry must be valid."""
-        if index in self._kept:
-            return self._kept[index]
-        structures = self.structures
-        positions = structures.positions[structures.atoms_of(index)]
-        found = find_neighbours(
-            positions, structures.cells[index], structures.pbc[index], self.cutoff
-        )
-        if len(found.shifts) <= self._room:
-            self._kept[index] = found
-            self._room -= len(found.shifts)
-        return found
+        return next(self.each([index]))
+
+    def each(self, indices: Iterable[int]) -> Iterator[NeighbourList]:
+        """Yield the neighbours of several structures, whose geometry must be valid."""
+        structures, search = self.structures, None
+        for index in indices:
+            found = self._kept.get(index)
+            if found is None:
+                search = search or _Search(self.cutoff)
+                own = structures.atoms_of(index)
+                found = search.find(
+                    structures.positions[own], structures.cells[index], structures.pbc[index]
+                )
+                if len(found.shifts) <= self._room:
+                    self._kept[index] = found
+                    self._room -= len(found.shifts)
+            yield found
 
     def __len__(self) -> int:
         return len(self.structures)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hub.structures.arrays import parts_of
+
 if TYPE_CHECKING:
     from hub.structures.arrays import BoolArray, FloatArray, IntArray
 
@@ -72,25 +74,50 @@ def as_stress(value: Any) -> FloatArray:
     return np.full((3, 3), np.nan) if tensor is None else tensor
 
 
-def is_bulk(positions: FloatArray, cell: FloatArray, pbc: BoolArray) -> bool:
-    """Whether a structure has a stress: it is periodic in three directions and has no vacuum.
+def are_bulk(
+    positions: FloatArray, cells: FloatArray, pbc: BoolArray, pointers: IntArray
+) -> BoolArray:
+    """Return (S,) which structures are periodic in three directions and have no vacuum.
 
-    In a cell with a vacuum layer, the volume, and so the stress, depends on the vacuum.
+    Only these have a stress: in a cell with a vacuum layer, the volume, and so the stress, depends
+    on the vacuum.
 
     Parameters
     ----------
-    positions, cell
-        (n, 3) and (3, 3) in Å.
+    positions, cells
+        (A, 3) and (S, 3, 3) in Å.
     pbc
-        (3,) along which lattice vectors it is periodic.
+        (S, 3) along which lattice vectors they are periodic.
+    pointers
+        (S + 1,); structure i has the atoms ``pointers[i]:pointers[i + 1]``.
     """
-    volume = abs(np.linalg.det(cell))
-    if not pbc.all() or not volume > 0:
-        return False
-    fractions = np.sort(np.mod(positions @ np.linalg.inv(cell), 1.0), axis=0)
-    gaps = np.diff(fractions, axis=0, append=fractions[:1] + 1).max(axis=0)
-    heights = volume / np.linalg.norm(np.cross(cell[[1, 2, 0]], cell[[2, 0, 1]]), axis=1)
-    return bool((gaps * heights).max() < _WIDEST_GAP)
+    bulk = pbc.all(axis=1) & (volumes(cells) > 0) & (np.diff(pointers) > 0)
+    for first, last in parts_of(pointers):
+        chosen = first + np.flatnonzero(bulk[first:last])
+        lengths = np.diff(pointers)[chosen]
+        starts = np.cumsum(lengths) - lengths
+        atoms = np.arange(lengths.sum()) + np.repeat(pointers[chosen] - starts, lengths)
+        if len(chosen):
+            gaps = _widest_gaps(positions[atoms], cells[chosen], lengths)
+            bulk[chosen] = gaps < _WIDEST_GAP
+    return bulk
+
+
+def _widest_gaps(positions: FloatArray, cells: FloatArray, lengths: IntArray) -> FloatArray:
+    """Return (S,) the widest layer (Å) without an atom, parallel to a face of the cell."""
+    owners = np.repeat(np.arange(len(lengths)), lengths)
+    starts = np.cumsum(lengths) - lengths
+    inverses = np.linalg.inv(cells)
+    fractions = np.mod(np.einsum("ai,aij->aj", positions, inverses.take(owners, 0)), 1.0)
+    gaps = np.empty((len(lengths), 3))
+    for axis, along in enumerate(fractions.T):
+        ordered = along[np.lexsort((along, owners))]
+        following = np.append(ordered[1:], np.nan)
+        following[starts + lengths - 1] = ordered[starts] + 1
+        gaps[:, axis] = np.maximum.reduceat(following - ordered, starts)
+    areas = np.linalg.norm(np.cross(cells[:, [1, 2, 0]], cells[:, [2, 0, 1]]), axis=2)
+    widest: FloatArray = (gaps * volumes(cells)[:, None] / areas).max(axis=1)
+    return widest
 
 
 def of_bulk(
@@ -102,13 +129,14 @@ def of_bulk(
 ) -> FloatArray:
     """Return (S, 3, 3) stresses, NaN for structures that have none.
 
-    These are not bulk (see `is_bulk`), or their stress is exactly zero: it was not computed.
+    These are not bulk (see `are_bulk`), or their stress is exactly zero: it was not computed.
     """
     kept = stresses.copy()
-    for index in np.flatnonzero(np.isfinite(stresses).all(axis=(1, 2))).tolist():
-        own = slice(*pointers[index : index + 2])
-        if not (stresses[index].any() and is_bulk(positions[own], cells[index], pbc[index])):
-            kept[index] = np.nan
+    given = np.isfinite(stresses).all(axis=(1, 2))
+    meant = given & stresses.any(axis=(1, 2))
+    if meant.any():
+        meant &= are_bulk(positions, cells, pbc, pointers)
+    kept[given & ~meant] = np.nan
     return kept
 
 

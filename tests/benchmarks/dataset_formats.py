@@ -1,6 +1,6 @@
 """Measure datasets against extxyz, NequIP's LMDB and np.memmap: bytes, speed and memory.
 
-    python tests/benchmarks/dataset_formats.py [--structures 20000] [--ragged] [--folder DIR]
+    python -m tests.benchmarks dataset-formats [--structures 20000] [--ragged] [--folder DIR]
 
 Makes random structures of 200 carbon atoms (27 to 216 with `--ragged`), writes them in each format,
 and prints ratios of one run: bytes on disk, decoding, random batches of 10, peak memory of an

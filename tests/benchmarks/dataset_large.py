@@ -1,6 +1,6 @@
 """Measure a dataset as large as C-SYNTH-23M: write, open, load, stream, pre-train.
 
-    python tests/benchmarks/dataset_large.py [--structures 115000] [--folder DIR]
+    python -m tests.benchmarks dataset-large [--structures 115000] [--folder DIR]
         [--dtype float32] [--pretrain-steps 200] [--processes 2]
 
 Rattled structures of 200 atoms, with two label sets. Prints seconds and memory: that of this

@@ -1,6 +1,6 @@
 """Time ``hub finetune`` against ``nequip-train``: same structures, model, epochs and precision.
 
-    python tests/benchmarks/finetune_time.py --data mydft.xyz [--n-train 25] [--epochs 10]
+    python -m tests.benchmarks finetune-time --data mydft.xyz [--n-train 25] [--epochs 10]
 
 Whole processes are timed, in turn, one thread each; the ratios of each pair, of wall and of CPU
 time, are printed, and their medians. Both train the same architecture in float32 with Adam, an

@@ -1,4 +1,6 @@
-"""What a large registry costs: ``python tests/benchmarks/registry_size.py [--versions N]``.
+"""Compare a large registry with a small one: pulling, publishing, and publishing at once.
+
+    python -m tests.benchmarks registry-size [--versions N]
 
 A registry of 100,000 versions in 5,000 names is compared, in turn and in one run, with one of 10
 versions: pulling a version, publishing one more, and 20 publishers at once. Pulls and publishes use

@@ -1,6 +1,6 @@
 """Measure relabelling against a bare loop of the same calculator, and two processes against one.
 
-    python tests/benchmarks/relabel_overhead.py [--teacher lcbop] [--params FILE]
+    python -m tests.benchmarks relabel-overhead [--teacher lcbop] [--params FILE]
         [--structures 2000] [--repeats 5]
 
 Labels random distortions of a cell of 64 carbon atoms, in turn by a loop in one process, by one

@@ -1,6 +1,6 @@
 """Compare what commands cost in this checkout and in another, run in turns.
 
-    python tests/benchmarks/two_checkouts.py OTHER --model NAME --data FILE --repeats 5
+    python -m tests.benchmarks two-checkouts OTHER --model NAME --data FILE --repeats 5
 
 Prints the median CPU seconds of `hub --help`, `hub list`, an evaluation, and of the epochs of a
 training, which leave the start of the process out; and the ratio of this checkout to the other.
@@ -25,17 +25,25 @@ EPOCHS = 4
 def cpu_seconds(checkout: Path, *arguments: object) -> float:
     """Run `hub` of a checkout and return the CPU seconds that it took."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(
-        [sys.executable, "-m", "hub.cli.main", *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": str(checkout), "OMP_NUM_THREADS": "1"},
-        check=True,
-        capture_output=True,
-    )
+    output(checkout, *arguments)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def fastest_epoch(checkout: Path, model: str, data: str) -> float:
+def output(checkout: Path, *arguments: object) -> str:
+    """Run `hub` of a checkout and return what it printed as results."""
+    done = subprocess.run(
+        [sys.executable, "-m", "hub.cli.main", *map(str, arguments)],
+        cwd=checkout,  # `python -m` prefers what is there
+        env={**os.environ, "PYTHONPATH": str(checkout), "OMP_NUM_THREADS": "1"},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout
+
+
+def fastest_epoch(checkout: Path, model: str, data: str | Path) -> float:
     """Train for some epochs and return the seconds of the fastest."""
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch, "run")
@@ -53,15 +61,16 @@ def main() -> None:
     parser.add_argument("--data", required=True)
     parser.add_argument("--repeats", type=int, default=5)
     given = parser.parse_args()
-    evaluation = ("evaluate", given.model, "--data", given.data, "--device", "cpu")
+    data = Path(given.data).resolve() if Path(given.data).exists() else given.data
+    evaluation = ("evaluate", given.model, "--data", data, "--device", "cpu")
     measured = {
         "hub --help": lambda place: cpu_seconds(place, "--help"),
         "hub list": lambda place: cpu_seconds(place, "list"),
         "evaluation": lambda place: cpu_seconds(place, *evaluation),
-        "epoch": lambda place: fastest_epoch(place, given.model, given.data),
+        "epoch": lambda place: fastest_epoch(place, given.model, data),
     }
     for name, measure in measured.items():
-        times: dict[Path, list[float]] = {given.other: [], HERE: []}
+        times: dict[Path, list[float]] = {given.other.resolve(): [], HERE: []}
         for _ in range(given.repeats):
             for place, found in times.items():
                 found.append(measure(place))

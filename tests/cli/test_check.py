@@ -123,6 +123,30 @@ def test_help_imports_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_an_ordinary_file_needs_nothing_heavy(tmp_path) -> None:
+    program = (
+        "import sys\n"
+        "from hub.checking import check\n"
+        "assert len(check(sys.argv[1]).structures) == 2\n"
+        "names = ('torch', 'zarr', 'scipy', 'matplotlib')\n"
+        "print([name for name in names if name in sys.modules])\n"
+        "import torch, vesin\n"
+        "assert vesin._neighbors.HAS_TORCH\n"
+    )
+    header = 'Lattice="4 0 0 0 4 0 0 0 4" Properties=species:S:1:pos:R:3:forces:R:3 energy='
+    rows = "C 0 0 0 0 0 1\nC 1.4 0 0 0 0 -1\n"
+    path = tmp_path / "two.extxyz"
+    path.write_text("".join(f"2\n{header}{energy}\n{rows}" for energy in (-18.0, -18.5)))
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    )
+    assert done.stdout.strip() == "[]"
+
+
 def test_an_error_can_be_allowed_by_its_code(hub) -> None:
     done = hub("check", "bad.xyz")
     assert (done.code, "--allow missing-energy" in done.err) == (1, True)

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from registry import download
-from registry.blobs import Blobs
+import registry.blobs
+from registry import arriving, download
+from registry.blobs import Blobs, DamagedBlobError
 from registry.download import Retries, read
 from registry.errors import (
     AccessError,
@@ -290,6 +291,42 @@ class _Filling:
         if self.room < 0:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return self.file.write(data)
+
+
+def test_what_the_disk_refuses_in_the_background_is_said_plainly(server, blobs, monkeypatch):
+    def refuse(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(arriving, "_SYNC_EVERY", 1 << 20)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", refuse)
+        with pytest.raises(StorageError, match="disk is full"):
+            get(server, blobs)
+    assert nothing_kept(blobs)
+    assert get(server, blobs) == DATA
+
+
+def test_what_has_just_arrived_is_not_hashed_again(server, blobs, tmp_path, monkeypatch):
+    get(server, blobs)
+    with monkeypatch.context() as patched:
+        patched.setattr(registry.blobs, "is_intact", None)
+        blobs.check_out([ENTRY], tmp_path / "linked", link=True)
+    assert (tmp_path / "linked" / "weights.bin").read_bytes() == DATA
+
+
+@pytest.mark.parametrize("link", [True, False])
+@pytest.mark.parametrize("is_replaced", [True, False])
+def test_what_changed_after_it_arrived_is_noticed(server, blobs, tmp_path, is_replaced, link):
+    get(server, blobs)
+    blob = blobs.path(ENTRY.sha256)
+    if is_replaced:
+        blob.unlink()
+    else:
+        blob.chmod(0o600)
+    blob.write_bytes(DATA[:-1] + bytes([DATA[-1] ^ 1]))
+    with pytest.raises(DamagedBlobError):
+        blobs.check_out([ENTRY], tmp_path / "out", link=link)
+    assert nothing_kept(blobs)
 
 
 def test_a_damaged_source_directory_is_noticed(tmp_path, blobs):

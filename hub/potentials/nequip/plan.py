@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hub.potentials.nequip.layers import Choices, Features, Irrep, Layer, plan_layer
+from hub.errors import ModelError
+from hub.potentials.equivariant.layers import (
+    Choices,
+    Features,
+    Irrep,
+    Layer,
+    harmonic_irreps,
+    plan_layer,
+)
 from hub.potentials.nequip.onehot import OneHotConfig, hidden_irreps
 from hub.potentials.nequip.stock import StockConfig, parse_irreps
 
@@ -13,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hub.potentials.nequip.stock import ByParity
+
+IMPOSSIBLE = "Change its settings: the parities and orders of its features are incompatible."
 
 
 @dataclass(frozen=True)
@@ -64,14 +74,21 @@ class Plan:
 
 
 def plan_network(config: OneHotConfig | StockConfig) -> Plan:
-    """Return the plan of a network."""
+    """Return the plan of a network.
+
+    Raises
+    ------
+    ModelError
+        If a layer cannot have any of its features.
+    """
     return _plan_one_hot(config) if isinstance(config, OneHotConfig) else _plan_stock(config)
 
 
 def _plan_one_hot(config: OneHotConfig) -> Plan:
     width = config.num_features
     scalars, gates = {1: "ssp", -1: "tanh"}, {1: "ssp", -1: "abs"}
-    choices = Choices(config.l_max, len(config.type_names), "gate", scalars, gates)
+    edges = harmonic_irreps(config.l_max)
+    choices = Choices(edges, len(config.type_names), "gate", scalars, gates)
     sizes = ((config.radial_mlp_width,) * config.radial_mlp_depth,) * config.num_layers
     hidden = [hidden_irreps(config)] * (config.num_layers - 1) + [f"{width}x0e"]
     connections = [True] * config.num_layers
@@ -98,7 +115,8 @@ def _plan_one_hot(config: OneHotConfig) -> Plan:
 def _plan_stock(config: StockConfig) -> Plan:
     scalars = _by_parity(config.scalar_nonlinearities)
     gates = _by_parity(config.gate_nonlinearities)
-    choices = Choices(config.l_max, config.type_width, config.nonlinearity, scalars, gates)
+    edges = harmonic_irreps(config.l_max)
+    choices = Choices(edges, config.type_width, config.nonlinearity, scalars, gates)
     sizes = tuple((width,) * depth for depth, width in config.radial_sizes)
     later = [config.learnable_shift, *[True] * (config.num_layers - 1)]
     last = parse_irreps(config.layer_irreps[-1])[0][0]
@@ -144,7 +162,7 @@ def _plan_layers(
     residuals: Sequence[bool],
 ) -> tuple[Layer, ...]:
     inputs: tuple[Features, ...] = (Features(type_width, Irrep(0, 1)),)
-    layers = []
+    layers: list[Layer] = []
     for irreps, sizes, connection, residual in zip(
         hidden, radial_sizes, self_connections, residuals, strict=True
     ):
@@ -159,6 +177,12 @@ def _plan_layers(
             has_self_connection=connection,
             is_residual=residual,
         )
+        if not layer.outputs:
+            raise ModelError(
+                f"NequIP cannot build this model: the inputs of layer {len(layers) + 1} and "
+                f"harmonics up to order {len(choices.harmonics) - 1} have no products of the irreps {irreps}",
+                IMPOSSIBLE,
+            )
         layers.append(layer)
         inputs = layer.outputs
     return tuple(layers)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from hub.potentials.building import build_accelerated
 from hub.potentials.kernels import are_available
 from hub.potentials.nequip.compiled import CompiledNetwork, is_compilable
+from hub.potentials.nequip.random_weights import draw_weights
 from hub.potentials.potential import Batch, Output, Potential
 
 if TYPE_CHECKING:
@@ -55,9 +56,14 @@ class NequIPPotential(Potential):
         return are_available(device) and is_compilable(config)
 
     @classmethod
-    def compiled(cls, config: OneHotConfig | StockConfig, dtype: torch.dtype) -> Self:
-        """Return a compiled potential without weights."""
-        return cls(config, CompiledNetwork(config, dtype))
+    def compiled(
+        cls, config: OneHotConfig | StockConfig, dtype: torch.dtype, seed: int | None = None
+    ) -> Self:
+        """Return a compiled potential, with random weights if a seed is given."""
+        network = CompiledNetwork(config, dtype)
+        if seed is not None:
+            draw_weights(network, seed)
+        return cls(config, network)
 
     @property
     def dtype(self) -> torch.dtype:

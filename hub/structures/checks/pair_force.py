@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hub.structures.neighbours import neighbour_search
+
 if TYPE_CHECKING:
     from hub.structures.arrays import FloatArray, IntArray
     from hub.structures.structure_set import StructureSet
@@ -113,12 +115,11 @@ def pair_basis(structures: StructureSet, index: int) -> tuple[FloatArray, FloatA
     pairs in sums of covalent radii.
     """
     from ase.data import covalent_radii
-    from vesin import NeighborList
 
     own = structures.atoms_of(index)
     radii = covalent_radii[structures.numbers[own]]
-    first, second, distances, vectors = NeighborList(
-        cutoff=2 * float(radii.max()) * _KNOTS[-1], full_list=True
+    first, second, distances, vectors = neighbour_search(
+        2 * float(radii.max()) * _KNOTS[-1], full_list=True
     ).compute(structures.positions[own], structures.cells[index], structures.pbc[index], "ijdD")
     contact = radii[first] + radii[second]
     kept = (distances < contact * _KNOTS[-1]) & (distances > 0)

@@ -1,4 +1,4 @@
-"""Extended XYZ: split into frames here, with corrected headers, and each frame read by ASE.
+"""Extended XYZ: split into frames, of which ASE reads those that are not ordinary.
 
 ASE's own iteration scans the whole file first, takes a blank line for the end of the file, does not
 say which structure is broken, and ignores a cell whose key is not spelt ``Lattice``.
@@ -11,6 +11,7 @@ from io import StringIO
 from typing import IO, TYPE_CHECKING
 
 from hub.errors import DataError
+from hub.structures.formats.plain_xyz import read_ordinary
 from hub.structures.formats.xyz_frames import MOST_COLUMNS, cut_frames
 
 if TYPE_CHECKING:
@@ -52,8 +53,9 @@ def iterate_extxyz(stream: IO[str]) -> Iterator[Atoms]:
         If the file is not an extxyz file, ends within a structure, or exceeds a limit of
         `hub.structures.formats.xyz_frames`.
     """
-    for header, comment, atoms in cut_frames(stream):
-        yield _frame(f"{header}{_corrected(comment)}{atoms}")
+    for header, comment, lines in cut_frames(stream):
+        atoms = read_ordinary(comment, lines)
+        yield _frame(f"{header}{_corrected(comment)}{''.join(lines)}") if atoms is None else atoms
 
 
 def looks_like_xyz(head: str) -> bool:

@@ -14,8 +14,8 @@ MOST_ATOMS = 10_000_000
 LARGEST_STRUCTURE = 1 << 28  # characters
 
 
-def cut_frames(stream: IO[str]) -> Iterator[tuple[str, str, str]]:
-    """Yield the line with the number of atoms, the comment and the atoms of each structure.
+def cut_frames(stream: IO[str]) -> Iterator[tuple[str, str, list[str]]]:
+    """Yield the line with the number of atoms, the comment and the lines of the atoms.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def cut_frames(stream: IO[str]) -> Iterator[tuple[str, str, str]]:
                 f"the file ends unexpectedly: {missing} lines are missing of the structure of "
                 f"{n_atoms} atoms that starts on line {number}"
             )
-        yield header, frame[0], "".join(frame[1:])
+        yield header, frame[0], frame[1:]
 
 
 def _numbered_lines(stream: IO[str]) -> Iterator[tuple[int, str]]:

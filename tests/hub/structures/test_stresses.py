@@ -27,9 +27,9 @@ from hub.structures.stress_labels import StressReading
 from hub.structures.stresses import (
     CONVENTIONS,
     EV_PER_A3_IN_GPA,
+    are_bulk,
     as_tensor,
     from_voigt,
-    is_bulk,
     stress_of_virial,
     to_voigt,
 )
@@ -174,10 +174,12 @@ def test_structures_with_vacuum_or_without_a_cell_have_none(tmp_path) -> None:
 
 def test_a_molecule_in_a_crowded_cell_is_bulk_and_one_in_a_skewed_cell_is_measured() -> None:
     water = molecule("H2O", cell=[6] * 3, pbc=True)
-    assert is_bulk(water.positions, water.cell.array, water.pbc)
     skewed = bulk("Cu", cubic=True)
     skewed.set_cell(skewed.cell @ np.array([[1, 0, 0], [4, 1, 0], [0, 3, 1]]))
-    assert is_bulk(skewed.positions, skewed.cell.array, skewed.pbc)
+    emptied = molecule("H2O", cell=[12] * 3, pbc=True)
+    found = StructureSet.from_atoms([water, emptied, skewed])
+    bulky = are_bulk(found.positions, found.cells, found.pbc, found.pointers)
+    assert bulky.tolist() == [True, False, True]
 
 
 def test_stresses_that_are_all_zero_are_no_labels(tmp_path) -> None:
