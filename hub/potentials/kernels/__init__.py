@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
+import functools
+import logging
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import torch
 
+logger = logging.getLogger(__name__)
+
 
 def are_available(device: torch.device) -> bool:
     """Say whether kernels can be compiled for a device."""
     return device.type == "cpu" and find_spec("llvmlite") is not None
+
+
+@functools.cache  # once in a process
+def warn_of_slowness(library: str, reason: str) -> None:
+    """Say that a library's own modules compute a model on the CPU, and not kernels.
+
+    Parameters
+    ----------
+    library
+        Its name.
+    reason
+        Why the model is not compiled, if not for want of a compiler.
+    """
+    if find_spec("llvmlite") is None:
+        reason = "llvmlite is not installed"
+    logger.warning(
+        "computing with %s's modules, several times slower than compiled kernels: %s",
+        library,
+        reason,
+    )

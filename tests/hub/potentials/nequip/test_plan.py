@@ -7,9 +7,9 @@ import torch
 from e3nn import o3
 from e3nn.math import normalize2mom
 
-from hub.potentials.nequip.compiled import CompiledNetwork
-from hub.potentials.nequip.edges import harmonics
-from hub.potentials.nequip.nonlinear import FUNCTIONS, SECOND_MOMENT
+from hub.potentials.equivariant.edges import harmonics
+from hub.potentials.equivariant.nonlinear import FUNCTIONS, SECOND_MOMENT
+from hub.potentials.nequip.compiled import CompiledNetwork, is_compilable
 from hub.potentials.nequip.plan import plan_network
 from hub.potentials.nequip.stock import StockConfig
 from tests.hub.potentials.nequip.configurations import CONFIGURATIONS, built
@@ -71,8 +71,6 @@ def test_layers_have_nequips_irreps(name):
 
 
 def test_networks_whose_kernels_would_compile_for_minutes():
-    from hub.potentials.nequip.compiled import is_compilable
-
     base = StockConfig(type_names=("C",), r_max=4.0, avg_num_neighbors=9.0, energy_reference="none")
     assert is_compilable(base.with_changes(l_max=3))
     assert not is_compilable(base.with_changes(l_max=4))
