@@ -180,7 +180,8 @@ def _plan_layers(
         if not layer.outputs:
             raise ModelError(
                 f"NequIP cannot build this model: the inputs of layer {len(layers) + 1} and "
-                f"harmonics up to order {len(choices.harmonics) - 1} have no products of the irreps {irreps}",
+                f"harmonics up to order {len(choices.harmonics) - 1} have no products of the "
+                f"irreps {irreps}",
                 IMPOSSIBLE,
             )
         layers.append(layer)
