@@ -1,9 +1,10 @@
-"""Fused kernels: products of features and harmonics, compiled for the processor at hand."""
+"""Fused kernels: products of features and harmonics, compiled for the device at hand."""
 
 from __future__ import annotations
 
 import functools
 import logging
+import os
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,14 @@ logger = logging.getLogger(__name__)
 
 
 def are_available(device: torch.device) -> bool:
-    """Say whether kernels can be compiled for a device."""
+    """Say whether kernels can be compiled for a device: by LLVM for a CPU, by Triton for a GPU.
+
+    Those for GPUs must be asked for with ``HUB_GPU_KERNELS=triton``, as they have been tested in
+    Triton's interpreter only.
+    """
+    if device.type == "cuda":
+        is_wanted = os.environ.get("HUB_GPU_KERNELS") == "triton"
+        return is_wanted and find_spec("triton") is not None
     return device.type == "cpu" and find_spec("llvmlite") is not None
 
 

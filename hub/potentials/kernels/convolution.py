@@ -1,4 +1,4 @@
-"""Convolutions as differentiable functions, computed by compiled kernels on the CPU."""
+"""Convolutions as differentiable functions, computed by compiled kernels."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.autograd.function import once_differentiable
 
-from hub.potentials.kernels import parallel
+from hub.potentials.kernels import are_available, parallel
 from hub.potentials.kernels.generate import GRADIENT, SECOND, VALUE, Wanted, kernel
 from hub.potentials.kernels.machine import load_function, machine
 
@@ -98,9 +98,11 @@ def _check(
 ) -> None:
     """Refuse what the kernels would read or write beyond, or take for other numbers."""
     n_pairs, n_atoms = len(pairs.first), len(features[0])
-    lowest, highest = pairs.bounds
-    if lowest < 0 or highest >= n_atoms:
-        raise ValueError(f"pairs of atoms {lowest} to {highest} were given {n_atoms} atoms")
+    # A GPU would be waited for; there, torch's own indexing of positions stops at wrong numbers.
+    if not hidden.is_cuda:
+        lowest, highest = pairs.bounds
+        if lowest < 0 or highest >= n_atoms:
+            raise ValueError(f"pairs of atoms {lowest} to {highest} were given {n_atoms} atoms")
     expected: list[tuple[int, ...]] = [
         (n_pairs, product.harmonics),
         (n_pairs, product.hidden),
@@ -111,10 +113,10 @@ def _check(
     shapes = [tuple(each.shape) for each in tensors]
     if shapes != expected:
         raise ValueError(f"a convolution of shapes {expected} was given {shapes}")
-    kinds = {(each.device.type, each.dtype) for each in tensors}
-    if len(kinds) > 1 or hidden.device.type != "cpu" or hidden.dtype not in _SCALARS:
+    kinds = {(str(each.device), each.dtype) for each in tensors}
+    if len(kinds) > 1 or not are_available(hidden.device) or hidden.dtype not in _SCALARS:
         found = ", ".join(sorted(f"{dtype} on {device}" for device, dtype in kinds))
-        raise ValueError(f"a convolution takes one of two precisions on the CPU, not {found}")
+        raise ValueError(f"a convolution takes one of two precisions on one device, not {found}")
 
 
 @functools.cache
@@ -135,6 +137,11 @@ def _run(
 ) -> None:
     """Run a kernel, which adds to `sums`; each thread has its own, to be added at the end."""
     hidden = inputs["h"]
+    if hidden.is_cuda:
+        from hub.potentials.kernels import triton_kernels
+
+        triton_kernels.run(product, mode, pairs, wanted, inputs, sums)
+        return
     function, made = _compiled(product, mode, hidden.dtype, wanted)
     copies: list[dict[str, torch.Tensor]] = []
     tasks = []

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import torch
 
 from hub.errors import DataError, IncompatibleModelError
+from hub.potentials.kernels import are_available
 from hub.potentials.potential import Batch, Output
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Compiled(Protocol):
-    """A network whose convolutions are computed by kernels for the CPU.
+    """A network whose convolutions are computed by kernels.
 
     Attributes
     ----------
@@ -45,7 +46,8 @@ def checked(
     Raises
     ------
     IncompatibleModelError
-        If the network or the batch is not on the CPU, or the network's precision was changed.
+        If the network and the batch are on different devices, or on one that there are no kernels
+        for, or the network's precision was changed.
     DataError
         If the batch refers to atoms or types that do not exist.
     """
@@ -58,7 +60,8 @@ def checked(
             return forward(network, batch)
         with torch.inference_mode(mode=False), torch.enable_grad():
             # Copies, because gradients cannot be formed of tensors made in inference mode.
-            copies = {name: getattr(batch, name).clone() for name in Batch.__dataclass_fields__}
+            fields = {name: getattr(batch, name) for name in Batch.__dataclass_fields__}
+            copies = {name: value.clone() for name, value in fields.items() if value is not None}
             output = forward(network, Batch(**copies))
         return Output(**{name: value.detach() for name, value in vars(output).items()})
 
@@ -68,12 +71,19 @@ def checked(
 def _require_compiled_for(network: Compiled, batch: Batch) -> None:
     parameters = list(network.parameters())
     tensors = (batch.positions, batch.types, batch.edges, *parameters)
-    elsewhere = {each.device.type for each in tensors} - {"cpu"}
-    if elsewhere:
-        device = min(elsewhere)
+    devices = {each.device for each in tensors}
+    without_kernels = {each.type for each in devices if not are_available(each)}
+    if without_kernels:
+        device = min(without_kernels)
         raise IncompatibleModelError(
-            f"a potential compiled for the CPU cannot compute on the device {device!r}",
+            f"there are no compiled kernels for the device {device!r}",
             f"Load the model with device={device!r} instead of moving it, and move the batch, too.",
+        )
+    if len(devices) > 1:
+        found = " and ".join(sorted(map(str, devices)))
+        raise IncompatibleModelError(
+            f"the potential and the batch are on different devices: {found}",
+            "Move the batch to the device of the potential.",
         )
     precisions = {each.dtype for each in parameters}
     if not {network.model_dtype} <= precisions <= {network.model_dtype, torch.float64}:
@@ -88,6 +98,8 @@ def _require_indices(network: Compiled, batch: Batch) -> None:
     n_atoms = len(batch.positions)
     if len(batch.types) != n_atoms:
         raise DataError(f"a batch of {n_atoms} positions has {len(batch.types)} types")
+    if batch.edges.is_cuda:  # would be waited for; torch's own indexing stops at wrong numbers
+        return
     for name, indices, count in (
         ("neighbours", batch.edges, n_atoms),
         ("types", batch.types, network.n_types),

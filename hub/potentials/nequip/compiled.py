@@ -92,7 +92,8 @@ class CompiledNetwork(torch.nn.Module):
     @checked
     def forward(self, batch: Batch) -> Output:
         """Predict energies and their derivatives."""
-        pairs = find_pairs(batch.edges, batch.shifts, may_join=self.cutoffs.is_symmetric)
+        may_join = self.cutoffs.is_symmetric
+        pairs = find_pairs(batch.edges, batch.shifts, may_join=may_join, half=batch.half)
         energies = functools.partial(self._atomic_energies, batch, pairs)
         return differentiate(energies, batch, pairs, is_training=self.training)
 
@@ -100,7 +101,7 @@ class CompiledNetwork(torch.nn.Module):
         self, batch: Batch, pairs: Pairs, vectors: torch.Tensor, state: Pass
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the atomic energies (N,), and the inputs of the read-out."""
-        atoms = Atoms.sorted_by_type(batch.types)
+        atoms = Atoms.of_types(batch.types, self.n_types)
         kinds = batch.types[pairs.first], batch.types[pairs.second]
         lengths = vectors.square().sum(1, keepdim=True).sqrt()
         x = lengths * self.cutoffs(*kinds)
@@ -146,27 +147,32 @@ class Atoms:
     Attributes
     ----------
     types : (N,)
-        Ascending.
+        Ascending, except on a GPU.
     places : (N,)
         Where each atom of the batch is.
     present
         The types that occur.
     counts
-        Number of atoms of each of these.
+        Number of atoms of each of these; None on a GPU, where the order is the batch's because
+        the host would wait for these numbers.
     """
 
     types: torch.Tensor
     places: torch.Tensor
     present: torch.Tensor
-    counts: tuple[int, ...]
+    counts: tuple[int, ...] | None
 
     @classmethod
-    def sorted_by_type(cls, types: torch.Tensor) -> Atoms:
-        """Sort atoms (N,) by type."""
+    def of_types(cls, types: torch.Tensor, n_types: int) -> Atoms:
+        """Take atoms (N,) of some of `n_types` types."""
+        numbers = torch.arange(len(types), device=types.device)
+        if types.is_cuda:
+            present = torch.arange(n_types, device=types.device)
+            return cls(types, numbers, present, (len(types),) if n_types == 1 else None)
         ordered, order = types.sort(stable=True)
         present, counts = ordered.unique_consecutive(return_counts=True)
         places = torch.empty_like(order)
-        places[order] = torch.arange(len(order))
+        places[order] = numbers
         return cls(ordered, places, present, tuple(counts.tolist()))
 
 
@@ -235,7 +241,10 @@ class Interaction(torch.nn.Module):
         messages = convolve_with(layer.product, features, conv.edge_mlp.matrices()[-1])
         sums: dict[int, torch.Tensor] = {}
         if conv.sc is not None:
-            sums = conv.sc.by_type(blocks, attributes[atoms.present], atoms.counts)
+            if atoms.counts is None:
+                sums = conv.sc.by_atom(blocks, attributes[atoms.types])
+            else:
+                sums = conv.sc.by_type(blocks, attributes[atoms.present], atoms.counts)
         sums = conv.linear_2(messages, sums)
         convolved = [sums[number] for number in range(len(layer.convolved))]
         found = apply_nonlinearity(convolved, layer.gate, self.scalars, self.gates)

@@ -89,7 +89,7 @@ class OneHot(Architecture):
         from hub.potentials.nequip.onehot_potential import OneHotPotential
 
         if OneHotPotential.compiles(config, device):
-            return OneHotPotential.compiled(config, dtype, seed)
+            return OneHotPotential.compiled(config, dtype, seed).to(device)
         return super().build_accelerated(config, dtype=dtype, device=device, seed=seed)
 
 

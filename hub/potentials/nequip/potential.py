@@ -131,8 +131,9 @@ class NequIPPotential(Potential):
         if self.is_compiled:
             return self
         if self.compiles(self.config, self.device):
-            weights = self.weights()
-            self.network = CompiledNetwork(self.config, self.dtype).train(self.training)
+            weights, device = self.weights(), self.device
+            network = CompiledNetwork(self.config, self.dtype).to(device)
+            self.network = network.train(self.training)
             self.set_weights(weights, "the network")
         else:
             from hub.potentials.nequip.tensor_product import accelerate

@@ -195,7 +195,7 @@ class Stock(Architecture):
         from hub.potentials.nequip.stock_potential import StockPotential
 
         if StockPotential.compiles(config, device):
-            return StockPotential.compiled(config, dtype, seed)
+            return StockPotential.compiled(config, dtype, seed).to(device)
         return super().build_accelerated(config, dtype=dtype, device=device, seed=seed)
 
 
