@@ -6,7 +6,7 @@
 ``HUB_OFFLINE``      1: never use the network
 ``HUB_MIRROR``       directory or URL with published files by repository name and path
 ``HUB_REGISTRIES``   further registries, as ``name=location,name=location``
-``HUB_DEBUG``        1: show the Python traceback of an unexpected error, instead of writing a report
+``HUB_DEBUG``        1: show the Python traceback of an unexpected error, not a report
 ``HUB_GPU_KERNELS``  triton: compute on GPUs by kernels tested in Triton's interpreter only
 ``XDG_STATE_HOME``   location of seen digests and of reports (``~/.local/state``)
 ===================  ============================================================================
