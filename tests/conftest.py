@@ -19,6 +19,10 @@ settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.register_profile("explore", deadline=None)
 settings.load_profile("repeatable")
 
+# Without an NVIDIA GPU, Triton's kernels are interpreted. It decides that when it is imported.
+if not Path("/dev/nvidia0").exists():
+    os.environ.setdefault("TRITON_INTERPRET", "1")
+
 ROOT = Path(__file__).parents[1]
 
 # Started in the background by a shell, the tests would ignore Ctrl-C, and so would the programs

@@ -1,7 +1,7 @@
 """Import the checkpoints published with the synthetic pre-training paper.
 
-NequIP 0.5.6 saved them as state dicts of float32 tensors. The architecture of
-`hub.potentials.nequip.network` computes the same function; this module maps the weights onto it.
+NequIP 0.5.6 saved them as state dicts of float32 tensors. The architecture ``nequip-onehot``
+computes the same function; this module maps the weights onto it.
 Source: https://github.com/jla-gardner/nnp-pre-training
 """
 
@@ -11,17 +11,16 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import torch
-from e3nn import o3
-from e3nn.math import normalize2mom
 from msgspec import Struct
-from nequip.nn.convnetlayer import ConvNetLayer
-from nequip.nn.nonlinearities import shifted_softplus
 
 from hub.errors import ModelError
-from hub.potentials.building import build_potential
+from hub.potentials.building import build_accelerated
 from hub.potentials.config import Cutoff, Neighbours
 from hub.potentials.directory import write_model
-from hub.potentials.nequip.onehot import OneHotConfig, hidden_irreps
+from hub.potentials.equivariant.layers import Irrep
+from hub.potentials.equivariant.nonlinear import SECOND_MOMENT
+from hub.potentials.nequip.onehot import OneHotConfig
+from hub.potentials.nequip.plan import plan_network
 from hub.potentials.potential import require_finite
 from hub.potentials.probe import read_probe
 from hub.schemas import Elements
@@ -32,10 +31,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from hub.potentials.equivariant.layers import Layer, Linear, Weights
     from hub.potentials.nequip.onehot_potential import OneHotPotential
     from registry.cards import Card
 
-_SCALAR = o3.Irrep("0e")
+_SCALAR = Irrep(0, 1)
+# The ratio of NequIP 0.5's normalisation of activations to the current sqrt(2).
+_RADIAL_GAIN = SECOND_MOMENT["ssp"] / math.sqrt(2)
 
 
 class _Facts(Struct):
@@ -118,8 +120,8 @@ def convert(state: dict[str, torch.Tensor], config: OneHotConfig) -> OneHotPoten
         weights = _embedding_weights(state, len(config.type_names))
         for layer in range(config.num_layers - 1):
             weights |= _layer_weights(state, layer)
-        potential: Any = build_potential(config)
-        weights |= _last_layer_weights(state, potential, config)
+        potential: Any = build_accelerated(config, dtype=torch.float64)
+        weights |= _last_layer_weights(state, config)
         weights |= _readout_weights(state)
     except KeyError as error:
         raise ModelError(f"the tensor {error} is missing from the checkpoint") from error
@@ -142,11 +144,6 @@ def _refuse_rescaling(state: dict[str, torch.Tensor]) -> None:
         )
 
 
-def _radial_gain() -> float:
-    """Return the ratio of NequIP 0.5's normalisation of activations to the current sqrt(2)."""
-    return float(normalize2mom(shifted_softplus).cst) / math.sqrt(2)
-
-
 def _embedding_weights(state: dict[str, torch.Tensor], n_types: int) -> dict[str, torch.Tensor]:
     return {
         # Bessel roots are now in units of pi.
@@ -163,57 +160,60 @@ def _layer_weights(state: dict[str, torch.Tensor], layer: int) -> dict[str, torc
     return {
         f"{conv}.linear_1.weight": state[f"{conv}.linear_1.weight"],
         f"{conv}.edge_mlp.mlp.0.weight": state[f"{conv}.fc.layer0.weight"],
-        f"{conv}.edge_mlp.mlp.2.weight": state[f"{conv}.fc.layer1.weight"] * _radial_gain(),
+        f"{conv}.edge_mlp.mlp.2.weight": state[f"{conv}.fc.layer1.weight"] * _RADIAL_GAIN,
         f"{conv}.linear_2.weight": state[f"{conv}.linear_2.weight"],
         f"{conv}.sc.weight": state[f"{conv}.sc.weight"],
     }
 
 
 def _last_layer_weights(
-    state: dict[str, torch.Tensor], potential: OneHotPotential, config: OneHotConfig
+    state: dict[str, torch.Tensor], config: OneHotConfig
 ) -> dict[str, torch.Tensor]:
     """Return the part of the last layer that leads to scalars; its other outputs are not used."""
     name = f"layer{config.num_layers - 1}_convnet.conv"
-    narrow: Any = potential.energy_network.get_submodule(name)
-    # The layer as in NequIP 0.5, with all hidden irreps as output, defines the layout of weights.
-    wide = ConvNetLayer(
-        irreps_in=narrow.irreps_in,
-        feature_irreps_hidden=hidden_irreps(config),
-        convolution_kwargs={"avg_num_neighbors": 1.0, "type_names": config.type_names},
-        nonlinearity_gates={"e": "ssp", "o": "abs"},
-    ).conv
-    linear_2 = _scalar_block(wide.linear_2, state[f"{name}.linear_2.weight"])
-    sc = _scalar_block(wide.sc, state[f"{name}.sc.weight"])
-    radial = state[f"{name}.fc.layer1.weight"]
-    columns, position = [], 0
-    for instruction in wide.tp_scatter.tp.instructions:
-        width = math.prod(instruction.path_shape)
-        if wide.tp_scatter.tp.irreps_out[instruction.i_out].ir == _SCALAR:
-            columns.append(radial[:, position : position + width])
-        position += width
-    return {
+    # In NequIP 0.5 the last layer has the outputs of those before it.
+    longer = plan_network(config.with_changes(num_layers=config.num_layers + 1))
+    layer = longer.layers[config.num_layers - 1]
+    radial = _tensor(
+        state, f"{name}.fc.layer1.weight", (config.radial_mlp_width, layer.product.n_weights)
+    )
+    message = _to_scalars(layer, layer.after).source
+    columns = [
+        radial[:, start : start + layer.product.features[path.feature].channels]
+        for path, start in zip(layer.product.paths, layer.product.offsets, strict=True)
+        if path.message == message
+    ]
+    found = {
         f"{name}.linear_1.weight": state[f"{name}.linear_1.weight"],
         f"{name}.edge_mlp.mlp.0.weight": state[f"{name}.fc.layer0.weight"],
-        f"{name}.edge_mlp.mlp.2.weight": torch.cat(columns, dim=1) * _radial_gain(),
-        # The gates follow the scalars among the outputs.
-        f"{name}.linear_2.weight": linear_2[..., : config.num_features].reshape(-1),
-        f"{name}.sc.weight": sc[..., : config.num_features].reshape(-1),
+        f"{name}.edge_mlp.mlp.2.weight": torch.cat(columns, dim=1) * _RADIAL_GAIN,
     }
+    for part, linear in (("linear_2", layer.after), ("sc", layer.self_connection)):
+        if linear is not None:
+            key = f"{name}.{part}.weight"
+            place = _to_scalars(layer, linear)
+            size = place.inputs * linear.types * place.outputs
+            block = _tensor(state, key, (linear.size,))[place.start : place.start + size]
+            # The gates follow the scalars among the outputs.
+            scalars = block.view(-1, place.outputs)[:, : config.num_features]
+            found[key] = scalars.reshape(-1)
+    return found
 
 
-def _scalar_block(
-    module: o3.Linear | o3.FullyConnectedTensorProduct, weight: torch.Tensor
-) -> torch.Tensor:
-    """Return the part of an e3nn module's flat weight that maps to scalar outputs."""
-    blocks = [
-        view
-        for _, instruction, view in module.weight_views(weight, yield_instruction=True)
-        if module.irreps_out[instruction.i_out].ir == _SCALAR
-    ]
-    if len(blocks) != 1:
-        raise ModelError(f"expected one block of weights to scalars, found {len(blocks)}")
-    block: torch.Tensor = blocks[0]
-    return block
+def _to_scalars(layer: Layer, linear: Linear) -> Weights:
+    """Return which weights of a linear map lead to even scalars."""
+    (found,) = [each for each in linear.weights if layer.convolved[each.target].irrep == _SCALAR]
+    return found
+
+
+def _tensor(state: dict[str, torch.Tensor], name: str, shape: tuple[int, ...]) -> torch.Tensor:
+    """Return a tensor of a checkpoint, which must have the given shape."""
+    found = state[name]
+    if found.shape != shape:
+        raise ModelError(
+            f"the checkpoint has {name} of shape {tuple(found.shape)}, expected {shape}"
+        )
+    return found
 
 
 def _readout_weights(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

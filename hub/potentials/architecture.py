@@ -98,13 +98,23 @@ class Architecture(ABC):
         """
 
     def build_accelerated(
-        self, config: Any, *, dtype: torch.dtype, device: torch.device
+        self, config: Any, *, dtype: torch.dtype, device: torch.device, seed: int | None = None
     ) -> Potential:
-        """Build a potential for given weights on a device, in its fastest form.
+        """Build a potential on a device, in its fastest form.
 
-        By default it is built, moved and accelerated; its weights are random.
+        By default it is built, moved and accelerated.
+
+        Parameters
+        ----------
+        config, dtype
+            As for :meth:`build`.
+        device
+            Where it computes.
+        seed
+            Seed of the random weights, which are those of :meth:`build`. If None, the weights are
+            about to be set and may be anything.
         """
-        return self.build(config, dtype=dtype).to(device).accelerate()
+        return self.build(config, dtype=dtype, seed=seed or 0).to(device).accelerate()
 
     def missing(self) -> list[str]:
         """Return the modules that are not installed, without importing any."""

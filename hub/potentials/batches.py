@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
@@ -49,16 +49,21 @@ class LabelledBatch(Batch):
 
     def to(self, device: torch.device) -> Self:
         """Copy to a device."""
-        moved = {key: value.to(device) for key, value in vars(self).items() if key != "names"}
-        return type(self)(**moved, names=self.names)
+        moved: dict[str, Any] = {
+            key: value.to(device)
+            for key, value in vars(self).items()
+            if isinstance(value, torch.Tensor)
+        }
+        return replace(self, **moved)
 
 
 def collate(graphs: Sequence[Graph]) -> LabelledBatch:
     """Join graphs, all on one device, into one batch."""
     sizes = torch.tensor([len(graph) for graph in graphs])
     offsets = (torch.cumsum(sizes, 0) - sizes).tolist()
-    device = graphs[0].positions.device
-    sizes = sizes.to(device)
+    n_atoms = int(sizes.sum())
+    # The host does not wait for the device, neither here nor for the number of atoms.
+    sizes = sizes.to(graphs[0].positions.device, non_blocking=True)
     return LabelledBatch(
         positions=torch.cat([graph.positions for graph in graphs]),
         types=torch.cat([graph.types for graph in graphs]),
@@ -68,12 +73,22 @@ def collate(graphs: Sequence[Graph]) -> LabelledBatch:
         ).long(),
         shifts=torch.cat([graph.shifts for graph in graphs]).double(),
         sizes=sizes,
-        structure=torch.repeat_interleave(sizes),
+        structure=torch.repeat_interleave(sizes, output_size=n_atoms),
         energies=torch.stack([graph.energy for graph in graphs]),
         forces=torch.cat([graph.forces for graph in graphs]),
         stresses=torch.stack([graph.stress for graph in graphs]),
         names=tuple(graph.name for graph in graphs),
+        half=_halves(graphs),
     )
+
+
+def _halves(graphs: Sequence[Graph]) -> torch.Tensor | None:
+    """Join what is known of the graphs' pairs; None if it is not known for one of them."""
+    starts = np.cumsum([0, *(graph.edges.shape[1] for graph in graphs)]).tolist()
+    halves = [graph.half for graph in graphs if graph.half is not None]
+    if len(halves) < len(graphs):
+        return None
+    return torch.cat([each.long() + start for each, start in zip(halves, starts, strict=False)])
 
 
 def single_batch(

@@ -52,9 +52,13 @@ def build_potential(
 
 
 def build_accelerated(
-    config: PotentialConfig, *, dtype: torch.dtype, device: torch.device | str = "cpu"
+    config: PotentialConfig,
+    *,
+    dtype: torch.dtype,
+    device: torch.device | str = "cpu",
+    seed: int | None = None,
 ) -> Potential:
-    """Build a potential whose weights are to be set, on a device, in its fastest form.
+    """Build a potential with unit energy scales and zero energy shifts, in its fastest form.
 
     Parameters
     ----------
@@ -62,6 +66,9 @@ def build_accelerated(
         The configuration, which names the architecture.
     dtype, device
         Precision of the network, and where it computes.
+    seed
+        Seed of the random weights, which are those of :func:`build_potential`. If None, the weights
+        must be set.
 
     Raises
     ------
@@ -70,7 +77,7 @@ def build_accelerated(
     """
     found = architecture_of(config)
     with _BUILDING, _settings_kept():
-        return found.build_accelerated(config, dtype=dtype, device=torch.device(device))
+        return found.build_accelerated(config, dtype=dtype, device=torch.device(device), seed=seed)
 
 
 @contextmanager
@@ -103,7 +110,7 @@ def random_model(
     have the scale of the forces, `energy_scale`.
     """
     config = config.with_changes(avg_num_neighbors=neighbours)
-    potential = build_potential(config, seed=seed, dtype=torch.float32).to(device).accelerate()
+    potential = build_accelerated(config, dtype=torch.float32, device=device, seed=seed)
     potential.set_energy_scales(energy_scale)
     return potential
 

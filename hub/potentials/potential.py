@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 import torch
@@ -29,6 +29,7 @@ class Batch:
     shifts : (E, 3) float64, lattice translations of the neighbour, in cells
     sizes : (B,) int64, atoms of each structure
     structure : (N,) int64, index of the structure that each atom belongs to
+    half : (E / 2,) int64, one edge of each pair; None if that is not known
     """
 
     positions: torch.Tensor
@@ -38,6 +39,7 @@ class Batch:
     shifts: torch.Tensor
     sizes: torch.Tensor
     structure: torch.Tensor
+    half: torch.Tensor | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
@@ -41,6 +41,7 @@ class Graph:
     forces : (n, 3) float64, eV/Å
     stress : (3, 3) float64, eV/Å^3, positive under tension
     name : name of the structure: its file and index, or its formula
+    half : (m / 2,) int32, one edge of each pair; None if that is not known
     """
 
     positions: torch.Tensor
@@ -52,14 +53,19 @@ class Graph:
     forces: torch.Tensor
     stress: torch.Tensor
     name: str = ""
+    half: torch.Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.types)
 
     def to(self, device: torch.device) -> Self:
         """Copy to a device."""
-        tensors = {key: value.to(device) for key, value in vars(self).items() if key != "name"}
-        return type(self)(**tensors, name=self.name)
+        tensors: dict[str, Any] = {
+            key: value.to(device)
+            for key, value in vars(self).items()
+            if isinstance(value, torch.Tensor)
+        }
+        return replace(self, **tensors)
 
 
 def build_graph(atoms: Atoms, type_names: Sequence[str], r_max: float) -> Graph:

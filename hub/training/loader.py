@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
@@ -10,6 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from hub.errors import TrainingError
 from hub.potentials.batches import batches_by_edges, collate
+from hub.potentials.kernels.pairs import find_half
 from hub.structures.graphs import build_graphs
 from hub.structures.neighbours import NeighbourLists
 from hub.training.process_group import ALONE
@@ -81,7 +83,10 @@ class GraphLoader:
         seed: int,
         group: ProcessGroup = ALONE,
     ) -> None:
-        self.graphs = [graph.to(potential.device) for graph in graphs]
+        device = potential.device
+        if device.type == "cuda":
+            graphs = [_with_half(graph) for graph in graphs]
+        self.graphs = [graph.to(device) for graph in graphs]
         self.max_edges = potential.max_edges
         self.seed, self.group = seed, group
 
@@ -96,6 +101,12 @@ class GraphLoader:
             own = self.group.share(order[first : first + size])
             parts = batches_by_edges([self.graphs[index] for index in own], self.max_edges)
             yield [collate(part) for part in parts]
+
+
+def _with_half(graph: Graph) -> Graph:
+    """Find the pairs of a graph, for a GPU that would be waited for to find them in each step."""
+    half = find_half(graph.edges, graph.shifts)
+    return replace(graph, half=None if half is None else half.int())
 
 
 class StreamLoader:
@@ -194,7 +205,7 @@ class _Epoch(Dataset[Any]):
         self.stream, self.windows = stream, windows
         self.ends = np.cumsum([0, *map(len, windows)])
         self.elements, self.cutoff = potential.elements, potential.cutoff
-        self.max_edges = potential.max_edges
+        self.max_edges, self.is_for_gpu = potential.max_edges, potential.device.type == "cuda"
         self.in_memory: tuple[int, IntArray, NeighbourLists] | None = None
 
     def __getitem__(self, places: Sequence[int]) -> list[LabelledBatch] | RegistryError:
@@ -203,6 +214,8 @@ class _Epoch(Dataset[Any]):
             graphs = [graph for stretch in self._by_window(places) for graph in stretch]
         except RegistryError as problem:
             return problem  # raised here, it would come with this process's traceback
+        if self.is_for_gpu:
+            graphs = [_with_half(graph) for graph in graphs]
         return [collate(part) for part in batches_by_edges(graphs, self.max_edges)]
 
     def _by_window(self, places: Sequence[int]) -> Iterator[list[Graph]]:

@@ -16,7 +16,7 @@ from hub.training.loader import death_of_worker, worker_ended
 from hub.training.process_group import ALONE
 from hub.training.run_files import STATE_NAME
 from hub.training.state import EpochMetrics, Progress, is_finite, load_state, save_state
-from hub.training.steps import MovingAverage, add_gradients, validation_errors
+from hub.training.steps import Losses, MovingAverage, add_gradients, validation_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _MAX_STEPS_BACK = 5
 _SAVE_EVERY = 600.0  # seconds, in longer epochs
+_READ_EVERY = 100  # steps, where losses are kept on the device
 _DIVERGED = (
     "A single wrong label can cause this: check the data with `hub check`. If they are correct, "
     "start again with a lower --learning-rate. The state before this epoch is kept."
@@ -71,7 +72,14 @@ class Trainer:
         self.directory, self.group = directory, group
         self.validation = [graph.to(self.device) for graph in group.share(validation)]
         self.parameters = [value for value in potential.parameters() if value.requires_grad]
-        self.optimizer = torch.optim.Adam(self.parameters, lr=recipe.learning_rate)
+        # The only process on a GPU runs ahead of it, and reads the losses at times.
+        self.runs_ahead = runs_ahead(self.device, group)
+        # By default, torch chooses.
+        self.is_fused = True if self.runs_ahead else None
+        self.optimizer = torch.optim.Adam(
+            self.parameters, lr=recipe.learning_rate, fused=self.is_fused
+        )
+        self.losses = Losses(self.device)
         self.average = MovingAverage(potential, recipe.ema_decay)
         self.progress = Progress()
         self.best = potential.weights()
@@ -137,8 +145,7 @@ class Trainer:
             except IncompatibleModelError:
                 # Memory ran out within a step, before it changed anything: save the state, to
                 # resume on a machine with more memory.
-                state = self._state()
-                if is_finite(state):
+                if self._read_losses() and is_finite(state := self._state()):
                     self._save(state)
                 raise
             self._save(self._state())
@@ -199,6 +206,10 @@ class Trainer:
                 return good, False
             progress.step += 1
             progress.loss += loss
+            is_last = progress.step == self.steps_per_epoch
+            is_read = is_last or is_save_due or progress.step % _READ_EVERY == 0
+            if is_read and not self._read_losses():
+                return good, False
             ended = time.perf_counter()
             progress.waiting += fetched - began
             progress.seconds += ended - began
@@ -214,27 +225,55 @@ class Trainer:
         # The loss can be finite although the weights or the optimiser's state are not.
         return good, is_finite(self._state())
 
+    def _read_losses(self) -> bool:
+        """Wait for the device, add up its losses, and say whether all steps were taken."""
+        if not self.runs_ahead:
+            return True
+        total, is_finite = self.losses.take()
+        self.progress.loss += total
+        return is_finite
+
     def _step(self, parts: Sequence[LabelledBatch]) -> tuple[float, bool]:
         """Take one step.
 
         Returns
         -------
-        The loss, or NaN if the step was not taken, and whether to save the state.
+        The loss, or NaN if the step was not taken, and whether to save the state. If losses are
+        kept on the device, the returned one is zero, and :meth:`_read_losses` says the rest.
         """
         self.optimizer.zero_grad()
+        is_due = self.group.is_first and time.monotonic() - self._saved_at > _SAVE_EVERY
+        if self.runs_ahead:
+            self._step_ahead(parts)
+            return 0.0, is_due
         said = torch.zeros(2, dtype=torch.float64, device=self.device)
         said[0] = add_gradients(self.potential, parts, self.recipe, self.group)
         # All processes must know when the first one saves the state.
-        said[1] = self.group.is_first and time.monotonic() - self._saved_at > _SAVE_EVERY
+        said[1] = is_due
         loss, due = self.group.sum(said).tolist()
         self.group.sum_gradients(self.parameters)
-        limit = self.recipe.max_gradient_norm or math.inf
-        norm = torch.nn.utils.clip_grad_norm_(self.parameters, limit)
+        norm = self._clipped_norm()
         if not (math.isfinite(loss) and math.isfinite(float(norm))):
             return math.nan, False
         self.optimizer.step()
         self.average.update(self.potential)
         return loss, bool(due)
+
+    def _step_ahead(self, parts: Sequence[LabelledBatch]) -> None:
+        """Take one step without waiting for the device.
+
+        After a loss or gradient that is not finite, weights and optimiser stay as they are until
+        the losses are read, as torch's gradient scaler has the optimiser do.
+        """
+        loss = add_gradients(self.potential, parts, self.recipe, self.group)
+        optimizer: Any = self.optimizer
+        optimizer.found_inf = self.losses.add(loss, self._clipped_norm())
+        self.optimizer.step()
+        self.average.update(self.potential)
+
+    def _clipped_norm(self) -> torch.Tensor:
+        limit = self.recipe.max_gradient_norm or math.inf
+        return torch.nn.utils.clip_grad_norm_(self.parameters, limit)
 
     def _set_learning_rate(self, step: int) -> None:
         done = (self.progress.epoch + step / self.steps_per_epoch) / self.last_epoch
@@ -297,7 +336,16 @@ class Trainer:
         for potential in (self.potential, self.average.potential):
             potential.set_weights(state["weights"], "the saved state")
         # The optimiser keeps the object itself, which must not be shared with another saved state.
-        self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
+        optimizer = copy.deepcopy(state["optimizer"])
+        for group in optimizer["param_groups"]:  # the state may come from another device
+            group["fused"] = self.is_fused
+        self.optimizer.load_state_dict(optimizer)
+        self.losses = Losses(self.device)
         self.average.load_state(state["average"])
         self.best = state["best"]
         self.progress = Progress(**copy.deepcopy(state["progress"]))
+
+
+def runs_ahead(device: torch.device, group: ProcessGroup) -> bool:
+    """Say whether a training takes steps without waiting for the device to finish each."""
+    return device.type == "cuda" and group.size == 1

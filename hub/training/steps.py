@@ -48,7 +48,10 @@ def loss_of(
     if stress_weight:
         # Without a label, the stress and its derivatives may be infinite.
         labelled = ~batch.stresses.isnan().any(dim=2).any(dim=1)
-        errors = output.stresses[labelled] - batch.stresses[labelled]
+        if labelled.is_cuda:  # to choose rows, the host would wait for their number
+            errors = torch.where(labelled[:, None, None], output.stresses - batch.stresses, 0.0)
+        else:
+            errors = output.stresses[labelled] - batch.stresses[labelled]
         loss = loss + stress_weight * errors.square().sum() / counts[2]
     return loss
 
@@ -110,6 +113,38 @@ def validation_errors(
     return 1000 * energy, force, EV_PER_A3_IN_GPA * stress
 
 
+class Losses:
+    """The losses of steps, kept on the device so that the host need not wait for each step.
+
+    Parameters
+    ----------
+    device
+        The device of the losses.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._total = torch.zeros((), dtype=torch.float64, device=device)
+        self._failed = torch.zeros((), dtype=torch.float32, device=device)
+
+    def add(self, loss: torch.Tensor, norm: torch.Tensor) -> torch.Tensor:
+        """Add the loss of a step and the norm of its gradients.
+
+        Returns
+        -------
+        1 if any number so far was not finite, else 0: a step that must not be taken.
+        """
+        is_finite = loss.isfinite() & norm.isfinite()
+        self._failed = torch.where(is_finite, self._failed, 1.0)
+        self._total = self._total + torch.where(self._failed > 0, 0.0, loss)
+        return self._failed
+
+    def take(self) -> tuple[float, bool]:
+        """Return the sum of the losses and whether all numbers were finite; begin anew."""
+        total, failed = torch.stack([self._total, self._failed.double()]).tolist()
+        self._total, self._failed = self._total.new_zeros(()), self._failed.new_zeros(())
+        return total, not failed
+
+
 class MovingAverage:
     """A copy of a potential with the moving average of its parameters over the training steps.
 
@@ -118,8 +153,9 @@ class MovingAverage:
     """
 
     def __init__(self, potential: Potential, decay: float) -> None:
-        def update(averages: Any, values: Any, steps: Any) -> None:
-            n = int(steps)
+        def update(averages: Any, values: Any, _steps: Any) -> None:
+            # The model's own number is on the CPU; to read the one given here, a GPU is awaited.
+            n = int(self._model.n_averaged)
             torch._foreach_lerp_(averages, values, 1 - min(decay, (1 + n) / (10 + n)))
 
         self._model = AveragedModel(potential, multi_avg_fn=torch.no_grad()(update))

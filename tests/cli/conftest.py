@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+import torch
 
 from hub.cli.main import main
-from hub.potentials.building import build_potential
+from hub.potentials.building import build_accelerated
 from hub.potentials.nequip.onehot import OneHotConfig
 from tests.hub.training.conftest import TINY, argon, write_data
 
@@ -32,7 +33,7 @@ def from_scratch(tmp_path_factory) -> tuple[str, ...]:
 
     folder = tmp_path_factory.mktemp("architecture")
     config = OneHotConfig(("Ar",), 4.0, 12.0, "nothing", **TINY)
-    write_model(folder, build_potential(config))
+    write_model(folder, build_accelerated(config, dtype=torch.float64, seed=0))
     return "--from-scratch", f"--model={folder}"
 
 

@@ -104,7 +104,7 @@ class Layer:
     product
         The product with the neighbours.
     self_connection
-        The product with the types; None without it.
+        The product with the types; None without it, and if no irrep is in both features.
     gate
         None if all features are scaled by a function of their norm.
     adds_inputs
@@ -206,7 +206,7 @@ def plan_layer(
         before=plan_linear(inputs, inputs),
         product=product,
         after=plan_linear(messages, convolved),
-        self_connection=connection,
+        self_connection=connection if connection and connection.weights else None,
         gate=gate,
         adds_inputs=adds_inputs,
     )

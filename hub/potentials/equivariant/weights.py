@@ -132,6 +132,16 @@ class IrrepLinear(torch.nn.Module):
             found[each.target] = found[each.target] + joined if each.target in found else joined
         return found
 
+    def by_atom(
+        self, blocks: Sequence[torch.Tensor], embeddings: torch.Tensor
+    ) -> dict[int, torch.Tensor]:
+        """Map blocks whose atoms are in any order, embedded as (N, types)."""
+        found: dict[int, torch.Tensor] = {}
+        for each, numbers in zip(self.plan.weights, self._matrices(1.0), strict=True):
+            rows = blocks[each.source][..., None] * embeddings[:, None, None, :]
+            _add(found, each.target, rows.flatten(2), numbers.view(-1, each.outputs))
+        return found
+
     def _matrices(self, factor: float) -> tuple[torch.Tensor, ...]:
         scaled = self.weight * (self.scales if factor == 1.0 else self.scales * factor)
         parts: tuple[torch.Tensor, ...] = scaled.split(self.sizes)

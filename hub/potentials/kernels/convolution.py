@@ -1,7 +1,8 @@
-"""Convolutions as differentiable functions, computed by compiled kernels on the CPU."""
+"""Convolutions as differentiable functions, computed by compiled kernels."""
 
 from __future__ import annotations
 
+import ctypes
 import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -9,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.autograd.function import once_differentiable
 
-from hub.potentials.kernels import parallel
+from hub.potentials.kernels import are_available, parallel
 from hub.potentials.kernels.generate import GRADIENT, SECOND, VALUE, Wanted, kernel
-from hub.potentials.kernels.machine import load_functions, machine
+from hub.potentials.kernels.machine import load_function, machine
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from hub.potentials.kernels.generate import Kernel
     from hub.potentials.kernels.pairs import Pairs
     from hub.potentials.kernels.product import Product
 
@@ -78,17 +80,51 @@ def convolve(
     -------
     For each block of messages (N, components, channels).
     """
-    found: tuple[torch.Tensor, ...] = _Convolution.apply(
-        product, pairs, state, harmonics, hidden, matrix, *features
-    )
+    _check(product, pairs, features, harmonics, hidden, matrix)
+    # Here and not below, so that what is saved for the gradients is what can be differentiated.
+    inputs = (harmonics.contiguous(), _rows(hidden), matrix.contiguous())
+    blocks = [each.contiguous() for each in features]
+    found: tuple[torch.Tensor, ...] = _Convolution.apply(product, pairs, state, *inputs, *blocks)
     return found
 
 
+def _check(
+    product: Product,
+    pairs: Pairs,
+    features: Sequence[torch.Tensor],
+    harmonics: torch.Tensor,
+    hidden: torch.Tensor,
+    matrix: torch.Tensor,
+) -> None:
+    """Refuse what the kernels would read or write beyond, or take for other numbers."""
+    n_pairs, n_atoms = len(pairs.first), len(features[0])
+    # A GPU would be waited for; there, torch's own indexing of positions stops at wrong numbers.
+    if not hidden.is_cuda:
+        lowest, highest = pairs.bounds
+        if lowest < 0 or highest >= n_atoms:
+            raise ValueError(f"pairs of atoms {lowest} to {highest} were given {n_atoms} atoms")
+    expected: list[tuple[int, ...]] = [
+        (n_pairs, product.harmonics),
+        (n_pairs, product.hidden),
+        (product.hidden, product.n_weights),
+    ]
+    expected += [(n_atoms, each.components, each.channels) for each in product.features]
+    tensors = (harmonics, hidden, matrix, *features)
+    shapes = [tuple(each.shape) for each in tensors]
+    if shapes != expected:
+        raise ValueError(f"a convolution of shapes {expected} was given {shapes}")
+    kinds = {(str(each.device), each.dtype) for each in tensors}
+    if len(kinds) > 1 or not are_available(hidden.device) or hidden.dtype not in _SCALARS:
+        found = ", ".join(sorted(f"{dtype} on {device}" for device, dtype in kinds))
+        raise ValueError(f"a convolution takes one of two precisions on one device, not {found}")
+
+
 @functools.cache
-def _compiled(product: Product, mode: str, dtype: torch.dtype, wanted: Wanted) -> tuple[Any, Any]:
+def _compiled(
+    product: Product, mode: str, dtype: torch.dtype, wanted: Wanted
+) -> tuple[Callable[..., None], Kernel]:
     made = kernel(product, mode, _SCALARS[dtype], machine().vector_bytes, wanted)
-    count = len(made.integers) + len(made.pointers)
-    return load_functions(made.text, [made.name], [count])[0], made
+    return load_function(made.text, made.name, len(made.integers) + len(made.pointers)), made
 
 
 def _run(
@@ -101,32 +137,43 @@ def _run(
 ) -> None:
     """Run a kernel, which adds to `sums`; each thread has its own, to be added at the end."""
     hidden = inputs["h"]
+    if hidden.is_cuda:
+        from hub.potentials.kernels import triton_kernels
+
+        triton_kernels.run(product, mode, pairs, wanted, inputs, sums)
+        return
     function, made = _compiled(product, mode, hidden.dtype, wanted)
     copies: list[dict[str, torch.Tensor]] = []
     tasks = []
     for number, (start, stop) in enumerate(pairs.ranges):
-        own = {
-            key: value.new_zeros(value.shape) if number else value for key, value in sums.items()
-        }
+        own = {key: torch.empty_like(value) for key, value in sums.items()} if number else sums
         copies.append(own)
         scratch = hidden.new_empty(made.scratch)
         tensors = {**inputs, **own, "scratch": scratch}
         addresses = [tensors[name].data_ptr() for name in made.pointers]
         arguments = (start, stop, hidden.stride(0), pairs.ways, *addresses)
-        tasks.append(functools.partial(_call, function, arguments, tensors))
+        cleared = tuple(own.values()) if number else ()
+        tasks.append(functools.partial(_call, function, arguments, cleared, tensors))
     parallel.run(tasks)
     for own in copies[1:]:
         for key, value in own.items():
             sums[key] += value
 
 
-def _call(function: Any, arguments: Sequence[int], _alive: dict[str, torch.Tensor]) -> None:
+def _call(
+    function: Callable[..., None],
+    arguments: Sequence[int],
+    cleared: Sequence[torch.Tensor],
+    _alive: dict[str, torch.Tensor],
+) -> None:
+    for each in cleared:  # not by torch, which would start threads for this one
+        ctypes.memset(each.data_ptr(), 0, each.nbytes)
     function(*arguments)
 
 
 def _rows(tensor: torch.Tensor) -> torch.Tensor:
     """Return rows of contiguous numbers, which may be a part of wider ones."""
-    return tensor if tensor.stride(1) == 1 else tensor.contiguous()
+    return tensor if tensor.stride(1) == 1 else tensor.clone(memory_format=torch.contiguous_format)
 
 
 def _named(name: str, tensors: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -145,8 +192,6 @@ class _Convolution(torch.autograd.Function):
         matrix: torch.Tensor,
         *features: torch.Tensor,
     ) -> tuple[torch.Tensor, ...]:
-        harmonics, hidden, matrix = harmonics.contiguous(), _rows(hidden), matrix.contiguous()
-        features = tuple(each.contiguous() for each in features)
         ctx.product, ctx.pairs, ctx.state = product, pairs, state
         ctx.save_for_backward(harmonics, hidden, matrix, *features)
         n_atoms = len(features[0])
@@ -229,8 +274,7 @@ class _Gradient(torch.autograd.Function):
         inputs = _inputs(pairs, harmonics, hidden, matrix, features) | _named("g", gradients)
         inputs |= results.by_edge
         inputs["ae"] = _given(by_harmonics, harmonics)
-        # The kernel reads its rows as it does those of the hidden numbers.
-        inputs["ah"] = _like_rows(by_hidden, hidden)
+        inputs["ah"] = _given(by_hidden, hidden)
         if has_features:
             given = zip(by_features, features, strict=True)
             inputs |= _named("ax", [_given(each, like) for each, like in given])
@@ -283,12 +327,4 @@ def _inputs(
 
 
 def _given(tensor: torch.Tensor | None, like: torch.Tensor) -> torch.Tensor:
-    return torch.zeros_like(like) if tensor is None else tensor.contiguous()
-
-
-def _like_rows(tensor: torch.Tensor | None, like: torch.Tensor) -> torch.Tensor:
-    """Return a tensor, or zeros, whose rows are as far apart as those of `like`."""
-    if tensor is not None and tensor.stride() == like.stride():
-        return tensor
-    found = like.new_zeros(len(like), like.stride(0))[:, : like.shape[1]]
-    return found if tensor is None else found.copy_(tensor)
+    return like.new_zeros(like.shape) if tensor is None else tensor.contiguous()

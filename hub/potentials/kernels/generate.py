@@ -13,12 +13,12 @@ of odd degrees: they are done together, and share what the weights cost.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from hub.potentials.kernels import radial
 from hub.potentials.kernels.assembler import Function, Span, Value, spans
+from hub.potentials.kernels.product import is_odd
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -94,7 +94,7 @@ class _Writer:
         # The scalars of an edge: distinct combinations of coefficients and harmonics.
         self.slots: dict[tuple[tuple[int, float], ...], int] = {}
         for path in product.paths:
-            for _, terms in _combinations(path):
+            for _, terms in path.combinations:
                 self.slots.setdefault(terms, len(self.slots))
         # Weights of four edges, and those of what is differentiated or formed.
         self.rows = {"w": 0}
@@ -171,8 +171,12 @@ class _Writer:
         return self.function.shift(self.function.parameter("scratch"), start)
 
     def _hidden_rows(self, name: str, rows: Sequence[Value]) -> list[Value]:
-        f = self.function
-        steps = [f.emit("i64", f"mul nsw {row}, %stride") for row in rows]
+        """Return where rows of hidden numbers, of their gradients or the like are."""
+        f, size = self.function, self.product.hidden
+        if name == "h":  # may be columns of a wider matrix
+            steps = [f.emit("i64", f"mul nsw {row}, %stride") for row in rows]
+        else:
+            steps = [f.times(row, size) for row in rows]
         return [f.shift(f.parameter(name), step) for step in steps]
 
     def _form_weights(self, rows: Sequence[Value]) -> None:
@@ -206,8 +210,7 @@ class _Writer:
     def _pass_back(self, rows: Sequence[Value]) -> None:
         """Turn the gradients of weights into those of hidden numbers and matrix."""
         f = self.function
-        hidden = self.product.hidden
-        results = [f.shift(f.parameter("dh"), f.times(row, hidden)) for row in rows]
+        results = self._hidden_rows("dh", rows)
         f.call(f"hidden_{self.name}", [*results, f.parameter("W"), self._scratch("dw")])
         if self.wanted.matrix:
             for kind, name in (("dw", "h"), ("daw", "ah")):
@@ -237,7 +240,7 @@ class _Writer:
         if self.mode != VALUE and self.wanted.harmonics:
             target = f.shift(f.parameter("de"), start)
             for component, total in enumerate(totals):
-                signed = f.multiply(sign, total) if _is_odd(component) else total
+                signed = f.multiply(sign, total) if is_odd(component) else total
                 f.increase(f.shift(target, component), signed, 1)
 
     def _rows_of_atoms(self, centre: Value, neighbour: Value) -> dict[str, Value]:
@@ -260,7 +263,7 @@ class _Writer:
         numbers = []
         for component in range(self.product.harmonics):
             number = f.load(f.shift(row, component))
-            numbers.append(f.multiply(sign, number) if _is_odd(component) else number)
+            numbers.append(f.multiply(sign, number) if is_odd(component) else number)
         base = f.shift(f.parameter("scratch"), self.first_slot)
         for terms, slot in self.slots.items():
             total = f.dot([(1, f.constant(value), numbers[j]) for j, value in terms])
@@ -408,7 +411,7 @@ class _Body:
     def _pulls(self, kind: str, path: Path, g: dict[int, Value]) -> dict[int, Value]:
         """Return sum_k M[i, k] g[k] by component i of the features."""
         found: dict[int, list[tuple[int, Value, Value]]] = {}
-        for (sign, i, k), terms in _combinations(path):
+        for (sign, i, k), terms in path.combinations:
             found.setdefault(i, []).append((sign, self._factor(kind, terms), g[k]))
         return {i: self.f.dot(products) for i, products in found.items()}
 
@@ -418,7 +421,7 @@ class _Body:
         """Add sum_i M[i, k] x[i] to each component k of a path's messages."""
         products: dict[int, list[tuple[int, Value, Value]]] = {}
         for kind, vectors in sources:
-            for (sign, i, k), terms in _combinations(path):
+            for (sign, i, k), terms in path.combinations:
                 factor = self._factor(kind, terms)
                 products.setdefault(k, []).append((sign, factor, vectors[i]))
         channels = self.writer.product.messages[path.message].channels
@@ -441,31 +444,6 @@ class _Body:
             ]
             found[j] = f.add(found[j], f.multiply(f.dot(products), g[k]))
         return found
-
-
-def _combinations(
-    path: Path,
-) -> list[tuple[tuple[int, int, int], tuple[tuple[int, float], ...]]]:
-    """Return the harmonics and coefficients between each pair of components of two blocks.
-
-    Returns
-    -------
-    For each pair: its sign and components (i, k), and the (j, value) whose products are summed,
-    the first value positive, so that combinations that differ in sign are formed once.
-    """
-    found: dict[tuple[int, int], list[tuple[int, float]]] = {}
-    for i, j, k, value in path.coupling:
-        found.setdefault((i, k), []).append((j, value))
-    result = []
-    for (i, k), terms in found.items():
-        sign = 1 if terms[0][1] > 0 else -1
-        result.append(((sign, i, k), tuple((j, sign * round(value, 14)) for j, value in terms)))
-    return result
-
-
-def _is_odd(component: int) -> bool:
-    """Say whether a component of the harmonics changes its sign with the direction of the edge."""
-    return math.isqrt(component) % 2 == 1
 
 
 def _declarations() -> Iterator[str]:

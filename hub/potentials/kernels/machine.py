@@ -1,4 +1,4 @@
-"""Compile kernels to machine code with LLVM, and keep it in a folder of this user."""
+"""Compile kernels to machine code with LLVM, and load it."""
 
 from __future__ import annotations
 
@@ -6,27 +6,26 @@ import ctypes
 import functools
 import hashlib
 import os
-import stat
-import sys
-import tempfile
-from contextlib import suppress
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+import threading
+from typing import TYPE_CHECKING
 
-import llvmlite
-import llvmlite.binding as llvm
+from hub.potentials.kernels import storage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
+
+# llvmlite is imported late, because everything else works without it, only slower.
 
 _VERSION = 1  # of the generated code
-_DIGEST = hashlib.sha256().digest_size
 
 
 class Machine:
     """The processor of this machine."""
 
     def __init__(self) -> None:
+        import llvmlite.binding as llvm
+
+        self.llvm = llvm
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
         self.name = llvm.get_host_cpu_name()
@@ -42,15 +41,19 @@ class Machine:
 
     def compile(self, text: str) -> bytes:
         """Compile a module to an object file."""
-        module = llvm.parse_assembly(text)
+        module = self.llvm.parse_assembly(text)
         module.verify()
         found: bytes = self.target.emit_object(module)
         return found
 
-    def load(self, code: bytes) -> None:
-        """Load an object file."""
-        self.engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+    def load(self, code: bytes, name: str) -> int:
+        """Load an object file, and return the address of a function of it."""
+        self.engine.add_object_file(self.llvm.ObjectFileRef.from_data(code))
         self.engine.finalize_object()
+        address: int = self.engine.get_function_address(name)
+        if not address:
+            raise RuntimeError(f"the compiled code has no function {name}")
+        return address
 
 
 @functools.cache
@@ -59,86 +62,45 @@ def machine() -> Machine:
     return Machine()
 
 
-def load_functions(text: str, names: Sequence[str], n_arguments: Sequence[int]) -> list[Any]:
-    """Compile a module, or take it from the folder of compiled ones, and return its functions.
+# One thread compiles at a time, and each kernel only once. A forked process has locks of its own,
+# because its parent's may be held by a thread that it does not have.
+_LOCKS: dict[int, threading.Lock] = {}
+_LOADED: dict[str, int] = {}
+
+
+def load_function(text: str, name: str, n_arguments: int) -> Callable[..., None]:
+    """Compile a module, or take it from the folder of compiled ones, and return its function.
 
     Parameters
     ----------
     text
         The module in LLVM's intermediate language.
-    names, n_arguments
-        Its functions, which must have unique names in the process, and the number of arguments of
-        each, which are integers or addresses.
+    name
+        The function, whose name must be that of no other in the process.
+    n_arguments
+        The number of its arguments, which are integers or addresses.
 
     Returns
     -------
-    The functions; while they run, other Python threads run too.
+    The function; while it runs, other Python threads run too.
     """
+    with _LOCKS.setdefault(os.getpid(), threading.Lock()):
+        if name not in _LOADED:
+            _LOADED[name] = machine().load(_code(text), name)
+    return ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * n_arguments)(_LOADED[name])
+
+
+def _code(text: str) -> bytes:
+    import llvmlite
+
     here = machine()
-    parts = (_VERSION, llvmlite.__version__, llvm.llvm_version_info, here.name, here.features, text)
+    version = (_VERSION, llvmlite.__version__, here.llvm.llvm_version_info)
+    parts = (*version, here.name, here.features, text)
     key = hashlib.sha256(repr(parts).encode()).hexdigest()
-    folder = kernel_folder()
-    code = _read(folder / f"{key}.o") if folder else None
+    folder = storage.kernel_folder()
+    code = storage.read(folder, key) if folder else None
     if code is None:
         code = here.compile(text)
         if folder:
-            _write(folder / f"{key}.o", code)
-    here.load(code)
-    found = []
-    for name, count in zip(names, n_arguments, strict=True):
-        kind = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * count)
-        found.append(kind(here.engine.get_function_address(name)))
-    return found
-
-
-def kernel_folder() -> Path | None:
-    """Return the folder of compiled kernels, which only this user may read and write.
-
-    Returns
-    -------
-    None if there is no such folder and none can be made, or if it belongs to someone else or is
-    open to others: kernels are then compiled anew in each process, because code is never run that
-    another user could have written.
-    """
-    home = os.environ.get("XDG_CACHE_HOME", "")
-    try:
-        base = Path(home) if home else Path.home() / ".cache"
-        folder = base / "mlip-hub-kernels"
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return folder if _is_private(folder) else None
-    except (OSError, RuntimeError):  # no home folder
-        return None
-
-
-def _is_private(folder: Path) -> bool:
-    if sys.platform == "win32":  # profiles of users are closed to others
-        return True
-    found = folder.lstat()
-    return (
-        stat.S_ISDIR(found.st_mode)
-        and found.st_uid == os.getuid()
-        and stat.S_IMODE(found.st_mode) & 0o077 == 0
-    )
-
-
-def _read(path: Path) -> bytes | None:
-    """Return stored code, or None if there is none or it is damaged."""
-    try:
-        content = path.read_bytes()
-    except OSError:
-        return None
-    digest, code = content[:_DIGEST], content[_DIGEST:]
-    return code if hashlib.sha256(code).digest() == digest else None
-
-
-def _write(path: Path, code: bytes) -> None:
-    """Store code whole or not at all; if it cannot be stored, it is compiled again next time."""
-    with suppress(OSError):
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(hashlib.sha256(code).digest() + code)
-            Path(name).replace(path)
-        except OSError:
-            Path(name).unlink(missing_ok=True)
-            raise
+            storage.write(folder, key, code)
+    return code

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 
@@ -20,7 +21,7 @@ _FACTORS = (
 
 @dataclass(frozen=True)
 class Pairs:
-    """The pairs of neighbours of a batch, on the CPU.
+    """The pairs of neighbours of a batch.
 
     Attributes
     ----------
@@ -31,7 +32,7 @@ class Pairs:
     ways
         2 if each atom is a neighbour of the other, 1 if the second is a neighbour of the first.
     ranges
-        How they are divided among threads.
+        How they are divided among threads of the CPU.
     """
 
     first: torch.Tensor
@@ -40,12 +41,26 @@ class Pairs:
     ways: int
     ranges: tuple[tuple[int, int], ...]
 
+    @cached_property
+    def bounds(self) -> tuple[int, int]:
+        """The lowest index of an atom and the highest; 0 and -1 without pairs."""
+        if not len(self.first):
+            return 0, -1
+        lowest = min(int(each.min()) for each in (self.first, self.second))
+        return lowest, max(int(each.max()) for each in (self.first, self.second))
+
     def renumbered(self, places: torch.Tensor) -> Pairs:
         """Return the pairs with each atom's number replaced by its place."""
         return replace(self, first=places[self.first], second=places[self.second])
 
 
-def find_pairs(edges: torch.Tensor, shifts: torch.Tensor, *, may_join: bool = True) -> Pairs:
+def find_pairs(
+    edges: torch.Tensor,
+    shifts: torch.Tensor,
+    *,
+    may_join: bool = True,
+    half: torch.Tensor | None = None,
+) -> Pairs:
     """Find each edge's reverse; if one has none, every edge is taken in its own direction.
 
     Parameters
@@ -55,21 +70,41 @@ def find_pairs(edges: torch.Tensor, shifts: torch.Tensor, *, may_join: bool = Tr
         As in a batch.
     may_join
         Whether an edge and its reverse have the same weights.
+    half : (P,) int64
+        What :func:`find_half` finds, if that is known; a GPU is then not waited for.
     """
-    centres, neighbours = edges.unbind(0)
+    if may_join and half is None:
+        half = find_half(edges, shifts)
+    ways = 1
+    if may_join and half is not None:
+        edges, shifts, ways = edges[:, half], shifts[half], 2
+    first, second = edges.long().contiguous().unbind(0)
+    return Pairs(first, second, shifts, ways, tuple(parallel.ranges(len(first))))
+
+
+def find_half(edges: torch.Tensor, shifts: torch.Tensor) -> torch.Tensor | None:
+    """Choose one edge of each pair.
+
+    Parameters
+    ----------
+    edges : (2, E)
+    shifts : (E, 3)
+        As in a batch or a graph.
+
+    Returns
+    -------
+    (P,) int64, the chosen edges in their order; None if an edge has no reverse.
+    """
+    centres, neighbours = edges.long().unbind(0)
     x, y, z = shifts.unbind(1)
     is_image = (x > 0) | ((x == 0) & ((y > 0) | ((y == 0) & (z > 0))))
     chosen = (centres < neighbours) | ((centres == neighbours) & is_image)
     places, others = chosen.nonzero().squeeze(1), chosen.logical_not().nonzero().squeeze(1)
-    ways = 1
-    if may_join and len(places) == len(others):
-        forth = _digest(centres[places], neighbours[places], shifts[places])
-        back = _digest(neighbours[others], centres[others], -shifts[others])
-        ways = 2 if forth == back else 1
-    if ways == 2:
-        centres, neighbours, shifts = centres[places], neighbours[places], shifts[places]
-    ranges = parallel.ranges(len(centres))
-    return Pairs(centres.contiguous(), neighbours.contiguous(), shifts, ways, tuple(ranges))
+    if len(places) != len(others):
+        return None
+    forth = _digest(centres[places], neighbours[places], shifts[places])
+    back = _digest(neighbours[others], centres[others], -shifts[others])
+    return places if forth == back else None
 
 
 def _digest(centres: torch.Tensor, neighbours: torch.Tensor, shifts: torch.Tensor) -> int:

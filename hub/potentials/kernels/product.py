@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -45,6 +46,25 @@ class Path:
     message: int
     channel: int
     coupling: tuple[tuple[int, int, int, float], ...]
+
+    @cached_property
+    def combinations(
+        self,
+    ) -> tuple[tuple[tuple[int, int, int], tuple[tuple[int, float], ...]], ...]:
+        """The harmonics and coefficients between each pair of components of two blocks.
+
+        For each pair: its sign and components (i, k), and the (j, value) whose products are
+        summed, the first value positive, so that combinations that differ in sign are formed once.
+        """
+        found: dict[tuple[int, int], list[tuple[int, float]]] = {}
+        for i, j, k, value in self.coupling:
+            found.setdefault((i, k), []).append((j, value))
+        result = []
+        for (i, k), terms in found.items():
+            sign = 1 if terms[0][1] > 0 else -1
+            rounded = tuple((j, sign * round(value, 14)) for j, value in terms)
+            result.append(((sign, i, k), rounded))
+        return tuple(result)
 
 
 @dataclass(frozen=True)
@@ -98,8 +118,17 @@ class Product:
         """A name of this product."""
         return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
 
+    def __hash__(self) -> int:
+        """Hash the digest: thousands of coefficients would take as long as a small kernel."""
+        return int(self.digest, 16)
+
     def of_feature(self, feature: int) -> Iterator[tuple[int, Path]]:
         """Yield the paths from a block of features, with their numbers."""
         for number, path in enumerate(self.paths):
             if path.feature == feature:
                 yield number, path
+
+
+def is_odd(component: int) -> bool:
+    """Say whether a component of the harmonics changes its sign with the direction of the edge."""
+    return math.isqrt(component) % 2 == 1

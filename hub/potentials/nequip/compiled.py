@@ -19,6 +19,7 @@ from hub.potentials.equivariant.layers import are_compilable
 from hub.potentials.equivariant.nonlinear import apply_nonlinearity
 from hub.potentials.equivariant.weights import IrrepLinear, hidden_numbers
 from hub.potentials.kernels.convolution import convolve
+from hub.potentials.kernels.inputs import checked
 from hub.potentials.kernels.pairs import find_pairs
 from hub.potentials.nequip.edges import CutoffTable, RadialBasis
 from hub.potentials.nequip.parameters import Embedding, EnergyTerms, Perceptron, Readout
@@ -41,8 +42,15 @@ if TYPE_CHECKING:
 
 
 def is_compilable(config: OneHotConfig | StockConfig) -> bool:
-    """Say whether the kernels of a network compile in seconds: up to l_max 3, with parity."""
-    return are_compilable(plan_network(config).layers)
+    """Say whether the kernels of a network compile in seconds: up to l_max 3, with parity.
+
+    A network with gates that are always zero, which NequIP can make, is not compiled either.
+    """
+    layers = plan_network(config).layers
+    return are_compilable(layers) and all(
+        len({each.target for each in layer.after.weights}) == len(layer.convolved)
+        for layer in layers
+    )
 
 
 class CompiledNetwork(torch.nn.Module):
@@ -60,11 +68,10 @@ class CompiledNetwork(torch.nn.Module):
         super().__init__()
         self.plan = plan = plan_network(config)
         self.model_dtype = dtype
-        n_types = len(config.type_names)
+        self.n_types = n_types = len(config.type_names)
         self.type_embed = Embedding(n_types, plan.type_width, dtype)
         self.bessel_encode = RadialBasis(plan, config.r_max, dtype)
-        if plan.has_one_hot_types:
-            self.onehot = Embedding(n_types, n_types, dtype, is_trained=False)
+        self.onehot = Embedding.one_hot(n_types, dtype) if plan.has_one_hot_types else None
         by_type = config.neighbors_per_type if isinstance(config, StockConfig) else ()
         norms = [1 / math.sqrt(number) for number in by_type or (config.avg_num_neighbors,)]
         for number, (layer, sizes) in enumerate(zip(plan.layers, plan.radial_sizes, strict=True)):
@@ -82,9 +89,11 @@ class CompiledNetwork(torch.nn.Module):
             None if exponent is None else NuclearRepulsion(config.type_names, exponent, dtype)
         )
 
+    @checked
     def forward(self, batch: Batch) -> Output:
-        """Predict energies and their derivatives; gradients must be enabled."""
-        pairs = find_pairs(batch.edges, batch.shifts, may_join=self.cutoffs.is_symmetric)
+        """Predict energies and their derivatives."""
+        may_join = self.cutoffs.is_symmetric
+        pairs = find_pairs(batch.edges, batch.shifts, may_join=may_join, half=batch.half)
         energies = functools.partial(self._atomic_energies, batch, pairs)
         return differentiate(energies, batch, pairs, is_training=self.training)
 
@@ -92,15 +101,15 @@ class CompiledNetwork(torch.nn.Module):
         self, batch: Batch, pairs: Pairs, vectors: torch.Tensor, state: Pass
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the atomic energies (N,), and the inputs of the read-out."""
-        atoms = Atoms.sorted_by_type(batch.types)
+        atoms = Atoms.of_types(batch.types, self.n_types)
         kinds = batch.types[pairs.first], batch.types[pairs.second]
         lengths = vectors.square().sum(1, keepdim=True).sqrt()
         x = lengths * self.cutoffs(*kinds)
         edges = harmonics(vectors / lengths, self.plan.l_max).to(self.model_dtype)
         embedding = self.type_embed()
-        attributes = self.onehot() if self.plan.has_one_hot_types else embedding
+        attributes = embedding if self.onehot is None else self.onehot()
         blocks = [embedding[atoms.types][:, None, :]]
-        interactions = self._interactions()
+        interactions = self.interactions()
         networks = [each.conv.edge_mlp for each in interactions]
         hidden = hidden_numbers(networks, self.bessel_encode(x))
         placed = pairs.renumbered(atoms.places)
@@ -126,7 +135,8 @@ class CompiledNetwork(torch.nn.Module):
                 energies = energies.index_add(0, pairs.second, each)
         return energies, features
 
-    def _interactions(self) -> list[Interaction]:
+    def interactions(self) -> list[Interaction]:
+        """Return the interactions, in their order."""
         return [each for each in self.children() if isinstance(each, Interaction)]
 
 
@@ -137,27 +147,32 @@ class Atoms:
     Attributes
     ----------
     types : (N,)
-        Ascending.
+        Ascending, except on a GPU.
     places : (N,)
         Where each atom of the batch is.
     present
         The types that occur.
     counts
-        Number of atoms of each of these.
+        Number of atoms of each of these; None on a GPU, where the order is the batch's because
+        the host would wait for these numbers.
     """
 
     types: torch.Tensor
     places: torch.Tensor
     present: torch.Tensor
-    counts: tuple[int, ...]
+    counts: tuple[int, ...] | None
 
     @classmethod
-    def sorted_by_type(cls, types: torch.Tensor) -> Atoms:
-        """Sort atoms (N,) by type."""
+    def of_types(cls, types: torch.Tensor, n_types: int) -> Atoms:
+        """Take atoms (N,) of some of `n_types` types."""
+        numbers = torch.arange(len(types), device=types.device)
+        if types.is_cuda:
+            present = torch.arange(n_types, device=types.device)
+            return cls(types, numbers, present, (len(types),) if n_types == 1 else None)
         ordered, order = types.sort(stable=True)
         present, counts = ordered.unique_consecutive(return_counts=True)
         places = torch.empty_like(order)
-        places[order] = torch.arange(len(order))
+        places[order] = numbers
         return cls(ordered, places, present, tuple(counts.tolist()))
 
 
@@ -226,7 +241,10 @@ class Interaction(torch.nn.Module):
         messages = convolve_with(layer.product, features, conv.edge_mlp.matrices()[-1])
         sums: dict[int, torch.Tensor] = {}
         if conv.sc is not None:
-            sums = conv.sc.by_type(blocks, attributes[atoms.present], atoms.counts)
+            if atoms.counts is None:
+                sums = conv.sc.by_atom(blocks, attributes[atoms.types])
+            else:
+                sums = conv.sc.by_type(blocks, attributes[atoms.present], atoms.counts)
         sums = conv.linear_2(messages, sums)
         convolved = [sums[number] for number in range(len(layer.convolved))]
         found = apply_nonlinearity(convolved, layer.gate, self.scalars, self.gates)

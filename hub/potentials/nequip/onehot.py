@@ -78,14 +78,19 @@ class OneHot(Architecture):
         return OneHotPotential(config, build_network(config, seed=seed, dtype=dtype))
 
     def build_accelerated(
-        self, config: OneHotConfig, *, dtype: torch.dtype, device: torch.device
+        self,
+        config: OneHotConfig,
+        *,
+        dtype: torch.dtype,
+        device: torch.device,
+        seed: int | None = None,
     ) -> Potential:
         """Build a compiled potential if possible; see `Architecture.build_accelerated`."""
         from hub.potentials.nequip.onehot_potential import OneHotPotential
 
         if OneHotPotential.compiles(config, device):
-            return OneHotPotential.compiled(config, dtype)
-        return super().build_accelerated(config, dtype=dtype, device=device)
+            return OneHotPotential.compiled(config, dtype, seed).to(device)
+        return super().build_accelerated(config, dtype=dtype, device=device, seed=seed)
 
 
 def hidden_irreps(config: OneHotConfig) -> str:

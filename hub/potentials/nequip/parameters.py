@@ -17,11 +17,16 @@ if TYPE_CHECKING:
 class Embedding(torch.nn.Module):
     """A vector for each type."""
 
-    def __init__(
-        self, n_types: int, width: int, dtype: torch.dtype, *, is_trained: bool = True
-    ) -> None:
+    def __init__(self, n_types: int, width: int, dtype: torch.dtype) -> None:
         super().__init__()
-        self.embed_module = Weight((n_types, width), dtype, is_trained=is_trained)
+        self.embed_module = Weight((n_types, width), dtype)
+
+    @classmethod
+    def one_hot(cls, n_types: int, dtype: torch.dtype) -> Embedding:
+        """Return unit vectors, which are not trained."""
+        found = cls(n_types, n_types, dtype).requires_grad_(requires_grad=False)
+        found.embed_module.weight.copy_(torch.eye(n_types))
+        return found
 
     def forward(self) -> torch.Tensor:
         """Return all vectors (T, width), constants except in training mode."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hub.errors import ModelError
 from hub.potentials.equivariant.layers import (
     Choices,
     Features,
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hub.potentials.nequip.stock import ByParity
+
+IMPOSSIBLE = "Change its settings: the parities and orders of its features are incompatible."
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,13 @@ class Plan:
 
 
 def plan_network(config: OneHotConfig | StockConfig) -> Plan:
-    """Return the plan of a network."""
+    """Return the plan of a network.
+
+    Raises
+    ------
+    ModelError
+        If a layer cannot have any of its features.
+    """
     return _plan_one_hot(config) if isinstance(config, OneHotConfig) else _plan_stock(config)
 
 
@@ -153,7 +162,7 @@ def _plan_layers(
     residuals: Sequence[bool],
 ) -> tuple[Layer, ...]:
     inputs: tuple[Features, ...] = (Features(type_width, Irrep(0, 1)),)
-    layers = []
+    layers: list[Layer] = []
     for irreps, sizes, connection, residual in zip(
         hidden, radial_sizes, self_connections, residuals, strict=True
     ):
@@ -168,6 +177,13 @@ def _plan_layers(
             has_self_connection=connection,
             is_residual=residual,
         )
+        if not layer.outputs:
+            raise ModelError(
+                f"NequIP cannot build this model: the inputs of layer {len(layers) + 1} and "
+                f"harmonics up to order {len(choices.harmonics) - 1} have no products of the "
+                f"irreps {irreps}",
+                IMPOSSIBLE,
+            )
         layers.append(layer)
         inputs = layer.outputs
     return tuple(layers)

@@ -6,8 +6,9 @@ import re
 from typing import TYPE_CHECKING, Any, Self
 
 from hub.potentials.building import build_accelerated
-from hub.potentials.kernels import are_available
+from hub.potentials.kernels import are_available, warn_of_slowness
 from hub.potentials.nequip.compiled import CompiledNetwork, is_compilable
+from hub.potentials.nequip.random_weights import draw_weights
 from hub.potentials.potential import Batch, Output, Potential
 
 if TYPE_CHECKING:
@@ -51,9 +52,14 @@ class NequIPPotential(Potential):
         return are_available(device) and is_compilable(config)
 
     @classmethod
-    def compiled(cls, config: OneHotConfig | StockConfig, dtype: torch.dtype) -> Self:
-        """Return a compiled potential without weights."""
-        return cls(config, CompiledNetwork(config, dtype))
+    def compiled(
+        cls, config: OneHotConfig | StockConfig, dtype: torch.dtype, seed: int | None = None
+    ) -> Self:
+        """Return a compiled potential, with random weights if a seed is given."""
+        network = CompiledNetwork(config, dtype)
+        if seed is not None:
+            draw_weights(network, seed)
+        return cls(config, network)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -125,13 +131,16 @@ class NequIPPotential(Potential):
         if self.is_compiled:
             return self
         if self.compiles(self.config, self.device):
-            weights = self.weights()
-            self.network = CompiledNetwork(self.config, self.dtype).train(self.training)
+            weights, device = self.weights(), self.device
+            network = CompiledNetwork(self.config, self.dtype).to(device)
+            self.network = network.train(self.training)
             self.set_weights(weights, "the network")
         else:
             from hub.potentials.nequip.tensor_product import accelerate
 
             accelerate(self.network)
+            if self.device.type == "cpu":
+                warn_of_slowness("NequIP", "its l_max is too high for them")
         return self
 
     def scaled_weights(

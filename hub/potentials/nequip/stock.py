@@ -33,7 +33,7 @@ _IRREP = re.compile(r"(\d+)x(\d+)([eo])")
 Depth = Annotated[int, Meta(ge=0, le=10)]
 Exponent = Annotated[float, Meta(ge=2, le=100)]
 Irreps = Annotated[
-    str, Meta(pattern=r"^\d{1,4}x\d[eo](\+\d{1,4}x\d[eo])*$", max_length=200)
+    str, Meta(pattern=r"^[1-9]\d{0,3}x\d[eo](\+[1-9]\d{0,3}x\d[eo])*$", max_length=200)
 ]  # such as 32x0e+16x1o
 Nonlinearity = Literal["silu", "mish", "gelu", "ssp", "tanh", "sigmoid", "softplus"]
 
@@ -184,14 +184,19 @@ class Stock(Architecture):
         return StockPotential(config, build_network(config, seed=seed, dtype=dtype))
 
     def build_accelerated(
-        self, config: StockConfig, *, dtype: torch.dtype, device: torch.device
+        self,
+        config: StockConfig,
+        *,
+        dtype: torch.dtype,
+        device: torch.device,
+        seed: int | None = None,
     ) -> Potential:
         """Build a compiled potential if possible; see `Architecture.build_accelerated`."""
         from hub.potentials.nequip.stock_potential import StockPotential
 
         if StockPotential.compiles(config, device):
-            return StockPotential.compiled(config, dtype)
-        return super().build_accelerated(config, dtype=dtype, device=device)
+            return StockPotential.compiled(config, dtype, seed).to(device)
+        return super().build_accelerated(config, dtype=dtype, device=device, seed=seed)
 
 
 def parse_irreps(text: str) -> list[tuple[int, int, int]]:

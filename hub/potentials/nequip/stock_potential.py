@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hub.errors import AlchemyError, ModelError
+from hub.potentials.nequip.plan import IMPOSSIBLE, plan_network
 from hub.potentials.nequip.potential import NequIPPotential
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def build_network(config: StockConfig, *, dtype: torch.dtype, seed: int = 0) -> 
     ModelError
         If NequIP cannot build such a model.
     """
+    plan_network(config)  # it says why it is impossible
     from nequip.model import FullNequIPGNNModel
 
     from hub.potentials.nequip.state import ready_to_build
@@ -76,7 +78,7 @@ def build_network(config: StockConfig, *, dtype: torch.dtype, seed: int = 0) -> 
         except (AssertionError, ValueError, RuntimeError, KeyError, IndexError) as problem:
             raise ModelError(
                 f"NequIP cannot build this model: {problem}",
-                "Change its settings: the parities and orders of its features are incompatible.",
+                IMPOSSIBLE,
             ) from problem
     return network
 

@@ -89,14 +89,19 @@ class SevenNet(Architecture):
         return SevenNetPotential(config, build_network(config, dtype=dtype, seed=seed))
 
     def build_accelerated(
-        self, config: SevenNetConfig, *, dtype: torch.dtype, device: torch.device
+        self,
+        config: SevenNetConfig,
+        *,
+        dtype: torch.dtype,
+        device: torch.device,
+        seed: int | None = None,
     ) -> Potential:
         """Build a compiled potential if possible; see `Architecture.build_accelerated`."""
         from hub.potentials.sevennet.potential import SevenNetPotential
 
-        if SevenNetPotential.compiles(config, device):
+        if seed is None and SevenNetPotential.compiles(config, device):
             return SevenNetPotential.compiled(config, dtype)
-        return super().build_accelerated(config, dtype=dtype, device=device)
+        return super().build_accelerated(config, dtype=dtype, device=device, seed=seed)
 
 
 def weights_of(config: SevenNetConfig) -> int:

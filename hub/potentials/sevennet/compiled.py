@@ -17,6 +17,7 @@ from hub.potentials.equivariant.layers import Features, Irrep, are_compilable, p
 from hub.potentials.equivariant.nonlinear import apply_nonlinearity
 from hub.potentials.equivariant.weights import hidden_numbers
 from hub.potentials.kernels.convolution import convolve
+from hub.potentials.kernels.inputs import checked
 from hub.potentials.kernels.pairs import find_pairs
 from hub.potentials.sevennet.parts import (
     EMBEDDING,
@@ -82,8 +83,9 @@ class CompiledNetwork(torch.nn.Module):
         self.add_module(f"{number}_convolution", convolution)
         self.add_module(f"{number}_self_interaction_2", IrrepsLinear(layer.after, dtype))
 
+    @checked
     def forward(self, batch: Batch) -> Output:
-        """Predict energies and their derivatives; gradients must be enabled."""
+        """Predict energies and their derivatives."""
         pairs = find_pairs(batch.edges, batch.shifts)
         energies = functools.partial(self._atomic_energies, batch, pairs)
         return differentiate(energies, batch, pairs, is_training=self.training, without_volume=0.0)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import torch
 
-from hub.potentials.kernels import are_available
+from hub.potentials.kernels import are_available, warn_of_slowness
 from hub.potentials.potential import Batch, Output, Potential
 from hub.potentials.sevennet.compiled import CompiledNetwork, is_compilable
 from hub.potentials.sevennet.parts import FROZEN, READOUT, RESCALE
@@ -129,10 +129,15 @@ class SevenNetPotential(Potential):
 
     def accelerate(self) -> Self:
         """Compile the network where that is possible."""
-        if not self.is_compiled and self.compiles(self.config, self.device):
+        if self.is_compiled:
+            return self
+        if self.compiles(self.config, self.device):
             weights = self.weights()
             self.network = CompiledNetwork(self.config, self.dtype).train(self.training)
             self.set_weights(weights, "the network")
+        elif self.device.type == "cpu":
+            reason = "its l_max is too high for them, or it has only one channel"
+            warn_of_slowness("sevenn", reason)
         return self
 
 

@@ -14,7 +14,7 @@ from ase.calculators.lj import LennardJones
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import write
 
-from hub.potentials.building import build_potential
+from hub.potentials.building import build_accelerated
 from hub.potentials.nequip.onehot import OneHotConfig
 from hub.structures import StructureSet
 from hub.structures.graphs import average_neighbors, build_graphs
@@ -84,7 +84,7 @@ def write_data(path: Path, frames: Sequence[Atoms]) -> Path:
 def tiny_model(graphs: Sequence[Graph], seed: int = 0) -> Potential:
     """Return a model of argon with random weights."""
     config = OneHotConfig(("Ar",), 4.0, average_neighbors(graphs), "test", **TINY)
-    return build_potential(config, seed=seed, dtype=torch.float32)
+    return build_accelerated(config, seed=seed, dtype=torch.float32)
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from hub.training.recipe import PAPER
 from hub.training.state import load_state
 from tests.hub.training.conftest import argon, tiny_model
 
-SMALL, REPEAT = 4, 8  # small structures, and how often the large one repeats along each vector
+SMALL, REPEAT = 4, 12  # small structures, and how often the large one repeats along each vector
 RECIPE = PAPER.with_changes(batch_size=1, max_epochs=1)
 
 

@@ -13,6 +13,7 @@ import pytest
 import torch
 from ase import Atoms
 
+from hub.potentials import kernels
 from hub.potentials.batches import collate
 from hub.potentials.building import build_accelerated, build_potential
 from hub.potentials.directory import read_model, write_model
@@ -177,7 +178,8 @@ print(json.dumps([name for name in ("sevenn", "e3nn", "nequip") if name in sys.m
 
 
 @pytest.mark.parametrize("reason", ["couplings", "llvmlite"])
-def test_what_cannot_be_compiled_is_computed_by_sevenn(reason, monkeypatch, tmp_path):
+def test_what_cannot_be_compiled_is_computed_by_sevenn(reason, monkeypatch, tmp_path, caplog):
+    kernels.warn_of_slowness.cache_clear()
     reference = random_one({}).eval()
     write_model(tmp_path, reference)
     if reason == "couplings":
@@ -186,6 +188,7 @@ def test_what_cannot_be_compiled_is_computed_by_sevenn(reason, monkeypatch, tmp_
         monkeypatch.setattr(sevennet, "are_available", lambda _: False)
     found = read_model(tmp_path)
     assert not found.is_compiled
+    assert [each[:31] for each in caplog.messages] == ["computing with sevenn's modules"]
     assert_same(outputs(found, structures_of(found)), outputs(reference, structures_of(found)), 0)
 
 
