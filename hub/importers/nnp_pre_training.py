@@ -17,8 +17,8 @@ from hub.errors import ModelError
 from hub.potentials.building import build_accelerated
 from hub.potentials.config import Cutoff, Neighbours
 from hub.potentials.directory import write_model
-from hub.potentials.nequip.layers import Irrep
-from hub.potentials.nequip.nonlinear import SECOND_MOMENT
+from hub.potentials.equivariant.layers import Irrep
+from hub.potentials.equivariant.nonlinear import SECOND_MOMENT
 from hub.potentials.nequip.onehot import OneHotConfig
 from hub.potentials.nequip.plan import plan_network
 from hub.potentials.potential import require_finite
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from hub.potentials.nequip.layers import Layer, Linear, Weights
+    from hub.potentials.equivariant.layers import Layer, Linear, Weights
     from hub.potentials.nequip.onehot_potential import OneHotPotential
     from registry.cards import Card
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from hub.errors import IncompatibleModelError, ModelError, TrainingError
+from hub.training.adam import Adam
 from hub.training.loader import death_of_worker, worker_ended
 from hub.training.process_group import ALONE
 from hub.training.run_files import STATE_NAME
@@ -74,11 +75,7 @@ class Trainer:
         self.parameters = [value for value in potential.parameters() if value.requires_grad]
         # The only process on a GPU runs ahead of it, and reads the losses at times.
         self.runs_ahead = runs_ahead(self.device, group)
-        # By default, torch chooses.
-        self.is_fused = True if self.runs_ahead else None
-        self.optimizer = torch.optim.Adam(
-            self.parameters, lr=recipe.learning_rate, fused=self.is_fused
-        )
+        self.optimizer = Adam(self.parameters, recipe.learning_rate, is_fused=self.runs_ahead)
         self.losses = Losses(self.device)
         self.average = MovingAverage(potential, recipe.ema_decay)
         self.progress = Progress()
@@ -263,12 +260,10 @@ class Trainer:
         """Take one step without waiting for the device.
 
         After a loss or gradient that is not finite, weights and optimiser stay as they are until
-        the losses are read, as torch's gradient scaler has the optimiser do.
+        the losses are read.
         """
         loss = add_gradients(self.potential, parts, self.recipe, self.group)
-        optimizer: Any = self.optimizer
-        optimizer.found_inf = self.losses.add(loss, self._clipped_norm())
-        self.optimizer.step()
+        self.optimizer.step(skip=self.losses.add(loss, self._clipped_norm()))
         self.average.update(self.potential)
 
     def _clipped_norm(self) -> torch.Tensor:
@@ -277,9 +272,7 @@ class Trainer:
 
     def _set_learning_rate(self, step: int) -> None:
         done = (self.progress.epoch + step / self.steps_per_epoch) / self.last_epoch
-        rate = self.progress.rate_factor * self.recipe.rate(min(done, 1))
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        self.optimizer.rate = self.progress.rate_factor * self.recipe.rate(min(done, 1))
 
     def _validate(self) -> EpochMetrics:
         """Validate the averaged weights; keep them if they are the best so far, or always kept."""
@@ -298,7 +291,7 @@ class Trainer:
             progress.epoch,
             progress.loss / self.steps_per_epoch,
             *errors,
-            self.optimizer.param_groups[0]["lr"],
+            self.optimizer.rate,
             progress.steps_back,
             *self.group.from_first(times),
         )
@@ -335,11 +328,7 @@ class Trainer:
     def _restore(self, state: dict[str, Any]) -> None:
         for potential in (self.potential, self.average.potential):
             potential.set_weights(state["weights"], "the saved state")
-        # The optimiser keeps the object itself, which must not be shared with another saved state.
-        optimizer = copy.deepcopy(state["optimizer"])
-        for group in optimizer["param_groups"]:  # the state may come from another device
-            group["fused"] = self.is_fused
-        self.optimizer.load_state_dict(optimizer)
+        self.optimizer.load_state_dict(state["optimizer"])
         self.losses = Losses(self.device)
         self.average.load_state(state["average"])
         self.best = state["best"]

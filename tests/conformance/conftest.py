@@ -32,14 +32,22 @@ def fresh(random_one):
     return copy.deepcopy(random_one)
 
 
-@pytest.fixture(params=[*known_architectures(), *(f"published-{name}" for name in PUBLISHED)])
+@pytest.fixture(
+    params=[
+        *known_architectures(),
+        *(f"accelerated-{name}" for name in known_architectures()),
+        *(f"published-{name}" for name in PUBLISHED),
+    ]
+)
 def potential(request, loaded):
-    """A random or published potential; not to be changed."""
+    """A random potential, also in its fastest form, or a published one; not to be changed."""
     kind, _, name = request.param.partition("-")
-    if kind != "published":
-        return loaded(request.param, lambda: random_potential(request.param))
-    request.getfixturevalue("mirror")
-    return loaded(request.param, lambda: load_model(PUBLISHED[name]))
+    if kind == "published":
+        request.getfixturevalue("mirror")
+        return loaded(request.param, lambda: load_model(PUBLISHED[name]))
+    if kind == "accelerated":
+        return loaded(request.param, lambda: random_potential(name).accelerate())
+    return loaded(request.param, lambda: random_potential(request.param))
 
 
 @pytest.fixture(scope="package")

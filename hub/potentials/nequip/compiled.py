@@ -6,44 +6,39 @@ are float64, as NequIP's are.
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 
-from hub.potentials.kernels.convolution import Pass, convolve
+from hub.potentials.equivariant.derivatives import differentiate
+from hub.potentials.equivariant.edges import harmonics
+from hub.potentials.equivariant.layers import are_compilable
+from hub.potentials.equivariant.nonlinear import apply_nonlinearity
+from hub.potentials.equivariant.weights import IrrepLinear, hidden_numbers
+from hub.potentials.kernels.convolution import convolve
 from hub.potentials.kernels.inputs import checked
 from hub.potentials.kernels.pairs import find_pairs
-from hub.potentials.nequip.edges import CutoffTable, RadialBasis, harmonics
-from hub.potentials.nequip.nonlinear import gate, scale_by_norm
-from hub.potentials.nequip.parameters import (
-    Embedding,
-    EnergyTerms,
-    IrrepLinear,
-    Perceptron,
-    Readout,
-)
+from hub.potentials.nequip.edges import CutoffTable, RadialBasis
+from hub.potentials.nequip.parameters import Embedding, EnergyTerms, Perceptron, Readout
 from hub.potentials.nequip.plan import plan_network
 from hub.potentials.nequip.repulsion import NuclearRepulsion
 from hub.potentials.nequip.stock import StockConfig
-from hub.potentials.potential import Output
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from hub.potentials.equivariant.layers import Layer
+    from hub.potentials.kernels.convolution import Pass
     from hub.potentials.kernels.pairs import Pairs
     from hub.potentials.kernels.product import Product
-    from hub.potentials.nequip.layers import Layer
     from hub.potentials.nequip.onehot import OneHotConfig
     from hub.potentials.nequip.plan import Plan
-    from hub.potentials.potential import Batch
+    from hub.potentials.potential import Batch, Output
 
     Convolve = Callable[[Product, Sequence[torch.Tensor], torch.Tensor], tuple[torch.Tensor, ...]]
-
-
-# Kernels for more coefficients would take minutes to compile.
-_MOST_COUPLINGS = 2000
 
 
 def is_compilable(config: OneHotConfig | StockConfig) -> bool:
@@ -51,10 +46,10 @@ def is_compilable(config: OneHotConfig | StockConfig) -> bool:
 
     A network with gates that are always zero, which NequIP can make, is not compiled either.
     """
-    return all(
-        layer.product.n_couplings <= _MOST_COUPLINGS
-        and len({each.target for each in layer.after.weights}) == len(layer.convolved)
-        for layer in plan_network(config).layers
+    layers = plan_network(config).layers
+    return are_compilable(layers) and all(
+        len({each.target for each in layer.after.weights}) == len(layer.convolved)
+        for layer in layers
     )
 
 
@@ -99,27 +94,8 @@ class CompiledNetwork(torch.nn.Module):
         """Predict energies and their derivatives."""
         may_join = self.cutoffs.is_symmetric
         pairs = find_pairs(batch.edges, batch.shifts, may_join=may_join, half=batch.half)
-        state = Pass(keeps_edges=batch.positions.requires_grad or batch.cells.requires_grad)
-        vectors = _vectors(batch, pairs)
-        if not vectors.requires_grad:
-            vectors.requires_grad_()
-        atomic_energies, features = self._atomic_energies(batch, pairs, vectors, state)
-        n_atoms, n_structures = len(batch.types), len(batch.sizes)
-        energies = _sums(atomic_energies, batch.structure, n_structures)
-        state.forms_forces = True
-        (pulls,) = torch.autograd.grad(
-            energies.sum(), vectors, create_graph=self.training, materialize_grads=True
-        )
-        state.forms_forces = False
-        virials = (pulls[:, :, None] * vectors[:, None, :]).flatten(1)
-        virials = _sums(virials, batch.structure[pairs.first], n_structures).view(-1, 3, 3)
-        return Output(
-            energies=energies,
-            forces=_sums(pulls, pairs.first, n_atoms) - _sums(pulls, pairs.second, n_atoms),
-            stresses=_stresses(virials, batch.cells),
-            atomic_energies=atomic_energies,
-            features=features,
-        )
+        energies = functools.partial(self._atomic_energies, batch, pairs)
+        return differentiate(energies, batch, pairs, is_training=self.training)
 
     def _atomic_energies(
         self, batch: Batch, pairs: Pairs, vectors: torch.Tensor, state: Pass
@@ -134,7 +110,8 @@ class CompiledNetwork(torch.nn.Module):
         attributes = embedding if self.onehot is None else self.onehot()
         blocks = [embedding[atoms.types][:, None, :]]
         interactions = self.interactions()
-        hidden = self._hidden(interactions, self.bessel_encode(x))
+        networks = [each.conv.edge_mlp for each in interactions]
+        hidden = hidden_numbers(networks, self.bessel_encode(x))
         placed = pairs.renumbered(atoms.places)
         for interaction, numbers in zip(interactions, hidden, strict=True):
 
@@ -161,24 +138,6 @@ class CompiledNetwork(torch.nn.Module):
     def interactions(self) -> list[Interaction]:
         """Return the interactions, in their order."""
         return [each for each in self.children() if isinstance(each, Interaction)]
-
-    def _hidden(
-        self, interactions: Sequence[Interaction], basis: torch.Tensor
-    ) -> list[torch.Tensor]:
-        """Return the inputs of the last linear functions of the radial networks."""
-        matrices = [each.conv.edge_mlp.matrices()[:-1] for each in interactions]
-        if not all(matrices):
-            return [
-                each.conv.edge_mlp.activate(basis, some)
-                for each, some in zip(interactions, matrices, strict=True)
-            ]
-        # The first functions of all layers take the same basis, and are one.
-        network = interactions[0].conv.edge_mlp
-        joined = network.activate(basis, [torch.cat([first for first, *_ in matrices], dim=1)])
-        parts = joined.split([first.shape[1] for first, *_ in matrices], dim=1)
-        return [
-            network.activate(part, rest) for part, (_, *rest) in zip(parts, matrices, strict=True)
-        ]
 
 
 @dataclass(frozen=True)
@@ -288,31 +247,7 @@ class Interaction(torch.nn.Module):
                 sums = conv.sc.by_type(blocks, attributes[atoms.present], atoms.counts)
         sums = conv.linear_2(messages, sums)
         convolved = [sums[number] for number in range(len(layer.convolved))]
-        if layer.gate is None:
-            found = scale_by_norm(convolved, self.scalars[1])
-        else:
-            found = gate(convolved, layer.gate, self.scalars, self.gates)
+        found = apply_nonlinearity(convolved, layer.gate, self.scalars, self.gates)
         if layer.adds_inputs:
             found = [one + other for one, other in zip(found, blocks, strict=True)]
         return found
-
-
-def _vectors(batch: Batch, pairs: Pairs) -> torch.Tensor:
-    """Return the vectors (P, 3) in Å from the first to the second atom of each pair."""
-    cells = batch.cells[batch.structure[pairs.first]]
-    translations = (pairs.shifts[:, :, None] * cells).sum(1)
-    return batch.positions[pairs.second] - batch.positions[pairs.first] + translations
-
-
-def _sums(values: torch.Tensor, places: torch.Tensor, size: int) -> torch.Tensor:
-    """Sum the rows of `values` with equal indices in `places`, into `size` rows."""
-    return values.new_zeros(size, *values.shape[1:]).index_add(0, places, values)
-
-
-def _stresses(virials: torch.Tensor, cells: torch.Tensor) -> torch.Tensor:
-    """Return the stresses (B, 3, 3) in eV/Å^3; NaN without a volume."""
-    volumes = torch.linalg.det(cells).abs()[:, None, None]
-    has_volume = volumes > 0
-    symmetric = (virials + virials.mT) / 2
-    stresses = symmetric / torch.where(has_volume, volumes, torch.ones_like(volumes))
-    return torch.where(has_volume, stresses, torch.nan)

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hub.errors import ModelError
-from hub.potentials.nequip.layers import Choices, Features, Irrep, Layer, plan_layer
+from hub.potentials.equivariant.layers import (
+    Choices,
+    Features,
+    Irrep,
+    Layer,
+    harmonic_irreps,
+    plan_layer,
+)
 from hub.potentials.nequip.onehot import OneHotConfig, hidden_irreps
 from hub.potentials.nequip.stock import StockConfig, parse_irreps
 
@@ -80,7 +87,8 @@ def plan_network(config: OneHotConfig | StockConfig) -> Plan:
 def _plan_one_hot(config: OneHotConfig) -> Plan:
     width = config.num_features
     scalars, gates = {1: "ssp", -1: "tanh"}, {1: "ssp", -1: "abs"}
-    choices = Choices(config.l_max, len(config.type_names), "gate", scalars, gates)
+    edges = harmonic_irreps(config.l_max)
+    choices = Choices(edges, len(config.type_names), "gate", scalars, gates)
     sizes = ((config.radial_mlp_width,) * config.radial_mlp_depth,) * config.num_layers
     hidden = [hidden_irreps(config)] * (config.num_layers - 1) + [f"{width}x0e"]
     connections = [True] * config.num_layers
@@ -107,7 +115,8 @@ def _plan_one_hot(config: OneHotConfig) -> Plan:
 def _plan_stock(config: StockConfig) -> Plan:
     scalars = _by_parity(config.scalar_nonlinearities)
     gates = _by_parity(config.gate_nonlinearities)
-    choices = Choices(config.l_max, config.type_width, config.nonlinearity, scalars, gates)
+    edges = harmonic_irreps(config.l_max)
+    choices = Choices(edges, config.type_width, config.nonlinearity, scalars, gates)
     sizes = tuple((width,) * depth for depth, width in config.radial_sizes)
     later = [config.learnable_shift, *[True] * (config.num_layers - 1)]
     last = parse_irreps(config.layer_irreps[-1])[0][0]
@@ -171,7 +180,8 @@ def _plan_layers(
         if not layer.outputs:
             raise ModelError(
                 f"NequIP cannot build this model: the inputs of layer {len(layers) + 1} and "
-                f"harmonics up to order {choices.l_max} have no products of the irreps {irreps}",
+                f"harmonics up to order {len(choices.harmonics) - 1} have no products of the "
+                f"irreps {irreps}",
                 IMPOSSIBLE,
             )
         layers.append(layer)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import functools
-import logging
 import re
 from typing import TYPE_CHECKING, Any, Self
 
 from hub.potentials.building import build_accelerated
-from hub.potentials.kernels import are_available
+from hub.potentials.kernels import are_available, warn_of_slowness
 from hub.potentials.nequip.compiled import CompiledNetwork, is_compilable
 from hub.potentials.nequip.random_weights import draw_weights
 from hub.potentials.potential import Batch, Output, Potential
@@ -20,8 +18,6 @@ if TYPE_CHECKING:
 
     from hub.potentials.nequip.onehot import OneHotConfig
     from hub.potentials.nequip.stock import StockConfig
-
-logger = logging.getLogger(__name__)
 
 ENERGY_SCALE_SHIFT = "per_type_energy_scale_shift"
 _EMBEDDING = "type_embed.embed_module.weight"
@@ -144,7 +140,7 @@ class NequIPPotential(Potential):
 
             accelerate(self.network)
             if self.device.type == "cpu":
-                _warn_of_slowness(is_compilable(self.config))
+                warn_of_slowness("NequIP", "its l_max is too high for them")
         return self
 
     def scaled_weights(
@@ -181,14 +177,6 @@ class NequIPPotential(Potential):
     @property
     def _scale_shift(self) -> Any:
         return self.energy_network.get_submodule(ENERGY_SCALE_SHIFT)
-
-
-@functools.cache  # once in a process
-def _warn_of_slowness(has_kernels: bool) -> None:
-    reason = "llvmlite is not installed" if has_kernels else "l_max is too high for them"
-    logger.warning(
-        "computing with NequIP's modules, about ten times slower than compiled kernels: %s", reason
-    )
 
 
 def graph_of(batch: Batch) -> dict[str, torch.Tensor]:

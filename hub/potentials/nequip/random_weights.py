@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from hub.potentials.nequip.parameters import Embedding, IrrepLinear, Perceptron
+from hub.potentials.nequip.parameters import Embedding, Perceptron
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from hub.potentials.equivariant.weights import IrrepLinear
     from hub.potentials.nequip.compiled import CompiledNetwork
 
 

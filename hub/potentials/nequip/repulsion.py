@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from ase.data import atomic_numbers
 
-from hub.potentials.nequip.edges import envelope
+from hub.potentials.equivariant.edges import envelope
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,6 +15,7 @@ from registry.documents import MalformedError
 if TYPE_CHECKING:
     import torch
 
+    from hub.potentials.potential import Potential
     from hub.potentials.sevennet.potential import SevenNetPotential
 
 
@@ -69,9 +70,13 @@ class SevenNet(Architecture):
     install = "pip install 'mlip-hub[sevennet]'"
 
     def check(self, config: SevenNetConfig) -> None:
-        """Refuse a cutoff function that does not match the cutoff, and too large models."""
+        """Refuse what sevenn cannot compute, and too large models."""
         if config.xplor_start is not None and config.xplor_start >= config.r_max:
             raise MalformedError("'xplor_start': must be below the cutoff")
+        if config.channels[0] < 2:
+            raise MalformedError(
+                "'channels': 2 or more of degree 0 are required, of which the read-out takes half"
+            )
         refuse_huge(weights_of(config))
 
     def build(
@@ -82,6 +87,21 @@ class SevenNet(Architecture):
         from hub.potentials.sevennet.potential import SevenNetPotential
 
         return SevenNetPotential(config, build_network(config, dtype=dtype, seed=seed))
+
+    def build_accelerated(
+        self,
+        config: SevenNetConfig,
+        *,
+        dtype: torch.dtype,
+        device: torch.device,
+        seed: int | None = None,
+    ) -> Potential:
+        """Build a compiled potential if possible; see `Architecture.build_accelerated`."""
+        from hub.potentials.sevennet.potential import SevenNetPotential
+
+        if seed is None and SevenNetPotential.compiles(config, device):
+            return SevenNetPotential.compiled(config, dtype)
+        return super().build_accelerated(config, dtype=dtype, device=device, seed=seed)
 
 
 def weights_of(config: SevenNetConfig) -> int:

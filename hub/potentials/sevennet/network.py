@@ -15,15 +15,15 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     from sevenn.model_build import build_E3_equivariant_model
 
+from hub.potentials.sevennet.parts import FROZEN, RESCALE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hub.potentials.sevennet import SevenNetConfig
 
-RESCALE = "rescale_atomic_energy"
 # One-hot vectors that are float32 whatever the network is; sums; derivatives.
 _LEFT_OUT = ("onehot_idx_to_onehot", "reduce_total_enegy", "force_output")
-_FROZEN = ("denominator", "scale", "shift")
 
 
 def build_network(config: SevenNetConfig, *, dtype: torch.dtype, seed: int) -> Any:
@@ -54,18 +54,11 @@ def build_network(config: SevenNetConfig, *, dtype: torch.dtype, seed: int) -> A
     network.get_submodule(RESCALE).double()
     for name, parameter in list(network.named_parameters()):
         owner, _, attribute = name.rpartition(".")
-        if attribute in _FROZEN:
+        if attribute in FROZEN:
             module = network.get_submodule(owner)
             delattr(module, attribute)
             module.register_buffer(attribute, parameter.detach())
     return network
-
-
-def network_tensors(network: Any) -> dict[str, torch.Tensor]:
-    """Return the tensors determined by training or fitting, including those that sevenn freezes."""
-    buffers = network.named_buffers()
-    frozen = {name: value for name, value in buffers if name.rpartition(".")[2] in _FROZEN}
-    return {**dict(network.named_parameters()), **frozen}
 
 
 def sevenn_entries(config: SevenNetConfig) -> dict[str, Any]:

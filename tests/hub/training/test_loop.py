@@ -131,7 +131,7 @@ def test_the_cosine_begins_at_the_rate_and_ends_at_a_hundredth(start) -> None:
     def rate(epoch: int, step: int) -> float:
         trainer.progress.epoch = epoch
         trainer._set_learning_rate(step)
-        return trainer.optimizer.param_groups[0]["lr"]
+        return trainer.optimizer.rate
 
     assert rate(0, 0) == pytest.approx(0.01)
     assert rate(2, 0) == pytest.approx(0.01 * (0.01 + 0.99 / 2))

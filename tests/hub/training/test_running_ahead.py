@@ -104,10 +104,10 @@ def test_a_training_goes_on_where_steps_are_waited_for(start, ahead, tmp_path):
     begun._validate()
     begun._save(begun._state())
     resumed = start(folder=tmp_path / "run")
-    assert not any(group["fused"] for group in resumed.optimizer.param_groups)
+    assert not resumed.optimizer.is_fused
     resumed.run()
     back = ahead(folder=tmp_path / "run")
-    assert all(group["fused"] for group in back.optimizer.param_groups)
+    assert back.optimizer.is_fused
     assert [row["epoch"] for row in history(back)] == [1, 2, 3, 4]
 
 

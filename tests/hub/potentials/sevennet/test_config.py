@@ -37,6 +37,7 @@ def test_written_and_read_it_is_the_same(tmp_path):
         ({"num_layers": True}, "num_layers"),
         ({"channels": []}, "channels"),
         ({"channels": [0]}, "channels"),
+        ({"channels": [1, 8]}, "channels"),
         ({"channels": [8, 4096]}, "channels"),
         ({"channels": [1] * 8}, "channels"),
         ({"channels": "128x0e"}, "channels"),

@@ -11,7 +11,7 @@ from torch.nn import functional
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from hub.potentials.nequip.layers import Gate
+    from hub.potentials.equivariant.layers import Gate
 
     Function = Callable[[torch.Tensor], torch.Tensor]
 
@@ -42,20 +42,27 @@ SECOND_MOMENT = {
 }
 
 
-def gate(
-    blocks: Sequence[torch.Tensor], plan: Gate, scalars: dict[int, str], gates: dict[int, str]
+def apply_nonlinearity(
+    blocks: Sequence[torch.Tensor],
+    plan: Gate | None,
+    scalars: dict[int, str],
+    gates: dict[int, str],
 ) -> list[torch.Tensor]:
     """Apply functions to scalars, and multiply other features by functions of their gates.
+
+    Without gates, all features are scaled by a function of their norm.
 
     Parameters
     ----------
     blocks
         Features (N, components, channels) after the convolution.
     plan
-        What is where.
+        What is where; None without gates.
     scalars, gates
         The functions, by parity of the scalars.
     """
+    if plan is None:
+        return _scale_by_norm(blocks, scalars[1])
     found = []
     for block, start, each in plan.scalars:
         name = scalars[each.irrep.parity]
@@ -69,7 +76,7 @@ def gate(
     return found
 
 
-def scale_by_norm(blocks: Sequence[torch.Tensor], name: str) -> list[torch.Tensor]:
+def _scale_by_norm(blocks: Sequence[torch.Tensor], name: str) -> list[torch.Tensor]:
     """Multiply features by a function of their norm over the norm."""
     found = []
     for block in blocks:

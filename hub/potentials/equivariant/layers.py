@@ -1,7 +1,8 @@
-"""The layers of a NequIP network as numbers: which irreps meet, and where the weights are.
+"""The layers of a network as numbers: which irreps meet, and where the weights are.
 
-NequIP builds them from e3nn's modules, which take seconds to import and to generate. The order of
-irreps, paths and weights and all normalisations are the same here, so that files fit both.
+NequIP and SevenNet build them from e3nn's modules, which take seconds to import and to generate.
+The order of irreps, paths and weights and all normalisations are the same here, so that files fit
+both.
 """
 
 from __future__ import annotations
@@ -16,6 +17,10 @@ from hub.potentials.kernels.product import Block, Path, Product
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+# Kernels for more coefficients would take minutes to compile.
+_MOST_COUPLINGS = 2000
 
 
 class Irrep(NamedTuple):
@@ -117,31 +122,44 @@ class Layer:
     adds_inputs: bool
 
 
+def harmonic_irreps(l_max: int, parity: int = -1) -> tuple[Irrep, ...]:
+    """Return the irreps of harmonics up to a degree; `parity` is that of degree 1."""
+    return tuple(Irrep(degree, parity**degree) for degree in range(l_max + 1))
+
+
 @dataclass(frozen=True)
 class Choices:
     """What is common to the layers of a network.
 
     Attributes
     ----------
-    l_max
-        Highest degree of the harmonics.
+    harmonics
+        The irreps of the edges' harmonics, by degree.
     types
-        Size of the type embedding.
+        Size of the type embedding that self-connections multiply with; 1 if they are linear.
     nonlinearity
         ``gate`` or ``norm``.
     scalars, gates
         The nonlinear function of even and odd scalars, and of gates, by parity.
+    sorts_paths
+        Whether the weights of a product are in the order of the messages, not of the features.
     """
 
-    l_max: int
+    harmonics: tuple[Irrep, ...]
     types: int
     nonlinearity: str
     scalars: dict[int, str]
     gates: dict[int, str]
+    sorts_paths: bool = False
 
 
 # The parity of the result of a function of odd scalars; those of even ones are even.
 _ODD = {"tanh": -1, "abs": 1}
+
+
+def are_compilable(layers: Sequence[Layer]) -> bool:
+    """Say whether the kernels of layers compile in seconds."""
+    return all(layer.product.n_couplings <= _MOST_COUPLINGS for layer in layers)
 
 
 def plan_layer(
@@ -166,7 +184,8 @@ def plan_layer(
     has_self_connection, is_residual
         Whether to add the product with types, and the inputs where they have the same irreps.
     """
-    reachable = [each for each in hidden if _is_reachable(inputs, each.irrep, choices.l_max)]
+    edges = choices.harmonics
+    reachable = [each for each in hidden if _is_reachable(inputs, each.irrep, edges)]
     scalars = tuple(each for each in reachable if each.irrep.degree == 0)
     gated = tuple(each for each in reachable if each.irrep.degree > 0)
     outputs = _merged((*scalars, *gated))
@@ -175,10 +194,10 @@ def plan_layer(
     adds_inputs = is_residual and outputs == inputs
     if choices.nonlinearity == "gate":
         even = Irrep(0, 1)
-        kind = even if _is_reachable(inputs, even, choices.l_max) else Irrep(0, -1)
+        kind = even if _is_reachable(inputs, even, edges) else Irrep(0, -1)
         gate, convolved = _plan_gate(_merged(scalars), kind, _merged(gated))
         outputs = _gated_outputs(gate, choices)
-    product, messages = _plan_product(inputs, convolved, choices.l_max, hidden_radial)
+    product, messages = _plan_product(inputs, convolved, choices, hidden_radial)
     connection = plan_linear(inputs, convolved, choices.types) if has_self_connection else None
     return Layer(
         inputs=inputs,
@@ -210,17 +229,14 @@ def plan_linear(inputs: Sequence[Features], outputs: Sequence[Features], types: 
     return Linear(tuple(weights), types)
 
 
-def _is_reachable(inputs: Sequence[Features], wanted: Irrep, l_max: int) -> bool:
-    return any(
-        wanted in _coupled(given.irrep, degree) for given in inputs for degree in range(l_max + 1)
-    )
+def _is_reachable(inputs: Sequence[Features], wanted: Irrep, harmonics: Sequence[Irrep]) -> bool:
+    return any(wanted in _coupled(given.irrep, edge) for given in inputs for edge in harmonics)
 
 
-def _coupled(irrep: Irrep, degree: int) -> list[Irrep]:
-    """Return the irreps of the product with the harmonics of a degree."""
-    parity = irrep.parity * (-1) ** degree
-    degrees = range(abs(irrep.degree - degree), irrep.degree + degree + 1)
-    return [Irrep(each, parity) for each in degrees]
+def _coupled(one: Irrep, other: Irrep) -> list[Irrep]:
+    """Return the irreps of a product."""
+    degrees = range(abs(one.degree - other.degree), one.degree + other.degree + 1)
+    return [Irrep(each, one.parity * other.parity) for each in degrees]
 
 
 def _merged(features: Sequence[Features]) -> tuple[Features, ...]:
@@ -271,15 +287,15 @@ def _gated_outputs(gate: Gate, choices: Choices) -> tuple[Features, ...]:
 
 
 def _plan_product(
-    inputs: tuple[Features, ...], wanted: Sequence[Features], l_max: int, hidden: int
+    inputs: tuple[Features, ...], wanted: Sequence[Features], choices: Choices, hidden: int
 ) -> tuple[Product, tuple[Features, ...]]:
     """Return the product with the neighbours, and the features of its messages."""
     known = {each.irrep for each in wanted}
     paths = [
-        (source, degree, irrep)
+        (source, edge.degree, irrep)
         for source, given in enumerate(inputs)
-        for degree in range(l_max + 1)
-        for irrep in _coupled(given.irrep, degree)
+        for edge in choices.harmonics
+        for irrep in _coupled(given.irrep, edge)
         if irrep in known
     ]
     order = sorted(range(len(paths)), key=lambda number: (paths[number][2], number))
@@ -294,16 +310,24 @@ def _plan_product(
     product = Product(
         features=_blocks(inputs),
         messages=_blocks(messages),
-        harmonics=(l_max + 1) ** 2,
+        harmonics=sum(edge.components for edge in choices.harmonics),
         hidden=hidden,
         paths=tuple(
-            Path(
-                source, places[irrep], first[number], _coupling(inputs[source].irrep, degree, irrep)
-            )
-            for number, (source, degree, irrep) in enumerate(paths)
+            _path(paths[number], inputs, places, first[number])
+            for number in (order if choices.sorts_paths else range(len(paths)))
         ),
     )
     return product, messages
+
+
+def _path(
+    path: tuple[int, int, Irrep],
+    inputs: Sequence[Features],
+    places: dict[Irrep, int],
+    channel: int,
+) -> Path:
+    source, degree, irrep = path
+    return Path(source, places[irrep], channel, _coupling(inputs[source].irrep, degree, irrep))
 
 
 def _coupling(given: Irrep, degree: int, irrep: Irrep) -> tuple[tuple[int, int, int, float], ...]:

@@ -1,0 +1,1 @@
+"""What networks of equivariant features share: layers, weights, harmonics and derivatives."""
