@@ -36,16 +36,16 @@ def harmonics(directions: torch.Tensor, l_max: int) -> torch.Tensor:
         degrees.append(math.sqrt(3) * directions)
     for degree in range(2, l_max + 1):
         outer = (degrees[1][:, :, None] * degrees[-1][:, None, :]).flatten(1)
-        degrees.append(outer @ _raising(degree).to(directions))
+        degrees.append(outer @ _raising(degree, directions.dtype, directions.device))
     return torch.cat(degrees, dim=1)
 
 
 @functools.cache
-def _raising(degree: int) -> torch.Tensor:
+def _raising(degree: int, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
     """Return the matrix from products of degrees 1 and `degree` - 1 to harmonics of `degree`."""
     matrix = torch.zeros(3, 2 * degree - 1, 2 * degree + 1, dtype=torch.float64)
     for i, j, k, value in wigner_3j(1, degree - 1, degree):
         matrix[i, j, k] = value
     # Along y only the middle component of each degree differs from zero, which fixes the factor.
     axis = matrix[1, degree - 1, degree] * math.sqrt(3 * (2 * degree - 1))
-    return (matrix * (math.sqrt(2 * degree + 1) / axis)).flatten(0, 1)
+    return (matrix * (math.sqrt(2 * degree + 1) / axis)).flatten(0, 1).to(device, dtype)
