@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+import copy
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch.optim.swa_utils import AveragedModel
 
 from hub.potentials.batches import collate, enough_memory, predict
 from hub.structures.stresses import EV_PER_A3_IN_GPA
@@ -150,35 +150,32 @@ class MovingAverage:
 
     The decay starts low and rises to its value, ``min(decay, (1 + n) / (10 + n))`` at step n, so
     that the first steps are soon forgotten.
+
+    Attributes
+    ----------
+    potential
+        The averaged potential, with the same architecture as the trained one.
+    steps
+        Number of averaged steps.
     """
 
     def __init__(self, potential: Potential, decay: float) -> None:
-        def update(averages: Any, values: Any, _steps: Any) -> None:
-            # The model's own number is on the CPU; to read the one given here, a GPU is awaited.
-            n = int(self._model.n_averaged)
-            torch._foreach_lerp_(averages, values, 1 - min(decay, (1 + n) / (10 + n)))
-
-        self._model = AveragedModel(potential, multi_avg_fn=torch.no_grad()(update))
+        self.potential, self.decay = copy.deepcopy(potential), decay
         self.steps = 0
-
-    @property
-    def potential(self) -> Potential:
-        """The averaged potential, with the same architecture as the trained one."""
-        return cast("Potential", self._model.module)
-
-    @property
-    def steps(self) -> int:
-        """Number of averaged steps."""
-        return int(self._model.n_averaged) - 1
-
-    @steps.setter
-    def steps(self, steps: int) -> None:
-        # From 1: with 0, torch discards the weights before the first step.
-        self._model.n_averaged.fill_(steps + 1)
 
     def update(self, potential: Potential) -> None:
         """Add the current weights to the average."""
-        self._model.update_parameters(potential)
+        n = self.steps + 1
+        weight = 1 - min(self.decay, (1 + n) / (10 + n))
+        pairs = list(zip(self.potential.parameters(), potential.parameters(), strict=True))
+        with torch.no_grad():
+            for dtype in {average.dtype for average, _ in pairs}:
+                some = [pair for pair in pairs if pair[0].dtype == dtype]
+                averages, values = zip(*some, strict=True)
+                torch._foreach_lerp_(averages, values, weight)
+            for kept, value in zip(self.potential.buffers(), potential.buffers(), strict=True):
+                kept.copy_(value)
+        self.steps = n
 
     def state(self) -> dict[str, Any]:
         """Return the state that :meth:`load_state` needs to resume."""
