@@ -100,7 +100,7 @@ class SevenNet(Architecture):
         from hub.potentials.sevennet.potential import SevenNetPotential
 
         if seed is None and SevenNetPotential.compiles(config, device):
-            return SevenNetPotential.compiled(config, dtype)
+            return SevenNetPotential.compiled(config, dtype).to(device)
         return super().build_accelerated(config, dtype=dtype, device=device, seed=seed)
 
 

@@ -132,12 +132,12 @@ class SevenNetPotential(Potential):
         if self.is_compiled:
             return self
         if self.compiles(self.config, self.device):
-            weights = self.weights()
-            self.network = CompiledNetwork(self.config, self.dtype).train(self.training)
+            weights, device = self.weights(), self.device
+            network = CompiledNetwork(self.config, self.dtype).to(device)
+            self.network = network.train(self.training)
             self.set_weights(weights, "the network")
         elif self.device.type == "cpu":
-            reason = "its l_max is too high for them, or it has only one channel"
-            warn_of_slowness("sevenn", reason)
+            warn_of_slowness("sevenn", "its l_max is too high for them")
         return self
 
 
