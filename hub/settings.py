@@ -1,14 +1,15 @@
 """The settings, and the only place that reads the environment for them.
 
-==================  =============================================================================
-``HUB_HOME``        location of settings (``$XDG_CACHE_HOME/mlip-hub``, ``~/.cache/mlip-hub``)
-``HUB_CACHE``       location of pulled versions (``HUB_HOME/cache``)
-``HUB_OFFLINE``     1: never use the network
-``HUB_MIRROR``      directory or URL with published files by repository name and path
-``HUB_REGISTRIES``  further registries, as ``name=location,name=location``
-``HUB_DEBUG``       1: show the Python traceback of an unexpected error, instead of writing a report
-``XDG_STATE_HOME``  location of seen digests and of reports (``~/.local/state``)
-==================  =============================================================================
+===================  ============================================================================
+``HUB_HOME``         location of settings (``$XDG_CACHE_HOME/mlip-hub``, ``~/.cache/mlip-hub``)
+``HUB_CACHE``        location of pulled versions (``HUB_HOME/cache``)
+``HUB_OFFLINE``      1: never use the network
+``HUB_MIRROR``       directory or URL with published files by repository name and path
+``HUB_REGISTRIES``   further registries, as ``name=location,name=location``
+``HUB_DEBUG``        1: show the Python traceback of an unexpected error, not a report
+``HUB_GPU_KERNELS``  triton: compute on GPUs by kernels tested in Triton's interpreter only
+``XDG_STATE_HOME``   location of seen digests and of reports (``~/.local/state``)
+===================  ============================================================================
 
 ``HUB_CACHE`` to ``HUB_REGISTRIES`` can also be set in ``HUB_HOME/settings.json``, as ``cache``,
 ``offline``, ``mirror`` and ``registries``; the environment takes precedence.
@@ -118,6 +119,11 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
 def is_debugging() -> bool:
     """Whether ``HUB_DEBUG`` is on."""
     return os.environ.get("HUB_DEBUG", "").strip().lower() in _ON
+
+
+def uses_gpu_kernels() -> bool:
+    """Whether ``HUB_GPU_KERNELS`` asks for Triton's."""
+    return os.environ.get("HUB_GPU_KERNELS", "").strip().lower() == "triton"
 
 
 def state_home(environment: Mapping[str, str] | None = None) -> Path:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import logging
-import os
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
+
+from hub.settings import uses_gpu_kernels
 
 if TYPE_CHECKING:
     import torch
@@ -21,8 +22,7 @@ def are_available(device: torch.device) -> bool:
     Triton's interpreter only.
     """
     if device.type == "cuda":
-        is_wanted = os.environ.get("HUB_GPU_KERNELS") == "triton"
-        return is_wanted and find_spec("triton") is not None
+        return uses_gpu_kernels() and find_spec("triton") is not None
     return device.type == "cpu" and find_spec("llvmlite") is not None
 
 

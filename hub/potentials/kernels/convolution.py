@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -145,15 +146,14 @@ def _run(
     copies: list[dict[str, torch.Tensor]] = []
     tasks = []
     for number, (start, stop) in enumerate(pairs.ranges):
-        own = {
-            key: value.new_zeros(value.shape) if number else value for key, value in sums.items()
-        }
+        own = {key: torch.empty_like(value) for key, value in sums.items()} if number else sums
         copies.append(own)
         scratch = hidden.new_empty(made.scratch)
         tensors = {**inputs, **own, "scratch": scratch}
         addresses = [tensors[name].data_ptr() for name in made.pointers]
         arguments = (start, stop, hidden.stride(0), pairs.ways, *addresses)
-        tasks.append(functools.partial(_call, function, arguments, tensors))
+        cleared = tuple(own.values()) if number else ()
+        tasks.append(functools.partial(_call, function, arguments, cleared, tensors))
     parallel.run(tasks)
     for own in copies[1:]:
         for key, value in own.items():
@@ -161,8 +161,13 @@ def _run(
 
 
 def _call(
-    function: Callable[..., None], arguments: Sequence[int], _alive: dict[str, torch.Tensor]
+    function: Callable[..., None],
+    arguments: Sequence[int],
+    cleared: Sequence[torch.Tensor],
+    _alive: dict[str, torch.Tensor],
 ) -> None:
+    for each in cleared:  # not by torch, which would start threads for this one
+        ctypes.memset(each.data_ptr(), 0, each.nbytes)
     function(*arguments)
 
 

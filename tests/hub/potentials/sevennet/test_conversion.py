@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,7 +62,11 @@ def compare(potential, calculator):
 
 
 def test_predictions_are_those_of_sevenns_calculator(converted):
-    compare(converted, SevenNetCalculator("7net-0", device="cpu"))
+    calculator = SevenNetCalculator("7net-0", device="cpu")
+    compare(converted, calculator)
+    compiled = copy.deepcopy(converted).accelerate()
+    assert compiled.is_compiled
+    compare(compiled, calculator)
 
 
 @pytest.mark.slow
@@ -112,6 +117,7 @@ def test_it_is_pulled_and_loaded(converted, own_home):
         "README.md", "config.json", "probe.json", "weights.safetensors",
     ]  # fmt: skip
     loaded = load_model("sevennet-0", dtype="float32")
+    assert loaded.is_compiled
     assert loaded.config.with_changes(energy_reference="VASP") == converted.config
     one, other = outputs(loaded, STRUCTURES), outputs(converted, STRUCTURES)
     # Where tensors lie in memory decides the order of sums, and so the last digit in float32.
