@@ -33,12 +33,11 @@ if TYPE_CHECKING:
     from hub.potentials.equivariant.layers import Layer
     from hub.potentials.kernels.convolution import Pass
     from hub.potentials.kernels.pairs import Pairs
-    from hub.potentials.kernels.product import Product
     from hub.potentials.nequip.onehot import OneHotConfig
     from hub.potentials.nequip.plan import Plan
     from hub.potentials.potential import Batch, Output
 
-    Convolve = Callable[[Product, Sequence[torch.Tensor], torch.Tensor], tuple[torch.Tensor, ...]]
+    Convolve = Callable[..., tuple[torch.Tensor, ...]]
 
 
 def is_compilable(config: OneHotConfig | StockConfig) -> bool:
@@ -114,15 +113,9 @@ class CompiledNetwork(torch.nn.Module):
         hidden = hidden_numbers(networks, self.bessel_encode(x))
         placed = pairs.renumbered(atoms.places)
         for interaction, numbers in zip(interactions, hidden, strict=True):
-
-            def convolve_with(
-                product: Product,
-                features: Sequence[torch.Tensor],
-                matrix: torch.Tensor,
-                numbers: torch.Tensor = numbers,
-            ) -> tuple[torch.Tensor, ...]:
-                return convolve(product, placed, state, features, edges, numbers, matrix)
-
+            convolve_with = functools.partial(
+                convolve, pairs=placed, state=state, harmonics=edges, hidden=numbers
+            )
             blocks = interaction(blocks, atoms, attributes, convolve_with)
         features = blocks[0].squeeze(1)
         energies = self.per_atom_energy_readout(features).squeeze(1)
@@ -238,7 +231,8 @@ class Interaction(torch.nn.Module):
         sent = conv.linear_1(blocks, {})
         norms = self.norms[atoms.types][:, None, None] if len(self.norms) > 1 else self.norms
         features = [sent[number] * norms for number in range(len(blocks))]
-        messages = convolve_with(layer.product, features, conv.edge_mlp.matrices()[-1])
+        matrix = conv.edge_mlp.matrices()[-1]
+        messages = convolve_with(layer.product, features=features, matrix=matrix)
         sums: dict[int, torch.Tensor] = {}
         if conv.sc is not None:
             if atoms.counts is None:

@@ -98,9 +98,8 @@ class CompiledNetwork(torch.nn.Module):
         edges = harmonics(vectors / lengths, self.l_max).to(self.model_dtype)
         networks = [self._part(n, "convolution").weight_nn for n in range(len(self.layers))]
         hidden = hidden_numbers(networks, self.edge_embedding(lengths))
-        each_type = torch.eye(self.n_types, dtype=self.model_dtype, device=vectors.device)
-        each_type = each_type[:, None, :]
-        blocks = [self._linear(EMBEDDING, [each_type])[0][batch.types]]
+        one_hot = torch.eye(self.n_types, dtype=self.model_dtype, device=vectors.device)
+        blocks = [self._linear(EMBEDDING, [one_hot[:, None, :]])[0][batch.types]]
         for number, layer in enumerate(self.layers):
             sent = self._linear(f"{number}_self_interaction_1", blocks)
             matrix = self._part(number, "convolution").matrix()

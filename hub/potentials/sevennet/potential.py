@@ -137,8 +137,7 @@ class SevenNetPotential(Potential):
             self.network = network.train(self.training)
             self.set_weights(weights, "the network")
         elif self.device.type == "cpu":
-            reason = "its l_max is too high for them, or it has only one channel"
-            warn_of_slowness("sevenn", reason)
+            warn_of_slowness("sevenn", "its l_max is too high for them")
         return self
 
 
