@@ -18,11 +18,9 @@ if TYPE_CHECKING:
 class Weight(torch.nn.Module):
     """One tensor."""
 
-    def __init__(
-        self, shape: Sequence[int], dtype: torch.dtype, *, is_trained: bool = True
-    ) -> None:
+    def __init__(self, shape: Sequence[int], dtype: torch.dtype) -> None:
         super().__init__()
-        self.weight = torch.nn.Parameter(torch.zeros(*shape, dtype=dtype), requires_grad=is_trained)
+        self.weight = torch.nn.Parameter(torch.zeros(*shape, dtype=dtype))
 
 
 class Perceptron(torch.nn.Module):
@@ -47,11 +45,18 @@ class Perceptron(torch.nn.Module):
             (gain if n else 1.0) / math.sqrt(rows) for n, (rows, _) in enumerate(shapes)
         ]
 
-    def matrices(self) -> list[torch.Tensor]:
-        """Return the matrices, constants except in training mode."""
-        found = [
-            value * factor for value, factor in zip(self.parameters(), self.factors, strict=True)
-        ]
+    def hidden_matrices(self) -> list[torch.Tensor]:
+        """Return all matrices but the last, constants except in training mode."""
+        return self._scaled(slice(None, -1))
+
+    def last_matrix(self) -> torch.Tensor:
+        """Return the last matrix, a constant except in training mode."""
+        (last,) = self._scaled(slice(-1, None))
+        return last
+
+    def _scaled(self, which: slice) -> list[torch.Tensor]:
+        values = list(self.parameters())[which]
+        found = [value * factor for value, factor in zip(values, self.factors[which], strict=True)]
         return found if self.training else [value.detach() for value in found]
 
     def activate(self, x: torch.Tensor, matrices: Sequence[torch.Tensor]) -> torch.Tensor:
@@ -64,13 +69,12 @@ class Perceptron(torch.nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Apply all matrices, with a function after each but the last."""
-        *hidden, last = self.matrices()
-        return self.activate(x, hidden) @ last
+        return self.activate(x, self.hidden_matrices()) @ self.last_matrix()
 
 
 def hidden_numbers(networks: Sequence[Perceptron], basis: torch.Tensor) -> list[torch.Tensor]:
     """Return the inputs of the last matrix of each network, whose inputs are the same."""
-    matrices = [each.matrices()[:-1] for each in networks]
+    matrices = [each.hidden_matrices() for each in networks]
     if not all(matrices):
         return [each.activate(basis, some) for each, some in zip(networks, matrices, strict=True)]
     # The first functions of all networks are joined into one.
@@ -99,11 +103,11 @@ class IrrepLinear(torch.nn.Module):
         self.register_buffer("scales", scales.to(dtype), persistent=False)
 
     def forward(
-        self, blocks: Sequence[torch.Tensor], sums: dict[int, torch.Tensor], factor: float = 1.0
+        self, blocks: Sequence[torch.Tensor], sums: dict[int, torch.Tensor]
     ) -> dict[int, torch.Tensor]:
         """Map blocks (N, components, channels), and add them to what is there; by target."""
         found = dict(sums)
-        for each, matrix in zip(self.plan.weights, self._matrices(factor), strict=True):
+        for each, matrix in zip(self.plan.weights, self._matrices(), strict=True):
             rows = blocks[each.source]
             _add(found, each.target, rows, matrix.view(each.inputs, each.outputs))
         return found
@@ -116,7 +120,7 @@ class IrrepLinear(torch.nn.Module):
     ) -> dict[int, torch.Tensor]:
         """Map blocks whose atoms are sorted by type: `counts` of each, embedded as (T, types)."""
         found: dict[int, torch.Tensor] = {}
-        for each, numbers in zip(self.plan.weights, self._matrices(1.0), strict=True):
+        for each, numbers in zip(self.plan.weights, self._matrices(), strict=True):
             matrices = numbers.view(each.inputs, self.plan.types, each.outputs)
             by_type = torch.einsum("tv,uvw->tuw", embedding, matrices)
             if len(counts) == 1:
@@ -137,14 +141,13 @@ class IrrepLinear(torch.nn.Module):
     ) -> dict[int, torch.Tensor]:
         """Map blocks whose atoms are in any order, embedded as (N, types)."""
         found: dict[int, torch.Tensor] = {}
-        for each, numbers in zip(self.plan.weights, self._matrices(1.0), strict=True):
+        for each, numbers in zip(self.plan.weights, self._matrices(), strict=True):
             rows = blocks[each.source][..., None] * embeddings[:, None, None, :]
             _add(found, each.target, rows.flatten(2), numbers.view(-1, each.outputs))
         return found
 
-    def _matrices(self, factor: float) -> tuple[torch.Tensor, ...]:
-        scaled = self.weight * (self.scales if factor == 1.0 else self.scales * factor)
-        parts: tuple[torch.Tensor, ...] = scaled.split(self.sizes)
+    def _matrices(self) -> tuple[torch.Tensor, ...]:
+        parts: tuple[torch.Tensor, ...] = (self.weight * self.scales).split(self.sizes)
         return parts if self.training else tuple(part.detach() for part in parts)
 
 

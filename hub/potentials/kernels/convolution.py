@@ -242,7 +242,7 @@ class _Gradient(torch.autograd.Function):
         count = len(product.features)
         features = others[:count]
         gradients = tuple(each.contiguous() for each in others[count:])
-        ctx.product, ctx.pairs, ctx.state, ctx.wanted = product, pairs, state, wanted
+        ctx.product, ctx.pairs, ctx.state = product, pairs, state
         ctx.save_for_backward(harmonics, hidden, matrix, *features, *gradients)
         ctx.set_materialize_grads(False)
         results = _Results(wanted, harmonics, hidden, matrix, features)

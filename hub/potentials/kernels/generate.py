@@ -149,13 +149,9 @@ class _Writer:
             if self.mode != VALUE:
                 self._pass_back(rows)
         texts = [each.text() for each in self._helpers()] + [f.text()]
-        scratch = len(self.rows) * radial.EDGES * size + self._n_slots
+        scratch = self.first_slot + len(self.slots) * (2 if self.mode == SECOND else 1)
         text = "".join(_declarations()) + "\n".join(texts)
         return Kernel(self.name, text, self.integers, self.pointers, scratch)
-
-    @property
-    def _n_slots(self) -> int:
-        return len(self.slots) * (2 if self.mode == SECOND else 1)
 
     def _helpers(self) -> Iterator[Function]:
         product, scalar, lanes = self.product, self.scalar, self.lanes

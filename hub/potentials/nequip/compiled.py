@@ -231,7 +231,7 @@ class Interaction(torch.nn.Module):
         sent = conv.linear_1(blocks, {})
         norms = self.norms[atoms.types][:, None, None] if len(self.norms) > 1 else self.norms
         features = [sent[number] * norms for number in range(len(blocks))]
-        matrix = conv.edge_mlp.matrices()[-1]
+        matrix = conv.edge_mlp.last_matrix()
         messages = convolve_with(layer.product, features=features, matrix=matrix)
         sums: dict[int, torch.Tensor] = {}
         if conv.sc is not None:

@@ -105,7 +105,7 @@ class Convolution(torch.nn.Module):
 
     def matrix(self) -> torch.Tensor:
         """Return the last matrix of the network, divided by the denominator."""
-        return self.weight_nn.matrices()[-1] / self.denominator
+        return self.weight_nn.last_matrix() / self.denominator
 
 
 class Rescale(torch.nn.Module):
