@@ -20,6 +20,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, to_builtins
@@ -33,7 +34,6 @@ from registry.stores.addresses import without_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 FILE_NAME = "settings.json"
 RESERVED_NAMES = ("local", "builtin")
@@ -119,6 +119,14 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
 def is_debugging() -> bool:
     """Whether ``HUB_DEBUG`` is on."""
     return os.environ.get("HUB_DEBUG", "").strip().lower() in _ON
+
+
+def kernel_cache() -> Path:
+    """Return where compiled kernels are kept; raise `RuntimeError` without a home folder."""
+    home = os.environ.get("XDG_CACHE_HOME", "")
+    # A relative path is invalid, and would be in whichever folder is the current one.
+    base = Path(home) if Path(home).is_absolute() else Path.home() / ".cache"
+    return base / "mlip-hub-kernels"
 
 
 def uses_gpu_kernels() -> bool:

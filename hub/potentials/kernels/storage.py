@@ -6,14 +6,20 @@ import hashlib
 import os
 import stat
 import sys
-import tempfile
 import time
 from contextlib import suppress
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hub.settings import kernel_cache
+from registry.errors import StorageError
+from registry.files import replacing
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _DIGEST = hashlib.sha256().digest_size
 _MOST_BYTES = 256 * 1024**2  # about a hundred networks
-_TEMPORARY = ".new-"
+_TEMPORARY = ".tmp"  # the ending of what is being written
 _ABANDONED_S = 3600.0  # a file is written in much less than this
 
 
@@ -26,11 +32,8 @@ def kernel_folder() -> Path | None:
     open to others: kernels are then compiled anew in each process, because code is never run that
     another user could have written.
     """
-    home = os.environ.get("XDG_CACHE_HOME", "")
     try:
-        # A relative path is invalid, and would be in whichever folder is the current one.
-        base = Path(home) if Path(home).is_absolute() else Path.home() / ".cache"
-        folder = base / "mlip-hub-kernels"
+        folder = kernel_cache()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return folder if _is_private(folder) else None
     except (OSError, RuntimeError):  # no home folder
@@ -57,16 +60,10 @@ def read(folder: Path, key: str) -> bytes | None:
 
 def write(folder: Path, key: str, code: bytes) -> None:
     """Store code whole or not at all; if it cannot be stored, it is compiled again next time."""
-    with suppress(OSError):
+    with suppress(OSError, StorageError):
         _remove_old(folder, _MOST_BYTES - len(code))
-        handle, name = tempfile.mkstemp(dir=folder, prefix=_TEMPORARY)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(_digest(key, code) + code)
-            Path(name).replace(_path(folder, key))
-        except OSError:
-            Path(name).unlink(missing_ok=True)
-            raise
+        with replacing(_path(folder, key), folder, mode=0o600) as temporary:
+            temporary.write_bytes(_digest(key, code) + code)
 
 
 def _path(folder: Path, key: str) -> Path:
@@ -92,7 +89,7 @@ def _remove_old(folder: Path, most_bytes: int) -> None:
     """Remove files that killed processes left, and the least recently used code above a size."""
     total, now = 0, time.time()
     for used, size, path in sorted(_files(folder), reverse=True):
-        if path.name.startswith(_TEMPORARY):
+        if path.suffix == _TEMPORARY:
             is_old = now - used > _ABANDONED_S
         else:
             total += size

@@ -166,7 +166,7 @@ def test_it_holds_what_was_used_last(cache, monkeypatch):
 
 def test_what_killed_processes_left_is_removed(cache):
     folder = storage.kernel_folder()
-    old, new = folder / ".new-old", folder / ".new-young"
+    old, new = folder / "old.tmp", folder / "young.tmp"
     for path in (old, new):
         path.write_bytes(b"half")
     os.utime(old, (time.time() - 7200,) * 2)
@@ -227,5 +227,5 @@ def test_a_process_killed_while_writing_leaves_nothing_that_is_read(cache):
     process.join(timeout=120)
     assert process.exitcode == -signal.SIGKILL
     folder = storage.kernel_folder()
-    assert [each.name.startswith(".new-") for each in folder.iterdir()] == [True]
+    assert [each.suffix == ".tmp" for each in folder.iterdir()] == [True]
     assert storage.read(folder, KEY) is None
