@@ -6,10 +6,10 @@ import re
 from typing import TYPE_CHECKING, Any, Self
 
 from hub.potentials.building import build_accelerated
-from hub.potentials.kernels import are_available, warn_of_slowness
+from hub.potentials.equivariant.potential import CompilablePotential
 from hub.potentials.nequip.compiled import CompiledNetwork, is_compilable
 from hub.potentials.nequip.random_weights import draw_weights
-from hub.potentials.potential import Batch, Output, Potential
+from hub.potentials.potential import Batch, Output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +28,7 @@ _MOST_EDGES = 100_000
 _READOUT = re.compile(rf"(per_atom_energy_readout|{ENERGY_SCALE_SHIFT}|pair_potential)\.")
 
 
-class NequIPPotential(Potential):
+class NequIPPotential(CompilablePotential):
     """A NequIP network.
 
     Parameters
@@ -42,24 +42,24 @@ class NequIPPotential(Potential):
 
     config: OneHotConfig | StockConfig
 
-    def __init__(self, config: OneHotConfig | StockConfig, network: torch.nn.Module) -> None:
-        super().__init__(config)
-        self.network = network
+    library = "NequIP"
+    compiled_network = CompiledNetwork
 
     @classmethod
-    def compiles(cls, config: OneHotConfig | StockConfig, device: torch.device) -> bool:
-        """Say whether a potential can be compiled for a device."""
-        return are_available(device) and is_compilable(config)
+    def is_compilable(cls, config: OneHotConfig | StockConfig) -> bool:
+        """Say whether the kernels of a network compile in seconds."""
+        return is_compilable(config)
 
     @classmethod
     def compiled(
         cls, config: OneHotConfig | StockConfig, dtype: torch.dtype, seed: int | None = None
     ) -> Self:
         """Return a compiled potential, with random weights if a seed is given."""
-        network = CompiledNetwork(config, dtype)
+        potential = super().compiled(config, dtype)
         if seed is not None:
+            network: Any = potential.network
             draw_weights(network, seed)
-        return cls(config, network)
+        return potential
 
     @property
     def dtype(self) -> torch.dtype:
@@ -79,20 +79,12 @@ class NequIPPotential(Potential):
         return _MOST_EDGES if self.is_compiled else 12_500
 
     @property
-    def is_compiled(self) -> bool:
-        """Whether compiled kernels compute it, and not NequIP's modules."""
-        return isinstance(self.network, CompiledNetwork)
-
-    @property
     def energy_network(self) -> torch.nn.Module:
         """The network inside NequIP's wrappers; its names are those used in the files."""
         return self.network if self.is_compiled else self.network.get_submodule("model.func")
 
-    def forward(self, batch: Batch) -> Output:
-        """Predict energies and their derivatives."""
-        if self.is_compiled:
-            output: Output = self.network(batch)
-            return output
+    def library_output(self, batch: Batch) -> Output:
+        """Predict with NequIP's modules."""
         from nequip.data import AtomicDataDict
 
         found = self.network(graph_of(batch))
@@ -128,19 +120,11 @@ class NequIPPotential(Potential):
 
     def accelerate(self) -> Self:
         """Compile the network where that is possible, else replace its tensor products."""
-        if self.is_compiled:
-            return self
-        if self.compiles(self.config, self.device):
-            weights, device = self.weights(), self.device
-            network = CompiledNetwork(self.config, self.dtype).to(device)
-            self.network = network.train(self.training)
-            self.set_weights(weights, "the network")
-        else:
+        super().accelerate()
+        if not self.is_compiled:
             from hub.potentials.nequip.tensor_product import accelerate
 
             accelerate(self.network)
-            if self.device.type == "cpu":
-                warn_of_slowness("NequIP", "its l_max is too high for them")
         return self
 
     def scaled_weights(

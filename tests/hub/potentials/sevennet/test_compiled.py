@@ -18,7 +18,7 @@ from hub.potentials.batches import collate
 from hub.potentials.building import build_accelerated, build_potential
 from hub.potentials.directory import read_model, write_model
 from hub.potentials.equivariant import layers
-from hub.potentials.sevennet import potential as sevennet
+from hub.potentials.equivariant import potential as equivariant
 from hub.structures.graphs import build_graph
 from tests.conformance.potentials import crystal, molecule, outputs
 from tests.hub.potentials.sevennet.test_potential import SMALL
@@ -185,7 +185,7 @@ def test_what_cannot_be_compiled_is_computed_by_sevenn(reason, monkeypatch, tmp_
     if reason == "couplings":
         monkeypatch.setattr(layers, "_MOST_COUPLINGS", 8)
     else:
-        monkeypatch.setattr(sevennet, "are_available", lambda _: False)
+        monkeypatch.setattr(equivariant, "are_available", lambda _: False)
     found = read_model(tmp_path)
     assert not found.is_compiled
     assert [each[:31] for each in caplog.messages] == ["computing with sevenn's modules"]
