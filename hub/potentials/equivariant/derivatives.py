@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from hub.potentials.kernels.convolution import Pass
+from hub.potentials.kernels.passes import Pass
 from hub.potentials.potential import Output
 
 if TYPE_CHECKING:

@@ -2,51 +2,22 @@
 
 from __future__ import annotations
 
-import ctypes
-import functools
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.autograd.function import once_differentiable
 
-from hub.potentials.kernels import are_available, parallel
-from hub.potentials.kernels.generate import GRADIENT, SECOND, VALUE, Wanted, kernel
-from hub.potentials.kernels.machine import load_function, machine
+from hub.potentials.kernels import are_available, cpu_kernels
+from hub.potentials.kernels.passes import GRADIENT, SECOND, VALUE, Wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from hub.potentials.kernels.generate import Kernel
     from hub.potentials.kernels.pairs import Pairs
+    from hub.potentials.kernels.passes import Pass
     from hub.potentials.kernels.product import Product
 
-_SCALARS = {torch.float32: "float", torch.float64: "double"}
-
-
-@dataclass
-class Pass:
-    """What the gradients are for that are being formed.
-
-    Autograd asks a function for the gradients of all inputs that require them, also while only
-    forces are formed, from the edges' gradients. Here that is stated instead.
-
-    Attributes
-    ----------
-    forms_forces
-        Whether the gradients by the edges are being formed, and no others are used.
-    keeps_edges
-        Whether later passes need the gradients by the edges, too, because something depends on
-        them other than forces.
-    """
-
-    forms_forces: bool = False
-    keeps_edges: bool = False
-
-    @property
-    def wants_edges(self) -> bool:
-        """Whether gradients by the edges' harmonics are used."""
-        return self.forms_forces or self.keeps_edges
+_PRECISIONS = (torch.float32, torch.float64)
 
 
 def convolve(
@@ -114,17 +85,9 @@ def _check(
     if shapes != expected:
         raise ValueError(f"a convolution of shapes {expected} was given {shapes}")
     kinds = {(str(each.device), each.dtype) for each in tensors}
-    if len(kinds) > 1 or not are_available(hidden.device) or hidden.dtype not in _SCALARS:
+    if len(kinds) > 1 or not are_available(hidden.device) or hidden.dtype not in _PRECISIONS:
         found = ", ".join(sorted(f"{dtype} on {device}" for device, dtype in kinds))
         raise ValueError(f"a convolution takes one of two precisions on one device, not {found}")
-
-
-@functools.cache
-def _compiled(
-    product: Product, mode: str, dtype: torch.dtype, wanted: Wanted
-) -> tuple[Callable[..., None], Kernel]:
-    made = kernel(product, mode, _SCALARS[dtype], machine().vector_bytes, wanted)
-    return load_function(made.text, made.name, len(made.integers) + len(made.pointers)), made
 
 
 def _run(
@@ -135,40 +98,13 @@ def _run(
     inputs: dict[str, torch.Tensor],
     sums: dict[str, torch.Tensor],
 ) -> None:
-    """Run a kernel, which adds to `sums`; each thread has its own, to be added at the end."""
-    hidden = inputs["h"]
-    if hidden.is_cuda:
+    """Run a kernel on the device of the tensors; it fills some of `inputs`, and adds to `sums`."""
+    if inputs["h"].is_cuda:
         from hub.potentials.kernels import triton_kernels
 
         triton_kernels.run(product, mode, pairs, wanted, inputs, sums)
-        return
-    function, made = _compiled(product, mode, hidden.dtype, wanted)
-    copies: list[dict[str, torch.Tensor]] = []
-    tasks = []
-    for number, (start, stop) in enumerate(pairs.ranges):
-        own = {key: torch.empty_like(value) for key, value in sums.items()} if number else sums
-        copies.append(own)
-        scratch = hidden.new_empty(made.scratch)
-        tensors = {**inputs, **own, "scratch": scratch}
-        addresses = [tensors[name].data_ptr() for name in made.pointers]
-        arguments = (start, stop, hidden.stride(0), pairs.ways, *addresses)
-        cleared = tuple(own.values()) if number else ()
-        tasks.append(functools.partial(_call, function, arguments, cleared, tensors))
-    parallel.run(tasks)
-    for own in copies[1:]:
-        for key, value in own.items():
-            sums[key] += value
-
-
-def _call(
-    function: Callable[..., None],
-    arguments: Sequence[int],
-    cleared: Sequence[torch.Tensor],
-    _alive: dict[str, torch.Tensor],
-) -> None:
-    for each in cleared:  # not by torch, which would start threads for this one
-        ctypes.memset(each.data_ptr(), 0, each.nbytes)
-    function(*arguments)
+    else:
+        cpu_kernels.run(product, mode, pairs, wanted, inputs, sums)
 
 
 def _rows(tensor: torch.Tensor) -> torch.Tensor:

@@ -10,7 +10,7 @@ import torch
 import triton
 import triton.language
 
-from hub.potentials.kernels.generate import SECOND, VALUE, Wanted
+from hub.potentials.kernels.passes import SECOND, VALUE, Wanted
 from hub.potentials.kernels.triton_source import triton_kernels
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hub.potentials.kernels.generate import GRADIENT, SECOND, VALUE, Wanted
+from hub.potentials.kernels.passes import GRADIENT, SECOND, VALUE, Wanted
 from hub.potentials.kernels.product import is_odd
 
 if TYPE_CHECKING:

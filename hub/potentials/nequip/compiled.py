@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from hub.potentials.equivariant.layers import Layer
-    from hub.potentials.kernels.convolution import Pass
     from hub.potentials.kernels.pairs import Pairs
+    from hub.potentials.kernels.passes import Pass
     from hub.potentials.nequip.onehot import OneHotConfig
     from hub.potentials.nequip.plan import Plan
     from hub.potentials.potential import Batch, Output

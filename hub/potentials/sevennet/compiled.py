@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hub.potentials.equivariant.layers import Layer
-    from hub.potentials.kernels.convolution import Pass
     from hub.potentials.kernels.pairs import Pairs
+    from hub.potentials.kernels.passes import Pass
     from hub.potentials.potential import Batch, Output
     from hub.potentials.sevennet import SevenNetConfig
 

@@ -18,7 +18,7 @@ from hub.potentials.sevennet.compiled import CompiledNetwork, is_compilable
 from hub.potentials.sevennet.parts import FROZEN, READOUT, RESCALE
 
 if TYPE_CHECKING:
-    from hub.potentials.kernels.convolution import Pass
+    from hub.potentials.kernels.passes import Pass
     from hub.potentials.potential import Batch, Output
     from hub.potentials.sevennet import SevenNetConfig
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import torch
 from hypothesis import strategies as st
 
-from hub.potentials.kernels.convolution import Pass, convolve
+from hub.potentials.kernels.convolution import convolve
 from hub.potentials.kernels.coupling import wigner_3j
 from hub.potentials.kernels.pairs import Pairs, find_pairs
+from hub.potentials.kernels.passes import Pass
 from hub.potentials.kernels.product import Block, Path, Product
 
 

@@ -7,8 +7,9 @@ import torch
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from hub.potentials.kernels.convolution import Pass, convolve
+from hub.potentials.kernels.convolution import convolve
 from hub.potentials.kernels.pairs import find_pairs
+from hub.potentials.kernels.passes import Pass
 from tests.hub.potentials.kernels.reference import (
     Problem,
     as_tensors,

@@ -11,9 +11,9 @@ import torch
 
 from hub.potentials.batches import collate
 from hub.potentials.kernels import convolution
-from hub.potentials.kernels.convolution import Pass, convolve
-from hub.potentials.kernels.generate import GRADIENT, SECOND, VALUE, Wanted
+from hub.potentials.kernels.convolution import convolve
 from hub.potentials.kernels.pairs import find_pairs
+from hub.potentials.kernels.passes import GRADIENT, SECOND, VALUE, Pass, Wanted
 from hub.potentials.nequip.compiled import CompiledNetwork
 from hub.potentials.nequip.onehot import OneHotConfig
 from hub.potentials.nequip.plan import plan_network
@@ -189,7 +189,7 @@ _COMPILE = """
 import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
-from hub.potentials.kernels.generate import Wanted
+from hub.potentials.kernels.passes import Wanted
 from hub.potentials.kernels.triton_kernels import function_of, n_lanes
 from hub.potentials.kernels.triton_source import triton_kernels
 from hub.potentials.nequip.onehot import OneHotConfig
