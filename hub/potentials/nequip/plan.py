@@ -6,14 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hub.errors import ModelError
-from hub.potentials.equivariant.layers import (
-    Choices,
-    Features,
-    Irrep,
-    Layer,
-    harmonic_irreps,
-    plan_layer,
-)
+from hub.potentials.equivariant.layers import Choices, Features, Irrep, Layer, harmonic_irreps
+from hub.potentials.equivariant.planning import plan_layer
 from hub.potentials.nequip.onehot import OneHotConfig, hidden_irreps
 from hub.potentials.nequip.stock import StockConfig, parse_irreps
 

@@ -13,8 +13,9 @@ import torch
 
 from hub.potentials.equivariant.derivatives import differentiate
 from hub.potentials.equivariant.edges import harmonics
-from hub.potentials.equivariant.layers import Features, Irrep, are_compilable, plan_linear
+from hub.potentials.equivariant.layers import Features, Irrep, are_compilable
 from hub.potentials.equivariant.nonlinear import apply_nonlinearity
+from hub.potentials.equivariant.planning import plan_linear
 from hub.potentials.equivariant.weights import hidden_numbers
 from hub.potentials.kernels.convolution import convolve
 from hub.potentials.kernels.inputs import checked

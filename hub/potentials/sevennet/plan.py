@@ -4,14 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hub.potentials.equivariant.layers import (
-    Choices,
-    Features,
-    Irrep,
-    Layer,
-    harmonic_irreps,
-    plan_layer,
-)
+from hub.potentials.equivariant.layers import Choices, Features, Irrep, Layer, harmonic_irreps
+from hub.potentials.equivariant.planning import plan_layer
 
 if TYPE_CHECKING:
     from hub.potentials.sevennet import SevenNetConfig
