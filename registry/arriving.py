@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
     from io import BufferedRandom
-    from types import TracebackType
 
 # Bytes. A file that is synchronized only at its end keeps its receiver waiting for the disk then.
 _SYNC_EVERY = 32 << 20
@@ -56,15 +55,8 @@ class Arriving:
         self._syncer.wait()
         return self._hash.hexdigest()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        problem: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Wait for what has been started, and end the threads."""
         self._hasher.close()
         self._syncer.close()
 

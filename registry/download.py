@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -153,7 +154,7 @@ def _receive_once(
 ) -> None:
     """Receive the rest of a partial file, hashing all of it; raise if it is truncated or wrong."""
     size = expected.size
-    with storage_errors(part), part.open("a+b") as file, Arriving(file) as arriving:
+    with storage_errors(part), part.open("a+b") as file, closing(Arriving(file)) as arriving:
         if size is None or arriving.size < size:
             with store.open(path, arriving.size) as stream:
                 if size is not None and stream.size not in (None, size):
