@@ -9,15 +9,13 @@ from contextlib import closing
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from hub.errors import IncompatibleModelError, ModelError, TrainingError
-from hub.training.adam import Adam
 from hub.training.loader import death_of_worker, worker_ended
 from hub.training.process_group import ALONE
 from hub.training.run_files import STATE_NAME
 from hub.training.state import EpochMetrics, Progress, is_finite, load_state, save_state
-from hub.training.steps import Losses, MovingAverage, add_gradients, validation_errors
+from hub.training.stepper import Stepper
+from hub.training.steps import validation_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -72,12 +70,7 @@ class Trainer:
         self.potential, self.loader, self.recipe = potential, loader, recipe
         self.directory, self.group = directory, group
         self.validation = [graph.to(self.device) for graph in group.share(validation)]
-        self.parameters = [value for value in potential.parameters() if value.requires_grad]
-        # The only process on a GPU runs ahead of it, and reads the losses at times.
-        self.runs_ahead = runs_ahead(self.device, group)
-        self.optimizer = Adam(self.parameters, recipe.learning_rate, is_fused=self.runs_ahead)
-        self.losses = Losses(self.device)
-        self.average = MovingAverage(potential, recipe.ema_decay)
+        self.stepper = Stepper(potential, recipe, group)
         self.progress = Progress()
         self.best = potential.weights()
         self._saved_at = time.monotonic()
@@ -223,67 +216,30 @@ class Trainer:
         return good, is_finite(self._state())
 
     def _read_losses(self) -> bool:
-        """Wait for the device, add up its losses, and say whether all steps were taken."""
-        if not self.runs_ahead:
-            return True
-        total, is_finite = self.losses.take()
+        """Add up the losses that are kept on the device, and say whether all steps were taken."""
+        total, is_finite = self.stepper.read_losses()
         self.progress.loss += total
         return is_finite
 
     def _step(self, parts: Sequence[LabelledBatch]) -> tuple[float, bool]:
-        """Take one step.
-
-        Returns
-        -------
-        The loss, or NaN if the step was not taken, and whether to save the state. If losses are
-        kept on the device, the returned one is zero, and :meth:`_read_losses` says the rest.
-        """
-        self.optimizer.zero_grad()
+        """Take one step; return what `Stepper.take` does."""
         is_due = self.group.is_first and time.monotonic() - self._saved_at > _SAVE_EVERY
-        if self.runs_ahead:
-            self._step_ahead(parts)
-            return 0.0, is_due
-        said = torch.zeros(2, dtype=torch.float64, device=self.device)
-        said[0] = add_gradients(self.potential, parts, self.recipe, self.group)
-        # All processes must know when the first one saves the state.
-        said[1] = is_due
-        loss, due = self.group.sum(said).tolist()
-        self.group.sum_gradients(self.parameters)
-        norm = self._clipped_norm()
-        if not (math.isfinite(loss) and math.isfinite(float(norm))):
-            return math.nan, False
-        self.optimizer.step()
-        self.average.update(self.potential)
-        return loss, bool(due)
-
-    def _step_ahead(self, parts: Sequence[LabelledBatch]) -> None:
-        """Take one step without waiting for the device.
-
-        After a loss or gradient that is not finite, weights and optimiser stay as they are until
-        the losses are read.
-        """
-        loss = add_gradients(self.potential, parts, self.recipe, self.group)
-        self.optimizer.step(skip=self.losses.add(loss, self._clipped_norm()))
-        self.average.update(self.potential)
-
-    def _clipped_norm(self) -> torch.Tensor:
-        limit = self.recipe.max_gradient_norm or math.inf
-        return torch.nn.utils.clip_grad_norm_(self.parameters, limit)
+        return self.stepper.take(parts, is_save_due=is_due)
 
     def _set_learning_rate(self, step: int) -> None:
         done = (self.progress.epoch + step / self.steps_per_epoch) / self.last_epoch
-        self.optimizer.rate = self.progress.rate_factor * self.recipe.rate(min(done, 1))
+        self.stepper.optimizer.rate = self.progress.rate_factor * self.recipe.rate(min(done, 1))
 
     def _validate(self) -> EpochMetrics:
         """Validate the averaged weights; keep them if they are the best so far, or always kept."""
         progress, started = self.progress, time.perf_counter()
-        errors = validation_errors(self.average.potential, self.validation, self.group)
+        errors = validation_errors(self.stepper.average.potential, self.validation, self.group)
         force_rmse = errors[1]
         progress.epoch += 1
         is_kept = math.isfinite(force_rmse) and self.recipe.keep == "last"
         if is_kept or force_rmse < progress.best_force_rmse:
             progress.best_force_rmse, progress.best_epoch = force_rmse, progress.epoch
-            weights = self.average.potential.weights()
+            weights = self.stepper.average.potential.weights()
             self.best = {name: value.clone() for name, value in weights.items()}
         progress.count_gain(force_rmse, self.recipe.min_delta)
         times = progress.seconds + time.perf_counter() - started, progress.waiting
@@ -291,7 +247,7 @@ class Trainer:
             progress.epoch,
             progress.loss / self.steps_per_epoch,
             *errors,
-            self.optimizer.rate,
+            self.stepper.optimizer.rate,
             progress.steps_back,
             *self.group.from_first(times),
         )
@@ -308,8 +264,7 @@ class Trainer:
         return {
             "weights": self.potential.weights(),
             "best": self.best,
-            "optimizer": self.optimizer.state_dict(),
-            "average": self.average.state(),
+            **self.stepper.state(),
             "progress": asdict(self.progress),
         }
 
@@ -326,15 +281,6 @@ class Trainer:
             ) from problem
 
     def _restore(self, state: dict[str, Any]) -> None:
-        for potential in (self.potential, self.average.potential):
-            potential.set_weights(state["weights"], "the saved state")
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.losses = Losses(self.device)
-        self.average.load_state(state["average"])
+        self.stepper.restore(state)
         self.best = state["best"]
         self.progress = Progress(**copy.deepcopy(state["progress"]))
-
-
-def runs_ahead(device: torch.device, group: ProcessGroup) -> bool:
-    """Say whether a training takes steps without waiting for the device to finish each."""
-    return device.type == "cuda" and group.size == 1

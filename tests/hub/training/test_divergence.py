@@ -19,7 +19,7 @@ def test_an_epoch_that_is_not_finite_is_done_again_at_half_the_rate(start, monke
     step = trainer._step
 
     def step_or_not(parts) -> tuple[float, bool]:
-        rates.append(trainer.optimizer.rate)
+        rates.append(trainer.stepper.optimizer.rate)
         return (math.nan, False) if len(rates) == 4 else step(parts)
 
     monkeypatch.setattr(trainer, "_step", step_or_not)

@@ -107,14 +107,14 @@ def test_gradients_are_clipped(start, monkeypatch) -> None:
     def norms(limit: float) -> list[float]:
         trainer = start(RECIPE.with_changes(max_epochs=1, max_gradient_norm=limit))
         found = []
-        adam = trainer.optimizer.step
+        adam = trainer.stepper.optimizer.step
 
         def step() -> None:
-            gradients = [value.grad.flatten() for value in trainer.parameters]
+            gradients = [value.grad.flatten() for value in trainer.stepper.parameters]
             found.append(float(torch.cat(gradients).norm()))
             adam()
 
-        monkeypatch.setattr(trainer.optimizer, "step", step)
+        monkeypatch.setattr(trainer.stepper.optimizer, "step", step)
         monkeypatch.setattr(loop, "save_state", lambda *_: None)
         trainer.run()
         return found
@@ -131,7 +131,7 @@ def test_the_cosine_begins_at_the_rate_and_ends_at_a_hundredth(start) -> None:
     def rate(epoch: int, step: int) -> float:
         trainer.progress.epoch = epoch
         trainer._set_learning_rate(step)
-        return trainer.optimizer.rate
+        return trainer.stepper.optimizer.rate
 
     assert rate(0, 0) == pytest.approx(0.01)
     assert rate(2, 0) == pytest.approx(0.01 * (0.01 + 0.99 / 2))
@@ -227,7 +227,7 @@ def test_validation_counts_the_labels_that_are_there(start, graphs) -> None:
     found = predict(trainer.potential, graphs[6:])
     errors = np.concatenate(found.forces) - torch.cat([g.forces for g in graphs[6:]]).numpy()
     energy_rmse, force_rmse, stress_rmse = validation_errors(
-        trainer.average.potential, trainer.validation, ALONE
+        trainer.stepper.average.potential, trainer.validation, ALONE
     )
     assert energy_rmse == pytest.approx(1000 * abs(found.energies[1] - float(graphs[7].energy)) / 4)
     assert force_rmse == pytest.approx(float(np.sqrt(np.mean(errors**2))))

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from hub.errors import TrainingError
-from hub.training import loop
+from hub.training import loop, stepper
 from hub.training.state import load_state
 from hub.training.steps import Losses
 from tests.hub.training.conftest import history
@@ -21,7 +21,7 @@ def ahead(start, monkeypatch):
 
     def begin(**options):
         with monkeypatch.context() as patched:
-            patched.setattr(loop, "runs_ahead", lambda *_: True)
+            patched.setattr(stepper, "runs_ahead", lambda *_: True)
             return start(**options)
 
     return begin
@@ -62,7 +62,7 @@ def test_no_step_is_taken_after_one_that_diverged(ahead):
     assert (good, is_whole, trainer.progress.step) == ({}, False, 2)
     after = trainer.potential.weights()
     assert all(torch.equal(after[name], value) for name, value in before.items())
-    assert all(not float(state["step"]) for state in trainer.optimizer.state.values())
+    assert all(not float(state["step"]) for state in trainer.stepper.optimizer.state.values())
 
 
 def test_a_diverged_epoch_is_done_again_at_half_the_rate(ahead):
@@ -104,10 +104,10 @@ def test_a_training_goes_on_where_steps_are_waited_for(start, ahead, tmp_path):
     begun._validate()
     begun._save(begun._state())
     resumed = start(folder=tmp_path / "run")
-    assert not resumed.optimizer.is_fused
+    assert not resumed.stepper.optimizer.is_fused
     resumed.run()
     back = ahead(folder=tmp_path / "run")
-    assert back.optimizer.is_fused
+    assert back.stepper.optimizer.is_fused
     assert [row["epoch"] for row in history(back)] == [1, 2, 3, 4]
 
 

@@ -116,16 +116,18 @@ def test_another_training_s_state_is_refused(tmp_path, graphs, spoil):
 def test_weights_that_are_not_finite_are_taken_back(tmp_path, graphs, monkeypatch):
     """One step ends in NaN though its loss does not: the epoch is repeated, and goes well."""
     training = trainer(tmp_path, graphs)
-    step, calls = training.optimizer.step, []
+    step, calls = training.stepper.optimizer.step, []
 
     def spoil_once():
         step()
         calls.append(None)
         if len(calls) == 1:
-            training.parameters[0].data.fill_(torch.nan)
+            training.stepper.parameters[0].data.fill_(torch.nan)
 
-    monkeypatch.setattr(training.optimizer, "step", spoil_once)
-    monkeypatch.setattr(training, "_step", lambda parts: (training.optimizer.step() or 1.0, False))
+    monkeypatch.setattr(training.stepper.optimizer, "step", spoil_once)
+    monkeypatch.setattr(
+        training, "_step", lambda parts: (training.stepper.optimizer.step() or 1.0, False)
+    )
     training.run()
     assert training.progress.steps_back == 1
     assert all(value.isfinite().all() for value in training.best.values())
