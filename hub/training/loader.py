@@ -83,10 +83,8 @@ class GraphLoader:
         seed: int,
         group: ProcessGroup = ALONE,
     ) -> None:
-        device = potential.device
-        if device.type == "cuda":
-            graphs = [_with_half(graph) for graph in graphs]
-        self.graphs = [graph.to(device) for graph in graphs]
+        # Their pairs are found here once, not again in each epoch.
+        self.graphs = [_with_half(graph).to(potential.device) for graph in graphs]
         self.max_edges = potential.max_edges
         self.seed, self.group = seed, group
 
@@ -104,7 +102,7 @@ class GraphLoader:
 
 
 def _with_half(graph: Graph) -> Graph:
-    """Find the pairs of a graph, for a GPU that would be waited for to find them in each step."""
+    """Find the pairs of a graph, so that no step has to; a GPU would be waited for, too."""
     half = find_half(graph.edges, graph.shifts)
     return replace(graph, half=None if half is None else half.int())
 
@@ -205,7 +203,7 @@ class _Epoch(Dataset[Any]):
         self.stream, self.windows = stream, windows
         self.ends = np.cumsum([0, *map(len, windows)])
         self.elements, self.cutoff = potential.elements, potential.cutoff
-        self.max_edges, self.is_for_gpu = potential.max_edges, potential.device.type == "cuda"
+        self.max_edges = potential.max_edges
         self.in_memory: tuple[int, IntArray, NeighbourLists] | None = None
 
     def __getitem__(self, places: Sequence[int]) -> list[LabelledBatch] | RegistryError:
@@ -214,8 +212,7 @@ class _Epoch(Dataset[Any]):
             graphs = [graph for stretch in self._by_window(places) for graph in stretch]
         except RegistryError as problem:
             return problem  # raised here, it would come with this process's traceback
-        if self.is_for_gpu:
-            graphs = [_with_half(graph) for graph in graphs]
+        graphs = [_with_half(graph) for graph in graphs]
         return [collate(part) for part in batches_by_edges(graphs, self.max_edges)]
 
     def _by_window(self, places: Sequence[int]) -> Iterator[list[Graph]]:
