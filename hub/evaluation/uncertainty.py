@@ -11,7 +11,7 @@ import numpy as np
 from hub.potentials.batches import Predictions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from hub.structures.arrays import FloatArray, IntArray
     from hub.structures.structure_set import StructureSet
@@ -133,7 +133,13 @@ def calibrate(
     The zeros of energy of labels and predictions must agree. Quantities with fewer than five labels
     are left out.
     """
-    pairs = errors_and_spreads(structures, predictions, spread)
+    return calibrations(errors_and_spreads(structures, predictions, spread))
+
+
+def calibrations(
+    pairs: Mapping[str, tuple[FloatArray, FloatArray]],
+) -> dict[str, Calibration]:
+    """Calibrate what `errors_and_spreads` returned."""
     return {
         name: _calibration(errors, spreads)
         for name, (errors, spreads) in pairs.items()
