@@ -52,6 +52,12 @@ _OF_COMPARISONS = {"names", "labels", "plot", "as_json"}
     help="Plot predictions against labels, all models in one figure.",
 )
 @click.option(
+    "--report",
+    metavar="HTML",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write one page with data, errors, plots, worst structures, lineage and citations.",
+)
+@click.option(
     "--committee",
     is_flag=True,
     help="Also evaluate the mean of the models, and how well their spread tells its errors.",
@@ -67,6 +73,7 @@ def command(
     data: tuple[str, ...],
     labels: str,
     plot: Path | None,
+    report: Path | None,
     details: bool,
     as_json: bool,
     **given: Any,
@@ -87,7 +94,9 @@ def command(
     from hub.evaluation.models import evaluate_models
 
     with progress_bars() as counting:
-        found = evaluate_models(names, data, labels=labels, plot=plot, counting=counting, **given)
+        found = evaluate_models(
+            names, data, labels=labels, plot=plot, report=report, counting=counting, **given
+        )
     if as_json:
         reports = [evaluation_report(each) for each in found]
         output.result_json(reports[0] if len(names) == 1 else {"models": reports})
@@ -97,6 +106,8 @@ def command(
         output.message(f"predictions and plots are in {given['out']}")
     if plot is not None:
         output.message(f"plot: {plot}")
+    if report is not None:
+        output.message(f"report: {report}")
 
 
 def _compare(names: tuple[str, ...], labels: str, plot: Path | None, *, as_json: bool) -> None:

@@ -12,6 +12,7 @@ from hub.datasets.loading import read_files_or_dataset
 from hub.errors import DataError
 from hub.evaluation import calibration_plot, parity, predictions_file
 from hub.evaluation.evaluate import evaluate
+from hub.evaluation.report import Settings, require_report, write_report
 from hub.evaluation.result import AS_IT_IS, SHIFTED, as_committee, assess, best_series
 from hub.library import open_model
 from hub.potentials.loading import load_model
@@ -20,7 +21,7 @@ from registry.outputs import claim_outputs, require_file, require_free
 from registry.paths import texts, user_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from hub.counting import Counting
     from hub.evaluation.result import Evaluation
@@ -45,6 +46,7 @@ def evaluate_models(
     out: str | Path | None = None,
     plot: str | Path | None = None,
     committee: bool = False,
+    report: str | Path | None = None,
     counting: Counting = not_counting,
 ) -> list[Evaluation]:
     """Measure the errors of one or several models on labelled structures.
@@ -73,6 +75,8 @@ def evaluate_models(
         A PNG to write: predictions of all models against the labels.
     committee
         Whether to evaluate the mean of the models, too, with the spread of their predictions.
+    report
+        An HTML page to write: settings, data, errors, plots, worst structures, lineage, citations.
     counting
         Called with the name of each task, ``reading``, ``pulling`` or ``predicting``; its result
         is called with the amount done and the total.
@@ -85,8 +89,8 @@ def evaluate_models(
     Raises
     ------
     DataError
-        If the data cannot be read, or have neither energies nor forces, or a committee has less
-        than two models.
+        If the data cannot be read, or have neither energies nor forces; if a committee has less
+        than two models, or the name of the report does not end in ``.html``.
     IncompatibleModelError
         If a structure contains an element that a model does not cover.
     ModelError
@@ -103,10 +107,7 @@ def evaluate_models(
             "Name all its members: models that differ in their seeds or training data.",
         )
     folders = _folders(out, [*names, *([_COMMITTEE] if committee else [])])
-    for folder in folders.values():
-        require_free(folder, _FILES)
-    if plot is not None:
-        require_file(user_path(plot))
+    _require_outputs(folders, plot, report)
     stress = StressReading(stress_key, stress_convention)
     read = _read(texts(data), labels, (energy_key, forces_key), stress, counting)
     opened = {name: open_model(name, counting("pulling")) for name in names}
@@ -121,7 +122,29 @@ def evaluate_models(
             _write(folders[_COMMITTEE], found[-1])
     if plot is not None:
         parity.parity_plot(user_path(plot), best_series(found), read.structures)
+    if report is not None:
+        options = {
+            "--labels": labels,
+            "--energy-key": energy_key,
+            "--forces-key": forces_key,
+            "--stress-key": stress_key,
+            "--stress-convention": None if stress_convention == "ase" else stress_convention,
+        }
+        settings = Settings(texts(data), options, device, dtype)
+        write_report(user_path(report), found, opened, settings, counting)
     return found
+
+
+def _require_outputs(
+    folders: Mapping[str, Path], plot: str | Path | None, report: str | Path | None
+) -> None:
+    """Refuse outputs that cannot be written, before anything is computed."""
+    for folder in folders.values():
+        require_free(folder, _FILES)
+    if plot is not None:
+        require_file(user_path(plot))
+    if report is not None:
+        require_report(user_path(report))
 
 
 def _read(
