@@ -41,7 +41,7 @@ def open_structures(
         return read_structures(place, progress=progress, require_labels=False).structures
     opened = open_version(place)
     if not is_dataset(opened.path):
-        name = _trained_on(opened.path, place)
+        name = dataset_of_model(opened.path, place)
         try:
             opened = open_version(name)
         except NotFoundError as problem:
@@ -55,8 +55,21 @@ def open_structures(
     return dataset.load("", sample=sample)
 
 
-def _trained_on(directory: Path, place: str) -> str:
-    """Return the dataset that a model was trained on, according to its card."""
+def dataset_of_model(directory: Path, place: str) -> str:
+    """Return the dataset that a model was trained on, according to its card.
+
+    Parameters
+    ----------
+    directory
+        A run folder or model directory.
+    place
+        What to call it in messages.
+
+    Raises
+    ------
+    DataError
+        If the card names none that can be opened.
+    """
     inner = directory / MODEL_FOLDER
     card = (inner if inner.is_dir() else directory) / CARD_NAME
     content: dict[str, Any] = {}

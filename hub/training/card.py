@@ -16,6 +16,7 @@ from hub.training.recipe import keeps_best
 from registry.cards import FILE_NAME, join_front_matter
 
 if TYPE_CHECKING:
+    from hub.potentials.committee.potential import Committee
     from hub.potentials.config import PotentialConfig
     from hub.training.preparation import Preparation
     from hub.training.state import Progress
@@ -31,6 +32,26 @@ def write_card(directory: Path, preparation: Preparation, results: dict[str, Any
     front_matter = _front_matter(preparation, results)
     title = architecture_of(preparation.potential.config).title
     text = join_front_matter(front_matter, _body(title, front_matter, results))
+    (directory / FILE_NAME).write_text(text, encoding="utf-8")
+
+
+def write_committee_card(directory: Path, committee: Committee, results: dict[str, Any]) -> None:
+    """Write the card of a committee, whose members differ in their seed and bootstrap sample."""
+    training = results["training"]
+    number, n_train = len(committee.members), training["data"]["n_train"]
+    content = model_front_matter(
+        committee.config, f"Committee of {number} models, each trained on {n_train} structures"
+    )
+    parent = training["parent"] or {}
+    if "name" in parent:
+        content["base_model"] = parent["name"]
+    content |= {
+        "training": training,
+        "seeds": results["seeds"],
+        "measured_errors": results["errors"],
+    }
+    title = architecture_of(committee.members[0].config).title
+    text = join_front_matter(content, _body(f"committee of {title}", content, results))
     (directory / FILE_NAME).write_text(text, encoding="utf-8")
 
 
@@ -61,6 +82,7 @@ def lineage(preparation: Preparation, progress: Progress) -> dict[str, Any]:
         **({"alchemical": preparation.search.chosen.to_json()} if preparation.search else {}),
         "energy_shift_eV_per_atom": preparation.shift.energies,
         "recipe": vars(preparation.recipe),
+        "method": preparation.method_name,
         "seed": preparation.seed,
         "epochs": progress.epoch,
         "best_epoch": progress.best_epoch,
@@ -132,6 +154,8 @@ def _body(title: str, front_matter: dict[str, Any], results: dict[str, Any]) -> 
 def _kept(training: dict[str, Any]) -> str:
     """Return a phrase that says which epoch's weights were kept."""
     epoch = f"epoch {training['best_epoch']} of {training['epochs']} was"
+    if training["recipe"].get("validation") == "trained-on":
+        return f"{epoch} kept, without validation structures"
     if not keeps_best(training["recipe"]):
         return f"{epoch} kept, regardless of its error on validation structures"
     n_validation = training["data"]["n_validation"]
