@@ -80,6 +80,8 @@ def command(
 ) -> None:
     """Measure the errors of each MODEL, a name or a run folder, on DFT data.
 
+    A single run folder is evaluated on its own test set if no --data is given.
+
     Errors are in meV/atom and eV/Å, those of stresses in GPa and meV/Å^3, over all structures and
     for each configuration type named in the files. If model and data use different zeros of
     energy, a shift per element is fitted and the errors are shown with and without it.
@@ -87,15 +89,21 @@ def command(
     hub evaluate DATASET --labels A,B compares two label sets of a dataset instead: the differences
     of B from A over the structures covered by both, with and without a fitted shift.
     """
-    if not data:
+    if labels and not data:
         _compare(names, labels, plot, as_json=as_json)
         return
+    from hub.library import own_test_set
+
+    if not (data or own_test_set(names)):
+        raise click.UsageError(
+            "Missing option '--data'; or '--labels A,B', to compare label sets of a dataset."
+        )
     from hub.cli.evaluation_output import evaluation_report, print_evaluation
     from hub.evaluation.models import evaluate_models
 
     with progress_bars() as counting:
         found = evaluate_models(
-            names, data, labels=labels, plot=plot, report=report, counting=counting, **given
+            names, data or None, labels=labels, plot=plot, report=report, counting=counting, **given
         )
     if as_json:
         reports = [evaluation_report(each) for each in found]
@@ -115,10 +123,6 @@ def _compare(names: tuple[str, ...], labels: str, plot: Path | None, *, as_json:
     from hub.cli.comparison_output import print_comparison
     from hub.evaluation.compare import compare_labels
 
-    if not labels:
-        raise click.UsageError(
-            "Missing option '--data'; or '--labels A,B', to compare label sets of a dataset."
-        )
     first, *others = labels.split(",")
     if len(others) != 1 or not (first and others[0]):
         raise click.UsageError(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hub.cli import output
 from hub.evaluation.metrics import error_table
 from hub.evaluation.result import AS_IT_IS, SHIFTED, error_series
-from hub.evaluation.tables import calibration_table, detail_tables
+from hub.evaluation.tables import calibration_tables, detail_tables
 
 if TYPE_CHECKING:
     from hub.evaluation import Errors
@@ -18,8 +18,9 @@ def print_evaluation(found: list[Evaluation], *, details: bool) -> None:
     """Print models and data, the table of errors, and with `details` further tables."""
     _print_summary(found)
     output.result_table(*error_table(error_series(found)))
-    spread = calibration_table(found)
-    for table in [*([spread] if spread else []), *(detail_tables(found) if details else [])]:
+    calibrations = calibration_tables(found)
+    tables = [*detail_tables(found), *calibrations] if details else calibrations[:1]
+    for table in tables:
         output.result("")
         output.result_table(*table)
 
@@ -54,7 +55,7 @@ def _print_summary(found: list[Evaluation]) -> None:
     labels = [f"{name} ({unit})" for name, unit in named if name]
     labels += [f"stress from {key}" for key in read.stress_keys]
     lines = [
-        *(f"model:   {each.model}" for each in found if not each.spread),
+        *(f"model:   {each.model}" for each in found if not each.members),
         f"data:    {len(read.structures)} structures in {', '.join(read.structures.sources)}",
         f"labels:  {', '.join(labels)}",
         *(f"note:    {note}" for note in read.notes),

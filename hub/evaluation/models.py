@@ -11,10 +11,10 @@ from hub.counting import not_counting
 from hub.datasets.loading import read_files_or_dataset
 from hub.errors import DataError
 from hub.evaluation import calibration_plot, parity, predictions_file
-from hub.evaluation.evaluate import evaluate
 from hub.evaluation.report import Settings, require_report, write_report
 from hub.evaluation.result import AS_IT_IS, SHIFTED, as_committee, assess, best_series
-from hub.library import open_model
+from hub.evaluation.uncertainty import predict_with_spread
+from hub.library import open_model, own_test_set
 from hub.potentials.loading import load_model
 from hub.structures.stress_labels import StressReading
 from registry.outputs import claim_outputs, require_file, require_free
@@ -34,7 +34,7 @@ _COMMITTEE = "committee"  # the name of its folder
 
 def evaluate_models(
     models: str | Path | Iterable[str | Path],
-    data: str | Path | Iterable[str | Path],
+    data: str | Path | Iterable[str | Path] | None = None,
     *,
     labels: str = "",
     energy_key: str | None = None,
@@ -57,7 +57,7 @@ def evaluate_models(
         One or several references, run folders or model directories.
     data
         Files in any format that ASE reads, patterns of such files, or a dataset. Energies or
-        forces may be missing.
+        forces may be missing. By default, the test set of a single run folder.
     labels
         Label set of a dataset; the only one if empty.
     energy_key, forces_key, stress_key
@@ -89,8 +89,8 @@ def evaluate_models(
     Raises
     ------
     DataError
-        If the data cannot be read, or have neither energies nor forces; if a committee has less
-        than two models, or the name of the report does not end in ``.html``.
+        If there are no data, or they cannot be read, or have neither energies nor forces; if a
+        committee has less than two models, or the name of the report does not end in ``.html``.
     IncompatibleModelError
         If a structure contains an element that a model does not cover.
     ModelError
@@ -106,10 +106,16 @@ def evaluate_models(
             f"a committee has at least two models, got {', '.join(names)}",
             "Name all its members: models that differ in their seeds or training data.",
         )
+    places = own_test_set(names) if data is None else texts(data)
+    if not places:
+        raise DataError(
+            f"no data to evaluate {', '.join(names)} on",
+            "Give labelled structures. Only a single finished run folder has its own.",
+        )
     folders = _folders(out, [*names, *([_COMMITTEE] if committee else [])])
     _require_outputs(folders, plot, report)
     stress = StressReading(stress_key, stress_convention)
-    read = _read(texts(data), labels, (energy_key, forces_key), stress, counting)
+    read = _read(places, labels, (energy_key, forces_key), stress, counting)
     opened = {name: open_model(name, counting("pulling")) for name in names}
     found = []
     for name, version in opened.items():
@@ -130,7 +136,7 @@ def evaluate_models(
             "--stress-key": stress_key,
             "--stress-convention": None if stress_convention == "ase" else stress_convention,
         }
-        settings = Settings(texts(data), options, device, dtype)
+        settings = Settings(places, options, device, dtype)
         write_report(user_path(report), found, opened, settings, counting)
     return found
 
@@ -174,9 +180,9 @@ def _evaluate(
     counting: Counting,
 ) -> Evaluation:
     potential = load_model(opened.path, device=device, dtype=dtype)
-    predictions = evaluate(potential, read.structures, counting("predicting"))
+    predictions, spread = predict_with_spread(potential, read.structures, counting)
     named = str(opened.version.reference) if opened.version else str(opened.path)
-    return assess(name, named, read, predictions)
+    return assess(name, named, read, predictions, spread)
 
 
 def _write(folder: Path, found: Evaluation) -> None:

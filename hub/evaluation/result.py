@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -48,6 +48,8 @@ class Evaluation:
         Predictions and errors with these shifts; None without shifts.
     spread
         Standard deviations over the members of a committee; None for a single model.
+    members
+        The names of the models whose mean this is; empty for a model, also a committee.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Evaluation:
     shifted: Predictions | None = None
     shifted_errors: dict[str, Errors] | None = None
     spread: Spread | None = None
+    members: tuple[str, ...] = ()
 
     @property
     def best(self) -> Predictions:
@@ -120,8 +123,9 @@ def as_committee(found: Sequence[Evaluation]) -> Evaluation:
     Each model is taken in the labels' zero of energy, so that the spread is not one of zeros.
     """
     mean, spread = combine([each.best for each in found])
-    name, models = f"mean of {len(found)}", ", ".join(each.model for each in found)
-    return assess(name, models, found[0].data, mean, spread)
+    models = ", ".join(each.model for each in found)
+    assessed = assess(f"mean of {len(found)}", models, found[0].data, mean, spread)
+    return replace(assessed, members=tuple(each.name for each in found))
 
 
 def error_series(found: Sequence[Evaluation]) -> dict[str, dict[str, Errors]]:

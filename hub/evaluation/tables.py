@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from hub.evaluation.metrics import number
@@ -12,22 +13,25 @@ if TYPE_CHECKING:
 
     from hub.evaluation.result import Evaluation
 
+_MOST_COMPOSITIONS = 12  # rows of one model
+
 Table = tuple[list[str], list[list[str]]]
 
 
 def detail_tables(found: Sequence[Evaluation]) -> list[Table]:
-    """Return tables of what can be measured: forces, energy differences, stresses, coverages.
+    """Return tables of what can be measured: forces, energy differences, stresses.
 
     Each has one row for each group and model; a column names the model if there are several.
     """
-    tables = (_forces(found), _differences(found), _stresses(found), _coverage(found))
-    return [each for each in tables if each[1]]
+    return [each for each in (_forces(found), _differences(found), _stresses(found)) if each[1]]
 
 
-def calibration_table(found: Sequence[Evaluation]) -> Table | None:
-    """Return a table of the calibration of each committee; None if there is none."""
-    table = _summary(found)
-    return table if table[1] else None
+def calibration_tables(found: Sequence[Evaluation]) -> list[Table]:
+    """Return a table of the calibrations of all committees, and of their coverages.
+
+    Empty if there is no committee.
+    """
+    return [each for each in (_summary(found), _coverage(found)) if each[1]]
 
 
 def _forces(found: Sequence[Evaluation]) -> Table:
@@ -47,10 +51,10 @@ def _forces(found: Sequence[Evaluation]) -> Table:
 
 def _differences(found: Sequence[Evaluation]) -> Table:
     header = ["ENERGY DIFFERENCES", "STRUCTURES", "PAIRS", "RMSE", "MAE (meV/atom)"]
-    return _by_group(
+    table = _by_group(
         found,
         header,
-        lambda each: each.details.differences,
+        lambda each: dict(islice(each.details.differences.items(), _MOST_COMPOSITIONS)),
         lambda errors: [
             str(errors.n_structures),
             str(errors.n_pairs),
@@ -58,6 +62,10 @@ def _differences(found: Sequence[Evaluation]) -> Table:
             number(errors.mae, 1),
         ],
     )
+    more = max(len(each.details.differences) for each in found) - _MOST_COMPOSITIONS
+    if more > 0:
+        table[1].append([f"{more} more", *["" for _ in table[0][1:]]])
+    return table
 
 
 def _stresses(found: Sequence[Evaluation]) -> Table:

@@ -8,11 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hub.evaluation.evaluate import evaluate
 from hub.potentials.batches import Predictions
+from hub.potentials.committee.potential import Committee
+from hub.structures.neighbours import NeighbourLists
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from hub.counting import Counting
+    from hub.potentials.potential import Potential
     from hub.structures.arrays import FloatArray, IntArray
     from hub.structures.structure_set import StructureSet
 
@@ -69,6 +74,27 @@ def combine(predictions: Sequence[Predictions]) -> tuple[Predictions, Spread]:
     )
     deviations = tuple(each.std(axis=0, ddof=1) for each in forces)
     return mean, Spread(energies.std(axis=0, ddof=1), deviations)
+
+
+def predict_with_spread(
+    potential: Potential, structures: StructureSet, counting: Counting
+) -> tuple[Predictions, Spread | None]:
+    """Predict as `evaluate` does; of a committee, also return the spread over its members.
+
+    Raises
+    ------
+    IncompatibleModelError
+        If a structure contains an element that the model does not cover.
+    """
+    if not isinstance(potential, Committee):
+        return evaluate(potential, structures, counting("predicting")), None
+    lists = NeighbourLists(structures, potential.cutoff)
+    return combine(
+        [
+            evaluate(member, structures, counting("predicting"), lists)
+            for member in potential.members
+        ]
+    )
 
 
 @dataclass(frozen=True)

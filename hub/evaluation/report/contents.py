@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from hub import __version__
 from hub.datasets.loading import is_dataset_name
+from hub.devices import choose_device, device_name
 from hub.evaluation.metrics import ALL, error_table, number
 from hub.evaluation.report import drawings, plots
 from hub.evaluation.report.worst import worst_structures
 from hub.evaluation.result import SHIFTED, error_series
-from hub.evaluation.tables import calibration_table, detail_tables
+from hub.evaluation.tables import calibration_tables, detail_tables
 from hub.history.citations import cite
 from hub.history.tracer import lineage
 from hub.potentials.architectures import architecture_of, read_config
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from hub.evaluation.result import Evaluation
     from hub.history.step import Step
     from hub.library import OpenedVersion
+    from hub.structures.arrays import FloatArray
     from hub.structures.structure_set import StructureSet
 
 _MOST_NAMED = 5  # structures of a finding
@@ -85,7 +89,6 @@ def gather(
         As for `hub.evaluate`.
     """
     names = list(opened)
-    spread = calibration_table(found)
     return {
         "title": f"Errors of {', '.join(each.name for each in found)}",
         "made": f"{datetime.now(UTC):%d %B %Y, %H:%M} UTC",
@@ -99,7 +102,7 @@ def gather(
         "comparison": plots.comparison(found),
         "parity": plots.parity(found),
         "details": detail_tables(found),
-        "calibration": spread,
+        "calibration": calibration_tables(found),
         "calibrations": [plots.calibration(each) for each in found if each.calibration],
         "worst": [_worst(each, len(found)) for each in found],
         **_origins([*names, *filter(is_dataset_name, settings.places)]),
@@ -120,7 +123,7 @@ def _headline(found: Evaluation) -> dict[str, str]:
 def _settings(settings: Settings, names: Sequence[str], *, committee: bool) -> dict[str, str]:
     return {
         "command": settings.command(names, committee=committee),
-        "device": settings.device,
+        "device": device_name(choose_device(settings.device)),
         "precision": settings.dtype,
     }
 
@@ -153,8 +156,10 @@ def _data(found: Evaluation, first: OpenedVersion, counting: Counting) -> dict[s
     labels["stresses"] = " and ".join(read.stress_keys)
     return {
         "files": list(structures.sources),
-        "structures": f"{len(structures)} of {sizes.min()} to {sizes.max()} atoms",
+        "structures": f"{len(structures)} structures of {sizes.min()} to {sizes.max()} atoms",
         "atoms": str(sizes.sum()),
+        "scatter": number(1000 * _scatter(structures.energies / sizes), 1),
+        "force": number(_rms(structures.force_labels), 3),
         "elements": ", ".join(structures.elements),
         "types": Counter(name for name in structures.config_types.tolist() if name),
         "labels": {quantity: key for quantity, key in labels.items() if key},
@@ -171,6 +176,17 @@ def _data(found: Evaluation, first: OpenedVersion, counting: Counting) -> dict[s
             for each in findings
         ],
     }
+
+
+def _scatter(values: FloatArray) -> float:
+    """Return the standard deviation of the known values, in their unit; NaN if there are none."""
+    known = values[np.isfinite(values)]
+    return float(known.std()) if known.size else float("nan")
+
+
+def _rms(values: FloatArray) -> float:
+    known = values[np.isfinite(values)]
+    return float(np.sqrt(np.mean(known**2))) if known.size else float("nan")
 
 
 def _where(structures: StructureSet, indices: Sequence[int]) -> str:
@@ -196,7 +212,7 @@ def _badly(structures: StructureSet, each: Badly, largest: float) -> dict[str, s
         "where": structures.where(each.index),
         "formula": structures.formula(each.index),
         "type": str(structures.config_types[each.index]),
-        "energy": "" if each.energy_error != each.energy_error else f"{each.energy_error:+.1f}",
+        "energy": f"{each.energy_error:+.1f}" if np.isfinite(each.energy_error) else "",
         "forces": number(each.force_rmse, 3),
         "largest": number(each.largest, 3),
         "picture": drawings.structure_picture(atoms, each.atom_errors, largest),

@@ -14,13 +14,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import Normalize
 
-    from hub.structures.arrays import FloatArray
+    from hub.structures.arrays import FloatArray, IntArray
 
 _SIZE = 2.6  # inches
 _DOTS_PER_INCH = 110
-_VIEW = "-75x,-12y,2z"  # from the side and a little above
-_RADIUS = 0.6  # of a disc, in covalent radii
+_VIEW = "-75x,-12y,2z"  # of crystals: from the side and a little above
+_RADIUS = 0.5  # of a disc, in covalent radii
 _FEW, _LENGTH = 20, 7.0  # a cell of fewer atoms is repeated along vectors shorter than this (Å)
+_BOND = 1.2  # longest, in sums of covalent radii
+_MOST_BONDED = 1000  # atoms of a structure whose bonds are drawn
 _MOST_SYMBOLS = 80  # atoms; more symbols would hide each other
 _COLOURS = "YlOrRd"
 _UNKNOWN = "0.8"  # grey, for atoms without a label
@@ -91,13 +93,15 @@ def _draw(axes: Axes, atoms: Atoms, cell: FloatArray, colours: list[str]) -> Non
     from matplotlib.collections import LineCollection, PatchCollection
     from matplotlib.patches import Circle
 
-    turn = rotate(_VIEW)
+    turn = rotate(_VIEW) if atoms.pbc.any() else _along_axes(atoms.positions)
     places = atoms.positions @ turn
     radii = _RADIUS * covalent_radii[atoms.numbers]
     order = np.argsort(places[:, 2], kind="stable")  # the nearest is drawn last
     discs = [Circle((places[each, 0], places[each, 1]), radii[each]) for each in order]
     edges = _edges(cell) @ turn
     axes.add_collection(LineCollection(list(edges[:, :, :2]), colors="0.6", linewidths=0.8))
+    bonds = places[_bonds(atoms)]
+    axes.add_collection(LineCollection(list(bonds[:, :, :2]), colors="0.35", linewidths=1.4))
     axes.add_collection(
         PatchCollection(
             discs,
@@ -115,6 +119,25 @@ def _draw(axes: Axes, atoms: Atoms, cell: FloatArray, colours: list[str]) -> Non
     low, high = ends.min(axis=0) - margin, ends.max(axis=0) + margin
     axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal")
     axes.set_axis_off()
+
+
+def _along_axes(positions: FloatArray) -> FloatArray:
+    """Return the rotation that shows the two longest extents of a molecule."""
+    turn: FloatArray = np.linalg.svd(positions - positions.mean(axis=0))[2].T
+    return turn
+
+
+def _bonds(atoms: Atoms) -> IntArray:
+    """Return the pairs of atoms that are close to each other, (B, 2)."""
+    from ase.data import covalent_radii
+
+    if len(atoms) > _MOST_BONDED:
+        return np.empty((0, 2), np.int64)
+    first, second = np.triu_indices(len(atoms), 1)
+    lengths = np.linalg.norm(atoms.positions[first] - atoms.positions[second], axis=1)
+    radii = covalent_radii[atoms.numbers]
+    close = lengths < _BOND * (radii[first] + radii[second])
+    return np.column_stack([first[close], second[close]])
 
 
 def _edges(cell: FloatArray) -> FloatArray:
