@@ -87,6 +87,12 @@ from hub.cli.arguments import (
     help="Keep the best epoch by validation (early) or the last; all and k-fold train on "
     "the validation structures, too.",
 )
+@click.option(
+    "--general",
+    multiple=True,
+    metavar="FILE",
+    help="Other labelled structures, to measure what the model forgets (repeatable).",
+)
 @click.option("--from-scratch", is_flag=True, help="Start from random weights (the baseline).")
 @click.option(
     "--alchemical",

@@ -246,6 +246,7 @@ def _energies(energies: Any) -> str:
 def print_results(folder: Path, results: dict[str, Any]) -> None:
     """Print the final table, and where model and plots are."""
     from hub.evaluation.metrics import Errors, error_table
+    from hub.training.card import forgetting_text
 
     errors = results["errors"]
     after = "trained from scratch" if errors["before"] is None else "after"
@@ -268,6 +269,8 @@ def print_results(folder: Path, results: dict[str, Any]) -> None:
         _print_seeds(results["seeds"])
     from hub.training.recipe import keeps_best
 
+    if forgotten := results.get("forgetting"):
+        output.message(f"{forgotten['source']}: {forgetting_text(forgotten)}")
     if validated := results.get("cross_validation"):
         output.message(
             f"cross-validation in {validated['folds']} parts: {validated['energy_rmse']:.1f} "

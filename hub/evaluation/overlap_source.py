@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hub.datasets.dataset import Dataset
 from hub.datasets.layout import is_dataset
 from hub.errors import DataError
-from hub.library import MODEL_FOLDER, open_version
+from hub.library import front_matter_of, open_version
 from hub.structures.reading import read_structures
-from registry.cards import FILE_NAME as CARD_NAME
-from registry.cards import read_text, split_front_matter
 from registry.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -70,11 +68,7 @@ def dataset_of_model(directory: Path, place: str) -> str:
     DataError
         If the card names none that can be opened.
     """
-    inner = directory / MODEL_FOLDER
-    card = (inner if inner.is_dir() else directory) / CARD_NAME
-    content: dict[str, Any] = {}
-    if card.exists():
-        content, _ = split_front_matter(read_text(card), str(card))
+    content = front_matter_of(directory)
     training = content.get("training")
     data = training.get("data") if isinstance(training, dict) else None
     name = data.get("dataset") if isinstance(data, dict) else None

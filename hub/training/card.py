@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hub.training.state import Progress
 
 _PACKAGES = ("ase", "numpy")
+_OPTIONAL = ("forgetting", "cross_validation")
 
 
 def write_card(directory: Path, preparation: Preparation, results: dict[str, Any]) -> None:
@@ -105,10 +106,8 @@ def _front_matter(preparation: Preparation, results: dict[str, Any]) -> dict[str
     content = model_front_matter(config, _description(preparation, parent))
     if "name" in parent:
         content["base_model"] = parent["name"]
-    return content | {
-        "training": training,
-        "measured_errors": results["errors"],
-    }
+    content |= {"training": training, "measured_errors": results["errors"]}
+    return content | {name: results[name] for name in _OPTIONAL if name in results}
 
 
 def _description(preparation: Preparation, parent: dict[str, Any]) -> str:
@@ -144,11 +143,40 @@ def _body(title: str, front_matter: dict[str, Any], results: dict[str, Any]) -> 
         f"{errors['set']} set:\n\n{table}\n\n"
         f"Trained on {training['data']['n_train']} structures with the recipe "
         f"`{training['recipe']['name']}`, seed {training['seed']}; {_kept(training)}.\n"
+        + _forgetting(results)
         + "".join(
             f"\nThe data have a finding that was allowed: {finding}.\n"
             for finding in training["data"].get("allowed_findings", ())
         )
     )
+
+
+def _forgetting(results: dict[str, Any]) -> str:
+    """Return a paragraph on what the training changed far from its data."""
+    found = results.get("forgetting")
+    if not found:
+        return ""
+    text = forgetting_text(found)
+    return f"\nFar from the training data ({found['source']}): {text}.\n"
+
+
+def forgetting_text(found: dict[str, Any]) -> str:
+    """Return the result of `hub.training.forgetting.General.compare` in words."""
+    if "drift" in found:
+        drift = found["drift"]
+        return (
+            f"predictions for {found['n_structures']} structures drifted by "
+            f"{drift['energy_rmse']:.1f} meV/atom and {drift['force_rmse']:.3f} eV/Å"
+        )
+    units = {"energy_rmse": ("energy", 1, "meV/atom"), "force_rmse": ("force", 3, "eV/Å")}
+    parts = []
+    for name, after in found["after"].items():
+        quantity, decimals, unit = units[name]
+        part = f"{quantity} error {after:.{decimals}f} {unit}"
+        if name in found.get("ratio", {}):
+            part += f", {found['ratio'][name]:.2f} times that before training"
+        parts.append(part)
+    return "; ".join(parts)
 
 
 def _kept(training: dict[str, Any]) -> str:

@@ -59,6 +59,7 @@ def finetune(
     group_rates: str = "",
     stop: Literal["early", "last", "all", "k-fold"] | None = None,
     keep: Literal["best", "committee"] = "best",
+    general: str | Path | Iterable[str | Path] = (),
     resume: bool = False,
     reporter: Reporter | None = None,
 ) -> tuple[Path, dict[str, Any]]:
@@ -118,6 +119,9 @@ def finetune(
     keep
         Of several seeds, keep the ``best`` by validation, or all as a ``committee``, each trained
         on its own bootstrap sample of the training structures.
+    general
+        Labelled structures far from the data, to measure what the model forgets of them. Without
+        them, its drift from its own predictions before the training is measured.
     resume
         Resume the run in `out` with its own settings; no others may be given.
     reporter
@@ -165,6 +169,7 @@ def finetune(
         group_rates=group_rates,
         stop=stop,
         keep=keep,
+        general=texts(general),
     )
     if resume:
         folder = job.to_resume(place)

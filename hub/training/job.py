@@ -153,6 +153,8 @@ class Job(SavedJob):
         Factors of the learning rate by parameter group, ``embedding=0.1,readout=2``.
     stop
         ``early``, ``last``, ``all`` or ``k-fold``; the recipe's rule if None.
+    general
+        Labelled structures to measure forgetting on.
     keep
         Of several seeds, the ``best``, or all of them as a ``committee``.
     """
@@ -161,7 +163,7 @@ class Job(SavedJob):
     added_later: ClassVar[frozenset[str]] = frozenset(
         {
             "allow", "stress_key", "stress_convention", "stress_weight", "method", "group_rates",
-            "stop", "keep",
+            "stop", "keep", "general",
         }
     )  # fmt: skip
 
@@ -190,6 +192,7 @@ class Job(SavedJob):
     group_rates: str = ""
     stop: Literal["early", "last", "all", "k-fold"] | None = None
     keep: Literal["best", "committee"] = "best"
+    general: tuple[str, ...] = ()
 
     def with_seed(self, seed: int) -> Self:
         """Return the same job with only this seed."""

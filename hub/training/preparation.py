@@ -26,6 +26,7 @@ from hub.structures.reference_energies import (
 )
 from hub.structures.splits import split_structures
 from hub.training.data import stop_on_errors
+from hub.training.forgetting import general_structures
 from hub.training.loader import GraphLoader
 from hub.training.methods.choosing import FULL, REPLAY, Method
 from hub.training.methods.replay import ReplayLoader, labelled_by, structures_to_replay
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from hub.structures.splits import Split
     from hub.training.data import Data
     from hub.training.folds import CrossValidation
+    from hub.training.forgetting import General
     from hub.training.job import Job
     from hub.training.loader import Loader
     from hub.training.methods.full import Full
@@ -96,6 +98,8 @@ class Preparation:
         The dataset that the structures were chosen from, and how, if any.
     search
         How the model was transferred to the elements of the data, if it was.
+    general
+        Structures to measure forgetting on, if any.
     method_name
         The method as the user gave it.
     cross_validation
@@ -122,6 +126,7 @@ class Preparation:
     method: Full
     origin: dict[str, Any] = field(default_factory=dict)
     search: Search | None = None
+    general: General | None = None
     method_name: str = "full"
     cross_validation: CrossValidation | None = None
 
@@ -144,6 +149,8 @@ class Preparation:
         }
         stresses = self.recipe.stress_weight > 0
         digests = {name: each.digest(stresses=stresses) for name, each in sets.items()}
+        if self.general is not None and self.general.is_labelled:
+            digests["general data"] = self.general.lists.structures.digest()
         if self.parent is not None:
             digests["model"] = sha256_of(self.parent.path / WEIGHTS_NAME)
         return digests
@@ -256,6 +263,13 @@ def prepare(
         reference_energies=references,
         shift=shift,
         method=method.build(potential, recipe.group_rates, job.seed),
+        general=general_structures(
+            job.general,
+            (job.energy_key, job.forces_key),
+            None if job.from_scratch else data.parent,
+            potential,
+            reporter,
+        ),
         method_name=job.method,
         search=search,
     )

@@ -47,10 +47,11 @@ def train(
     if group.is_first:
         _require_same_inputs(folder, preparation)
     reporter.prepared(preparation)
-    before = None
+    before = before_in_general = None
+    potential, general = preparation.potential, preparation.general
     if group.is_first and not preparation.from_scratch:
         before = _predict(preparation, reporter)
-    potential = preparation.potential
+        before_in_general = general.predict(potential) if general else None
     meter, started = EnergyMeter(potential.device), time.perf_counter()
     graphs, recipe = preparation.validation_graphs, preparation.recipe
     trainer = Trainer(preparation.method, preparation.loader, graphs, recipe, folder, group)
@@ -75,6 +76,8 @@ def train(
         },
         "training": training,
     }
+    if general is not None:
+        results["forgetting"] = general.compare(before_in_general, general.predict(potential))
     if preparation.cross_validation is not None:
         results["cross_validation"] = asdict(preparation.cross_validation)
     series = {"fine-tuned" if before else "trained from scratch": after}

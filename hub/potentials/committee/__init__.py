@@ -47,6 +47,7 @@ class CommitteeArchitecture(Architecture):
     title = "committee"
     library = "mlip-hub"
     config = CommitteeConfig
+    is_trainable = False  # its members are trained, each on its own
 
     def check(self, config: CommitteeConfig) -> None:
         """Refuse members that cannot be read, or do not belong together."""

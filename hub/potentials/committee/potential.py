@@ -26,8 +26,6 @@ class Committee(Potential):
         The potentials, on one device and in one precision.
     """
 
-    is_trainable = False
-
     def __init__(self, config: CommitteeConfig, members: Sequence[Potential]) -> None:
         super().__init__(config)
         self._members = torch.nn.ModuleList(members)

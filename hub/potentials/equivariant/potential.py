@@ -72,8 +72,10 @@ class CompilablePotential(Potential):
         """Return the trainable parameters that hold matrices, with the shapes of these."""
         found = super().matrices()
         for module in self.network.modules():
-            shapes, weight = matrix_shapes(module), getattr(module, "weight", None)
-            if shapes and isinstance(weight, torch.nn.Parameter) and weight.requires_grad:
+            weight = getattr(module, "weight", None)
+            if not isinstance(weight, torch.nn.Parameter) or weight.ndim > 1:
+                continue
+            if weight.requires_grad and (shapes := matrix_shapes(module)):
                 found.append((weight, shapes))
         return found
 

@@ -14,6 +14,7 @@ from hub.evaluation.overlap_source import dataset_of_model
 from hub.potentials.batches import batches_by_edges, collate, predict
 from hub.structures.graphs import build_graphs
 from hub.structures.neighbours import NeighbourLists
+from hub.structures.perturbing import strained_and_rattled
 from registry.errors import RegistryError
 
 if TYPE_CHECKING:
@@ -22,15 +23,12 @@ if TYPE_CHECKING:
     from hub.library import OpenedVersion
     from hub.potentials.potential import Potential
     from hub.structures import StructureSet
-    from hub.structures.arrays import FloatArray
     from hub.structures.graphs import Graph
     from hub.training.loader import Batches, GraphLoader
     from hub.training.reporter import Reporter
 
 _MOST = 200  # structures to replay
 _MAX_FORCE = 50.0  # eV/Å; a start says nothing reliable about atoms that nearly touch
-_MAX_STRAIN = 0.15
-_RATTLES = 0.01, 0.2  # standard deviation, in distances to the nearest neighbour
 
 
 class ReplayLoader:
@@ -103,7 +101,7 @@ def structures_to_replay(
     else:
         pulled, source = _pretraining_structures(parent, seed, reporter)
         if pulled is None:
-            made = around(train, _MOST, rng)
+            made = strained_and_rattled(train, _MOST, rng)
             how = f"replaying {len(made)} structures made around the training data"
             return made, f"{how}, since {source}"
         found = pulled
@@ -121,50 +119,6 @@ def _pretraining_structures(
         return load_dataset(name, "", sample=_MOST, seed=seed, progress=progress), name
     except RegistryError as problem:  # of ours and of the registry
         return None, problem.message
-
-
-def around(structures: StructureSet, number: int, rng: np.random.Generator) -> StructureSet:
-    """Make structures around others by random strains and rattles; they have no labels.
-
-    Strains are up to 15 %. The standard deviation of each coordinate is 1 to 20 % of the mean
-    distance to the nearest neighbour.
-
-    Parameters
-    ----------
-    structures
-        S structures.
-    number
-        How many to make, spread evenly over them.
-    rng
-        Random numbers.
-    """
-    parents = rng.permutation(np.arange(number) % len(structures))
-    made = structures.select(parents)
-    positions, cells = made.positions.copy(), made.cells.copy()
-    for index, nearest in enumerate(_nearest(structures)[parents]):
-        own = made.atoms_of(index)
-        strain = rng.uniform(-_MAX_STRAIN, _MAX_STRAIN, (3, 3)) / 2
-        stretch = np.eye(3) + strain + strain.T
-        cells[index] = cells[index] @ stretch
-        rattle = nearest * rng.uniform(*_RATTLES)
-        positions[own] = positions[own] @ stretch + rng.normal(0, rattle, positions[own].shape)
-    return replace(made, positions=positions, cells=cells)
-
-
-def _nearest(structures: StructureSet) -> FloatArray:
-    """Return (S,) the mean distance to the nearest neighbour in Å; 0 for atoms without any."""
-    reach = 5.0  # Å; the nearest neighbours of all solids and molecules are closer
-    lists = NeighbourLists(structures, reach, most_kept=0)
-    means = []
-    for index, (edges, shifts) in enumerate(lists.each(range(len(structures)))):
-        own = structures.atoms_of(index)
-        first, second = structures.positions[own][edges]
-        lengths = np.linalg.norm(second + shifts @ structures.cells[index] - first, axis=1)
-        nearest = np.full(own.stop - own.start, np.inf)
-        np.minimum.at(nearest, edges[0], lengths)
-        finite = nearest[np.isfinite(nearest)]
-        means.append(finite.mean() if finite.size else 0.0)
-    return np.array(means)
 
 
 def labelled_by(
