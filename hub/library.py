@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 # The model in a run folder is in this folder, in the layout in which it is published.
 MODEL_FOLDER = "model"
+# The structures that a run was tested on, with their labels, are in this file of it.
+TEST_PREDICTIONS = "test-predictions.extxyz"
 
 # Functions that turn published files into versions; imported on the first pull.
 _IMPORTERS = {
@@ -149,6 +151,12 @@ def open_model(place: str | Path, progress: Progress | None = None) -> OpenedVer
     opened = open_version(place, progress)
     inner = opened.path / MODEL_FOLDER
     return OpenedVersion(inner, opened.version) if inner.is_dir() else opened
+
+
+def own_test_set(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the file of the structures that a run was tested on, if one run folder is named."""
+    own = [str(path) for name in names if (path := user_path(name) / TEST_PREDICTIONS).is_file()]
+    return tuple(own) if len(names) == 1 else ()
 
 
 def front_matter_of(directory: Path) -> dict[str, Any]:

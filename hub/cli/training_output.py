@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from hub.alchemy.search_table import search_lines
 from hub.cli import output
 from hub.training.reporter import Reporter
+from hub.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,9 +83,7 @@ class TrainingOutput(Reporter):
         if self.bar is None:
             output.message(text)
         else:
-            self.bar.console.print(
-                output.visible(text), markup=False, highlight=False, soft_wrap=True
-            )
+            self.bar.console.print(visible(text), markup=False, highlight=False, soft_wrap=True)
 
     def counting(self, task: str) -> Callable[[int, int | None], None] | None:
         """Show a bar for a task such as reading or checking."""

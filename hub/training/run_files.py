@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from msgspec import Struct
 
 from hub.errors import TrainingError
+from hub.library import TEST_PREDICTIONS
 from hub.schemas import Count, Sha256
 from registry.documents import MalformedError, damage, fit, fit_whole, parse_json, read_bounded
 from registry.outputs import write_file
@@ -23,7 +24,7 @@ SEARCH_PLOT_NAME = "alchemical.png"
 RESULTS_NAME = "results.json"
 METRICS_NAME = "metrics.csv"
 STATE_NAME = "training-state.pt"
-PREDICTIONS_NAME = "test-predictions.extxyz"
+PREDICTIONS_NAME = TEST_PREDICTIONS
 PARITY_NAME = "parity.png"
 JOB_FORMAT = 1
 REPLACE = "Restore the file from a copy, or start a new run."
