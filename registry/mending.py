@@ -167,14 +167,10 @@ def _write_page(
     pages: Pages, store: RepairableStore, found: Survey, name: str, entry: Entry
 ) -> None:
     path, data = pages.page_path(name), page_bytes(name, entry)
-
-    def page(old: bytes | None) -> bytes:
-        # In a store without locks somebody may publish at the same time.
-        if old not in (None, data, found.pages.get(path)):
-            raise StorageError(
-                f"{pages.place(path)} was written by another process during the repair",
-                "Repair again when nobody publishes.",
-            )
-        return data
-
-    swap_until_done(store, path, page)
+    seen = found.pages.get(path)
+    # In a store without locks somebody may publish at the same time. What is damaged is set aside.
+    if seen != data and not (store.swap(path, data, seen) or store.swap(path, data, None)):
+        raise StorageError(
+            f"{pages.place(path)} was written by another process during the repair",
+            "Repair again when nobody publishes.",
+        )
