@@ -155,7 +155,7 @@ class LocalIndex:
                 logger.warning(
                     "%s was corrupted and has been moved to %s", self.files.path(path), place
                 )
-            write_entries(pages, self.files, {**found.entries, **restored})
+            write_entries(pages, self.files, found, {**found.entries, **restored})
         logger.warning(
             "the index of %s in %s was rebuilt from the manifests: %s",
             self.name,
