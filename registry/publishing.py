@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from registry.content import describe_directory
-from registry.errors import ExistsError, NotFoundError, OfflineError
+from registry.errors import ExistsError, NotFoundError, OfflineError, SettingsError
+from registry.huggingface.addresses import is_address
+from registry.huggingface.registry import HuggingFaceRegistry
 from registry.origins import LOCAL, Origin
 from registry.references import check_name, check_version
 from registry.registry import Registry
@@ -33,6 +35,7 @@ def publish(
     licence: str = "",
     to: str = LOCAL,
     accept: bool = False,
+    private: bool = False,
 ) -> LocalVersion:
     """Publish the files of a directory as a version, and pull it back.
 
@@ -53,9 +56,11 @@ def publish(
     licence
         The licence under which others may use it.
     to
-        The name of a registry, or a directory; the user's own registry by default.
+        The name of a registry, a directory, or ``hf://org``; the user's own registry by default.
     accept
         Publish even if this machine has seen different content there under this name and version.
+    private
+        Make a new repository on the Hugging Face Hub private.
 
     Raises
     ------
@@ -67,8 +72,17 @@ def publish(
         If the name or version is malformed.
     StorageError
         If the registry cannot be written.
+    SettingsError
+        If a registry elsewhere than on the Hugging Face Hub is to be private.
     """
     registry = _free_target(catalogue, name, version, to)
+    if isinstance(registry, HuggingFaceRegistry):
+        registry.private = private
+    elif private:
+        raise SettingsError(
+            f"only repositories on the Hugging Face Hub can be private, not {registry.location}",
+            "Leave out --private, or publish to hf://org/name.",
+        )
     local = catalogue.local
     with local.in_use():
         manifest = describe_directory(
@@ -119,6 +133,8 @@ def target(catalogue: Catalogue, to: str) -> Registry:
     known = {registry.name: registry for registry in registries}
     if to in known:
         return known[to]
+    if is_address(to):
+        return catalogue.addressed(to)
     if not re.search(r"[/\\~]|^\.", to):
         raise NotFoundError(
             f"unknown registry '{to}' (known: {', '.join(known)})",
