@@ -7,8 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from registry.content import describe_directory
-from registry.errors import ExistsError, NotFoundError, OfflineError, SettingsError
-from registry.huggingface.addresses import is_address
+from registry.errors import (
+    ExistsError,
+    InvalidReferenceError,
+    NotFoundError,
+    OfflineError,
+    SettingsError,
+)
+from registry.huggingface.addresses import is_address, split_address
 from registry.huggingface.registry import HuggingFaceRegistry
 from registry.origins import LOCAL, Origin
 from registry.references import check_name, check_version
@@ -120,6 +126,13 @@ def _free_target(catalogue: Catalogue, name: str, version: str, to: str) -> Regi
     """Return the registry to publish a version to; raises like `publish`."""
     check_name(name)
     check_version(version)
+    if is_address(to):
+        to, repository = split_address(to)
+        if repository not in ("", name):
+            raise InvalidReferenceError(
+                f"the name is {name}, but the repository {to}/{repository}",
+                "Use the same name for both.",
+            )
     registry = target(catalogue, to)
     registry.writable()
     if name in catalogue.builtin.names():
@@ -134,7 +147,7 @@ def target(catalogue: Catalogue, to: str) -> Registry:
     if to in known:
         return known[to]
     if is_address(to):
-        return catalogue.addressed(to)
+        return catalogue.addressed(split_address(to)[0])
     if not re.search(r"[/\\~]|^\.", to):
         raise NotFoundError(
             f"unknown registry '{to}' (known: {', '.join(known)})",
