@@ -10,7 +10,8 @@ from msgspec.structs import asdict
 
 from hub.settings import load_settings
 from registry.builtin import Builtin
-from registry.cards import builtin_cards
+from registry.cards import FILE_NAME as CARD_NAME
+from registry.cards import builtin_cards, read_text, split_front_matter
 from registry.catalogue import Catalogue
 from registry.errors import InvalidReferenceError, NotFoundError
 from registry.files import sha256_of
@@ -148,6 +149,19 @@ def open_model(place: str | Path, progress: Progress | None = None) -> OpenedVer
     opened = open_version(place, progress)
     inner = opened.path / MODEL_FOLDER
     return OpenedVersion(inner, opened.version) if inner.is_dir() else opened
+
+
+def front_matter_of(directory: Path) -> dict[str, Any]:
+    """Return the front matter of the card in a run folder or model directory; empty without one.
+
+    Raises
+    ------
+    SettingsError
+        If the card is malformed.
+    """
+    inner = directory / MODEL_FOLDER
+    card = (inner if inner.is_dir() else directory) / CARD_NAME
+    return split_front_matter(read_text(card), str(card))[0] if card.exists() else {}
 
 
 def _importer_named(name: str) -> Importer | None:

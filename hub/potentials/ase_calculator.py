@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from hub.structures.arrays import FloatArray
 
 
+_SPREADS = "energy_spread", "forces_spread"
+
+
 class ModelCalculator(Calculator):
     """Energies (eV), forces (eV/Å) and stresses (eV/Å^3) of ASE structures from a model.
 
@@ -83,6 +86,9 @@ class ModelCalculator(Calculator):
             "energies": _numbers(output.atomic_energies),
             "forces": _numbers(output.forces),
         }
+        if output.energy_spread is not None and output.force_spread is not None:
+            self.results["energy_spread"] = output.energy_spread.item()
+            self.results["forces_spread"] = _numbers(output.force_spread)
         if copied.pbc.any() and copied.cell.rank == 3:
             self.results["stress"] = full_3x3_to_voigt_6_stress(_numbers(output.stresses[0]))
 

@@ -59,7 +59,7 @@ class _Judged(Struct):
 
 
 class _Validation(Struct):
-    force_rmse: float
+    force_rmse: float | None  # None if all structures were trained on
 
 
 class _Data(Struct):
@@ -77,7 +77,7 @@ class _Training(Struct):
 
 class _Seeds(Struct):
     seeds: list[int]
-    best: int
+    best: int | None  # None of a committee
 
 
 class _Results(Struct):
