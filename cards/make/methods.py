@@ -69,7 +69,7 @@ CHOICES: dict[str, dict[str, Any]] = {
     "lora": {"stop": "last", "method": "lora"},
     "l2-sp": {"stop": "last", "method": "l2-sp"},
     "replay": {"stop": "last", "method": "replay"},
-    "scratch": {"from_scratch": True, "model": "c-ace-pretrained"},
+    "scratch": {"from_scratch": True},
     "ceiling": {"stop": "last"},  # with all structures
 }
 _ELSEWHERE = 40  # structures
