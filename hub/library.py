@@ -17,10 +17,9 @@ from registry.errors import InvalidReferenceError, NotFoundError
 from registry.files import sha256_of
 from registry.local import LocalStore
 from registry.manifest import Parent
+from registry.opening import open_registry
 from registry.paths import user_path
 from registry.references import Reference
-from registry.registry import Registry
-from registry.stores import open_store
 from registry.trust import Seen
 
 if TYPE_CHECKING:
@@ -105,13 +104,14 @@ class Pulled:
 def catalogue() -> Catalogue:
     """Return the catalogue for the current settings."""
     settings = load_settings()
+    local = LocalStore(settings.cache)
     registries = [
-        Registry(name, open_store(location, offline=settings.offline))
+        open_registry(name, location, local.files, offline=settings.offline)
         for name, location in settings.registries.items()
     ]
     builtin = Builtin(builtin_cards(), _importer_named, settings.mirror, offline=settings.offline)
     seen = Seen(settings.state / "seen")
-    return Catalogue(LocalStore(settings.cache), registries, builtin, seen)
+    return Catalogue(local, registries, builtin, seen)
 
 
 def open_version(place: str | Path, progress: Progress | None = None) -> OpenedVersion:

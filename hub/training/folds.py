@@ -69,7 +69,7 @@ def cross_validate(
     reached = recipe.with_changes(folds=0, validation="held-out")
     squares = np.zeros((2, recipe.max_epochs))
     weights = np.zeros(2)
-    for number, split in enumerate(_folds(job, recipe, data)):
+    for number, split in enumerate(leave_out(job, recipe, data)):
         inner = folder / f"fold-{number}"
         inner.mkdir(exist_ok=True)
         own = copy.deepcopy(potential)
@@ -88,7 +88,7 @@ def cross_validate(
     return CrossValidation(recipe.folds, best + 1, float(force[best]), float(energy[best]))
 
 
-def _folds(job: Job, recipe: Recipe, data: Data) -> Iterator[Split]:
+def leave_out(job: Job, recipe: Recipe, data: Data) -> Iterator[Split]:
     """Yield splits that leave out each structure once; isolated atoms are always trained on."""
     whole = split_data(job, recipe, data)
     alone = isolated_atoms(data.read.structures)
