@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from hub.errors import PublishingError
+from hub.guides import guide
 from hub.library import catalogue
 from hub.licences import RULES, Ancestor, ancestors, canonical, licence_notes
 from hub.publishing import publish
@@ -128,3 +129,10 @@ def test_a_model_of_permissive_parents_says_nothing(directory):
     card(directory, "CC-BY-4.0", as_parent(first))
     second = publish(directory, "second")
     assert "license_note" not in (second.path / "README.md").read_text()
+
+
+def test_the_guide_shows_the_rules():
+    text = guide("hugging-face").replace("\\*", "*").replace("CC-BY-*, Unl", "CC-BY-[0-9]*, Unl")
+    for rule in RULES:
+        allowed = "any" if rule.allowed == ("*",) else ", ".join(rule.allowed) or "none"
+        assert f"| {rule.condition} | {', '.join(rule.licences)} | {allowed} |" in text
