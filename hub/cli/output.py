@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hub import sizes
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
@@ -28,6 +30,8 @@ _BLANK_BLOCK = range(0xE0000, 0xE1000)
 _WIDEST_TEXT = 100  # columns; longer lines are hard to read
 _UNUSUAL = re.compile(r"[^ -~]")
 _UNUSUAL_IN_TEXT = re.compile(r"[^ -~\n\t]")
+
+human_size = sizes.human_size
 
 
 def one_line(text: str) -> str:
@@ -151,16 +155,6 @@ def telling_warnings() -> Iterator[None]:
             yield
     finally:
         logging.getLogger().removeHandler(teller)
-
-
-def human_size(count: int) -> str:
-    """Format a number of bytes for people."""
-    size = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} TB"
 
 
 def shows_progress() -> bool:
