@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hub.counting import Counting, not_counting
 from hub.library import catalogue
-from hub.site.described import Described, describe
+from hub.site.described import Described, describe, of_data
 from hub.site.gathering import Gathered, Item, Problem, gather, registries_of
 from hub.site.origins import trace
 from hub.site.pages import Site
@@ -126,11 +126,14 @@ def _remote(registries: Sequence[Registry]) -> tuple[Registry, ...]:
 
 
 def _site(gathered: Gathered, names: Catalogue, problems: list[Problem]) -> Site:
-    described = {item.reference: describe(item) for item in gathered.items}
+    origins = trace(gathered.items, names)
+    described = {
+        item.reference: of_data(describe(item), origins.data(item.reference))
+        for item in gathered.items
+    }
     versions: dict[tuple[str, str], list[Described]] = {}
     for each in described.values():
         versions.setdefault((each.item.registry, each.item.name), []).append(each)
-    origins = trace(gathered.items, names)
     problems += [Problem(where, message) for where, message in origins.failed.items()]
     return Site(described, versions, origins, gathered.addresses)
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from hub.facts import facts_of
+from hub.history.commands import label_set_of
 from hub.history.step import label_sets
 from hub.site.measured import Table, headline, number, tables
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from hub.site.gathering import Item
 
@@ -113,6 +114,25 @@ def describe(item: Item) -> Described:
     )
 
 
+def of_data(described: Described, data: Iterable[Item]) -> Described:
+    """Return a model with the level of theory of the label set that it was trained on.
+
+    Parameters
+    ----------
+    described
+        A model, whose card may not say.
+    data
+        The datasets that it was trained on.
+    """
+    training = _mapping(described.item.front_matter, "training")
+    labels = label_set_of(_mapping(training, "data"))
+    if described.theories or not labels:
+        return described
+    stated = [label_sets(each.metadata, each.front_matter).get(labels, {}) for each in data]
+    found = tuple(_text(each, "level_of_theory") for each in stated)
+    return replace(described, theories=tuple(filter(None, found)))
+
+
 def short_theory(text: str) -> str:
     """Return the part of a level of theory that names it, such as ``PBE``."""
     found = _SHORT.match(text)
@@ -128,7 +148,6 @@ def _model_theories(card: Mapping[str, Any]) -> tuple[str, ...]:
         teacher = _mapping(card, "teacher")
         name, kind = _text(teacher, "name"), _text(teacher, "kind")
         stated = kind if name == "DFT" and kind else name
-    stated = stated or _text(_mapping(card, "training"), "level_of_theory")
     return (str(stated),) if stated else ()
 
 

@@ -10,8 +10,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from registry.cards import FILE_NAME, LARGEST_CARD, Card, split_front_matter
 from registry.documents import digest_of
 from registry.download import read
-from registry.errors import DamagedRegistryError, IntegrityError, RegistryError, SettingsError
-from registry.origins import BUILTIN
+from registry.errors import (
+    DamagedRegistryError,
+    IntegrityError,
+    OfflineError,
+    RegistryError,
+    SettingsError,
+)
+from registry.origins import BUILTIN, LOCAL
 from registry.publishing import target
 from registry.references import version_order
 from registry.stores.base import blob_path
@@ -159,6 +165,8 @@ def gather(
         try:
             entries, damaged = _entries(registry)
         except RegistryError as problem:
+            if registry.name == LOCAL and isinstance(problem, OfflineError):
+                continue  # nothing was published on this machine yet
             problems.append(Problem(registry.name, problem.message))
             unreachable.append(registry.name)
             continue

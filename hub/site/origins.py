@@ -64,6 +64,11 @@ class Origins:
             waiting += found[step.name].parents
         return list(found.values())
 
+    def data(self, reference: str) -> list[Item]:
+        """Return the datasets of the site that a version was directly made from."""
+        parents = self._parents(reference)
+        return [self.items[each.name] for each in parents if _is_data(each, self.items)]
+
     def graph(self, reference: str) -> dict[str, Any]:
         """Return nodes and edges around a version, for the script that draws them."""
         ancestors = self.ancestors(reference)
@@ -109,6 +114,10 @@ class Origins:
             "path": item.path if item else "",
             "own": is_own,
         }
+
+
+def _is_data(step: Step, items: Mapping[str, Item]) -> bool:
+    return step.kind == "dataset" and step.name in items
 
 
 def _edges(child: Step, known: Collection[str]) -> list[tuple[str, str, str]]:

@@ -5,8 +5,8 @@
   if (!place) return;
   const data = JSON.parse(document.getElementById("data").textContent);
   const { nodes, edges, hidden } = data.graph;
-  const [WIDE, HIGH, GAP_X, GAP_Y] = [196, 46, 104, 14];
-  const MOST_LETTERS = 27;
+  const [WIDE, HIGH, GAP_X, GAP_Y] = [190, 46, 92, 14];
+  const MOST_LETTERS = 24;
 
   function svg(tag, attributes = {}, ...content) {
     const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
@@ -90,6 +90,9 @@
   const drawn = edges.flatMap((edge) => drawEdge(edge, at));
   drawing.append(...drawn.filter((each) => each.tagName !== "text"), ...[...at.values()].map(drawNode), ...drawn.filter((each) => each.tagName === "text"));
   place.append(drawing);
+  // Where the graph is wider than the page, this version is seen first.
+  const own = [...at.values()].find((each) => each.node.own);
+  place.parentElement.scrollLeft = own.x + WIDE + 8 - place.parentElement.clientWidth;
   if (hidden[0] || hidden[1]) {
     const note = document.createElement("p");
     note.className = "quiet";
