@@ -69,9 +69,16 @@ class Origins:
         parents = self._parents(reference)
         return [self.items[each.name] for each in parents if _is_data(each, self.items)]
 
-    def graph(self, reference: str) -> dict[str, Any]:
-        """Return nodes and edges around a version, for the script that draws them."""
-        ancestors = self.ancestors(reference)
+    def graph(self, reference: str, ancestors: Sequence[Step]) -> dict[str, Any]:
+        """Return nodes and edges around a version, for the script that draws them.
+
+        Parameters
+        ----------
+        reference
+            The version.
+        ancestors
+            What `ancestors` returned for it.
+        """
         children = self.children.get(reference, ())
         own = Step(reference, self.items[reference].kind, parents=self._parents(reference))
         steps = {step.name: step for step in (own, *ancestors[:MOST_ANCESTORS])}

@@ -61,7 +61,8 @@ class Site:
         root = "../../../"
         own = self.origins.steps.get(item.reference)
         ancestors = self.origins.ancestors(item.reference)
-        graph = self.origins.graph(item.reference)
+        children = self.origins.children.get(item.reference, ())[:_MOST_LISTED]
+        named = (*(step.name for step in ancestors), *children)
         return {
             "root": root,
             "this": described,
@@ -74,8 +75,10 @@ class Site:
             "label_sets": _label_sets(described),
             "own": own,
             "ancestors": ancestors[:_MOST_LISTED],
-            "children": self.origins.children.get(item.reference, ())[:_MOST_LISTED],
-            "paths": {name: each.path for name, each in self.origins.items.items()},
+            "children": children,
+            "paths": {
+                name: self.origins.items[name].path for name in named if name in self.described
+            },
             "licences": self._licences(ancestors),
             "bibtex": self._bibtex(own, ancestors),
             "history": self._history(described),
@@ -83,7 +86,7 @@ class Site:
             "data": {
                 "root": root,
                 "errors": [table.to_json() for table in described.errors],
-                "graph": graph,
+                "graph": self.origins.graph(item.reference, ancestors),
                 "histograms": sample["histograms"] if sample else [],
             },
         }

@@ -6,6 +6,7 @@
   const data = JSON.parse(document.getElementById("data").textContent);
   const { nodes, edges, hidden } = data.graph;
   const [WIDE, HIGH, GAP_X, GAP_Y] = [190, 46, 92, 14];
+  const LIFT = 52;
   const MOST_LETTERS = 24;
 
   function svg(tag, attributes = {}, ...content) {
@@ -62,7 +63,9 @@
     if (!a || !b) return [];
     const [x1, y1, x2, y2] = [a.x + WIDE, a.y + HIGH / 2, b.x - 5, b.y + HIGH / 2];
     const half = Math.max((x2 - x1) / 2, 30);
-    const made = [svg("path", { class: "edge", d: `M${x1} ${y1}C${x1 + half} ${y1} ${x2 - half} ${y2} ${x2} ${y2}` }),
+    // An edge that passes other columns goes above what is in them.
+    const lift = x2 - x1 > GAP_X ? Math.min(y1, y2) - LIFT : null;
+    const made = [svg("path", { class: "edge", d: `M${x1} ${y1}C${x1 + half} ${lift ?? y1} ${x2 - half} ${lift ?? y2} ${x2} ${y2}` }),
       svg("path", { class: "tip", d: `M${x2 + 5} ${y2}l-8 -4v8z` })];
     if (relation) {
       const short = relation.split(" ")[0];
@@ -85,7 +88,9 @@
   }
 
   const { at, width, height } = layout();
-  const drawing = svg("svg", { width: width + 4, height: height + 4, viewBox: `-2 -2 ${width + 4} ${height + 4}`, role: "group", "aria-label": "Lineage" });
+  const isLifted = edges.some(([from, to]) => at.has(from) && at.has(to) && at.get(to).x - at.get(from).x > WIDE + GAP_X);
+  const top = isLifted ? LIFT / 2 : 2;
+  const drawing = svg("svg", { width: width + 4, height: height + top + 2, viewBox: `-2 ${-top} ${width + 4} ${height + top + 2}`, role: "group", "aria-label": "Lineage" });
   // Labels of edges are drawn last, above other edges.
   const drawn = edges.flatMap((edge) => drawEdge(edge, at));
   drawing.append(...drawn.filter((each) => each.tagName !== "text"), ...[...at.values()].map(drawNode), ...drawn.filter((each) => each.tagName === "text"));

@@ -50,7 +50,7 @@
       cell(row.fe === null ? "" : number(row.fe, 3), "right", "eV/Å"),
       cell(row.c === null ? "" : number(row.c, 0), "right", "structures"),
       cell(size(row.s), "right"),
-      cell(row.l, "whole"));
+      cell(row.l, "few"));
   }
 
   function showRows() {
