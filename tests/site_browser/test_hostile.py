@@ -29,7 +29,10 @@ def test_nothing_of_it_runs(page, path):
             element.dispatchEvent(new MouseEvent('mouseover', { bubbles: true }));
         }""")
     assert page.run("return window.wasBroken === undefined")
-    assert page.run("return document.querySelectorAll('main img, iframe, main script, base').length") == 0
+    assert (
+        page.run("return document.querySelectorAll('main img, iframe, main script, base').length")
+        == 0
+    )
     assert not page.faults()
 
 

@@ -1,6 +1,7 @@
 """The list of versions in a real browser, opened from the disk."""
 
 import json
+import shutil
 
 import pytest
 
@@ -95,22 +96,24 @@ def test_each_limit_filters(page, limit, most, condition):
 
 def test_elements_must_all_be_covered(page):
     page.open()
-    page.one("#periodic [aria-label=Silicon]").click()
+    page.one("#periodic [aria-label$=Silicon]").click()
     one = page.names()
-    page.one("#periodic [aria-label=Oxygen]").click()
+    page.one("#periodic [aria-label$=Oxygen]").click()
     both = page.names()
     assert set(both) < set(one)
     assert "sevennet-0" in both
-    assert page.one("#periodic [aria-label=Oxygen]").get_attribute("aria-pressed") == "true"
+    assert page.one("#periodic [aria-label$=Oxygen]").get_attribute("aria-pressed") == "true"
     assert "Si, O" in page.one("#chosen").text
-    assert not page.one("#periodic [aria-label=Oganesson]").is_enabled()
+    assert not page.one("#periodic [aria-label$=Oganesson]").is_enabled()
 
 
 def test_columns_sort_and_absent_values_come_last(page):
     page.open("index.html#registry=builtin&kind=model")
     button = page.one("[data-sort=error] button")
     button.click()
-    read = "return [...document.querySelectorAll('#rows tbody tr')].map(r => r.cells[4].textContent)"
+    read = (
+        "return [...document.querySelectorAll('#rows tbody tr')].map(r => r.cells[4].textContent)"
+    )
     rising = page.run(read)
     assert rising[-1] == "–"
     values = [float(each) for each in rising if each != "–"]
@@ -166,28 +169,36 @@ def test_strange_addresses_are_ignored(page):
 
 def test_a_list_of_5000_versions_reacts_at_once(page, site):
     rows = json.loads((site / "rows.js").read_text().partition("=")[2].rstrip(";\n"))
-    many = [
-        {**rows[number % len(rows)], "n": f"name-{number}", "new": 1} for number in range(5000)
-    ]
+    many = [{**rows[number % len(rows)], "n": f"name-{number}", "new": 1} for number in range(5000)]
     other = site.with_name("large")
     if not other.exists():
-        import shutil
-
         shutil.copytree(site, other)
     (other / "rows.js").write_text(f"window.hubRows = {_script(many)};")
     page.root = other.as_uri()
     page.open()
     assert count(page) == "5,000 models and datasets"
-    measure = """
-        const input = document.getElementById('query'), times = [];
-        for (const text of ['n', 'na', 'name-4', 'name-49', 'carbon', '']) {
-            const start = performance.now();
+    # Time of the processor: the machine may be busy with other things.
+    page.browser.execute_cdp_cmd("Performance.enable", {"timeDomain": "threadTicks"})
+    before = _busy(page)
+    texts = ["n", "na", "name-4", "name-49", "carbon", ""]
+    page.run(
+        """
+        const input = document.getElementById('query');
+        for (const text of arguments[0]) {
             input.value = text;
             input.dispatchEvent(new Event('input'));
             document.body.offsetHeight;
-            times.push(performance.now() - start);
-        }
-        return times.sort((a, b) => a - b);"""
-    times = page.run(measure)
-    assert times[len(times) // 2] < 150, times
+        }""",
+        texts,
+    )
+    assert (_busy(page) - before) / len(texts) < 0.2
+    page.browser.execute_cdp_cmd("Performance.disable", {})
+    assert len(page.names()) <= 60
     assert not page.faults()
+
+
+def _busy(page):
+    """The seconds that the page has spent on scripts, styles and layout."""
+    metrics = page.browser.execute_cdp_cmd("Performance.getMetrics", {})["metrics"]
+    names = ("ScriptDuration", "LayoutDuration", "RecalcStyleDuration")
+    return sum(each["value"] for each in metrics if each["name"] in names)

@@ -3,8 +3,9 @@
 (() => {
   const { facets, empty, toAddress, fromAddress, prepare, apply } = window.hubFilters;
   const prepared = prepare(window.hubRows);
-  const PIECE = 100;
+  const PIECE = 60;
   const MOST_OPTIONS = 60;
+  const newest = prepared.filter((each) => each.row.new).length;
   const find = (id) => document.getElementById(id);
   let state = fromAddress(location.hash.slice(1));
   let shown = PIECE;
@@ -61,7 +62,7 @@
     const left = last.rows.length - shown;
     find("more").hidden = left <= 0;
     find("more").textContent = `Show ${number(Math.min(left, PIECE), 0)} more of ${number(left, 0)}`;
-    const of = state.old ? prepared.length : prepared.filter((each) => each.row.new).length;
+    const of = state.old ? prepared.length : newest;
     find("count").textContent = last.rows.length === of
       ? `${number(of, 0)} ${state.old ? "versions" : "models and datasets"}`
       : `${number(last.rows.length, 0)} of ${number(of, 0)}`;
@@ -81,6 +82,8 @@
       element("span", {}, name), element("span", { class: "n" }, String(count)));
   }
 
+  const drawn = new Map(); // what each facet shows
+
   function showFacet(group) {
     const facet = group.dataset.facet;
     const counts = last.counts[facet];
@@ -88,6 +91,10 @@
     const sorted = [...names].sort((a, b) =>
       (state.chosen[facet].has(b) - state.chosen[facet].has(a)) || (counts.get(b) || 0) - (counts.get(a) || 0) || (a < b ? -1 : 1));
     const place = group.querySelector(".options");
+    group.hidden = names.size < 2 && !state.chosen[facet].size;
+    const now = JSON.stringify(sorted.slice(0, MOST_OPTIONS).map((name) => [name, counts.get(name), state.chosen[facet].has(name)]));
+    if (drawn.get(facet) === now) return;
+    drawn.set(facet, now);
     const [focused, top] = [place.contains(document.activeElement), place.scrollTop];
     const label = focused ? document.activeElement.parentElement.children[1].textContent : "";
     place.replaceChildren(...sorted.slice(0, MOST_OPTIONS).map((name) => option(facet, name, counts.get(name) || 0)));
@@ -96,7 +103,6 @@
       const same = [...place.children].find((each) => each.children[1].textContent === label);
       if (same) same.firstChild.focus({ preventScroll: true });
     }
-    group.hidden = names.size < 2 && !state.chosen[facet].size;
   }
 
   const all = {};
@@ -112,7 +118,7 @@
     for (const { symbol, name, row, column } of window.hubElements) {
       const known = everywhere.get(symbol);
       const text = known ? `${name}: ${known} versions` : `${name}: none`;
-      const made = element("button", { type: "button", "aria-pressed": "false", "aria-label": name, title: text, class: known ? "known" : "" }, symbol);
+      const made = element("button", { type: "button", "aria-pressed": "false", "aria-label": `${symbol}, ${name}`, title: text, class: known ? "known" : "" }, symbol);
       made.style.gridRow = row;
       made.style.gridColumn = column;
       made.disabled = !known;

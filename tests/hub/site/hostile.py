@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ase import Atoms
@@ -14,6 +13,9 @@ import hub
 from registry.cards import join_front_matter
 from registry.manifest import FileEntry, Parent
 from tests.hub.site.many import Written
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # It would call `hubBroken` if it ran as HTML, in an attribute, in a script, or as an address.
 BAD = (

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from registry.cards import FILE_NAME, join_front_matter
 from registry.documents import canonical_json, digest_of
@@ -11,6 +10,9 @@ from registry.index import Entry, names_bytes, page_bytes, with_version
 from registry.manifest import FileEntry, Manifest, Parent
 from registry.registry import FORMAT
 from registry.stores.base import INDEX, MARKER, blob_path, manifest_path
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 BODY = """
 # {name}
