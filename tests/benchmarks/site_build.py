@@ -24,9 +24,8 @@ def main() -> None:
         built = build_site(out, registries=[str(registry)])
         seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
         size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
-    print(
-        f"{built.n_versions:,} versions in {seconds:.1f} s ({cpu:.1f} s of CPU), {size / 1e6:.1f} MB"
-    )
+    print(f"{built.n_versions:,} versions in {seconds:.1f} s ({cpu:.1f} s of CPU)")
+    print(f"{size / 1e6:.1f} MB")
     for problem in built.problems[:5]:
         print(problem)
     if seconds > 60 and options.versions <= 5000:

@@ -51,13 +51,10 @@ def site(tmp_path_factory) -> Path:
         patch.setenv("HUB_HOME", str(folder / "home"))
         patch.setenv("XDG_STATE_HOME", str(folder / "state"))
         patch.chdir(folder)
-        registries = [
-            "builtin",
-            str(many(folder / "many", 60)),
-            str(hostile_registry(folder / "hostile")),
-        ]
+        registries = ["builtin", "local", str(many(folder / "many", 60))]
+        registries.append(str(hostile_registry(folder / "hostile")))
         hostile_dataset(folder)
-        built = build_site(folder / "site", registries=[*registries, "local"])
+        built = build_site(folder / "site", registries=registries)
     return built.path
 
 
@@ -89,9 +86,13 @@ class Page:
 
     def names(self) -> list[str]:
         """The names of the rows of the list that are shown."""
-        return self.run(
-            "return [...document.querySelectorAll('#rows tbody a')].map(e => e.textContent)"
-        )
+        return self.contents("#rows tbody a")
+
+    def contents(self, selector: str) -> list[str]:
+        """The text of all elements, also of hidden ones and in drawings."""
+        script = "return [...document.querySelectorAll(arguments[0])].map(e => e.textContent)"
+        found: list[str] = self.run(script, selector)
+        return found
 
     def until(self, script: str, seconds: float = 10) -> Any:
         """Wait until a script returns something true, and return it."""
@@ -105,9 +106,8 @@ class Page:
         return console + [url for url in self.requests() if not self._is_own(url)]
 
     def requests(self) -> list[str]:
-        messages = [
-            json.loads(each["message"])["message"] for each in self.browser.get_log("performance")
-        ]
+        logged = self.browser.get_log("performance")
+        messages = [json.loads(each["message"])["message"] for each in logged]
         return [
             each["params"]["request"]["url"]
             for each in messages

@@ -42,9 +42,8 @@ def test_a_line_is_copied(page):
         {"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]},
     )
     page.one("#panel-finetune [data-copy]").click()
-    page.until(
-        "return document.querySelector('#panel-finetune [data-copy]').textContent == 'Copied'"
-    )
+    button = "document.querySelector('#panel-finetune [data-copy]')"
+    page.until(f"return {button}.textContent == 'Copied'")
     copied = page.run("return navigator.clipboard.readText()")
     assert copied == "hub finetune --data mydft.xyz --model c-ace-pretrained@1.0.0"
 
@@ -52,9 +51,7 @@ def test_a_line_is_copied(page):
 def test_learning_curves_are_drawn_from_the_numbers_of_the_card(page):
     page.open(MODEL)
     assert page.texts("#curves figcaption") == ["Force error", "Energy error"]
-    titles = page.run(
-        "return [...document.querySelectorAll('#curves circle title')].map(t => t.textContent)"
-    )
+    titles = page.contents("#curves circle title")
     assert len(titles) == 2 * 16
     assert "After fine-tuning, 25 structures: 0.842 eV/Å" in titles
     heights = page.run(
@@ -118,19 +115,13 @@ def test_distributions_are_drawn(page):
 
 def test_the_lineage_leads_from_version_to_version(page):
     page.open(NEWER)
-    nodes = page.run(
-        "return [...document.querySelectorAll('#graph .node .title')].map(t => t.textContent)"
-    )
+    nodes = page.contents("#graph .node .title")
     assert "potential-00004 1.1.0" in nodes
     assert "potential-00004 1.0.0" in nodes
-    link = page.run(
-        "return [...document.querySelectorAll('#graph a')].map(a => a.getAttribute('href'))"
-        ".find(h => h.includes('potential-00004/1.0.0'))"
-    )
-    page.run(
-        "document.querySelector(`#graph a[href='${arguments[0]}']`).dispatchEvent(new MouseEvent('click', {bubbles: true}))",
-        link,
-    )
+    page.run("""
+        const links = [...document.querySelectorAll('#graph a')];
+        const other = links.find(a => a.getAttribute('href').includes('potential-00004/1.0.0'));
+        other.dispatchEvent(new MouseEvent('click', { bubbles: true, cancelable: true }));""")
     page.until("return document.title.startsWith('potential-00004 1.0.0')")
     assert not page.faults()
 

@@ -51,7 +51,7 @@
       cell(row.fe === null ? "" : number(row.fe, 3), "right", "eV/Å"),
       cell(row.c === null ? "" : number(row.c, 0), "right", "structures"),
       cell(size(row.s), "right"),
-      cell(row.l, "few"));
+      cell(row.l, row.l.length > 12 ? "few" : "whole"));
   }
 
   function showRows() {
