@@ -10,6 +10,8 @@ import pytest
 from registry.shipped import FOLDER
 
 ROOT = Path(__file__).parents[1]
+# Of the web catalogue, with its licence and a picture.
+SITE = (".html", ".css", ".js", ".txt", ".png")
 
 
 @pytest.fixture(scope="module")
@@ -56,5 +58,6 @@ def test_nothing_else_is_inside(names):
     assert folders == {"hub", "registry", *(name for name in folders if "dist-info" in name)}
     own = [name for name in names if ".dist-info/" not in name]
     suffixes = {Path(name).suffix for name in own if "/_shipped/blobs/" not in name}
-    assert suffixes == {".py", ".typed", ".md", ".json"}
+    assert suffixes == {".py", ".typed", ".md", ".json", *SITE}
+    assert all(name.startswith(("hub/site/", "hub/guide/")) for name in own if name.endswith(SITE))
     assert not [name for name in names if name.startswith("registry/_cards/") and ".py" in name]
