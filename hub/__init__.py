@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from hub.showing import show
     from hub.studies.learning_curve import learning_curve
     from hub.studies.stability_check import stability
+    from hub.synthesis.around import synthesize_around
     from hub.synthesis.synthesize import synthesize
     from hub.teachers.families import list_teachers
     from hub.teachers.relabelling import relabel
@@ -74,6 +75,7 @@ _HOMES = {
     "show": "hub.showing:show",
     "stability": "hub.studies.stability_check:stability",
     "synthesize": "hub.synthesis.synthesize:synthesize",
+    "synthesize_around": "hub.synthesis.around:synthesize_around",
     "transmute": "hub.alchemy.transmute:transmute",
     "verify": "hub.upkeep:verify",
     "verify_labels": "hub.teachers.verifying:verify_labels",
@@ -112,6 +114,7 @@ __all__ = [
     "show",
     "stability",
     "synthesize",
+    "synthesize_around",
     "transmute",
     "verify",
     "verify_labels",

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from hub.cli import output
+from hub.cli.architecture_options import architecture_options
 from hub.cli.arguments import (
     allow_option,
     batch_size_option,
@@ -61,6 +62,7 @@ from hub.cli.arguments import (
     help="Train K times with different seeds and keep the best model.",
 )
 @click.option("--from-scratch", is_flag=True, help="Start from random weights (the baseline).")
+@architecture_options
 @click.option(
     "--alchemical",
     default="",

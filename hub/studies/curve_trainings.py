@@ -7,11 +7,11 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from hub.errors import DataError, JobError, TrainingError
-from hub.evaluation.predictions_file import ENERGY, FORCES, write_labelled
 from hub.jobs.out_folder import at_work, require_new
 from hub.jobs.pool import InProcess, Lost, Tasks
 from hub.structures.reference_energies import isolated_atoms
 from hub.structures.splits import split_structures
+from hub.structures.writing import ENERGY, FORCES, write_labelled
 from hub.studies.curve import CurveReporter, Point, Start, Training
 from hub.studies.held_out import hold_out
 from hub.training import run_files, run_folder
