@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from hub.pulling import pull
     from hub.registries import add_registry, copy, list_registries, remove_registry, repair_registry
     from hub.showing import show
+    from hub.studies.distil import distil
     from hub.studies.learning_curve import learning_curve
+    from hub.studies.rank import rank
     from hub.studies.stability_check import stability
     from hub.synthesis.around import synthesize_around
     from hub.synthesis.synthesize import synthesize
@@ -51,6 +53,7 @@ _HOMES = {
     "cite": "hub.history.citations:cite",
     "compare_labels": "hub.evaluation.compare:compare_labels",
     "copy": "hub.registries:copy",
+    "distil": "hub.studies.distil:distil",
     "evaluate": "hub.evaluation.models:evaluate_models",
     "export": "hub.exporting:export",
     "finetune": "hub.training.finetune:finetune",
@@ -69,6 +72,7 @@ _HOMES = {
     "prune_cache": "hub.upkeep:prune_cache",
     "publish": "hub.publishing:publish",
     "pull": "hub.pulling:pull",
+    "rank": "hub.studies.rank:rank",
     "relabel": "hub.teachers.relabelling:relabel",
     "remove_registry": "hub.registries:remove_registry",
     "repair_registry": "hub.registries:repair_registry",
@@ -90,6 +94,7 @@ __all__ = [
     "cite",
     "compare_labels",
     "copy",
+    "distil",
     "evaluate",
     "export",
     "finetune",
@@ -108,6 +113,7 @@ __all__ = [
     "prune_cache",
     "publish",
     "pull",
+    "rank",
     "relabel",
     "remove_registry",
     "repair_registry",

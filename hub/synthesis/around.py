@@ -237,15 +237,25 @@ def source_of(found: list[Neighbourhood], divided: Divided, begun: Begun) -> Sou
 
 def describe(given: Description, begun: Begun, found: list[Neighbourhood]) -> Description:
     """Describe how the structures were made: in one line, and in full for the manifest."""
+    teacher = begun["teacher"]["family"]
+    text = given.text or f"Structures around {len(found)} given ones, labelled by {teacher}"
+    return replace(given, text=text, labels=label_set(begun), made=(how_made(begun, found),))
+
+
+def label_set(begun: Begun) -> LabelSet:
+    """Return the description of the teacher's labels."""
     isolated = begun["isolated_atoms"]
-    labels = LabelSet(
+    return LabelSet(
         **begun["provenance"],
         reference_energies=dict.fromkeys(isolated, 0.0),
         subtracted_energies=isolated,
         date=begun["date"],
     )
-    teacher = begun["teacher"]["family"]
-    made = {
+
+
+def how_made(begun: Begun, found: list[Neighbourhood]) -> dict[str, Any]:
+    """Return how the structures were made, as JSON."""
+    return {
         "method": "chains of strain, rattle and relaxation around given structures",
         "teacher": {**begun["teacher"], **begun["provenance"]},
         "schedule": begun["schedule"],
@@ -255,8 +265,6 @@ def describe(given: Description, begun: Begun, found: list[Neighbourhood]) -> De
         "calls_with_large_forces": sum(each.too_large for each in found),
         "units": {"lengths": "Å", "relax": "Å^2/eV", "temperature": "K", "max_force": "eV/Å"},
     }
-    text = given.text or f"Structures around {len(found)} given ones, labelled by {teacher}"
-    return replace(given, text=text, labels=labels, made=(made,))
 
 
 def _begin(unfinished: Unfinished, now: Begun, *, resume: bool) -> Begun:

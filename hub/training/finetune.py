@@ -207,6 +207,14 @@ def resume_run(folder: Path, reporter: Reporter | None = None) -> dict[str, Any]
         return _train(folder, job, Recipe.read(folder), reporter)
 
 
+def train_or_resume(job: Job, folder: Path, reporter: Reporter | None = None) -> dict[str, Any]:
+    """Start a job in a run folder, or resume it; what was written before the job is removed."""
+    if (folder / run_files.JOB_NAME).exists():
+        return resume_run(folder, reporter)
+    run_folder.clear(folder)
+    return start_run(job, folder, reporter)[1]
+
+
 def _train(folder: Path, job: Job, recipe: Recipe, reporter: Reporter) -> dict[str, Any]:
     data = read_data(job, reporter)
     model = starting_model(job, data)
