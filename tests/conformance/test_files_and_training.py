@@ -27,6 +27,7 @@ from hub.structures.graphs import build_graphs
 from hub.structures.neighbours import NeighbourLists
 from hub.training.loader import GraphLoader
 from hub.training.loop import Trainer
+from hub.training.methods.full import Full
 from hub.training.recipe import DEFAULT
 from hub.training.steps import loss_of
 from tests.conformance.potentials import RIGID, SMALL, crystal, molecule, numbers, outputs
@@ -182,7 +183,7 @@ def test_fine_tuning_lowers_the_loss_and_goes_on_after_a_kill(random_one, tmp_pa
         potential.set_weights(random_one.weights(), "the start")
         folder.mkdir(exist_ok=True)
         loader = GraphLoader(graphs[:6], potential, seed=1)
-        return Trainer(potential, loader, graphs[6:], RECIPE, folder)
+        return Trainer(Full(potential), loader, graphs[6:], RECIPE, folder)
 
     whole = start(tmp_path / "whole")
     whole.run()
