@@ -69,14 +69,7 @@ class Potential(torch.nn.Module, ABC):
     ----------
     config
         Its configuration.
-
-    Attributes
-    ----------
-    is_trainable
-        Whether its weights can be trained.
     """
-
-    is_trainable: bool = True
 
     def __init__(self, config: PotentialConfig) -> None:
         super().__init__()

@@ -20,6 +20,7 @@ from hub.potentials.equivariant.weights import hidden_numbers
 from hub.potentials.kernels.convolution import convolve
 from hub.potentials.kernels.inputs import checked
 from hub.potentials.kernels.pairs import find_pairs
+from hub.potentials.rescaling import Rescale
 from hub.potentials.sevennet.parts import (
     EMBEDDING,
     READOUT,
@@ -27,7 +28,6 @@ from hub.potentials.sevennet.parts import (
     Convolution,
     EdgeEmbedding,
     IrrepsLinear,
-    Rescale,
 )
 from hub.potentials.sevennet.plan import FUNCTION, plan_layers
 
