@@ -29,12 +29,15 @@ class ModelFacts(Struct):
         What an energy of zero means.
     elements
         The elements that the model was trained for.
+    level_of_theory
+        Of the labels that it was trained on.
     modal
         Of a model for several levels of theory, the one that the card is for.
     """
 
     energy_reference: str
     elements: Elements
+    level_of_theory: str = ""
     modal: str = ""
 
 
@@ -68,4 +71,5 @@ def import_converted(
         facts = fit(card.front_matter.get("model"), ModelFacts)
     potential = convert(facts)
     write_model(directory, potential, read_probe(card.path.parent / f"probes/{card.name}.json"))
-    return potential.config.facts()
+    stated = {"level_of_theory": facts.level_of_theory} if facts.level_of_theory else {}
+    return {**potential.config.facts(), **stated}

@@ -5,8 +5,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from hub.potentials.building import build_potential
 from hub.potentials.equivariant.derivatives import differentiate
 from hub.potentials.kernels.pairs import find_pairs
@@ -14,6 +12,8 @@ from hub.potentials.potential import Potential
 from hub.potentials.rescaling import Rescale
 
 if TYPE_CHECKING:
+    import torch
+
     from hub.potentials.config import PotentialConfig
     from hub.potentials.kernels.pairs import Pairs
     from hub.potentials.kernels.passes import Pass
@@ -98,7 +98,7 @@ def _rebuilt(
     dtype: torch.dtype,
     device: torch.device,
     weights: dict[str, torch.Tensor],
-    training: bool,  # noqa: FBT001 - an argument of a pickle
+    training: bool,
 ) -> Potential:
     potential = build_potential(config, dtype=dtype).to(device)
     potential.set_weights(weights, "the copied potential")

@@ -61,7 +61,9 @@ class CHGNetPotential(FrozenPotential):
         return network.mlp(features).squeeze(1), features
 
 
-def find_angles(centres: torch.Tensor, are_short: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def find_angles(
+    centres: torch.Tensor, are_short: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Find all ordered pairs of different short edges with the same centre.
 
     Parameters

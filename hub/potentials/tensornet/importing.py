@@ -25,7 +25,6 @@ _CUTOFF = "model.bond_expansion.rbf.cutoff"
 _LAYER = "model.layers."
 
 
-
 def import_state(card: Card, sources: Sequence[Path], directory: Path) -> dict[str, Any]:
     """Convert a ``state.pt`` into a model directory.
 
