@@ -19,6 +19,7 @@ from hub.cli.arguments import (
     run_folder_option,
     seed_option,
 )
+from hub.cli.teacher_options import teacher_settings
 
 
 @click.command(name="distil", short_help="Distil a foundation model into a fast one.")
@@ -45,13 +46,7 @@ from hub.cli.arguments import (
     show_default="the best that knows the elements",
     help="Model or teacher to distil; `hub rank` compares them.",
 )
-@click.option("--params", type=click.Path(), metavar="FILE", help="Parameter file of the teacher.")
-@click.option(
-    "--arguments",
-    type=JsonObject(),
-    metavar="JSON",
-    help="Options of the teacher, as '{\"name\": value}'.",
-)
+@teacher_settings
 @click.option(
     "--force", is_flag=True, help="Distil although the teacher is worse than training from scratch."
 )

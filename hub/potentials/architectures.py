@@ -91,6 +91,23 @@ def architecture_of(config: PotentialConfig) -> Architecture:
     return found
 
 
+def require_trainable(config: PotentialConfig, name: str) -> None:
+    """Refuse to train models that can only predict.
+
+    Raises
+    ------
+    TrainingError
+        If the architecture's models cannot be trained; `name` is that of the model.
+    """
+    found = architecture(config.architecture)
+    if not found.is_trainable:
+        raise TrainingError(
+            f"{name} cannot be trained: models of the architecture {found.name} only predict",
+            "Let it label structures, and train another model on the labels "
+            f"(`hub relabel --teacher model:{name}`); or start from a model that can be trained.",
+        )
+
+
 def model_file_types() -> dict[str, str]:
     """Return ``module:function`` by the ending of files from which models can be imported."""
     found: dict[str, str] = {}
@@ -236,6 +253,8 @@ def new_config(settings: Any, elements: Iterable[str], where: str) -> PotentialC
         check_plain(settings)
         chosen = fit(settings, dict[str, Any])
         found = _chosen_architecture(chosen)
+        if not found.is_trainable:
+            raise MalformedError(f"models of the architecture {found.name} cannot be trained")
         known = f"Settings of the architecture {found.name}: {', '.join(found.settings)}"
         unknown = [name for name in chosen if name not in (*found.settings, "architecture")]
         if unknown:

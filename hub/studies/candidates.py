@@ -6,17 +6,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hub.errors import TeacherError
-from hub.facts import facts_of, models_that_know
-from hub.history.step import front_matter, mapping
+from hub.facts import Facts, facts_of, models_that_know
+from hub.history.step import front_matter
 from hub.library import catalogue, open_model
 from hub.teachers.families import family_of, list_teachers
 from hub.teachers.spec import TeacherSpec, parse_teacher
-from registry.cards import FILE_NAME, Card, read_text
+from registry.cards import FILE_NAME, read_text
 from registry.errors import InvalidReferenceError, RegistryError
 from registry.references import Reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
 MODEL = "model:"  # a teacher that is a model of a registry
 
@@ -56,12 +57,24 @@ def candidates_for(elements: Iterable[str]) -> list[Candidate]:
     for family in list_teachers():
         is_complete = not family.argument and family.parameters == "none"
         if is_complete and family.is_usable and wanted.issubset(family.elements):
-            found.append(of_teacher(TeacherSpec(family.name)))
+            found.append(of_teacher(parse_teacher(family.name)))
     return found
 
 
-def candidate(name: str, arguments: Mapping[str, Any] | None = None) -> Candidate:
-    """Return the model or teacher of this name: a teacher's takes precedence.
+def candidate(
+    name: str,
+    params: str | Path | None = None,
+    arguments: Mapping[str, Any] | None = None,
+    python: str | Path | None = None,
+) -> Candidate:
+    """Return the model or teacher of this name; teachers take precedence.
+
+    Parameters
+    ----------
+    name
+        The model, or the teacher.
+    params, arguments, python
+        Parameter file, options and interpreter of a teacher.
 
     Raises
     ------
@@ -69,8 +82,10 @@ def candidate(name: str, arguments: Mapping[str, Any] | None = None) -> Candidat
         If it is neither a teacher nor a model.
     """
     try:
-        return of_teacher(parse_teacher(name, None, arguments))
+        return of_teacher(parse_teacher(name, params, arguments, python))
     except TeacherError as problem:
+        if params or arguments or python or _is_family(name):
+            raise
         try:
             open_model(name)
         except (InvalidReferenceError, RegistryError) as other:
@@ -79,6 +94,10 @@ def candidate(name: str, arguments: Mapping[str, Any] | None = None) -> Candidat
                 "`hub teachers` and `hub list --kind model` list them.",
             ) from other
         return _of_model(name)
+
+
+def _is_family(name: str) -> bool:
+    return name.partition(":")[0] in {family.name for family in list_teachers()}
 
 
 def of_teacher(spec: TeacherSpec) -> Candidate:
@@ -90,25 +109,17 @@ def of_teacher(spec: TeacherSpec) -> Candidate:
 
 
 def _of_model(name: str) -> Candidate:
-    licence, card = _stated(name)
-    theory = mapping(card, "teacher")
-    return Candidate(
-        name,
-        TeacherSpec(f"{MODEL}{name}"),
-        licence,
-        str(theory.get("kind") or theory.get("name", "")),
-    )
+    facts = _facts(name)
+    spec = TeacherSpec(f"{MODEL}{name}")
+    return Candidate(name, spec, facts.licence, facts.level_of_theory)
 
 
-def _stated(name: str) -> tuple[str, Mapping[str, Any]]:
-    """Return the licence of a model and the front matter of its card, without pulling it."""
+def _facts(name: str) -> Facts:
+    """Return what a model says of itself, without pulling it if it has a name."""
     names = catalogue()
     try:
-        found = names.resolve(Reference.parse(name))
-        if isinstance(found, Card):
-            return facts_of(found).licence, found.front_matter
-        return facts_of(found).licence, front_matter(names.readme(found), name)
+        return facts_of(names.resolve(Reference.parse(name)))
     except RegistryError:
         card = open_model(name).path / FILE_NAME
         matter = front_matter(read_text(card), str(card)) if card.is_file() else {}
-        return str(matter.get("license", "")), matter
+        return Facts(licence=str(matter.get("license", "")))

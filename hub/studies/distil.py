@@ -6,7 +6,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hub.errors import TeacherError, TrainingError
+from hub.errors import TrainingError
 from hub.jobs.choosing import choose_pool
 from hub.jobs.out_folder import at_work, require_new
 from hub.jobs.pool import LocalPool
@@ -15,15 +15,13 @@ from hub.structures.checks import check_structures
 from hub.structures.reference_energies import isolated_atoms
 from hub.structures.stress_labels import StressReading
 from hub.structures.structure_set import StructureSet
-from hub.studies.candidates import candidate
 from hub.studies.cross_validation import folds_of
 from hub.studies.distil_job import FILE_NAME, DistilJob
 from hub.studies.distil_report import Made, write_report
-from hub.studies.distil_steps import DistilReporter, Gate, Steps
+from hub.studies.distil_steps import DistilReporter, Gate, Steps, asked_for
 from hub.studies.rank import student_settings
 from hub.synthesis.around_schedule import Schedule
 from hub.synthesis.parents import SIDES, Divided, divide, write_split
-from hub.teachers.spec import parse_teacher
 from hub.training.data import stop_on_errors
 from hub.training.run_files import write_json
 from registry.paths import texts, user_path
@@ -44,6 +42,7 @@ def distil(
     teacher: str = "",
     params: str | Path | None = None,
     arguments: Mapping[str, Any] | None = None,
+    python: str | Path | None = None,
     labels: str = "",
     test: str | Path | Iterable[str | Path] = (),
     n_train: int | None = None,
@@ -83,8 +82,8 @@ def distil(
         Files in any format that ASE reads, patterns of such files, or a dataset.
     teacher
         Model or teacher to distil; the best of all that know the elements if empty.
-    params, arguments
-        Parameter file and options of the teacher.
+    params, arguments, python
+        Parameter file, options and interpreter of the teacher.
     labels, test, n_train, seed, energy_key, forces_key, stress_key, stress_convention, allow
         As for `hub.finetune`.
     out
@@ -145,6 +144,7 @@ def distil(
         teacher=teacher,
         params=str(user_path(params).absolute()) if params else "",
         arguments=dict(arguments or {}),
+        python=str(user_path(python).absolute()) if python else "",
         force=force,
         finetune_teacher=finetune_teacher,
         schedule=dict(schedule or {}),
@@ -203,15 +203,7 @@ def _run(folder: Path, job: DistilJob, pool: Pool, reporter: DistilReporter) -> 
 def _require_usable(job: DistilJob) -> None:
     """Refuse a schedule or teacher that is invalid, before anything is computed."""
     Schedule.read(job.schedule)
-    if not job.teacher:
-        if job.params or job.arguments:
-            raise TeacherError(
-                "--params and --arguments belong to a teacher", "Name it with --teacher."
-            )
-    elif job.params or job.arguments:
-        parse_teacher(job.teacher, job.params or None, job.arguments)
-    else:
-        candidate(job.teacher)
+    asked_for(job)
 
 
 def _read(job: DistilJob, reporter: DistilReporter) -> Divided:

@@ -24,9 +24,9 @@ class DistilJob(SavedJob):
     ----------
     data, labels, test, n_train, seed, energy_key, forces_key, stress_key, stress_convention, allow
         As for `hub.training.job.Job`.
-    teacher, params, arguments
-        The teacher, or empty for the best of all that know the elements; its parameter file and
-        options.
+    teacher, params, arguments, python
+        The teacher, or empty for the best of all that know the elements; its parameter file,
+        options and interpreter.
     force
         Distil although the teacher is worse than training from scratch.
     finetune_teacher
@@ -52,6 +52,7 @@ class DistilJob(SavedJob):
     teacher: str = ""
     params: str = ""
     arguments: dict[str, Any] = field(default_factory=dict)
+    python: str = ""
     force: bool = False
     finetune_teacher: bool = False
     schedule: dict[str, Any] = field(default_factory=dict)

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 from hub.datasets.finishing import is_whole
 from hub.datasets.importing import write_dataset
 from hub.errors import TeacherError
+from hub.jobs.pool import LocalPool
 from hub.structures.structure_set import StructureSet
-from hub.studies.candidates import MODEL, candidate, candidates_for, of_teacher
+from hub.studies.candidates import MODEL, candidate, candidates_for
 from hub.studies.rank_candidates import SAMPLE, Trial, rank_candidates, sampled
 from hub.studies.ranking import beats
 from hub.synthesis.around import how_made, label_set, settings_of, source_of
 from hub.synthesis.around_schedule import Schedule
 from hub.synthesis.neighbourhoods import AroundCampaign
-from hub.teachers.spec import TeacherSpec, parse_teacher
+from hub.teachers.spec import TeacherSpec
 from hub.training import run_files, run_folder
 from hub.training.finetune import train_or_resume
 from hub.training.job import Job, PretrainJob
@@ -123,7 +124,7 @@ class Steps:
             If the teacher that was asked for is unknown or fails.
         """
         known = StructureSet.concatenate([self.divided.train, self.divided.validation])
-        asked = self._asked()
+        asked = asked_for(self.job)
         chosen = [asked] if asked else candidates_for(known.elements)
         place = _made(self.folder / "rank")
         trial = Trial(sampled(known, SAMPLE, self.job.seed), self.job.architecture, self.job.seed)
@@ -161,13 +162,13 @@ class Steps:
         place = _made(self.folder / "chains")
         with self._step("structures"):
             parents = self.divided.parents
-            begun = settings_of(spec, schedule, self.job.seed, self.divided, LABELS, self.pool)
             progress = self.reporter.counting("labelling structures")
-            campaign = AroundCampaign(
-                place, spec, parents, schedule, self.job.seed, self.pool, progress,
-                self.reporter.note,
-            )  # fmt: skip
-            found = campaign.run()
+            seed, note = self.job.seed, self.reporter.note
+            with LocalPool(self.pool.capacity, spec.python) as workers:
+                begun = settings_of(spec, schedule, seed, self.divided, LABELS, workers)
+                found = AroundCampaign(
+                    place, spec, parents, schedule, seed, workers, progress, note
+                ).run()
             # The date is that of the first attempt, if a kill came between the two files.
             begun = self._same_date(place, begun)
             write_dataset(target, source_of(found, self.divided, begun), LABELS, label_set(begun))
@@ -204,15 +205,6 @@ class Steps:
         path = self.folder / SECONDS
         return read_json(path, dict[str, float]) if path.exists() else {}
 
-    def _asked(self) -> Candidate | None:
-        job = self.job
-        if not job.teacher:
-            return None
-        if job.params or job.arguments:
-            spec = parse_teacher(job.teacher, job.params or None, job.arguments)
-            return of_teacher(spec)
-        return candidate(job.teacher)
-
     def _finetuning(self, **changes: Any) -> Job:
         job = Job(
             data=self._data,
@@ -245,6 +237,24 @@ class Steps:
         if not path.exists():
             write_json(path, {"date": begun["date"]})
         return {**begun, "date": read_json(path, dict[str, str])["date"]}
+
+
+def asked_for(job: DistilJob) -> Candidate | None:
+    """Return the teacher that a job names; None if the best is to be found.
+
+    Raises
+    ------
+    TeacherError
+        If it is unknown, or its options are wrong.
+    """
+    if job.teacher:
+        params, python = job.params or None, job.python or None
+        return candidate(job.teacher, params, job.arguments or None, python)
+    if job.params or job.arguments or job.python:
+        raise TeacherError(
+            "--params, --arguments and --python belong to a teacher", "Name it with --teacher."
+        )
+    return None
 
 
 def _made(folder: Path) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,11 +12,12 @@ from hub.evaluation.evaluate import align_energy_zero
 from hub.evaluation.metrics import errors_by_group
 from hub.jobs.pool import LocalPool, Lost
 from hub.potentials.batches import Predictions
-from hub.teachers.labelling import Labelled, label_structures, opened_teacher
+from hub.teachers.comparing import label_sets
 
 if TYPE_CHECKING:
     from hub.jobs.pool import Pool
     from hub.structures.structure_set import StructureSet
+    from hub.teachers.labelling import Labelled
     from hub.teachers.spec import TeacherSpec
 
 
@@ -78,8 +79,8 @@ def measure(
         If it cannot be opened, kills its process, or labels no structure.
     """
     parts = [structures] if shift_on is None else [structures, shift_on]
-    with pool or LocalPool(1) as workers:
-        workers.submit(None, _label, spec, parts)
+    with pool or LocalPool(1, spec.python) as workers:
+        workers.submit(None, label_sets, spec, parts)
         _, result = workers.wait()
     if isinstance(result, Lost):
         raise TeacherError(
@@ -101,22 +102,6 @@ def measure(
         result.provenance,
         result.is_trainable,
     )
-
-
-class _Result(NamedTuple):
-    labelled: list[Labelled]
-    provenance: dict[str, Any]
-    is_trainable: bool
-
-
-def _label(spec: TeacherSpec, parts: list[StructureSet]) -> _Result:
-    """Describe a teacher and label structures; runs in its process."""
-    label_structures(spec, parts[0].select([0]))  # The first call compiles or reads more.
-    labelled = [label_structures(spec, part) for part in parts]
-    with opened_teacher(spec) as teacher:
-        potential = getattr(teacher.calculator(), "potential", None)
-        is_trainable = bool(getattr(potential, "is_trainable", False))
-        return _Result(labelled, teacher.provenance(), is_trainable)
 
 
 def _require_labels(spec: TeacherSpec, labelled: list[Labelled]) -> None:

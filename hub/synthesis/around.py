@@ -61,6 +61,7 @@ def synthesize_around(
     teacher: TeacherSpec | str,
     params: str | Path | None = None,
     arguments: Mapping[str, Any] | None = None,
+    python: str | Path | None = None,
     schedule: Mapping[str, Any] | None = None,
     data_labels: str = "",
     test: str | Path | Iterable[str | Path] = (),
@@ -96,9 +97,9 @@ def synthesize_around(
         Files in any format that ASE reads, patterns of such files, or a dataset.
     name, version
         Name and version of the new dataset.
-    teacher, params, arguments
-        Teacher that labels the structures: a name, with its parameter file and options; or a
-        complete specification.
+    teacher, params, arguments, python
+        Teacher that labels the structures: a name, with its parameter file, options and the
+        interpreter of its environment; or a complete specification.
     schedule
         Numbers of `hub.synthesis.around_schedule.Schedule` that differ from their defaults.
     data_labels
@@ -144,7 +145,7 @@ def synthesize_around(
     StorageError
         If the disk is full or cannot be written; `resume` continues from there.
     """
-    spec, numbers = specify(teacher, params, arguments), Schedule.read(schedule)
+    spec, numbers = specify(teacher, params, arguments, python), Schedule.read(schedule)
     labels = check_label_name(labels or label_name(spec.family))
     names, to = catalogue(), to or LOCAL
     check_free(names, name, version, to)
@@ -170,7 +171,7 @@ def synthesize_around(
     what = f"the structures of {name}@{version}"
     unfinished = Unfinished(place, what, _BEGUN, NAMES.pattern)
     with unfinished.held(names.local):
-        with pool or choose_pool(jobs, dask, slurm) or LocalPool() as workers:
+        with pool or choose_pool(jobs, dask, slurm, spec.python) or LocalPool() as workers:
             begun = _begin(
                 unfinished,
                 settings_of(spec, numbers, seed, divided, labels, workers),
@@ -215,8 +216,12 @@ def settings_of(
     described = ask_teacher(pool, spec, divided.parents.elements)
     # Subtracted for all elements or for none: energies of the teacher have one zero.
     isolated = {} if described.failures else described.isolated_atoms
+    settings = asdict(spec)
+    # The interpreter, and the path of a file, belong to this machine.
+    del settings["python"]
+    settings["family"] = described.provenance["teacher"]
     return {
-        "teacher": asdict(spec),
+        "teacher": settings,
         "schedule": asdict(schedule),
         "seed": seed,
         "parents": divided.parents.digest(),
