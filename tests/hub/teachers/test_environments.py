@@ -194,8 +194,8 @@ print(describe_teacher(spec, ["Ar"]).isolated_atoms)
 SMALL_MACE = """
 import sys
 import numpy as np, torch
+from mace import modules  # before e3nn, whose files it makes readable
 from e3nn import o3
-from mace import modules
 torch.manual_seed(0)
 torch.set_default_dtype(torch.float64)
 block = modules.interaction_classes["RealAgnosticResidualInteractionBlock"]
