@@ -16,7 +16,7 @@ from registry.errors import ExistsError
 from registry.references import Reference
 from tests.registry.conftest import publish
 
-LAYOUT = ("registry.json", "index.json", "index/", "manifests/", "blobs/", ".mlip-hub")
+LAYOUT = ("registry.json", "index.json", "index/", "manifests/", "blobs/", ".mlip-hub", "locks/")
 
 
 def rows(place):
