@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     metavar="REGISTRY",
     default="local",
     show_default="this machine's own",
-    help="Registry to publish to: a name, or ./directory.",
+    help="Registry to publish to: a name, ./directory or an address.",
 )
 @click.option("--license", "licence", metavar="ID", help="Licence, e.g. MIT or CC-BY-4.0.")
 @click.option("--description", metavar="TEXT", help="One-line description.")
