@@ -159,10 +159,9 @@ def _dataset(place: str | Path) -> OpenedVersion | None:
     if path.is_dir():
         return OpenedVersion(path, None) if is_dataset(path) else None
     try:
-        reference = Reference.parse(str(place))
-    except InvalidReferenceError:
+        found = catalogue().resolve(Reference.parse(str(place)))
+    except (InvalidReferenceError, NotFoundError):
         return None
-    found = catalogue().resolve(reference)
     if isinstance(found, Card) or found.manifest.kind != "dataset":
         return None
     return open_version(place)
@@ -194,7 +193,8 @@ def _model_directory(place: Path) -> Path:
     """Return the model directory of a finished run folder, or `place` itself."""
     if not place.is_dir():
         raise NotFoundError(
-            f"directory {place} not found", "Give a run folder or a model directory."
+            f"directory {place} not found",
+            "Give a run folder, a model directory, or the name of a dataset.",
         )
     if (place / run_files.JOB_NAME).exists() and run_files.read_results(place) is None:
         raise PublishingError(

@@ -131,9 +131,10 @@ def _limits() -> Iterator[None]:
     from huggingface_hub.utils._http import get_session
     from huggingface_hub.utils.tqdm import progress_bar_states
 
-    progress_bar_states["_global"] = False
     _LOGGER.addFilter(_without_secrets)
     session, unlimited = get_session(), httpx2.Timeout(None)
+    bars = progress_bar_states.get("_global", True)
+    progress_bar_states["_global"] = False
     before = session.timeout
     if before == unlimited:
         session.timeout = httpx2.Timeout(TIMEOUT, pool=None)
@@ -141,6 +142,7 @@ def _limits() -> Iterator[None]:
         yield
     finally:
         session.timeout = before
+        progress_bar_states["_global"] = bars
 
 
 def _without_secrets(record: logging.LogRecord) -> bool:

@@ -60,5 +60,14 @@ def test_every_new_spelling_exists_and_no_old_one_does() -> None:
         assert command is not None
         known = {spelling for option in command.params for spelling in option.opts}
         assert set(renamed.values()) <= known
-        assert name in _COMMANDS or not set(renamed) & known
+        # `hub export --to` is an address; with a format it is the old spelling.
+        old = set(renamed) - ({"--to"} if name == "export" else set())
+        assert name in _COMMANDS or not old & known
+
+
+def test_an_address_to_export_to_is_no_old_spelling(capfd):
+    given = ["export", "x", "--to", "hf://datasets/lab/x", "--format", "datasets"]
+    assert present_spelling(given) == given
+    assert present_spelling(["export", "x", "--to=hf://a/b"]) == ["export", "x", "--to=hf://a/b"]
+    assert present_spelling(["export", "x", "--to", "lmdb"]) == ["export", "x", "--format", "lmdb"]
     assert not set(_COMMANDS) & set(COMMANDS)
