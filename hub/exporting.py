@@ -30,6 +30,7 @@ def export(
     format: str,  # noqa: A002 - the option's name
     out: str | Path | None = None,
     dtype: Literal["float64", "float32"] = "float64",
+    member: int | None = None,
     labels: str | None = None,
     where: str | None = None,
     sample: int | None = None,
@@ -52,6 +53,8 @@ def export(
         The new file, a directory for ``datasets``; `name` with the usual ending by default.
     dtype
         Precision that the model's file computes in.
+    member
+        Number of the member of a committee to write, from 0.
     labels
         Label set of the dataset; the only one by default.
     where
@@ -84,7 +87,7 @@ def export(
         raise DataError(f"unknown format '{format}'", f"Use one of: {', '.join(formats())}.")
     target = Path(out) if out is not None else None
     if format not in DATASET_FORMATS:
-        return _export_model(name, format, target, dtype, pulling, force=force)
+        return _export_model(name, format, target, dtype, pulling, member=member, force=force)
     from hub.datasets.selection import Choice
 
     target = target or Path(f"{_plain(name)}{DATASET_FORMATS[format]}")
@@ -100,6 +103,7 @@ def _export_model(
     dtype: str,
     pulling: Progress | None,
     *,
+    member: int | None,
     force: bool,
 ) -> Path:
     import torch
@@ -109,7 +113,9 @@ def _export_model(
     opened = open_model(model, pulling)
     name = opened.version.manifest.name if opened.version else Path(model).resolve().name
     number = getattr(torch, dtype)
-    return export_model(opened.path, name, target_format, out, dtype=number, force=force)
+    return export_model(
+        opened.path, name, target_format, out, dtype=number, member=member, force=force
+    )
 
 
 def _export_dataset(

@@ -141,7 +141,7 @@ class LocalStore:
         """Forget every version that came from another registry."""
         for index in self.indexes():
             if index.key != LOCAL:
-                write_list(index.pages, self.files, set())
+                write_list(index.pages, self.files, set)
                 for page in entries(self.root / ORIGINS / index.key, _PAGE):
                     remove(page)
 

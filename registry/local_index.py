@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 ORIGINS = "origins"
 
-_ORIGIN = re.compile(r"[a-z0-9][a-z0-9._-]*-[0-9a-f]{8}")
+_ORIGIN = re.compile(r"[a-z0-9][A-Za-z0-9._%-]*-[0-9a-f]{8}")
 _ORIGIN_LIST = re.compile(_ORIGIN.pattern + r"\.json")
 
 Found = TypeVar("Found")
@@ -155,7 +155,7 @@ class LocalIndex:
                 logger.warning(
                     "%s was corrupted and has been moved to %s", self.files.path(path), place
                 )
-            write_entries(pages, self.files, {**found.entries, **restored})
+            write_entries(pages, self.files, found, {**found.entries, **restored})
         logger.warning(
             "the index of %s in %s was rebuilt from the manifests: %s",
             self.name,

@@ -7,8 +7,12 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from registry.documents import digest_of, is_sha256
-from registry.errors import IncompatibleError, IntegrityError, InvalidReferenceError
-from registry.files import storage_errors
+from registry.errors import (
+    IncompatibleError,
+    IntegrityError,
+    InvalidReferenceError,
+    StorageError,
+)
 from registry.index import (
     Entry,
     Row,
@@ -20,17 +24,14 @@ from registry.index import (
     parse_page,
 )
 from registry.manifest import Manifest, parse_manifest
-from registry.outputs import require_file, require_real_way
 from registry.pages import swap_until_done
 from registry.references import LATEST, check_name, version_order
-from registry.removal import is_real_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
+    from collections.abc import Callable, Iterable
 
     from registry.pages import Pages
-    from registry.stores.directory import DirectoryStore
+    from registry.stores.base import RepairableStore, WritableStore
 
 SET_ASIDE = "set-aside"
 
@@ -49,12 +50,15 @@ class Survey:
         The paths of documents that cannot be read.
     knows_all_names
         Whether the list of names is intact.
+    pages
+        The bytes of all pages, damaged or not, by path.
     """
 
     entries: dict[str, Entry] = field(default_factory=dict)
     lost: set[str] = field(default_factory=set)
     damaged: list[str] = field(default_factory=list)
     knows_all_names: bool = True
+    pages: dict[str, bytes] = field(default_factory=dict)
 
     @property
     def is_whole(self) -> bool:
@@ -62,7 +66,7 @@ class Survey:
         return not self.lost and not self.damaged and self.knows_all_names
 
 
-def survey(pages: Pages, store: DirectoryStore) -> Survey:
+def survey(pages: Pages, store: RepairableStore) -> Survey:
     """Read an index as far as possible.
 
     Raises
@@ -71,7 +75,7 @@ def survey(pages: Pages, store: DirectoryStore) -> Survey:
         If a newer release wrote part of it.
     """
     found, listed = Survey(), set[str]()
-    data = _bytes(store, pages.list_path)
+    data = store.peek(pages.list_path)
     try:
         if data is not None:
             if is_index_1(data, pages.list_path):
@@ -84,9 +88,9 @@ def survey(pages: Pages, store: DirectoryStore) -> Survey:
         found.knows_all_names = False
     for path in store.list(pages.prefix):
         name = PurePosixPath(path).stem
+        found.pages[path] = store.peek(path) or b""
         try:
-            page = parse_page(_bytes(store, path) or b"", check_name(name), path)
-            found.entries[name] = page
+            found.entries[name] = parse_page(found.pages[path], check_name(name), path)
         except IntegrityError:
             found.damaged.append(path)
             found.entries.pop(name, None)
@@ -97,12 +101,12 @@ def survey(pages: Pages, store: DirectoryStore) -> Survey:
     return found
 
 
-def readable_manifests(store: DirectoryStore) -> dict[str, Manifest]:
+def readable_manifests(store: RepairableStore) -> dict[str, Manifest]:
     """Return the manifests in a store that match their digests, by digest."""
     found = {}
     for path in store.list("manifests"):
         digest = PurePosixPath(path).stem
-        data = _bytes(store, path) if is_sha256(digest) else None
+        data = store.peek(path) if is_sha256(digest) else None
         if data is not None and digest_of(data) == digest:
             try:
                 found[digest] = parse_manifest(data)
@@ -120,45 +124,53 @@ def entry_of(versions: Iterable[tuple[str, Manifest]]) -> Entry:
     return Entry(manifest.kind, manifest.description, rows, {LATEST: newest})
 
 
-def set_aside(store: DirectoryStore, path: str, *, keep: bool = False) -> Path:
-    """Move a document out of the way, or copy it; return the new path.
+def set_aside(store: RepairableStore, path: str, *, keep: bool = False) -> str:
+    """Move a document out of the way, or copy it; return its new place.
 
     Raises
     ------
     StorageError
-        If it is reached through a link, or the disk cannot be written.
+        If it is reached through a link, or the store cannot be written.
     """
-    source = store.path(path)
-    require_file(source)
-    require_real_way(source.parent, store.root)
-    data = _bytes(store, path) or b""
-    name = f"{path.replace('/', '-')}.{digest_of(data)[:12]}"
-    target = store.path(f"{SET_ASIDE}/{name}")
-    store.put_bytes(f"{SET_ASIDE}/{name}", data)
-    if not keep and is_real_file(source):
-        with storage_errors(source):
-            source.unlink()
-    return target
+    data = store.peek(path)
+    if data is None:
+        store.remove(path)  # which refuses a link or a folder
+        data = b""
+    name = f"{SET_ASIDE}/{path.replace('/', '-')}.{digest_of(data)[:12]}"
+    store.put_bytes(name, data)
+    if not keep:
+        store.remove(path)
+    return f"{store.location}/{name}"
 
 
-def write_entries(pages: Pages, store: DirectoryStore, entries: dict[str, Entry]) -> None:
-    """Write the given pages, and a list of all names that have one."""
+def write_entries(
+    pages: Pages, store: RepairableStore, found: Survey, entries: dict[str, Entry]
+) -> None:
+    """Write the given pages, and a list of all names that have one.
+
+    Raises
+    ------
+    StorageError
+        If another process has written a page since the survey found it.
+    """
     for name, entry in entries.items():
-        _write_page(pages, store, name, entry)
-    write_list(pages, store, pages.paged())
+        _write_page(pages, store, found, name, entry)
+    write_list(pages, store, pages.paged)
 
 
-def write_list(pages: Pages, store: DirectoryStore, names: set[str]) -> None:
-    """Write a list of names."""
-    swap_until_done(store, pages.list_path, lambda _: names_bytes(names))
+def write_list(pages: Pages, store: WritableStore, names: Callable[[], set[str]]) -> None:
+    """Write a list of names, obtained anew whenever another process has written it first."""
+    swap_until_done(store, pages.list_path, lambda _: names_bytes(names()))
 
 
-def _write_page(pages: Pages, store: DirectoryStore, name: str, entry: Entry) -> None:
-    data = page_bytes(name, entry)
-    swap_until_done(store, pages.page_path(name), lambda _: data)
-
-
-def _bytes(store: DirectoryStore, path: str) -> bytes | None:
-    place = store.path(path)
-    with storage_errors(place):
-        return place.read_bytes() if is_real_file(place) else None
+def _write_page(
+    pages: Pages, store: RepairableStore, found: Survey, name: str, entry: Entry
+) -> None:
+    path, data = pages.page_path(name), page_bytes(name, entry)
+    seen = found.pages.get(path)
+    # In a store without locks somebody may publish at the same time. What is damaged is set aside.
+    if seen != data and not (store.swap(path, data, seen) or store.swap(path, data, None)):
+        raise StorageError(
+            f"{pages.place(path)} was written by another process during the repair",
+            "Repair again when nobody publishes.",
+        )

@@ -1,4 +1,4 @@
-"""Repair a registry in a directory: rebuild its index, delete nothing."""
+"""Repair a registry: rebuild its index, delete nothing."""
 
 from __future__ import annotations
 
@@ -12,12 +12,10 @@ from registry.index import with_version
 from registry.mending import entry_of, readable_manifests, set_aside, survey, write_entries
 from registry.references import LATEST
 from registry.registry import INDEX_LOCK
-from registry.stores.base import INDEX, MARKER, blob_path
-from registry.stores.directory import DirectoryStore
+from registry.stores.base import INDEX, MARKER, RepairableStore, as_writable, blob_path
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
-    from pathlib import Path
 
     from registry.index import Entry, Row
     from registry.local import LocalStore
@@ -42,7 +40,7 @@ class Repair:
     withdrawn
         Rows that were removed because they listed the manifest of another version.
     set_aside
-        Copies of the documents that were replaced.
+        The places of copies of the documents that were replaced.
     aliases_lost
         Names whose aliases are lost except ``latest``, which refers to the newest version again.
     """
@@ -51,7 +49,7 @@ class Repair:
     unlisted: list[str] = field(default_factory=list)
     incomplete: list[str] = field(default_factory=list)
     withdrawn: list[str] = field(default_factory=list)
-    set_aside: list[Path] = field(default_factory=list)
+    set_aside: list[str] = field(default_factory=list)
     aliases_lost: list[str] = field(default_factory=list)
 
 
@@ -63,7 +61,7 @@ def repair(
     Parameters
     ----------
     registry
-        The registry, in a directory.
+        The registry, in a directory or an object store.
     named
         Unlisted versions, as ``name@version``, to add to the index.
     local
@@ -72,14 +70,14 @@ def repair(
     Raises
     ------
     StorageError
-        If it is not in a directory, or the directory cannot be written.
+        If it can only be read, or somebody publishes to it at the same time.
     NotFoundError
         If there is no registry, or a named version is not among the unlisted ones.
     IncompatibleError
         If a newer release made it.
     """
-    store = registry.store
-    if not isinstance(store, DirectoryStore):
+    store = as_writable(registry.store)
+    if not isinstance(store, RepairableStore):
         raise StorageError(
             f"{registry.location} cannot be repaired remotely",
             "Repair the directory from which it is served: hub registry repair ./directory",
@@ -97,7 +95,7 @@ def repair(
 class _Mender:
     """One repair: the state found, and the result."""
 
-    def __init__(self, registry: Registry, store: DirectoryStore, foreign: set[str]) -> None:
+    def __init__(self, registry: Registry, store: RepairableStore, foreign: set[str]) -> None:
         self.registry = registry
         self.store = store
         self.has_good_marker = self._reads_marker()
@@ -177,6 +175,9 @@ class _Mender:
             entry = with_version(entry, manifest, digest, replace=is_lost)
         return entry.with_aliases({LATEST: entry.newest})
 
+    def _is_there(self, path: str) -> bool:
+        return self.store.peek(path) is not None
+
     def _whole(self, versions: list[tuple[str, Manifest]]) -> list[tuple[str, Manifest]]:
         """Return the versions that have all their files."""
         whole = [each for each in versions if self._is_whole(each[1])]
@@ -199,10 +200,10 @@ class _Mender:
         pages, damaged = self.registry.pages, self.found.damaged
         self.store.claim()
         self.done.set_aside += [set_aside(self.store, path) for path in damaged]
-        if pages.list_path not in damaged and self.store.path(pages.list_path).exists():
+        if pages.list_path not in damaged and self._is_there(pages.list_path):
             self.done.set_aside.append(set_aside(self.store, pages.list_path, keep=True))
-        write_entries(pages, self.store, entries)
-        if not self.has_good_marker and self.store.path(MARKER).exists():
+        write_entries(pages, self.store, self.found, entries)
+        if not self.has_good_marker and self._is_there(MARKER):
             self.done.set_aside.append(set_aside(self.store, MARKER))
         self.registry.write_marker(self.store)
 

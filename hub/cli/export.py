@@ -41,6 +41,12 @@ def _formats() -> list[str]:
     help="Output file; a directory for format datasets.",
 )
 @dtype_option
+@click.option(
+    "--member",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Member of a committee to export, from 0.",
+)
 @click.option("--labels", metavar="NAME", help="Label set of a dataset.")
 @click.option(
     "--where", metavar="CONDITION", help="Structures of a dataset, e.g. 'density >= 2.0'."

@@ -25,9 +25,10 @@ def command() -> None:
 def add(name: str, location: str) -> None:
     """Add the registry at LOCATION under a NAME of your choice.
 
-    LOCATION is a directory, or an address that starts with file://, http://, https:// or a scheme
-    that another package adds. A directory becomes a registry when a version is first published to
-    it. A query in an address, such as ?token=..., is sent with every request and never shown.
+    LOCATION is a directory, or an address: file://, http:// or https:// for a web server, s3://, gs://
+    or az:// for a bucket (see `hub guide registries`), or a scheme that another package adds. A
+    directory or bucket becomes a registry when a version is first published to it. A query in a web
+    address, such as ?token=..., is sent with every request and never shown.
     """
     from hub.registries import add_registry
 
@@ -63,12 +64,15 @@ def remove(name: str) -> None:
     output.message(f"removed {name}")
 
 
-@command.command(name="repair", short_help="Repair a registry in a directory.")
+@command.command(name="repair", short_help="Repair a registry.")
 @click.argument("name")
 @click.argument("versions", nargs=-1, metavar="[NAME@VERSION]...")
 @json_option
 def repair(name: str, versions: tuple[str, ...], as_json: bool) -> None:
-    """Repair the registry NAME (or ./directory, or local), and update it to the current format.
+    """Repair the registry NAME, and update it to the current format.
+
+    Give a registry by its name, as ./directory or address, or as local for this machine's own.
+    Registries behind a web server are repaired in the directory from which they are served.
 
     Entries missing from its index are restored from manifests whose files are intact. Nothing is
     deleted: replaced files are kept in its folder set-aside. Versions that an intact index does not
@@ -80,7 +84,7 @@ def repair(name: str, versions: tuple[str, ...], as_json: bool) -> None:
 
     done = repair_registry(name, versions)
     if as_json:
-        output.result_json({**asdict(done), "set_aside": [str(path) for path in done.set_aside]})
+        output.result_json(asdict(done))
         return
     output.result(f"{name}: {len(done.restored)} versions restored")
     for title, found in (
@@ -89,7 +93,7 @@ def repair(name: str, versions: tuple[str, ...], as_json: bool) -> None:
         ("not listed: publishing was killed", done.unlisted),
         ("incomplete: publish the same content again to restore it", done.incomplete),
         ("lost its aliases; latest now means the newest version", done.aliases_lost),
-        ("replaced and kept as", [str(path) for path in done.set_aside]),
+        ("replaced and kept as", done.set_aside),
     ):
         for each in found:
             output.result(f"{title}: {each}")

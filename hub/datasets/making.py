@@ -11,6 +11,7 @@ from hub.datasets.dataset import Dataset
 from hub.datasets.finishing import is_whole
 from hub.datasets.layout import WRITING
 from hub.datasets.writer import DatasetWriter
+from hub.huggingface.card import adapt_dataset_card, address_of
 from hub.jobs.unfinished import Unfinished
 from hub.library import catalogue
 from registry.cards import FILE_NAME as CARD_NAME
@@ -159,9 +160,13 @@ def publish_dataset(
     ExistsError, StorageError
         As in `hub.publish`.
     """
+    names = catalogue()
     write_card(directory / CARD_NAME, name, version, about, facts)
+    address = address_of(names, to)
+    if address is not None:
+        adapt_dataset_card(directory / CARD_NAME, address, facts["structures"])
     return publish(
-        catalogue(),
+        names,
         directory,
         name,
         version,

@@ -3,7 +3,8 @@
 An extended XYZ file: for each structure ``REF_energy`` and ``ML_energy`` (total energies, eV) and
 ``REF_stress`` and ``ML_stress`` (eV/Å^3, positive under tension; for structures periodic in all
 three directions), for each atom ``REF_forces`` and ``ML_forces`` (eV/Å). ``REF`` marks labels,
-``ML`` predictions. Missing labels are left out. ``source`` is the original file of a structure and
+``ML`` predictions; of a committee these are means, and ``ML_energy_std`` and ``ML_forces_std`` the
+standard deviations. Missing labels are left out. ``source`` is the original file of a structure and
 its position there; ``config_type`` and ``split`` are kept.
 """
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from ase import Atoms
 
+    from hub.evaluation.uncertainty import Spread
     from hub.potentials.batches import Predictions
     from hub.structures.structure_set import StructureSet
 
@@ -29,7 +31,9 @@ FILE_NAME = "predictions.extxyz"
 ENERGY, FORCES = "REF_energy", "REF_forces"
 
 
-def write_predictions(path: Path, structures: StructureSet, predictions: Predictions) -> None:
+def write_predictions(
+    path: Path, structures: StructureSet, predictions: Predictions, spread: Spread | None = None
+) -> None:
     """Write structures with labels and predictions, the whole file or nothing.
 
     Raises
@@ -37,7 +41,7 @@ def write_predictions(path: Path, structures: StructureSet, predictions: Predict
     StorageError
         If the disk is full or cannot be written.
     """
-    _write(path, _with_predictions(structures, predictions))
+    _write(path, _with_predictions(structures, predictions, spread))
 
 
 def write_labelled(
@@ -90,7 +94,9 @@ def _labelled(
     return atoms
 
 
-def _with_predictions(structures: StructureSet, predictions: Predictions) -> Iterator[Atoms]:
+def _with_predictions(
+    structures: StructureSet, predictions: Predictions, spread: Spread | None
+) -> Iterator[Atoms]:
     for index in range(len(structures)):
         atoms = _labelled(structures, index, ENERGY, FORCES)
         atoms.info["source"] = structures.where(index)
@@ -98,4 +104,7 @@ def _with_predictions(structures: StructureSet, predictions: Predictions) -> Ite
         atoms.arrays["ML_forces"] = predictions.forces[index]
         if np.isfinite(predictions.stresses[index]).all():
             atoms.info["ML_stress"] = predictions.stresses[index].ravel()
+        if spread is not None:
+            atoms.info["ML_energy_std"] = float(spread.energies[index])
+            atoms.arrays["ML_forces_std"] = spread.forces[index]
         yield atoms

@@ -153,18 +153,26 @@ def read_config(directory: Path) -> PotentialConfig:
                 hint="Give a model from `hub list`, or a run folder with a finished training.",
             ) from None
         refuse_newer(content, FORMAT, path)
-        found = _named_architecture(content, path)
-        config = fit_whole(content, found.config)
-        _check(found, config)
+        try:
+            return parse_config(content)
+        except IncompatibleModelError as problem:
+            raise IncompatibleModelError(f"{path}: {problem.message}", problem.hint) from problem
+
+
+def parse_config(content: dict[str, Any]) -> PotentialConfig:
+    """Return the configuration in the content of a ``config.json``.
+
+    Raises
+    ------
+    MalformedError
+        If it is invalid.
+    IncompatibleModelError
+        If its architecture is not installed.
+    """
+    found = architecture(str(content.get("architecture")))
+    config = fit_whole(content, found.config)
+    _check(found, config)
     return config
-
-
-def _named_architecture(content: dict[str, Any], path: Path) -> Architecture:
-    name = content.get("architecture")
-    try:
-        return architecture(str(name))
-    except IncompatibleModelError as problem:
-        raise IncompatibleModelError(f"{path}: {problem.message}", problem.hint) from problem
 
 
 def _check(found: Architecture, config: PotentialConfig) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from hub.errors import TrainingError
 from hub.schemas import AtLeastOne, Convention, NotNegative, Positive
+from hub.training.methods.choosing import parse_rates
 from hub.training.recipe import (
     DEFAULT,
     DEFAULT_ALCHEMICAL,
@@ -15,6 +16,7 @@ from hub.training.recipe import (
     PRETRAIN,
     Recipe,
     choose_recipe,
+    with_stop,
 )
 from hub.training.run_files import JOB_FORMAT, JOB_NAME, read_job, resume_command, write_json
 from registry.documents import damage, fit_whole
@@ -145,12 +147,25 @@ class Job(SavedJob):
         Element mapping for `alchemical`, such as ``C=Si``; determined if empty.
     allow
         Codes of errors that do not stop the training.
+    method
+        Which weights and data to train on; see `hub.training.methods.choosing.Method.parse`.
+    group_rates
+        Factors of the learning rate by parameter group, ``embedding=0.1,readout=2``.
+    stop
+        ``early``, ``last``, ``all`` or ``k-fold``; the recipe's rule if None.
+    general
+        Labelled structures to measure forgetting on.
+    keep
+        Of several seeds, the ``best``, or all of them as a ``committee``.
     """
 
     command: ClassVar[str] = "finetune"
     added_later: ClassVar[frozenset[str]] = frozenset(
-        {"allow", "stress_key", "stress_convention", "stress_weight"}
-    )
+        {
+            "allow", "stress_key", "stress_convention", "stress_weight", "method", "group_rates",
+            "stop", "keep", "general",
+        }
+    )  # fmt: skip
 
     data: tuple[str, ...]
     model: str = DEFAULT_MODEL
@@ -173,6 +188,11 @@ class Job(SavedJob):
     alchemical: str = ""
     element_map: str = ""
     allow: tuple[str, ...] = ()
+    method: str = "full"
+    group_rates: str = ""
+    stop: Literal["early", "last", "all", "k-fold"] | None = None
+    keep: Literal["best", "committee"] = "best"
+    general: tuple[str, ...] = ()
 
     def with_seed(self, seed: int) -> Self:
         """Return the same job with only this seed."""
@@ -182,8 +202,9 @@ class Job(SavedJob):
         """Return the recipe with this job's changes."""
         default = DEFAULT_ALCHEMICAL if self.alchemical else DEFAULT
         default = DEFAULT_FROM_SCRATCH if self.from_scratch else default
-        recipe = choose_recipe(self.recipe, default)
+        recipe = with_stop(choose_recipe(self.recipe, default), self.stop)
         return recipe.with_changes(
+            group_rates=parse_rates(self.group_rates),
             max_epochs=self.max_epochs,
             learning_rate=self.learning_rate,
             batch_size=self.batch_size,

@@ -14,6 +14,7 @@ from hub.structures.graphs import average_neighbors, build_graphs
 from hub.training import run_files, run_folder
 from hub.training.job import PretrainJob
 from hub.training.loader import GraphLoader, StreamLoader
+from hub.training.methods.full import Full
 from hub.training.preparation import Preparation, require_labels
 from hub.training.pretrain_data import read_dataset
 from hub.training.process_group import ALONE
@@ -242,6 +243,7 @@ def prepare_pretraining(
         potential=potential,
         reference_energies=references,
         shift=references,
+        method=Full(potential),
         origin=chosen.origin,
     )
 

@@ -10,11 +10,14 @@ from registry.paths import user_path
 from registry.stores.addresses import without_credentials
 from registry.stores.base import LateStore, Store
 from registry.stores.directory import DirectoryStore
+from registry.stores.places import KINDS, Place
+from registry.stores.places import SCHEMES as OBJECTS
 
 if TYPE_CHECKING:
     from registry.plugins import Plugin
 
-_SCHEMES = ("file", "http", "https")
+_SHOWN = ("file", "http", "https", *KINDS)
+_SCHEMES = ("file", "http", "https", *OBJECTS)
 
 
 def open_store(location: str, *, offline: bool = False) -> Store:
@@ -39,7 +42,7 @@ def open_store(location: str, *, offline: bool = False) -> Store:
 
         return DirectoryStore(user_path(url2pathname(url.path)))
     added = _added().get(url.scheme) if url.scheme not in _SCHEMES else None
-    if added is None and (url.scheme not in ("http", "https") or not url.hostname):
+    if added is None and (url.scheme not in _SCHEMES or not url.hostname):
         raise SettingsError(
             f"{url.scheme}://{url.hostname or ''} is not a supported location of a registry",
             _known(),
@@ -53,9 +56,18 @@ def open_store(location: str, *, offline: bool = False) -> Store:
         return LateStore(
             without_credentials(location), lambda: _made_by(added, location, offline=offline)
         )
+    if url.scheme in OBJECTS:
+        place = str(Place.parse(location))
+        return LateStore(place, lambda: _objects(place, offline=offline))
     from registry.stores.http import HttpStore
 
     return HttpStore(location, offline=offline)
+
+
+def _objects(location: str, *, offline: bool) -> Store:
+    from registry.stores.objects import ObjectStore  # slow to import
+
+    return ObjectStore(location, offline=offline)
 
 
 def _added() -> dict[str, Plugin]:
@@ -72,7 +84,7 @@ def _made_by(plugin: Plugin, location: str, *, offline: bool) -> Store:
 
 
 def _known() -> str:
-    beginnings = [f"{name}://" for name in (*_SCHEMES, *_added())]
+    beginnings = [f"{name}://" for name in (*_SHOWN, *_added())]
     return (
         f"Give a directory, or an address that begins with {', '.join(beginnings[:-1])} or "
         f"{beginnings[-1]}."

@@ -30,7 +30,7 @@ def _masked(address: re.Match[str]) -> str:
 def warn_if_unencrypted(url: str) -> None:
     """Warn, once per process and server, about ``http://`` to another machine."""
     parts = urlsplit(url)
-    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         _warn_unencrypted(without_credentials(f"http://{parts.netloc}"))
 
 
@@ -54,7 +54,8 @@ def _mention(asked: str, other: str) -> None:
     logger.warning("%s redirects to %s", asked, other)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address means this machine."""
     from ipaddress import ip_address  # slow to import, and needed for web addresses only
 
     try:

@@ -157,6 +157,23 @@ class WritableStore(Store, Protocol):
         """Remove the leftovers of killed writers."""
 
 
+@runtime_checkable
+class RepairableStore(WritableStore, Protocol):
+    """A writable store whose damaged documents can be moved out of the way."""
+
+    def peek(self, path: str) -> bytes | None:
+        """Return the bytes of the file at `path`, without following links; None if none is there.
+
+        Raises
+        ------
+        RegistryError
+            If it cannot be read.
+        """
+
+    def remove(self, path: str) -> None:
+        """Remove the file at `path`, if there is one."""
+
+
 class LateStore:
     """A store that is made when its first file is requested.
 

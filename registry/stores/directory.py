@@ -146,6 +146,18 @@ class DirectoryStore:
         # The root may be a link that its owner chose; links inside it are refused.
         sweep(self.root.resolve(), STALE_AFTER)
 
+    def peek(self, path: str) -> bytes | None:
+        """Return the bytes of the file at `path`; None if it is not a regular file."""
+        return self._bytes(self.path(path))
+
+    def remove(self, path: str) -> None:
+        """Remove the file at `path`; raises `StorageError` if it is reached through a link."""
+        target = self.path(path)
+        require_file(target)
+        require_real_way(target.parent, self.root)
+        with storage_errors(target):
+            target.unlink(missing_ok=True)
+
     def _is_ours(self) -> bool:
         """Whether the directory is empty, or laid out as a registry or a cache."""
         if is_real_file(self.root / MARKER):

@@ -25,13 +25,12 @@ from registry.stores.addresses import (
 )
 from registry.stores.base import Stream, TransientError
 from registry.stores.connections import Response, opener
+from registry.stores.pace import SLOWEST, WINDOW, Pace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 TIMEOUT = 20.0
-SLOWEST = 1000.0
-WINDOW = 20.0
 LONGEST_WAIT = 60.0
 MOST_REDIRECTS = 5
 
@@ -129,22 +128,15 @@ class _HttpStream(Stream):
 
     def __init__(self, store: HttpStore, url: str, response: Response) -> None:
         super().__init__(response, *_extent(response))
-        self.store = store
         self.url = url
         self.response = response
-        self.waited = 0.0
-        self.came = 0
+        self.pace = Pace(store.slowest, store.window)
 
     def read(self, count: int) -> bytes:
         began = time.monotonic()
         with _transient_errors(self.url):
             piece = self.response.read_piece(count)
-        self.waited += time.monotonic() - began
-        self.came += len(piece)
-        if piece and self.waited >= self.store.window:
-            if self.came < self.store.slowest * self.waited:
-                raise TransientError(f"slower than {self.store.slowest:g} bytes per second")
-            self.waited, self.came = 0.0, 0
+        self.pace.note(time.monotonic() - began, len(piece))
         return piece
 
 

@@ -33,6 +33,7 @@ from hub.structures.graphs import build_graphs
 from hub.structures.neighbours import NeighbourLists
 from hub.training.loader import GraphLoader
 from hub.training.loop import Trainer
+from hub.training.methods.full import Full
 from hub.training.recipe import DEFAULT
 from hub.training.steps import loss_of
 from tests.conformance.potentials import (
@@ -54,8 +55,8 @@ class Killed(Exception):
 
 
 def test_every_architecture_is_in_the_suite():
-    assert set(SMALL) == set(known_architectures())
-    for name in known_architectures():
+    assert set(SMALL) == set(known_architectures()) - {"committee"}  # of others
+    for name in SMALL:
         found = architecture(name)
         assert found.name == name
         assert found.title
@@ -209,7 +210,7 @@ def test_fine_tuning_lowers_the_loss_and_goes_on_after_a_kill(trainable, tmp_pat
         potential.set_weights(trainable.weights(), "the start")
         folder.mkdir(exist_ok=True)
         loader = GraphLoader(graphs[:6], potential, seed=1)
-        return Trainer(potential, loader, graphs[6:], RECIPE, folder)
+        return Trainer(Full(potential), loader, graphs[6:], RECIPE, folder)
 
     whole = start(tmp_path / "whole")
     whole.run()

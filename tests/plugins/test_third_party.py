@@ -98,7 +98,7 @@ def test_mistakes_in_the_use_of_a_plug_in(hub, dimers):
     done = hub("teachers", "toy-ljj", code=1)
     assert "Did you mean toy-lj?" in done.stderr
     done = hub("registry", "add", "lab", "tape:///lab", code=1)
-    assert "file://, http://, https:// or toy://" in done.stderr
+    assert "file://, http://, https://, s3://, gs://, az:// or toy://" in done.stderr
     done = hub("registry", "add", "lab", "toy://me:secret@host/lab", code=1)
     assert "secret" not in done.stderr
 

@@ -86,7 +86,7 @@ def test_a_damaged_registry_is_refused_and_repaired(
     assert listed(lab)["mine"] == ["1.0.0", "1.1.0", "2.0.0"]
     assert before <= set(shared.rglob("*"))
     if how == "flipped":
-        assert all(path.exists() for path in done.set_aside)
+        assert all(Path(path).exists() for path in done.set_aside)
         assert done.set_aside
 
 
@@ -224,7 +224,7 @@ class TestFormat1:
             publish(make_catalogue(lab), content, to="lab")
         assert "hub registry repair lab" in refused.value.hint
         done = repair(lab)
-        assert [path.read_bytes() for path in done.set_aside] == [before]
+        assert [Path(path).read_bytes() for path in done.set_aside] == [before]
         publish(make_catalogue(lab), content, to="lab")
         assert listed(lab) == {"mine": ["1.0.0"], "other": ["0.1.0"], "theirs": ["1.0.0", "1.1.0"]}
         assert lab.entry("theirs").aliases == {"latest": "1.1.0"}
