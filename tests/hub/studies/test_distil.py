@@ -139,3 +139,22 @@ def test_wrong_inputs_leave_nothing_behind(copper_files, tmp_path, here):
     with pytest.raises(TrainingError, match="not the folder of a distillation"):
         hub.distil(out=tmp_path, resume=True)
     assert not place.exists()
+
+
+def test_a_folder_does_not_say_which_program_to_run(copper_files, tmp_path, here, monkeypatch):
+    place = tmp_path / "run"
+    factory = tmp_path / "mine.py"
+    factory.write_text("from ase.calculators.emt import EMT\n\ndef make():\n    return EMT()\n")
+    teacher = f"ase:{factory}:make"
+
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Steps, "rank", killed)
+    with pytest.raises(KeyboardInterrupt):
+        distilled(copper_files, place, teacher=teacher)
+    with pytest.raises(TrainingError, match="has to be named again") as refused:
+        hub.distil(out=place, resume=True, pool=InProcess())
+    assert f"--teacher {teacher}" in refused.value.hint
+    with pytest.raises(KeyboardInterrupt):
+        hub.distil(out=place, resume=True, teacher=teacher, pool=InProcess())
