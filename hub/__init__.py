@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from hub.pulling import pull
     from hub.registries import add_registry, copy, list_registries, remove_registry, repair_registry
     from hub.showing import show
+    from hub.site.building import build_site
+    from hub.site.serving import serve_site
     from hub.studies.distil import distil
     from hub.studies.learning_curve import learning_curve
     from hub.studies.rank import rank
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
 # Where a name is defined: a module, and the name in it.
 _HOMES = {
     "add_registry": "hub.registries:add_registry",
+    "build_site": "hub.site.building:build_site",
     "cache_size": "hub.upkeep:cache_size",
     "calculator": "hub.potentials:calculator",
     "check": "hub.checking:check",
@@ -76,6 +79,7 @@ _HOMES = {
     "relabel": "hub.teachers.relabelling:relabel",
     "remove_registry": "hub.registries:remove_registry",
     "repair_registry": "hub.registries:repair_registry",
+    "serve_site": "hub.site.serving:serve_site",
     "show": "hub.showing:show",
     "stability": "hub.studies.stability_check:stability",
     "synthesize": "hub.synthesis.synthesize:synthesize",
@@ -88,6 +92,7 @@ _HOMES = {
 __all__ = [
     "__version__",
     "add_registry",
+    "build_site",
     "cache_size",
     "calculator",
     "check",
@@ -117,6 +122,7 @@ __all__ = [
     "relabel",
     "remove_registry",
     "repair_registry",
+    "serve_site",
     "show",
     "stability",
     "synthesize",

@@ -12,7 +12,10 @@ from statistics import mean, stdev
 from typing import Any
 
 from hub.evaluation.metrics import ALL
+from hub.evaluation.predictions_file import write_labelled
+from hub.structures import read_structures
 
+_LOWEST = -12.0  # eV/atom
 _ERRORS = ("energy_rmse", "force_rmse")
 
 
@@ -56,5 +59,14 @@ def _spread(values: list[float], error: str) -> str:
     return f"{mean(values):.{decimals}f}{spread}"
 
 
+def clean(source: Path, target: Path) -> None:
+    """Copy structures without those below -12 eV/atom."""
+    structures = read_structures(source).structures
+    write_labelled(target, structures.select(structures.energies / structures.n_atoms > _LOWEST))
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    if sys.argv[1] == "--clean":
+        clean(*map(Path, sys.argv[2:]))
+    else:
+        main(Path(sys.argv[1]))

@@ -11,7 +11,11 @@ set -eu
 
 out=$1 data=$2 seeds=${3:-5}
 hub=${HUB:-hub}
+here=$(dirname "$0")
 mkdir -p "$out"
+[ -e "$out/train.extxyz" ] ||
+    "${PYTHON:-python}" "$here/forgetting.py" --clean "$data/carbon-dft-nanotubes-train.extxyz" \
+        "$out/train.extxyz"
 
 run() {
     folder=$1
@@ -21,7 +25,7 @@ run() {
     elif [ -e "$folder/run.json" ]; then
         "$hub" finetune --out "$folder" --resume
     else
-        "$hub" finetune --data "$data/carbon-dft-nanotubes-train.extxyz" \
+        "$hub" finetune --data "$out/train.extxyz" \
             --test "$data/carbon-dft-nanotubes-test.extxyz" \
             --general "$data/carbon-dft-amorphous-test.extxyz" \
             --model c-ace-pretrained-10k --device cpu --out "$folder" "$@"

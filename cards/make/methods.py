@@ -69,7 +69,7 @@ CHOICES: dict[str, dict[str, Any]] = {
     "lora": {"stop": "last", "method": "lora"},
     "l2-sp": {"stop": "last", "method": "l2-sp"},
     "replay": {"stop": "last", "method": "replay"},
-    "scratch": {"from_scratch": True, "model": "c-ace-pretrained"},
+    "scratch": {"from_scratch": True},
     "ceiling": {"stop": "last"},  # with all structures
 }
 _ELSEWHERE = 40  # structures
@@ -134,6 +134,8 @@ def _files(out: Path, data: Path, name: str) -> tuple[Path, Path, Path | None]:
     pool, compared = out / f"{name}-pool.extxyz", out / f"{name}-compared.extxyz"
     if not compared.exists():
         structures = read_structures(data / system.file).structures
+        # Three nanotubes are 4.2 eV/atom lower than the others and c-ace-pretrained-10k say.
+        structures = structures.select(structures.energies / structures.n_atoms > -12.0)
         order = np.random.default_rng(0).permutation(len(structures))
         write_labelled(pool, structures.select(np.sort(order[system.held_out :])))
         write_labelled(compared, structures.select(np.sort(order[: system.held_out])))

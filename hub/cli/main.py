@@ -51,6 +51,7 @@ SECTIONS = {
         "publish": "hub.cli.publish",
         "verify": "hub.cli.verify",
         "registry": "hub.cli.registry",
+        "site": "hub.cli.site",
         "cache": "hub.cli.cache",
         "completion": "hub.cli.completion",
     },

@@ -52,7 +52,7 @@ def write_committee(
     """
     folders = [folder / f"seed-{seed}" / MODEL_FOLDER for seed in results]
     device = choose_device(job.device)
-    committee = join([read_model(each, dtype=torch.float64, device=device) for each in folders])
+    committee = join([read_model(each, dtype=torch.float32, device=device) for each in folders])
     first = next(iter(results.values()))
     test, set_name = data.test, "test"
     if test is None:  # all seeds leave out the same structures, or none

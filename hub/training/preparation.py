@@ -17,6 +17,7 @@ from hub.potentials.architectures import new_config, read_config
 from hub.potentials.batches import predict
 from hub.potentials.building import random_model, shift_energies
 from hub.potentials.directory import WEIGHTS_NAME, read_model
+from hub.structures.checks.energies import compare_energies
 from hub.structures.checks.stresses import compare_stresses
 from hub.structures.graphs import average_neighbors, build_graphs
 from hub.structures.reference_energies import (
@@ -228,6 +229,7 @@ def prepare(
         potential = random_model(
             config, job.seed, force_scale(structures), average_neighbors(graphs), device
         )
+    findings = list(data.findings)
     loader: Loader
     loader = own = GraphLoader(graphs, potential, job.seed)
     if not job.from_scratch:
@@ -235,6 +237,7 @@ def prepare(
         found = predict(potential, loader.graphs, progress)
         shift = fit_energy_shift(structures, found.energies)
         stop_on_errors(structures, compare_stresses(structures, found.stresses), job.allow)
+        findings += compare_energies(structures, found.energies)
     shift_energies(potential, shift, structures.sources)
     method, notes = Method.parse(job.method), [*data.read.notes, *split.notes, *shift.notes]
     if method.name == REPLAY and data.parent is not None:
@@ -252,7 +255,7 @@ def prepare(
         structures=data.read.structures,
         energy_key=data.read.energy_key,
         forces_key=data.read.forces_key,
-        findings=data.findings,
+        findings=tuple(findings),
         notes=tuple(notes),
         train=structures,
         validation=validation,

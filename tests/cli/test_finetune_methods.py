@@ -13,6 +13,14 @@ from ase.calculators.lj import LennardJones
 from ase.io import read, write
 
 import hub as library
+from hub.potentials.batches import predict
+from hub.potentials.building import build_potential
+from hub.potentials.committee.potential import join
+from hub.potentials.directory import write_model
+from hub.potentials.loading import load_model
+from hub.structures import StructureSet
+from hub.structures.graphs import build_graphs
+from hub.structures.neighbours import NeighbourLists
 from hub.training.data import read_data
 from hub.training.folds import leave_out
 from hub.training.job import Job
@@ -195,6 +203,31 @@ def test_a_committee_is_published_and_evaluated_like_any_model(
         HUB_REGISTRIES=f"group={tmp_path / 'group'}",
     )  # fmt: skip
     assert again.json
+
+
+@pytest.mark.slow
+def test_members_of_a_committee_are_exported_one_by_one(
+    command, tmp_path, trained, many_crystals
+) -> None:
+    first = load_model(trained)
+    other = build_potential(first.config, seed=5)
+    other.set_energy_scales(0.1)
+    (tmp_path / "committee").mkdir()
+    write_model(tmp_path / "committee", join([first, other]))
+    arguments = ("export", "committee", "--format", "nequip-package")
+    done = command(*arguments, code=4)
+    assert "a committee of 2 members, which are exported one by one" in done.err
+    assert "Choose one with --member, from 0 to 1." in done.err
+    assert "from 0 to 1" in command(*arguments, "--member", 2, code=4).err
+    done = command("export", trained, "--format", "nequip-package", "--member", 0, code=4)
+    assert "not a committee" in done.err
+    path = Path(command(*arguments, "--member", 1).out.strip())
+    assert path.name == "committee-1.nequip.zip"
+    command("import", path, "--name", "ar-member")
+    atoms = argon(1, seed=3)[0]
+    found = library.calculator("ar-member", device="cpu").get_property("energy", atoms)
+    graphs = build_graphs(NeighbourLists(StructureSet.from_atoms([atoms]), 4.0), ["Ar"])
+    assert found == pytest.approx(predict(other, graphs).energies[0], abs=1e-6)
 
 
 def test_members_have_different_bootstrap_samples(tune, many_crystals) -> None:
