@@ -92,7 +92,7 @@ def ancestors(
     training
         The section of its card about the training, which also names data.
     teacher
-        The section of its card about the teacher from which it was distilled.
+        The section of its card about the model from which it was distilled.
     """
     found = {each: None for parent in parents for each in _line(names, parent, set())}
     place = (training.get("parent") or {}).get("directory")

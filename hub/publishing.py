@@ -184,10 +184,14 @@ def _with_licences(
 
 
 def _teacher(front_matter: dict[str, Any]) -> dict[str, Any] | None:
-    """Return what the card of a distilled model says of its teacher."""
+    """Return what the card says of the model from which this one was distilled, if any.
+
+    The licence of a program that computed labels does not extend to them.
+    """
     distillation = front_matter.get("distillation")
     teacher = distillation.get("teacher") if isinstance(distillation, dict) else None
-    return teacher if isinstance(teacher, dict) else None
+    is_model = isinstance(teacher, dict) and str(teacher.get("family")).startswith("model:")
+    return teacher if is_model else None
 
 
 def _training(front_matter: dict[str, Any]) -> dict[str, Any]:
