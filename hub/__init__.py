@@ -33,8 +33,11 @@ if TYPE_CHECKING:
     from hub.showing import show
     from hub.site.building import build_site
     from hub.site.serving import serve_site
+    from hub.studies.distil import distil
     from hub.studies.learning_curve import learning_curve
+    from hub.studies.rank import rank
     from hub.studies.stability_check import stability
+    from hub.synthesis.around import synthesize_around
     from hub.synthesis.synthesize import synthesize
     from hub.teachers.families import list_teachers
     from hub.teachers.relabelling import relabel
@@ -53,6 +56,7 @@ _HOMES = {
     "cite": "hub.history.citations:cite",
     "compare_labels": "hub.evaluation.compare:compare_labels",
     "copy": "hub.registries:copy",
+    "distil": "hub.studies.distil:distil",
     "evaluate": "hub.evaluation.models:evaluate_models",
     "export": "hub.exporting:export",
     "finetune": "hub.training.finetune:finetune",
@@ -71,6 +75,7 @@ _HOMES = {
     "prune_cache": "hub.upkeep:prune_cache",
     "publish": "hub.publishing:publish",
     "pull": "hub.pulling:pull",
+    "rank": "hub.studies.rank:rank",
     "relabel": "hub.teachers.relabelling:relabel",
     "remove_registry": "hub.registries:remove_registry",
     "repair_registry": "hub.registries:repair_registry",
@@ -78,6 +83,7 @@ _HOMES = {
     "show": "hub.showing:show",
     "stability": "hub.studies.stability_check:stability",
     "synthesize": "hub.synthesis.synthesize:synthesize",
+    "synthesize_around": "hub.synthesis.around:synthesize_around",
     "transmute": "hub.alchemy.transmute:transmute",
     "verify": "hub.upkeep:verify",
     "verify_labels": "hub.teachers.verifying:verify_labels",
@@ -93,6 +99,7 @@ __all__ = [
     "cite",
     "compare_labels",
     "copy",
+    "distil",
     "evaluate",
     "export",
     "finetune",
@@ -111,6 +118,7 @@ __all__ = [
     "prune_cache",
     "publish",
     "pull",
+    "rank",
     "relabel",
     "remove_registry",
     "repair_registry",
@@ -118,6 +126,7 @@ __all__ = [
     "show",
     "stability",
     "synthesize",
+    "synthesize_around",
     "transmute",
     "verify",
     "verify_labels",

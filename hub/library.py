@@ -38,6 +38,8 @@ TEST_PREDICTIONS = "test-predictions.extxyz"
 
 # Functions that turn published files into versions; imported on the first pull.
 _IMPORTERS = {
+    "chgnet-wheel": ("hub.potentials.chgnet.importing", "import_wheel"),
+    "matgl-state": ("hub.potentials.tensornet.importing", "import_state"),
     "nnp-pre-training": ("hub.importers.nnp_pre_training", "import_checkpoint"),
     "published-dataset": ("hub.importers.published", "import_published"),
     "sevennet-wheel": ("hub.potentials.sevennet.importing", "import_wheel"),

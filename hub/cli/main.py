@@ -34,6 +34,7 @@ SECTIONS = {
     "Train": {
         "finetune": "hub.cli.finetune",
         "pretrain": "hub.cli.pretrain",
+        "distil": "hub.cli.distil",
         "transmute": "hub.cli.transmute",
     },
     "Labels": {
@@ -42,6 +43,7 @@ SECTIONS = {
         "teachers": "hub.cli.teachers",
     },
     "Judge and share": {
+        "rank": "hub.cli.rank",
         "evaluate": "hub.cli.evaluate",
         "learning-curve": "hub.cli.learning_curve",
         "stability": "hub.cli.stability",

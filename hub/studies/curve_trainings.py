@@ -7,16 +7,16 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from hub.errors import DataError, JobError, TrainingError
-from hub.evaluation.predictions_file import ENERGY, FORCES, write_labelled
 from hub.jobs.out_folder import at_work, require_new
 from hub.jobs.pool import InProcess, Lost, Tasks
 from hub.structures.reference_energies import isolated_atoms
 from hub.structures.splits import split_structures
+from hub.structures.writing import ENERGY, FORCES, write_labelled
 from hub.studies.curve import CurveReporter, Point, Start, Training
 from hub.studies.held_out import hold_out
-from hub.training import run_files, run_folder
+from hub.training import run_files
 from hub.training.data import read_data
-from hub.training.finetune import resume_run, start_run
+from hub.training.finetune import train_or_resume
 from hub.training.job import Job
 from hub.training.recipe import Recipe
 from registry.outputs import require_real_way
@@ -197,7 +197,7 @@ def _train_all(
     with pool or InProcess() as workers:
         tasks = Tasks(workers)
         for training in trainings:
-            tasks.add(training, _train, training.job, training.folder, told)
+            tasks.add(training, train_or_resume, training.job, training.folder, told)
         for training, results in tasks.finished():
             if isinstance(results, Lost):
                 raise JobError(
@@ -205,11 +205,3 @@ def _train_all(
                     "It may have run out of memory. Resume with --resume, and fewer --jobs.",
                 )
             yield training, results
-
-
-def _train(job: Job, folder: Path, reporter: Reporter | None) -> dict[str, Any]:
-    """Start a job or resume it; anything written before the job file itself is removed."""
-    if (folder / run_files.JOB_NAME).exists():
-        return resume_run(folder, reporter)
-    run_folder.clear(folder)
-    return start_run(job, folder, reporter)[1]

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hub.datasets.loading import read_files_or_dataset
-from hub.errors import DataError, TrainingError
+from hub.errors import DataError
 from hub.facts import models_that_know
 from hub.library import open_model
-from hub.potentials.architectures import DEFAULT_CUTOFF, architecture_of, read_config
+from hub.potentials.architectures import DEFAULT_CUTOFF, read_config, require_trainable
 from hub.structures import read_structures
 from hub.structures.checks import blocking, check_structures, require_error_codes
 from hub.structures.neighbours import NeighbourLists
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from hub.library import OpenedVersion
-    from hub.potentials.config import PotentialConfig
     from hub.structures import ReadResult, StructureSet
     from hub.structures.checks import Finding
     from hub.training.job import Job
@@ -63,7 +62,7 @@ def read_data(job: Job, reporter: Reporter) -> Data:
     DataError
         If they cannot be read, or a check finds an error that the job does not allow.
     TrainingError
-        If models of the architecture cannot be trained.
+        If the model to start from cannot be trained.
     """
     require_error_codes(job.allow)
     parent = config = None
@@ -74,12 +73,13 @@ def read_data(job: Job, reporter: Reporter) -> Data:
             known = _read(job, reporter).structures.elements
             raise with_shipped_models(problem, job, known) from problem
         config = read_config(parent.path)
-        _require_trainable(config)
+        require_trainable(config, job.model)
     if job.alchemical:
         config = None  # its elements and cutoff will be those of the data
     read = _read(job, reporter)
     elements = config.type_names if config is not None else None
-    cutoff = config.r_max if config is not None else DEFAULT_CUTOFF
+    default = float(job.architecture.get("r_max", DEFAULT_CUTOFF))
+    cutoff = config.r_max if config is not None else default
     lists, findings = _checked(read.structures, elements, cutoff, job, reporter)
     test = None
     if job.test:
@@ -89,16 +89,6 @@ def read_data(job: Job, reporter: Reporter) -> Data:
         known = elements or read.structures.elements
         test, _ = _checked(held_out, known, cutoff, job, reporter)
     return Data(read, lists, tuple(findings), test, parent)
-
-
-def _require_trainable(config: PotentialConfig) -> None:
-    """Refuse models that can only predict."""
-    found = architecture_of(config)
-    if not found.is_trainable:
-        raise TrainingError(
-            f"models of the architecture {found.name} cannot be trained",
-            "Start from another model, or use this one to label structures: hub relabel --teacher.",
-        )
 
 
 def _checked(
