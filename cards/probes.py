@@ -4,27 +4,22 @@ They are stored here so that the same version, digest included, results wherever
 imported, and so that an import which computes something else is noticed. Those of the checkpoints
 of nnp-pre-training come from the converted models, whose conversion the tests compare with NequIP
 0.5.6 itself; ``--checkout`` names a folder with the published files by their paths in the upstream
-repository. Those of SevenNet come from sevenn's own model of the file in the installed package.
+repository. Those of foundation models come from the original program: see `originals.py`.
 """
 
 from __future__ import annotations
 
 import argparse
-import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-import torch
-from ase.data import chemical_symbols
-from ase.neighborlist import neighbor_list
+from originals import ORIGINALS
 
 from hub.potentials.probe import Probe, predict_probe, probe_structures, write_probe
 from registry.cards import builtin_cards
+from registry.installed import InstalledFile
 
 if TYPE_CHECKING:
-    from ase import Atoms
-
     from registry.cards import Card
 
 
@@ -36,8 +31,8 @@ def main() -> None:
     arguments = parser.parse_args()
     for name in arguments.names:
         card = builtin_cards()[name]
-        if card.importer == "sevennet-wheel":
-            probe = probe_of_sevennet(card)
+        if card.importer in ORIGINALS:
+            probe = probe_of_original(card, arguments.checkout)
         else:
             probe = probe_of_checkpoint(card, arguments.checkout)
         path = card.path.parent / "probes" / f"{name}.json"
@@ -54,53 +49,15 @@ def probe_of_checkpoint(card: Card, checkout: Path) -> Probe:
     return predict_probe(potential, probe_structures(potential.elements))
 
 
-def probe_of_sevennet(card: Card) -> Probe:
-    """Return the predictions of sevenn's own model, in float64, structure by structure."""
-    model = original_sevennet(card.source.find(card.name))
-    types = model.type_map
-    names = [chemical_symbols[number] for number in sorted(types, key=types.get)]
-    structures = probe_structures(names)
-    predictions = [predict_originally(model, atoms) for atoms in structures]
-    energies, forces = zip(*predictions, strict=True)
+def probe_of_original(card: Card, checkout: Path) -> Probe:
+    """Return the predictions of the original program, in float64, structure by structure."""
+    source = card.source
+    found = isinstance(source, InstalledFile)
+    path = source.find(card.name) if found else checkout / source.path
+    predict = ORIGINALS[card.importer](path, card.front_matter["model"])
+    structures = probe_structures(card.front_matter["model"]["elements"])
+    energies, forces = zip(*map(predict, structures), strict=True)
     return Probe(structures, energies, forces)
-
-
-def original_sevennet(path: Path) -> Any:
-    """Return the model that sevenn makes of a checkpoint, in float64."""
-    from e3nn.o3 import wigner_3j
-    from sevenn.checkpoint import SevenNetCheckpoint
-
-    model = SevenNetCheckpoint(str(path)).build_model()
-    model.set_is_batch_data(False)
-    model.double().eval()
-    for name, buffer in model.named_buffers():
-        if found := re.search(r"_w3j_(\d+)_(\d+)_(\d+)$", name):
-            # Built in float32; the digits that this left out are added.
-            buffer.copy_(wigner_3j(*map(int, found.groups()), dtype=torch.float64))
-
-    def in_float64(_module: Any, _inputs: Any, data: dict[str, Any]) -> dict[str, Any]:
-        return data | {name: data[name].double() for name in ("x", "node_attr")}
-
-    model.onehot_idx_to_onehot.register_forward_hook(in_float64)
-    return model
-
-
-def predict_originally(model: Any, atoms: Atoms) -> tuple[float, np.ndarray]:
-    """Return the energy (eV) and the forces (eV/Å) that sevenn's own model predicts."""
-    centres, neighbours, vectors = neighbor_list("ijD", atoms, model.cutoff)
-    numbers = torch.tensor(atoms.numbers, dtype=torch.int64)
-    found = model(
-        {
-            "x": numbers,
-            "atomic_numbers": numbers,
-            "edge_index": torch.from_numpy(np.stack([centres, neighbours]).astype(np.int64)),
-            "edge_vec": torch.tensor(vectors.reshape(-1, 3), dtype=torch.float64),
-            "num_atoms": torch.tensor(len(atoms)),
-            "cell_volume": torch.tensor(abs(atoms.cell.volume), dtype=torch.float64),
-        }
-    )
-    forces = found["inferred_force"].detach().numpy()
-    return float(found["inferred_total_energy"].detach()), forces
 
 
 if __name__ == "__main__":

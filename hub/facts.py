@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hub.importers import ARCHITECTURES
 from hub.library import catalogue
+from hub.potentials.architectures import architecture, known_architectures
 from registry.cards import Card
 from registry.errors import RegistryError
 from registry.listing import listings
@@ -33,11 +34,14 @@ class Facts:
         Name of a model's architecture.
     licence
         Licence identifier.
+    level_of_theory
+        That of the labels that a foundation model was trained on.
     """
 
     elements: tuple[str, ...] = ()
     architecture: str = ""
     licence: str = ""
+    level_of_theory: str = ""
 
 
 def listed_facts(names: Catalogue, row: Listing) -> Facts:
@@ -95,11 +99,16 @@ def _facts(stated: Any, licence: str) -> Facts:
     content = _mapping(stated)
     elements = content.get("elements")
     texts = elements if isinstance(elements, list) else []
-    return Facts(tuple(map(str, texts)), str(content.get("architecture", "")), licence)
+    return Facts(
+        tuple(map(str, texts)),
+        str(content.get("architecture", "")),
+        licence,
+        str(content.get("level_of_theory", "")),
+    )
 
 
 def models_that_know(elements: Iterable[str], *, shipped: bool = False) -> list[str]:
-    """Return the models on this machine and the built-in ones that cover all the elements.
+    """Return the models on this machine and the built-in ones to train that cover all elements.
 
     Parameters
     ----------
@@ -122,6 +131,11 @@ def models_that_know(elements: Iterable[str], *, shipped: bool = False) -> list[
             facts = listed_facts(names, row)
         except RegistryError:
             continue  # a damaged version is no advice
-        if wanted.issubset(facts.elements):
+        if wanted.issubset(facts.elements) and _is_trainable(facts.architecture):
             found.append((len(facts.elements), row.name))
     return list(dict.fromkeys(name for _, name in sorted(found)))
+
+
+def _is_trainable(name: str) -> bool:
+    """Whether models of an architecture can be trained; True if it is not installed."""
+    return name not in known_architectures() or architecture(name).is_trainable

@@ -10,16 +10,16 @@ from msgspec.structs import asdict
 
 from hub.settings import load_settings
 from registry.builtin import Builtin
-from registry.cards import builtin_cards
+from registry.cards import FILE_NAME as CARD_NAME
+from registry.cards import builtin_cards, read_text, split_front_matter
 from registry.catalogue import Catalogue
 from registry.errors import InvalidReferenceError, NotFoundError
 from registry.files import sha256_of
 from registry.local import LocalStore
 from registry.manifest import Parent
+from registry.opening import open_registry
 from registry.paths import user_path
 from registry.references import Reference
-from registry.registry import Registry
-from registry.stores import open_store
 from registry.trust import Seen
 
 if TYPE_CHECKING:
@@ -33,9 +33,13 @@ if TYPE_CHECKING:
 
 # The model in a run folder is in this folder, in the layout in which it is published.
 MODEL_FOLDER = "model"
+# The structures that a run was tested on, with their labels, are in this file of it.
+TEST_PREDICTIONS = "test-predictions.extxyz"
 
 # Functions that turn published files into versions; imported on the first pull.
 _IMPORTERS = {
+    "chgnet-wheel": ("hub.potentials.chgnet.importing", "import_wheel"),
+    "matgl-state": ("hub.potentials.tensornet.importing", "import_state"),
     "nnp-pre-training": ("hub.importers.nnp_pre_training", "import_checkpoint"),
     "published-dataset": ("hub.importers.published", "import_published"),
     "sevennet-wheel": ("hub.potentials.sevennet.importing", "import_wheel"),
@@ -102,13 +106,14 @@ class Pulled:
 def catalogue() -> Catalogue:
     """Return the catalogue for the current settings."""
     settings = load_settings()
+    local = LocalStore(settings.cache)
     registries = [
-        Registry(name, open_store(location, offline=settings.offline))
+        open_registry(name, location, local.files, offline=settings.offline)
         for name, location in settings.registries.items()
     ]
     builtin = Builtin(builtin_cards(), _importer_named, settings.mirror, offline=settings.offline)
     seen = Seen(settings.state / "seen")
-    return Catalogue(LocalStore(settings.cache), registries, builtin, seen)
+    return Catalogue(local, registries, builtin, seen)
 
 
 def open_version(place: str | Path, progress: Progress | None = None) -> OpenedVersion:
@@ -148,6 +153,25 @@ def open_model(place: str | Path, progress: Progress | None = None) -> OpenedVer
     opened = open_version(place, progress)
     inner = opened.path / MODEL_FOLDER
     return OpenedVersion(inner, opened.version) if inner.is_dir() else opened
+
+
+def own_test_set(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the file of the structures that a run was tested on, if one run folder is named."""
+    own = [str(path) for name in names if (path := user_path(name) / TEST_PREDICTIONS).is_file()]
+    return tuple(own) if len(names) == 1 else ()
+
+
+def front_matter_of(directory: Path) -> dict[str, Any]:
+    """Return the front matter of the card in a run folder or model directory; empty without one.
+
+    Raises
+    ------
+    SettingsError
+        If the card is malformed.
+    """
+    inner = directory / MODEL_FOLDER
+    card = (inner if inner.is_dir() else directory) / CARD_NAME
+    return split_front_matter(read_text(card), str(card))[0] if card.exists() else {}
 
 
 def _importer_named(name: str) -> Importer | None:

@@ -35,6 +35,7 @@ class Listed(Listing):
     elements: tuple[str, ...] = ()
     architecture: str = ""
     licence: str = ""
+    level_of_theory: str = ""
 
 
 def list_versions(

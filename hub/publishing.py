@@ -6,22 +6,28 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 from hub.errors import PublishingError
-from hub.library import MODEL_FOLDER, catalogue
+from hub.huggingface.card import address_of, model_card
+from hub.library import MODEL_FOLDER, OpenedVersion, catalogue, open_version
+from hub.licences import ancestors, canonical, licence_notes
 from hub.potentials.directory import FILES, read_model
 from hub.training import run_files
 from registry.cards import FILE_NAME as CARD_NAME
-from registry.cards import join_front_matter, read_text, split_front_matter
-from registry.errors import NotFoundError
+from registry.cards import Card, join_front_matter, read_text, split_front_matter
+from registry.errors import InvalidReferenceError, NotFoundError
 from registry.files import scratch_directory, storage_errors
+from registry.huggingface.addresses import is_address, split_address
 from registry.manifest import Parent
 from registry.origins import LOCAL
 from registry.paths import user_path
+from registry.publishing import check_free
 from registry.publishing import publish as publish_version
-from registry.references import check_name, check_version
+from registry.references import Reference, check_name, check_version
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
+    from hub.licences import Ancestor
     from registry.versions import LocalVersion
 
 _OPTIONS = ("license", "description")  # of `hub publish`, for hints
@@ -29,26 +35,36 @@ _OPTIONS = ("license", "description")  # of `hub publish`, for hints
 
 def publish(
     place: str | Path,
-    name: str,
-    version: str,
+    name: str | None = None,
+    version: str = "1.0.0",
     *,
     to: str = LOCAL,
     license: str | None = None,  # noqa: A002 - the option's name
+    license_reason: str = "",
     description: str | None = None,
+    private: bool = False,
     accept: bool = False,
 ) -> LocalVersion:
-    """Publish a model: its weights, configuration, probe and card.
+    """Publish a model: its weights, configuration, probe and card; or a dataset.
 
     Parameters
     ----------
     place
-        A run folder whose training is finished, or a model directory.
+        A run folder whose training is finished, a model directory, or the reference or directory
+        of a dataset.
     name, version
-        Name and version (MAJOR.MINOR.PATCH) of the model. A version never changes.
+        Name and version (MAJOR.MINOR.PATCH) to publish under. A version never changes. The name
+        may be left out if `to` gives it.
     to
-        Name of a registry, or its directory; this machine's own by default.
+        Name of a registry, its directory, or ``hf://org/name`` or ``hf://datasets/org/name`` on the
+        Hugging Face Hub; this machine's own registry by default.
     license, description
         Replace what the card says.
+    license_reason
+        Why the licence is right although it contradicts that of something that the model was
+        trained from; the card shows it.
+    private
+        Make a new repository on the Hugging Face Hub private.
     accept
         Publish although this machine has seen other content there under this version.
 
@@ -61,7 +77,8 @@ def publish(
     NotFoundError
         If there is no such directory or registry.
     PublishingError
-        If the training has not finished, or the card is incomplete; says what to add where.
+        If the training has not finished, the card is incomplete (says what to add where), or the
+        licence contradicts that of something that the model was trained from.
     ModelError
         If the model does not reproduce its stored predictions.
     SubstitutedError
@@ -72,17 +89,36 @@ def publish(
         If the name or version is malformed.
     StorageError
         If the registry cannot be written.
+    AccessError
+        If the Hugging Face Hub refuses the token.
+    OfflineError
+        If a registry elsewhere cannot be reached.
     """
+    name = name or _name_in(to)
     check_name(name)
     check_version(version)
+    stated = {"name": name, "version": version, "license": license, "description": description}
+    given = {key: value for key, value in stated.items() if value}
+    dataset = _dataset(place)
+    if dataset is not None:
+        from hub.datasets.publishing import publish_copy
+
+        return publish_copy(dataset, given, to=to, private=private, accept=accept)
     directory = _model_directory(user_path(place))
     card = directory / CARD_NAME
     front_matter, body = _read_card(card)
-    given = {"name": name, "version": version, "license": license, "description": description}
-    front_matter |= {key: value for key, value in given.items() if value}
+    front_matter |= given
     _require_facts(front_matter, card)
     config = read_model(directory).config
-    names = catalogue()
+    names, parents = catalogue(), _parents(front_matter, card)
+    licence = canonical(_licence(front_matter))
+    front_matter, body = _with_licences(
+        front_matter, body, ancestors(names, parents, _training(front_matter)), license_reason
+    )
+    check_free(names, name, version, to)
+    address = address_of(names, to)
+    if address is not None:
+        front_matter, body = model_card(names, address, front_matter, body, parents)
     with scratch_directory(names.local.files.parts) as content:
         with storage_errors(directory):
             for file in FILES:
@@ -96,11 +132,62 @@ def publish(
             version,
             kind="model",
             metadata={"description": front_matter["description"], **config.facts()},
-            parents=_parents(front_matter, card),
-            licence=_licence(front_matter),
+            parents=parents,
+            licence=licence,
             to=to,
             accept=accept,
+            private=private,
         )
+
+
+def _name_in(to: str) -> str:
+    """Return the name of the repository in an address on the Hugging Face Hub."""
+    name = split_address(to)[1] if is_address(to) else ""
+    if not name:
+        raise InvalidReferenceError(
+            "a name to publish under is missing",
+            "Give --name, or --to hf://org/name for the Hugging Face Hub.",
+        )
+    return name
+
+
+def _dataset(place: str | Path) -> OpenedVersion | None:
+    """Return the dataset that a place is; None if it is anything else."""
+    from hub.datasets.layout import is_dataset
+
+    path = user_path(place)
+    if path.is_dir():
+        return OpenedVersion(path, None) if is_dataset(path) else None
+    try:
+        reference = Reference.parse(str(place))
+    except InvalidReferenceError:
+        return None
+    found = catalogue().resolve(reference)
+    if isinstance(found, Card) or found.manifest.kind != "dataset":
+        return None
+    return open_version(place)
+
+
+def _with_licences(
+    front_matter: dict[str, Any], body: str, origins: Iterable[Ancestor], reason: str
+) -> tuple[dict[str, Any], str]:
+    """Return a card that says what licences the model's origins are under."""
+    notes = licence_notes(_licence(front_matter), origins, reason)
+    if not notes:
+        return front_matter, body
+    stated = str(front_matter.get("license_note", ""))
+    new = [note for note in notes if note not in stated]
+    text = "; ".join(filter(None, [stated, *new]))
+    if new:
+        lines = "\n".join(f"- {note[0].upper()}{note[1:]}." for note in new)
+        body = f"{body.rstrip()}\n\n## Licences\n\n{lines}\n"
+    return {**front_matter, "license_note": text}, body
+
+
+def _training(front_matter: dict[str, Any]) -> dict[str, Any]:
+    """Return what the card says of the training, or of the transmutation."""
+    made = front_matter.get("training") or front_matter.get("transmutation")
+    return made if isinstance(made, dict) else {}
 
 
 def _model_directory(place: Path) -> Path:
@@ -155,8 +242,7 @@ def _licence(front_matter: dict[str, Any]) -> str:
 
 def _parents(front_matter: dict[str, Any], card: Path) -> tuple[Parent, ...]:
     """Return the version from which the model was made, if any."""
-    made = front_matter.get("training") or front_matter.get("transmutation")
-    parent = made.get("parent") if isinstance(made, dict) else None
+    parent = _training(front_matter).get("parent")
     if not isinstance(parent, dict) or "digest" not in parent:
         return ()
     try:

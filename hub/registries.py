@@ -8,10 +8,9 @@ from hub.library import catalogue
 from hub.settings import load_settings, store_registries
 from registry.copying import copy_versions
 from registry.errors import ExistsError, NotFoundError, OfflineError
+from registry.opening import open_registry
 from registry.publishing import target
-from registry.registry import Registry
 from registry.repair import repair
-from registry.stores import open_store
 from registry.stores.addresses import without_credentials
 from registry.stores.directory import DirectoryStore
 
@@ -54,8 +53,8 @@ def add_registry(name: str, location: str) -> AddedRegistry:
         Any name of your choice.
     location
         A directory, or an address that begins with ``file://``, ``http://``, ``https://``,
-        ``s3://``, ``gs://`` or ``az://`` or is of a kind that another package adds. A directory or
-        bucket becomes a registry when something is first published to it.
+        ``s3://``, ``gs://``, ``az://`` or ``hf://`` or is of a kind that another package adds. A
+        directory or bucket becomes a registry when something is first published to it.
 
     Raises
     ------
@@ -74,12 +73,13 @@ def add_registry(name: str, location: str) -> AddedRegistry:
             f"there is a registry '{name}' at {without_credentials(settings.registries[name])}",
             f"Remove it first: hub registry remove {name}",
         )
-    store = open_store(location, offline=settings.offline)
+    files = catalogue().local.files
+    registry = open_registry(name, location, files, offline=settings.offline)
     # A relative path would mean another place tomorrow; of an address, what may be shown is less.
-    kept = store.location if isinstance(store, DirectoryStore) else location
-    store_registries({**settings.registries, name: kept})
+    is_directory = isinstance(registry.store, DirectoryStore)
+    store_registries({**settings.registries, name: registry.location if is_directory else location})
     try:
-        return AddedRegistry(len(Registry(name, store).names()))
+        return AddedRegistry(len(registry.names()))
     except OfflineError as problem:
         return AddedRegistry(None, problem.message)
 

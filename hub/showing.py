@@ -42,7 +42,7 @@ class Shown:
         Licence identifier, and what its card adds to it.
     citation
         As its card states it, mostly BibTeX.
-    elements, architecture
+    elements, architecture, level_of_theory
         As in `hub.facts.Facts`.
     files, parents, metadata
         As in the manifest; of a published file, where it is to be had.
@@ -63,6 +63,7 @@ class Shown:
     citation: str
     elements: tuple[str, ...]
     architecture: str
+    level_of_theory: str
     files: tuple[FileEntry, ...]
     parents: tuple[Parent, ...]
     metadata: dict[str, Any] = field(repr=False)
@@ -150,6 +151,7 @@ def _shown(found: Version | Card, card: str, surveyed: Survey | None) -> Shown:
         citation=str(front_matter.get("citation", "")).strip(),
         elements=facts.elements,
         architecture=facts.architecture,
+        level_of_theory=facts.level_of_theory,
         files=files,
         parents=parents,
         metadata=metadata,

@@ -10,6 +10,8 @@ from registry.content import damaged_files
 from registry.errors import ExistsError, IntegrityError
 from registry.files import is_intact, storage_errors
 from registry.finding import Finder
+from registry.huggingface.addresses import Address, is_address
+from registry.huggingface.registry import HuggingFaceRegistry
 from registry.origins import BUILTIN, Origin
 from registry.trust import Seen
 from registry.versions import LocalVersion
@@ -54,7 +56,22 @@ class Catalogue:
         self.registries = tuple(registries)
         self.builtin = builtin
         self.seen = seen or Seen(local.root / "seen")
-        self._finder = Finder(local, self.registries, builtin, self.seen)
+        self._addressed: dict[str, HuggingFaceRegistry] = {}
+        self._finder = Finder(local, self.registries, builtin, self.seen, self.addressed)
+
+    def addressed(self, address: str) -> HuggingFaceRegistry:
+        """Return the registry at an address on the Hugging Face Hub, which is its name.
+
+        Raises
+        ------
+        InvalidReferenceError
+            If it is no such address.
+        """
+        if address not in self._addressed:
+            self._addressed[address] = HuggingFaceRegistry(
+                address, Address.parse(address), self.local.files, offline=self.builtin.offline
+            )
+        return self._addressed[address]
 
     def resolve(
         self, reference: Reference, *, update: bool = False, accept: bool = False
@@ -157,6 +174,8 @@ class Catalogue:
         if version.origin == BUILTIN:
             is_imported = version.manifest.name in self.builtin.cards
             return None if is_imported else self.builtin.shipped
+        if is_address(version.origin):
+            return self.addressed(version.origin)
         return next((each for each in self.registries if each.name == version.origin), None)
 
     def _complete(
@@ -199,7 +218,8 @@ class Catalogue:
                 "configured registry has them",
                 "Add the registry that it came from (`hub registry add`), or publish it again.",
             )
-        if registry:
+        if registry and missing:
+            registry.locate(version)
             registry.fetch(missing, self.local.blobs, progress)
 
     def _check_out(

@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 
 from registry.download import Retries
 from registry.errors import IntegrityError, RegistryError
+from registry.huggingface.addresses import is_address
 from registry.origins import BUILTIN, BUILTIN_ORIGIN, LOCAL, Origin
 from registry.references import covers
 from registry.search import Search
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from registry.builtin import Builtin
     from registry.cards import Card
+    from registry.huggingface.registry import HuggingFaceRegistry
     from registry.index import Entry
     from registry.local import LocalStore
     from registry.references import Reference
@@ -41,15 +43,23 @@ class Finder:
     ----------
     local, registries, builtin, seen
         As for `Catalogue`.
+    addressed
+        Opens an address on the Hugging Face Hub.
     """
 
     def __init__(
-        self, local: LocalStore, registries: Sequence[Registry], builtin: Builtin, seen: Seen
+        self,
+        local: LocalStore,
+        registries: Sequence[Registry],
+        builtin: Builtin,
+        seen: Seen,
+        addressed: Callable[[str], HuggingFaceRegistry],
     ) -> None:
         self.local = local
         self.registries = registries
         self.builtin = builtin
         self.seen = seen
+        self.addressed = addressed
 
     def find(
         self, reference: Reference, *, update: bool = False, accept: bool = False
@@ -65,6 +75,7 @@ class Finder:
             version, entry = search.ask(registry)
             if search.has_asked(registry):
                 self._report_lost(registry, reference.name, entry)
+                self._require_found(reference, entry)
             if version:
                 if not accept:
                     self.seen.require_same(version, registry.location)
@@ -122,7 +133,10 @@ class Finder:
             others = {LOCAL, BUILTIN, *(registry.name for registry in self.registries)}
             removed = [index.key for index in self.local.indexes() if index.name not in others]
             for index in map(self.local.index, configured + removed):
-                if reference.registry in ("", index.name):
+                # What was pulled by its address is found by its address only.
+                if reference.registry == index.name or not (
+                    reference.registry or is_address(index.name)
+                ):
                     yield index
         if reference.registry in ("", BUILTIN):
             yield self.builtin.shipped
@@ -133,8 +147,15 @@ class Finder:
         """Return the registries to search for a reference, in order."""
         if self._means_builtin(reference):
             return [self.builtin.shipped]
+        if is_address(reference.registry):
+            return [self.addressed(reference.registry)]
         registries = (*self.registries, self.builtin.shipped)
         return [each for each in registries if reference.registry in ("", each.name)]
+
+    def _require_found(self, reference: Reference, entry: Entry | None) -> None:
+        """Raise if the address of one repository leads nowhere, and say what is there."""
+        if entry is None and is_address(reference.registry):
+            raise self.addressed(reference.registry).absence(reference.name)
 
     def _report_lost(self, registry: Registry, name: str, entry: Entry | None) -> None:
         """Warn of versions that this machine has seen in a registry but that are now missing."""

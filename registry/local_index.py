@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 ORIGINS = "origins"
 
-_ORIGIN = re.compile(r"[a-z0-9][a-z0-9._-]*-[0-9a-f]{8}")
+_ORIGIN = re.compile(r"[a-z0-9][A-Za-z0-9._%-]*-[0-9a-f]{8}")
 _ORIGIN_LIST = re.compile(_ORIGIN.pattern + r"\.json")
 
 Found = TypeVar("Found")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
 
 from registry.documents import digest_of
 
@@ -23,8 +24,8 @@ class Origin:
 
     @property
     def key(self) -> str:
-        """The name of its index."""
-        return f"{self.name}-{digest_of(self.location.encode())[:8]}"
+        """The name of its index. Quoted, because the name may be an address."""
+        return f"{quote(self.name, safe='')}-{digest_of(self.location.encode())[:8]}"
 
     @classmethod
     def of(cls, registry: Registry) -> Origin:
@@ -34,7 +35,7 @@ class Origin:
     @staticmethod
     def name_of(key: str) -> str:
         """Return the name in a key; for the user's own registry the key is `LOCAL` itself."""
-        return LOCAL if key == LOCAL else key.rpartition("-")[0]
+        return LOCAL if key == LOCAL else unquote(key.rpartition("-")[0])
 
 
 BUILTIN_ORIGIN = Origin(BUILTIN)

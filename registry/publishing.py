@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from registry.content import describe_directory
-from registry.errors import ExistsError, NotFoundError, OfflineError
+from registry.errors import (
+    ExistsError,
+    InvalidReferenceError,
+    NotFoundError,
+    OfflineError,
+    SettingsError,
+)
+from registry.huggingface.addresses import is_address, split_address
+from registry.huggingface.registry import HuggingFaceRegistry
 from registry.origins import LOCAL, Origin
 from registry.references import check_name, check_version
 from registry.registry import Registry
@@ -33,6 +41,7 @@ def publish(
     licence: str = "",
     to: str = LOCAL,
     accept: bool = False,
+    private: bool = False,
 ) -> LocalVersion:
     """Publish the files of a directory as a version, and pull it back.
 
@@ -53,9 +62,11 @@ def publish(
     licence
         The licence under which others may use it.
     to
-        The name, directory or address of a registry; the user's own by default.
+        The name, directory or address of a registry, or ``hf://org``; the user's own by default.
     accept
         Publish even if this machine has seen different content there under this name and version.
+    private
+        Make a new repository on the Hugging Face Hub private.
 
     Raises
     ------
@@ -67,8 +78,17 @@ def publish(
         If the name or version is malformed.
     StorageError
         If the registry cannot be written.
+    SettingsError
+        If a registry elsewhere than on the Hugging Face Hub is to be private.
     """
     registry = _free_target(catalogue, name, version, to)
+    if isinstance(registry, HuggingFaceRegistry):
+        registry.private = private
+    elif private:
+        raise SettingsError(
+            f"only repositories on the Hugging Face Hub can be private, not {registry.location}",
+            "Leave out --private, or publish to hf://org/name.",
+        )
     local = catalogue.local
     with local.in_use():
         manifest = describe_directory(
@@ -106,6 +126,13 @@ def _free_target(catalogue: Catalogue, name: str, version: str, to: str) -> Regi
     """Return the registry to publish a version to; raises like `publish`."""
     check_name(name)
     check_version(version)
+    if is_address(to):
+        to, repository = split_address(to)
+        if repository not in ("", name):
+            raise InvalidReferenceError(
+                f"the name is {name}, but the repository {to}/{repository}",
+                "Use the same name for both.",
+            )
     registry = target(catalogue, to)
     registry.writable()
     if name in catalogue.builtin.names():
@@ -119,6 +146,8 @@ def target(catalogue: Catalogue, to: str) -> Registry:
     known = {registry.name: registry for registry in registries}
     if to in known:
         return known[to]
+    if is_address(to):
+        return catalogue.addressed(split_address(to)[0])
     if not re.search(r"[/\\~]|^\.", to):
         raise NotFoundError(
             f"unknown registry '{to}' (known: {', '.join(known)})",

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 
 from registry.errors import InvalidReferenceError
+from registry.huggingface.addresses import FORMS as HUB_FORMS
+from registry.huggingface.addresses import is_address, split_address
 
 LATEST = "latest"
 DIGEST_PREFIX = "sha256:"
@@ -20,7 +22,10 @@ _RESERVED = re.compile(
     r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE | re.DOTALL
 )
 
-FORMS = "name, name@1.2.0, name@1, name@latest, name@sha256:<12 or more digits> or registry/name"
+FORMS = (
+    "name, name@1.2.0, name@1, name@latest, name@sha256:<12 or more digits>, registry/name, "
+    f"{HUB_FORMS}"
+)
 
 
 def check_name(name: str) -> str:
@@ -87,7 +92,8 @@ class Reference:
         A version, a series (``1`` or ``1.2``: the newest of these), an alias or
         ``sha256:<prefix of the manifest's digest>``; empty means latest.
     registry
-        The registry to search; empty means all of them, in order.
+        The registry to search, or an address on the Hugging Face Hub such as ``hf://org``; empty
+        means all registries, in order.
 
     Raises
     ------
@@ -100,9 +106,13 @@ class Reference:
     registry: str = ""
 
     def __post_init__(self) -> None:
-        check_name(self.name)
-        if self.registry:
-            check_name(self.registry)
+        if is_address(self.registry):
+            # Repositories of others have names that ours must not have, e.g. upper-case letters.
+            split_address(f"{self.registry}/{self.name}")
+        else:
+            check_name(self.name)
+            if self.registry:
+                check_name(self.registry)
         forms = (_VERSION, _SERIES, _ALIAS, _DIGEST)
         if self.selector and not any(form.fullmatch(self.selector) for form in forms):
             raise InvalidReferenceError(
@@ -120,7 +130,11 @@ class Reference:
         """
         place, at, selector = text.partition("@")
         registry, slash, name = place.rpartition("/")
-        if (at and not selector) or (slash and not registry):
+        if is_address(place):
+            registry, name = split_address(place)
+            if is_version(selector.removeprefix("v")):
+                selector = selector.removeprefix("v")  # as the tag is called there
+        if (at and not selector) or (slash and not registry) or not name:
             raise InvalidReferenceError(
                 f"{_shown(text)} is not a valid reference", f"Write {FORMS}."
             )

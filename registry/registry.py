@@ -149,6 +149,9 @@ class Registry:
             )
         return data
 
+    def locate(self, version: Version) -> None:
+        """Prepare to fetch files of a version; in a tree of files their place is known."""
+
     def fetch(
         self, entries: Sequence[FileEntry], blobs: Blobs, progress: Progress | None = None
     ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from dataclasses import asdict, dataclass
+from io import BytesIO
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from urllib.parse import quote
 
@@ -94,10 +95,11 @@ class Source:
         return ""
 
 
-def git_blob_of(path: Path) -> str:
-    """Return the git blob SHA-1 of a file."""
-    hashed = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
-    with open_regular(path) as file:
+def git_blob_of(content: Path | bytes) -> str:
+    """Return the git blob SHA-1 of a file, or of its bytes."""
+    size = len(content) if isinstance(content, bytes) else content.stat().st_size
+    hashed = hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
+    with BytesIO(content) if isinstance(content, bytes) else open_regular(content) as file:
         while piece := file.read(CHUNK):
             hashed.update(piece)
     return hashed.hexdigest()

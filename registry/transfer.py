@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
+from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import PurePosixPath
 from threading import Event, Lock
@@ -17,7 +18,7 @@ from registry.outputs import require_file
 from registry.removal import claim, discard
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from concurrent.futures import ThreadPoolExecutor
     from pathlib import Path
 
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from registry.stores.base import Store
 
 PARALLEL = 4
+
+# Writes the content of a file to a path, verified, and reports the bytes that it has so far.
+Receive = Callable[["FileEntry", "Path", Callable[[int], None]], None]
 
 _KEYED = re.compile(r"[0-9a-f]{16}-.+")
 
@@ -65,18 +69,61 @@ def fetch(
     StorageError
         If the disk is full or cannot be written.
     """
-    missing = {entry.sha256: (path, entry) for path, entry in files if not blobs.has(entry)}
+    paths = {entry.sha256: path for path, entry in files}
+    stop = Event()
+
+    def wait(seconds: float) -> None:
+        stop.wait(seconds)
+        _leave_if(stop)
+
+    def receive_one(entry: FileEntry, part: Path, arrived: Callable[[int], None]) -> None:
+        receive(
+            store,
+            paths[entry.sha256],
+            part,
+            _expected(entry),
+            arrived=lambda have, _: arrived(have),
+            retries=retries,
+            wait=wait,
+        )
+
+    fetch_by(receive_one, [entry for _, entry in files], blobs, progress, stop)
+
+
+def fetch_by(
+    receive_one: Receive,
+    entries: Iterable[FileEntry],
+    blobs: Blobs,
+    progress: Progress | None = None,
+    stop: Event | None = None,
+) -> None:
+    """Fetch the content of files that are not among the blobs yet, by any transfer.
+
+    Parameters
+    ----------
+    receive_one
+        Writes the content of a file to a path, and verifies it.
+    entries
+        The expected files.
+    blobs
+        Where to store the content.
+    progress
+        Called with the number of bytes as they arrive.
+    stop
+        Set when the call fails, so that the other downloads stop.
+    """
+    missing = {entry.sha256: entry for entry in entries if not blobs.has(entry)}
     if not missing:
         return
     with storage_errors(blobs.parts):
         blobs.parts.mkdir(parents=True, exist_ok=True)
-    _check_space(blobs, [entry for _, entry in missing.values()])
+    _check_space(blobs, list(missing.values()))
     from concurrent.futures import as_completed
 
-    total = sum(entry.size for _, entry in missing.values())
-    batch = _Batch(store, blobs, retries, total, progress)
+    total = sum(entry.size for entry in missing.values())
+    batch = _Batch(receive_one, blobs, total, progress, stop or Event())
     with _pool(batch.stop) as pool:
-        downloads = [pool.submit(batch.fetch, path, entry) for path, entry in missing.values()]
+        downloads = [pool.submit(batch.fetch, entry) for entry in missing.values()]
         for download in as_completed(downloads):
             download.result()
 
@@ -114,56 +161,45 @@ class _StoppedError(Exception):
 
 
 class _Batch:
-    """The downloads of one call: source, destination, progress and the signal to stop."""
+    """The downloads of one call: transfer, destination, progress and the signal to stop."""
 
     def __init__(
         self,
-        store: Store,
+        receive_one: Receive,
         blobs: Blobs,
-        retries: Retries | None,
         total: int,
         progress: Progress | None,
+        stop: Event,
     ) -> None:
-        self.store = store
+        self.receive_one = receive_one
         self.blobs = blobs
-        self.retries = retries
         self.total = total
         self.progress = progress
-        self.stop = Event()
+        self.stop = stop
         self._lock = Lock()
         self._done: dict[str, int] = {}
 
-    def fetch(self, path: str, entry: FileEntry) -> None:
+    def fetch(self, entry: FileEntry) -> None:
         """Fetch one blob, or wait until another process has done so."""
-        with self.blobs.lock(entry.sha256, self._leave_if_stopped):
+        with self.blobs.lock(entry.sha256, lambda: _leave_if(self.stop)):
             if not self.blobs.has(entry):
-                receive(
-                    self.store,
-                    path,
-                    self.blobs.part(entry.sha256),
-                    _expected(entry),
-                    arrived=lambda have, _: self._note(entry, have),
-                    retries=self.retries,
-                    wait=self._wait,
-                )
+                part = self.blobs.part(entry.sha256)
+                self.receive_one(entry, part, lambda have: self._note(entry, have))
                 self.blobs.adopt_part(entry)
         self._note(entry, entry.size)
 
-    def _wait(self, seconds: float) -> None:
-        self.stop.wait(seconds)
-        self._leave_if_stopped()
-
     def _note(self, entry: FileEntry, done: int) -> None:
         """Report that `done` bytes of a file have arrived."""
-        self._leave_if_stopped()
+        _leave_if(self.stop)
         if self.progress is not None:
             with self._lock:
                 self._done[entry.sha256] = min(done, entry.size)
                 self.progress(sum(self._done.values()), self.total)
 
-    def _leave_if_stopped(self) -> None:
-        if self.stop.is_set():
-            raise _StoppedError
+
+def _leave_if(stop: Event) -> None:
+    if stop.is_set():
+        raise _StoppedError
 
 
 def _expected(entry: FileEntry) -> Expected:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 from hub.cli.main import main
+from tests.hugging_face.fixtures import hugging_face  # noqa: F401 - a fixture
 from tests.treasure import Treasure
 
 # A busy machine is no failure: tests of hanging state deadlines of their own. By default the same

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
-from hub.cli.output import one_line
+from hub.visible import one_line
 from registry.errors import RegistryError
 
 if TYPE_CHECKING:

@@ -9,9 +9,10 @@ from hub.cli.training_output import human_time
 from hub.studies.curve import CurveReporter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from hub.studies.curve import Point
+    from hub.studies.paper import Beside
 
 
 class CurveOutput(CurveReporter):
@@ -47,3 +48,11 @@ class CurveOutput(CurveReporter):
     def _advance(self, finished: int) -> None:
         if self.move is not None:
             self.move(finished, self.total)
+
+
+def print_beside(tables: Sequence[Beside]) -> None:
+    """Print the errors of the paper beside those of a learning curve."""
+    for each in tables:
+        output.result("")
+        output.result(each.title)
+        output.result_table(each.header, each.rows)

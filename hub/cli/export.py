@@ -40,7 +40,19 @@ def _formats() -> list[str]:
     show_default="NAME with the usual extension",
     help="Output file; a directory for format datasets.",
 )
+@click.option(
+    "--to",
+    metavar="ADDRESS",
+    help="Publish format datasets on the Hugging Face Hub as Parquet: hf://datasets/org/name.",
+)
+@click.option("--private", is_flag=True, help="Make a new repository on the Hub private.")
 @dtype_option
+@click.option(
+    "--member",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Member of a committee to export, from 0.",
+)
 @click.option("--labels", metavar="NAME", help="Label set of a dataset.")
 @click.option(
     "--where", metavar="CONDITION", help="Structures of a dataset, e.g. 'density >= 2.0'."

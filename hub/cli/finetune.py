@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from hub.cli import output
+from hub.cli.architecture_options import architecture_options
 from hub.cli.arguments import (
     allow_option,
     batch_size_option,
@@ -58,9 +59,43 @@ from hub.cli.arguments import (
     type=click.IntRange(min=1),
     default=1,
     metavar="K",
-    help="Train K times with different seeds and keep the best model.",
+    help="Train K times with different seeds.",
+)
+@click.option(
+    "--keep",
+    type=click.Choice(["best", "committee"]),
+    default="best",
+    show_default=True,
+    help="Of several seeds, keep the best by validation, or all as a committee.",
+)
+@click.option(
+    "--method",
+    default="full",
+    metavar="NAME[:X]",
+    show_default=True,
+    help="full, readout, freeze:GROUP, lora:RANK, l2-sp:STRENGTH or replay:DATA.",
+)
+@click.option(
+    "--group-rates",
+    default="",
+    metavar="GROUP=X,...",
+    help="Factors of the learning rate by layer, e.g. embedding=0.1,readout=2.",
+)
+@click.option(
+    "--stop",
+    type=click.Choice(["early", "last", "all", "k-fold"]),
+    show_default="all with --test, else early",
+    help="Keep the best epoch by validation (early) or the last; all and k-fold train on "
+    "the validation structures, too.",
+)
+@click.option(
+    "--general",
+    multiple=True,
+    metavar="FILE",
+    help="Other labelled structures, to measure what the model forgets (repeatable).",
 )
 @click.option("--from-scratch", is_flag=True, help="Start from random weights (the baseline).")
+@architecture_options
 @click.option(
     "--alchemical",
     default="",

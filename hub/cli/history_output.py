@@ -10,24 +10,12 @@ if TYPE_CHECKING:
     from hub.history.citations import Citations
     from hub.history.step import Step
 
-_RELATIONS = {
-    "fine-tuned": "fine-tuned from",
-    "trained-on": "trained on",
-    "labelled-by": "labelled by",
-    "computed-by": "computed by",
-    "relabelled": "relabelled from",
-    "extended": "extended from",
-    "transmuted": "transmuted from",
-    "": "made from",
-}
-
 
 def print_lineage(step: Step, depth: int = 0) -> None:
     """Print a step with the command that repeats it, and all earlier steps indented."""
     margin = "    " * depth
-    kind, _, label = step.relation.partition(" ")
-    relation = " ".join(filter(None, (_RELATIONS.get(kind, kind), label)))
-    output.result(f"{margin}{f'<- {relation}: ' if depth else ''}{step.name}  ({step.kind})")
+    relation = f"<- {step.relation_text}: " if depth else ""
+    output.result(f"{margin}{relation}{step.name}  ({step.kind})")
     if step.command:
         output.result(f"{margin}     {step.command}")
     for each in step.unknown:

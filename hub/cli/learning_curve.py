@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -88,29 +89,43 @@ def _numbers(context: click.Context, parameter: click.Parameter, value: str) -> 
 @device_option
 @label_options
 @click.option("--resume", is_flag=True, help="Resume in the folder --out; keep finished trainings.")
+@click.option(
+    "--paper",
+    is_flag=True,
+    help="Also show the errors of the paper on synthetic pre-training (carbon and silicon).",
+)
 @json_option
-def command(out: Path, as_json: bool, **given: Any) -> None:
+def command(out: Path, paper: bool, as_json: bool, **given: Any) -> None:
     """Train from every start, on every number of structures, with every seed; compare the errors.
 
     All models are tested on the same structures. For one seed, larger training sets include the
     smaller ones. Writes to DIR a run folder for each training, learning_curve.md, .csv and .png. If
     killed, resume with the same command and --resume; starts, sizes and seeds may be added.
     """
-    from hub.cli.curve_output import CurveOutput
+    from hub.cli.curve_output import CurveOutput, print_beside
     from hub.devices import keep_freed_memory
     from hub.studies.curve_plot import FILE_NAME
     from hub.studies.curve_table import curve_table, point_row
     from hub.studies.learning_curve import learning_curve
+    from hub.studies.paper import beside_paper, data_elements, paper_source
 
     keep_freed_memory()
     try:
         with progress_bar("training") as move:
-            points = learning_curve(out=out, reporter=CurveOutput(move), **given)
+            points = learning_curve(out=out, paper=paper, reporter=CurveOutput(move), **given)
     except KeyboardInterrupt:
         output.message("resume with the same command and --resume")
         raise
+    beside = beside_paper(points, data_elements(out)) if paper else []
     if as_json:
-        output.result_json({"folder": str(out), "points": [point_row(point) for point in points]})
+        report = {"folder": str(out), "points": [point_row(point) for point in points]}
+        output.result_json(report | ({"paper": [asdict(each) for each in beside]} if paper else {}))
     else:
         output.result_table(*curve_table(points))
+        print_beside(beside)
+    if beside:
+        output.message(f"the paper: {paper_source()}")
+        output.message("note: the paper's data and test sets differ from these")
+    elif paper:
+        output.message("note: the paper has figures for data of carbon alone and silicon alone")
     output.message(f"table: {out / 'learning_curve.md'}; plot: {out / FILE_NAME}")

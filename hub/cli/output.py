@@ -6,9 +6,7 @@ characters are printed as escapes such as ``\x1b``.
 
 from __future__ import annotations
 
-import re
 import sys
-import unicodedata
 import warnings
 from contextlib import contextmanager
 from io import StringIO, TextIOWrapper
@@ -16,39 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hub import sizes
+from hub.visible import escape_unusual, one_line, visible
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from registry.errors import RegistryError
 
 
-# Letters and marks that are printable by category but invisible.
-_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0")
-_BLANK_BLOCK = range(0xE0000, 0xE1000)
 _WIDEST_TEXT = 100  # columns; longer lines are hard to read
-_UNUSUAL = re.compile(r"[^ -~]")
-_UNUSUAL_IN_TEXT = re.compile(r"[^ -~\n\t]")
 
-
-def one_line(text: str) -> str:
-    """Escape all control and invisible characters, including line breaks."""
-    return _UNUSUAL.sub(_escaped, text)
-
-
-def visible(text: str) -> str:
-    """Escape control and invisible characters except line breaks and tabs."""
-    return _UNUSUAL_IN_TEXT.sub(_escaped, text.replace("\r\n", "\n"))
-
-
-def _escaped(found: re.Match[str]) -> str:
-    char = found[0]
-    return char if _is_harmless(char) else char.encode("unicode_escape").decode()
-
-
-def _is_harmless(char: str) -> bool:
-    """Whether a character is visible: no control, direction mark or half of a surrogate pair."""
-    shown = char.isprintable() or unicodedata.category(char) == "Zs"
-    return shown and char not in _BLANK and ord(char) not in _BLANK_BLOCK
+human_size = sizes.human_size
 
 
 def accept_any_text() -> None:
@@ -84,13 +61,7 @@ def result_json(value: Any) -> None:
 
     text = dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     # Unusual characters occur only in strings, where JSON has its own escapes.
-    click.echo(_UNUSUAL_IN_TEXT.sub(_escaped_in_json, text))
-
-
-def _escaped_in_json(found: re.Match[str]) -> str:
-    from json import dumps
-
-    return found[0] if _is_harmless(found[0]) else dumps(found[0])[1:-1]
+    click.echo(escape_unusual(text, lambda char: dumps(char)[1:-1]))
 
 
 def result_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -151,16 +122,6 @@ def telling_warnings() -> Iterator[None]:
             yield
     finally:
         logging.getLogger().removeHandler(teller)
-
-
-def human_size(count: int) -> str:
-    """Format a number of bytes for people."""
-    size = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} TB"
 
 
 def shows_progress() -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from hub.cli.output import one_line, shows_progress
+from hub.cli.output import shows_progress
+from hub.visible import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

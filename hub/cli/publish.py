@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hub.cli import output
-from hub.cli.arguments import json_option
+from hub.cli.arguments import json_option, version_option
 
 if TYPE_CHECKING:
     from registry.versions import LocalVersion
@@ -17,16 +17,27 @@ if TYPE_CHECKING:
     name="publish", short_help="Publish a trained model as a version that others can pull."
 )
 @click.argument("directory", metavar="RUN")
-@click.option("--name", required=True, help="Name of the model.")
-@click.option("--version", required=True, help="MAJOR.MINOR.PATCH, e.g. 1.0.0.")
+@click.option(
+    "--name", help="Name to publish under.", show_default="the name of the repository in --to"
+)
+@version_option
 @click.option(
     "--to",
     metavar="REGISTRY",
     default="local",
     show_default="this machine's own",
-    help="Registry to publish to: a name, ./directory or an address.",
+    help="Registry to publish to: a name, ./directory, an address, or a repository on the Hugging "
+    "Face Hub, hf://org/name or hf://datasets/org/name.",
 )
+@click.option("--private", is_flag=True, help="Make a new repository on the Hub private.")
 @click.option("--license", "licence", metavar="ID", help="Licence, e.g. MIT or CC-BY-4.0.")
+@click.option(
+    "--license-reason",
+    "license_reason",
+    metavar="TEXT",
+    default="",
+    help="Why the licence is right although it contradicts that of a parent; shown by the card.",
+)
 @click.option("--description", metavar="TEXT", help="One-line description.")
 @click.option(
     "--accept",
@@ -36,18 +47,20 @@ if TYPE_CHECKING:
 @json_option
 def command(
     directory: str,
-    name: str,
+    name: str | None,
     version: str,
     to: str,
+    private: bool,
     licence: str | None,
+    license_reason: str,
     description: str | None,
     accept: bool,
     as_json: bool,
 ) -> None:
-    """Publish RUN, a run folder or a model directory.
+    """Publish RUN: a run folder, a model directory, or a dataset (its name or directory).
 
     Its card needs a licence and a description; --license and --description set or replace them.
-    The model is first checked against its stored predictions. A published version never changes.
+    A model is first checked against its stored predictions. A published version never changes.
     """
     from hub.publishing import publish
 
@@ -57,7 +70,9 @@ def command(
         version,
         to=to,
         license=licence,
+        license_reason=license_reason,
         description=description,
+        private=private,
         accept=accept,
     )
     _warn_of_parents(published)
@@ -73,9 +88,12 @@ def command(
 def _say_how_to_pull(published: LocalVersion, to: str) -> None:
     """Print how to add a registry that was given only by its directory."""
     from hub.registries import list_registries
+    from registry.huggingface.addresses import is_address
 
     known = {"local", *(registry.name for registry in list_registries())}
-    if published.origin not in known:
+    if is_address(published.origin):
+        output.message(f"others pull it with: hub pull {published.reference}")
+    elif published.origin not in known:
         output.message(
             f"to pull it by name, you and others can run: hub registry add {published.origin} {to}"
         )

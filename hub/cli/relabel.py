@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from hub.teachers.verifying import Verification
 
 _SHOWN = 10
-_OF_TEACHER = ("teacher", "params", "arguments", "jobs", "dask", "slurm")
+_OF_TEACHER = ("teacher", "params", "arguments", "python", "jobs", "dask", "slurm")
 
 
 @click.command(name="relabel", short_help="Label a dataset with a teacher.")

@@ -114,7 +114,11 @@ def _report(shown: Shown) -> dict[str, Any]:
     from msgspec.structs import asdict
 
     is_model = shown.kind == "model"
-    model = {"elements": shown.elements, "architecture": shown.architecture} if is_model else {}
+    model = {
+        "elements": shown.elements,
+        "architecture": shown.architecture,
+        "level_of_theory": shown.level_of_theory,
+    }
     return {
         "reference": shown.reference,
         "kind": shown.kind,
@@ -124,7 +128,7 @@ def _report(shown: Shown) -> dict[str, Any]:
         "files": [asdict(entry) for entry in shown.files],
         "parents": [asdict(parent) for parent in shown.parents],
         "metadata": shown.metadata,
-        **model,
+        **(model if is_model else {}),
         "licence_note": shown.licence_note,
         "citation": shown.citation,
         **({"survey": shown.survey.to_json()} if shown.survey else {}),
@@ -139,6 +143,8 @@ def _print(shown: Shown) -> None:
     output.result(f"\nlicence  {shown.licence or 'none stated'}{note}")
     if shown.architecture:
         output.result(f"model    {shown.architecture}, {_elements(shown.elements)}")
+    if shown.level_of_theory:
+        output.result(f"level    {shown.level_of_theory}")
     if shown.digest:
         output.result(f"digest   sha256:{shown.digest}")
     else:

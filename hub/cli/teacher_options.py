@@ -33,10 +33,17 @@ _OPTIONS = (
         required=True,
         metavar="NAME",
         shell_complete=_complete_teachers,
-        help="Teacher: lcbop, nep, kim:MODEL ...; `hub teachers` lists them.",
+        help="Teacher: lcbop, nep, model:NAME, ase:FILE.py:FUNCTION ...; `hub teachers` lists "
+        "them.",
     ),
     click.option(
         "--params", type=click.Path(), metavar="FILE", help="Parameter file of the teacher."
+    ),
+    click.option(
+        "--python",
+        type=click.Path(),
+        metavar="PATH",
+        help="Python interpreter of another environment that has the teacher, numpy and ASE.",
     ),
     click.option(
         "--arguments",
@@ -48,7 +55,12 @@ _OPTIONS = (
 
 
 def teacher_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add ``--teacher``, ``--params`` and ``--arguments`` to a command."""
-    for option in reversed(_OPTIONS):
+    """Add ``--teacher`` and the options of `teacher_settings` to a command."""
+    return _OPTIONS[0](teacher_settings(command))
+
+
+def teacher_settings(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--params``, ``--python`` and ``--arguments`` to a command."""
+    for option in reversed(_OPTIONS[1:]):
         command = option(command)
     return command

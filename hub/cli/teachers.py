@@ -15,15 +15,28 @@ if TYPE_CHECKING:
 
 @click.command(name="teachers", short_help="List the teachers that can label structures.")
 @click.argument("name", default="")
+@click.option(
+    "--install",
+    is_flag=True,
+    help="Make an environment for NAME, a teacher that cannot share the one of mlip-hub.",
+)
 @json_option
-def command(name: str, as_json: bool) -> None:
+def command(name: str, install: bool, as_json: bool) -> None:
     """List the teachers: potentials and codes that label structures.
 
-    With NAME, show one of them in detail.
+    With NAME, show one of them in detail. With --install, make a virtual environment for it in
+    HUB_HOME from pinned requirements, and print its interpreter; the teacher then runs there. The
+    network is needed. If it was interrupted, run the same command again.
     """
     from hub.teachers.families import family_named, list_teachers
 
-    if name:
+    if install:
+        from hub.teachers.environments import install as make
+
+        if not name:
+            raise click.UsageError("Give the NAME of the teacher to install.")
+        output.result(str(make(family_named(name), output.message)))
+    elif name:
         _show(family_named(name), as_json)
     elif as_json:
         output.result_json([_facts(family) for family in list_teachers()])
@@ -59,6 +72,7 @@ def _show(family: Family, as_json: bool) -> None:
         "elements": " ".join(family.elements) or _source_of_elements(family),
         "licence": family.licence,
         "citation": family.citation,
+        "environment": f"its own: {', '.join(family.requirements)}" if family.requirements else "",
         "usable here": "yes" if family.is_usable else f"no: {family.install}",
     }
     for key, text in lines.items():
@@ -75,6 +89,8 @@ def _usage(family: Family) -> str:
 
 
 def _source_of_elements(family: Family) -> str:
+    if not family.argument and family.parameters == "none":
+        return "those of the model"
     return f"those of {family.argument.upper() or 'FILE'}"
 
 
@@ -85,6 +101,7 @@ def _facts(family: Family) -> dict[str, Any]:
         "summary": family.summary,
         "usable": family.is_usable,
         "install": family.install,
+        "requirements": list(family.requirements),
         "elements": list(family.elements),
         "options": dict(family.options),
         "licence": family.licence,

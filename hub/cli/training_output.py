@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from hub.alchemy.search_table import search_lines
 from hub.cli import output
 from hub.training.reporter import Reporter
+from hub.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,9 +83,7 @@ class TrainingOutput(Reporter):
         if self.bar is None:
             output.message(text)
         else:
-            self.bar.console.print(
-                output.visible(text), markup=False, highlight=False, soft_wrap=True
-            )
+            self.bar.console.print(visible(text), markup=False, highlight=False, soft_wrap=True)
 
     def counting(self, task: str) -> Callable[[int, int | None], None] | None:
         """Show a bar for a task such as reading or checking."""
@@ -135,10 +134,11 @@ class TrainingOutput(Reporter):
                 "lower learning rate",
             )
         self.steps_back = metrics.steps_back
-        text = (
-            f"epoch {metrics.epoch}: validation {metrics.energy_rmse:.1f} meV/atom, "
-            f"{metrics.force_rmse:.3f} eV/Å"
-        )
+        text = f"epoch {metrics.epoch}"
+        if math.isfinite(metrics.force_rmse):
+            text += (
+                f": validation {metrics.energy_rmse:.1f} meV/atom, {metrics.force_rmse:.3f} eV/Å"
+            )
         if math.isfinite(metrics.stress_rmse):
             text += f", {metrics.stress_rmse:.2f} GPa"
         if self.bar is not None and self.task is not None:
@@ -204,10 +204,19 @@ def plan_lines(preparation: Preparation) -> list[tuple[str, str]]:
     return [
         *lines,
         *(("note", note) for note in preparation.notes),
+        ("method", _method(preparation)),
         ("recipe", f"{recipe.name}: {adam}, batches of {recipe.batch_size}, {loss}"),
         ("steps", steps),
         ("device", device_name(preparation.potential.device)),
     ]
+
+
+def _method(preparation: Preparation) -> str:
+    """Return the method, and how many numbers it changes."""
+    rates = ", ".join(f"{name} {rate:g}" for name, rate in preparation.recipe.group_rates.items())
+    changed = sum(each.numel() for each in preparation.method.parameters)
+    text = f"{preparation.method_name} ({changed:,} trained numbers)"
+    return text + (f", learning rate times {rates}" if rates else "")
 
 
 def _content(structures: StructureSet | Stream) -> str:
@@ -237,6 +246,7 @@ def _energies(energies: Any) -> str:
 def print_results(folder: Path, results: dict[str, Any]) -> None:
     """Print the final table, and where model and plots are."""
     from hub.evaluation.metrics import Errors, error_table
+    from hub.training.card import forgetting_text
 
     errors = results["errors"]
     after = "trained from scratch" if errors["before"] is None else "after"
@@ -247,7 +257,9 @@ def print_results(folder: Path, results: dict[str, Any]) -> None:
     }
     output.message("")
     number = errors["n_structures"]
+    is_committee = "seeds" in results and results["seeds"]["best"] is None
     of_seed = f", seed {results['seeds']['best']}" if "seeds" in results else ""
+    of_seed = ", committee" if is_committee else of_seed
     output.message(
         f"errors on the {errors['set']} set "
         f"({number} structure{'s' if number > 1 else ''}{of_seed}):"
@@ -257,12 +269,20 @@ def print_results(folder: Path, results: dict[str, Any]) -> None:
         _print_seeds(results["seeds"])
     from hub.training.recipe import keeps_best
 
+    if forgotten := results.get("forgetting"):
+        output.message(f"{forgotten['source']}: {forgetting_text(forgotten)}")
+    if validated := results.get("cross_validation"):
+        output.message(
+            f"cross-validation in {validated['folds']} parts: {validated['energy_rmse']:.1f} "
+            f"meV/atom, {validated['force_rmse']:.3f} eV/Å at epoch {validated['epoch']}"
+        )
     training = results["training"]
     kept = "best epoch" if keeps_best(training["recipe"]) else "epoch"
-    output.message(
-        f"{kept} {training['best_epoch']} of {training['epochs']}, "
-        f"{human_time(training['seconds'])} on {training['device']}"
-    )
+    if not is_committee:
+        output.message(
+            f"{kept} {training['best_epoch']} of {training['epochs']}, "
+            f"{human_time(training['seconds'])} on {training['device']}"
+        )
     output.message(f"model: {folder / 'model'}; plots: {folder / 'parity.png'}")
 
 
@@ -270,7 +290,8 @@ def _print_seeds(summary: dict[str, Any]) -> None:
     """Print means and standard deviations over the seeds."""
     seeds = ", ".join(str(seed) for seed in summary["seeds"])
     output.result("")
-    output.result(f"over seeds {seeds} (best by validation: {summary['best']}):")
+    kept = "all kept" if summary["best"] is None else f"best by validation: {summary['best']}"
+    output.result(f"over seeds {seeds} ({kept}):")
     for row in ("before", "after"):
         energy, force, stress = (
             summary.get(f"{row}_{name}_rmse") for name in ("energy", "force", "stress")

@@ -67,9 +67,9 @@ def measure_errors(structures: StructureSet, predictions: Predictions) -> Errors
     stress_errors = EV_PER_A3_IN_GPA * (predictions.stresses - structures.stresses)
     return Errors(
         len(structures),
-        *_rmse_and_mae(energy_errors),
-        *_rmse_and_mae(force_errors),
-        *_rmse_and_mae(stress_errors),
+        *rmse_and_mae(energy_errors),
+        *rmse_and_mae(force_errors),
+        *rmse_and_mae(stress_errors),
     )
 
 
@@ -82,7 +82,8 @@ def measure_errors_by_type(structures: StructureSet, predictions: Predictions) -
     return errors
 
 
-def _rmse_and_mae(errors: np.ndarray) -> tuple[float, float]:
+def rmse_and_mae(errors: np.ndarray) -> tuple[float, float]:
+    """Return root mean square and mean magnitude; NaN entries are skipped."""
     labelled = errors[~np.isnan(errors)]
     if not labelled.size:
         return float("nan"), float("nan")
@@ -132,10 +133,10 @@ def error_table(series: Mapping[str, Mapping[str, Errors]]) -> tuple[list[str], 
                     group,
                     str(errors.n_structures),
                     *([label] if named else []),
-                    _number(errors.energy_rmse, 1),
-                    _number(errors.energy_mae, 1),
-                    _number(errors.force_rmse, 3),
-                    _number(errors.force_mae, 3),
+                    number(errors.energy_rmse, 1),
+                    number(errors.energy_mae, 1),
+                    number(errors.force_rmse, 3),
+                    number(errors.force_mae, 3),
                     *(_stress_columns(errors) if stressed else []),
                 ]
             )
@@ -145,8 +146,9 @@ def error_table(series: Mapping[str, Mapping[str, Errors]]) -> tuple[list[str], 
 def _stress_columns(errors: Errors) -> list[str]:
     in_gpa = (errors.stress_rmse, errors.stress_mae)
     in_mev = (1000 * value / EV_PER_A3_IN_GPA for value in in_gpa)
-    return [*(_number(each, 2) for each in in_gpa), *(_number(each, 1) for each in in_mev)]
+    return [*(number(each, 2) for each in in_gpa), *(number(each, 1) for each in in_mev)]
 
 
-def _number(value: float, decimals: int) -> str:
-    return "-" if np.isnan(value) else f"{value:.{decimals}f}"
+def number(value: float, decimals: int) -> str:
+    """Format a number for a table; one that is not finite as a dash."""
+    return "-" if not np.isfinite(value) else f"{value:.{decimals}f}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,65 +10,31 @@ from typing import TYPE_CHECKING
 from hub.counting import not_counting
 from hub.datasets.loading import read_files_or_dataset
 from hub.errors import DataError
-from hub.evaluation import parity, predictions_file
-from hub.evaluation.evaluate import align_energy_zero, energy_zeros_differ, evaluate
-from hub.evaluation.metrics import errors_by_group
-from hub.library import open_model
+from hub.evaluation import calibration_plot, parity, predictions_file
+from hub.evaluation.report import Settings, require_report, write_report
+from hub.evaluation.result import AS_IT_IS, SHIFTED, as_committee, assess, best_series
+from hub.evaluation.uncertainty import predict_with_spread
+from hub.library import open_model, own_test_set
 from hub.potentials.loading import load_model
 from hub.structures.stress_labels import StressReading
 from registry.outputs import claim_outputs, require_file, require_free
 from registry.paths import texts, user_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from hub.counting import Counting
-    from hub.evaluation.metrics import Errors
+    from hub.evaluation.result import Evaluation
     from hub.library import OpenedVersion
-    from hub.potentials.batches import Predictions
     from hub.structures import ReadResult
-    from hub.structures.reference_energies import ReferenceEnergies
 
-AS_IT_IS, SHIFTED = "as it is", "shifted"
-_FILES = (predictions_file.FILE_NAME, parity.FILE_NAME)
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Predictions of a model for labelled structures, and their errors.
-
-    Attributes
-    ----------
-    name
-        The name that the caller gave.
-    model
-        Its reference or directory.
-    data
-        The structures, and the names of their labels.
-    predictions
-        Without shifts.
-    errors
-        Over all structures, then for each configuration type.
-    shifts
-        Fitted difference between the zeros of energy of model and data for each element, in
-        eV/atom; None if they agree.
-    shifted, shifted_errors
-        Predictions and errors with these shifts; None without shifts.
-    """
-
-    name: str
-    model: str
-    data: ReadResult
-    predictions: Predictions
-    errors: dict[str, Errors]
-    shifts: ReferenceEnergies | None = None
-    shifted: Predictions | None = None
-    shifted_errors: dict[str, Errors] | None = None
+_FILES = (predictions_file.FILE_NAME, parity.FILE_NAME, calibration_plot.FILE_NAME)
+_COMMITTEE = "committee"  # the name of its folder
 
 
 def evaluate_models(
     models: str | Path | Iterable[str | Path],
-    data: str | Path | Iterable[str | Path],
+    data: str | Path | Iterable[str | Path] | None = None,
     *,
     labels: str = "",
     energy_key: str | None = None,
@@ -80,6 +45,8 @@ def evaluate_models(
     dtype: str = "float64",
     out: str | Path | None = None,
     plot: str | Path | None = None,
+    committee: bool = False,
+    report: str | Path | None = None,
     counting: Counting = not_counting,
 ) -> list[Evaluation]:
     """Measure the errors of one or several models on labelled structures.
@@ -90,7 +57,7 @@ def evaluate_models(
         One or several references, run folders or model directories.
     data
         Files in any format that ASE reads, patterns of such files, or a dataset. Energies or
-        forces may be missing.
+        forces may be missing. By default, the test set of a single run folder.
     labels
         Label set of a dataset; the only one if empty.
     energy_key, forces_key, stress_key
@@ -106,18 +73,24 @@ def evaluate_models(
         there are several.
     plot
         A PNG to write: predictions of all models against the labels.
+    committee
+        Whether to evaluate the mean of the models, too, with the spread of their predictions.
+    report
+        An HTML page to write: settings, data, errors, plots, worst structures, lineage, citations.
     counting
         Called with the name of each task, ``reading``, ``pulling`` or ``predicting``; its result
         is called with the amount done and the total.
 
     Returns
     -------
-    An evaluation of each model, in the order given; a model given twice is evaluated once.
+    An evaluation of each model, in the order given, then that of the committee; a model given
+    twice is evaluated once.
 
     Raises
     ------
     DataError
-        If the data cannot be read, or have neither energies nor forces.
+        If there are no data, or they cannot be read, or have neither energies nor forces; if a
+        committee has less than two models, or the name of the report does not end in ``.html``.
     IncompatibleModelError
         If a structure contains an element that a model does not cover.
     ModelError
@@ -128,38 +101,56 @@ def evaluate_models(
         If `out` contains other files, or cannot be written.
     """
     names = list(dict.fromkeys(texts(models)))
-    folders = _folders(user_path(out), names) if out is not None else {}
-    for folder in folders.values():
-        require_free(folder, _FILES)
-    if plot is not None:
-        require_file(user_path(plot))
+    if committee and len(names) < 2:
+        raise DataError(
+            f"a committee has at least two models, got {', '.join(names)}",
+            "Name all its members: models that differ in their seeds or training data.",
+        )
+    places = own_test_set(names) if data is None else texts(data)
+    if not places:
+        raise DataError(
+            f"no data to evaluate {', '.join(names)} on",
+            "Give labelled structures. Only a single finished run folder has its own.",
+        )
+    folders = _folders(out, [*names, *([_COMMITTEE] if committee else [])])
+    _require_outputs(folders, plot, report)
     stress = StressReading(stress_key, stress_convention)
-    read = _read(texts(data), labels, (energy_key, forces_key), stress, counting)
+    read = _read(places, labels, (energy_key, forces_key), stress, counting)
     opened = {name: open_model(name, counting("pulling")) for name in names}
     found = []
     for name, version in opened.items():
         found.append(_evaluate(name, version, read, device, dtype, counting))
         if name in folders:
             _write(folders[name], found[-1])
+    if committee:
+        found.append(as_committee(found))
+        if _COMMITTEE in folders:
+            _write(folders[_COMMITTEE], found[-1])
     if plot is not None:
-        parity.parity_plot(user_path(plot), _best_predictions(found), read.structures)
+        parity.parity_plot(user_path(plot), best_series(found), read.structures)
+    if report is not None:
+        options = {
+            "--labels": labels,
+            "--energy-key": energy_key,
+            "--forces-key": forces_key,
+            "--stress-key": stress_key,
+            "--stress-convention": None if stress_convention == "ase" else stress_convention,
+        }
+        settings = Settings(places, options, device, dtype)
+        write_report(user_path(report), found, opened, settings, counting)
     return found
 
 
-def error_series(found: Sequence[Evaluation]) -> dict[str, dict[str, Errors]]:
-    """Return the errors by group of each row label, for `error_table`.
-
-    A single model without shifts has an empty label.
-    """
-    series = {}
-    for each in found:
-        prefix = f"{each.name}, " if len(found) > 1 else ""
-        if each.shifted_errors is not None:
-            series[f"{prefix}{AS_IT_IS}"] = each.errors
-            series[f"{prefix}{SHIFTED}"] = each.shifted_errors
-        else:
-            series[each.name if prefix else ""] = each.errors
-    return series
+def _require_outputs(
+    folders: Mapping[str, Path], plot: str | Path | None, report: str | Path | None
+) -> None:
+    """Refuse outputs that cannot be written, before anything is computed."""
+    for folder in folders.values():
+        require_free(folder, _FILES)
+    if plot is not None:
+        require_file(user_path(plot))
+    if report is not None:
+        require_report(user_path(report))
 
 
 def _read(
@@ -189,18 +180,9 @@ def _evaluate(
     counting: Counting,
 ) -> Evaluation:
     potential = load_model(opened.path, device=device, dtype=dtype)
-    structures = read.structures
-    predictions = evaluate(potential, structures, counting("predicting"))
+    predictions, spread = predict_with_spread(potential, read.structures, counting)
     named = str(opened.version.reference) if opened.version else str(opened.path)
-    errors = errors_by_group(structures, predictions)
-    if read.energy_key:
-        shifts, shifted = align_energy_zero(structures, predictions)
-        if energy_zeros_differ(structures, predictions, shifted):
-            shifted_errors = errors_by_group(structures, shifted)
-            return Evaluation(
-                name, named, read, predictions, errors, shifts, shifted, shifted_errors
-            )
-    return Evaluation(name, named, read, predictions, errors)
+    return assess(name, named, read, predictions, spread)
 
 
 def _write(folder: Path, found: Evaluation) -> None:
@@ -208,32 +190,26 @@ def _write(folder: Path, found: Evaluation) -> None:
     structures = found.data.structures
     claim_outputs(folder, _FILES)
     predictions_file.write_predictions(
-        folder / predictions_file.FILE_NAME, structures, found.predictions
+        folder / predictions_file.FILE_NAME, structures, found.predictions, found.spread
     )
     rows = {"": found.predictions}
     if found.shifted is not None:
         rows = {AS_IT_IS: found.predictions, SHIFTED: found.shifted}
     parity.parity_plot(folder / parity.FILE_NAME, rows, structures)
+    if found.calibration:
+        calibration_plot.calibration_plot(folder / calibration_plot.FILE_NAME, found)
 
 
-def _best_predictions(found: Sequence[Evaluation]) -> dict[str, Predictions]:
-    """Return a plot row for each model, with the shifts where the zeros of energy differ."""
-    rows = {}
-    for each in found:
-        if each.shifted is None:
-            rows[each.name] = each.predictions
-        else:
-            rows[f"{each.name}, {SHIFTED}"] = each.shifted
-    return rows
-
-
-def _folders(out: Path, names: Sequence[str]) -> dict[str, Path]:
-    """Return a separate output folder for each model."""
+def _folders(out: str | Path | None, names: Sequence[str]) -> dict[str, Path]:
+    """Return a separate output folder for each model; none without `out`."""
+    if out is None:
+        return {}
+    top = user_path(out)
     if len(names) == 1:
-        return {names[0]: out}
+        return {names[0]: top}
     folders: dict[str, Path] = {}
     for name in names:
         stem = re.sub(r"[^\w.@=-]+", "-", Path(name).absolute().name).strip("-") or "model"
-        wanted = (out / (stem if number == 1 else f"{stem}-{number}") for number in count(1))
+        wanted = (top / (stem if number == 1 else f"{stem}-{number}") for number in count(1))
         folders[name] = next(folder for folder in wanted if folder not in folders.values())
     return folders

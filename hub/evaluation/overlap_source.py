@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hub.datasets.dataset import Dataset
 from hub.datasets.layout import is_dataset
 from hub.errors import DataError
-from hub.library import MODEL_FOLDER, open_version
+from hub.library import front_matter_of, open_version
 from hub.structures.reading import read_structures
-from registry.cards import FILE_NAME as CARD_NAME
-from registry.cards import read_text, split_front_matter
 from registry.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -41,7 +39,7 @@ def open_structures(
         return read_structures(place, progress=progress, require_labels=False).structures
     opened = open_version(place)
     if not is_dataset(opened.path):
-        name = _trained_on(opened.path, place)
+        name = dataset_of_model(opened.path, place)
         try:
             opened = open_version(name)
         except NotFoundError as problem:
@@ -55,13 +53,22 @@ def open_structures(
     return dataset.load("", sample=sample)
 
 
-def _trained_on(directory: Path, place: str) -> str:
-    """Return the dataset that a model was trained on, according to its card."""
-    inner = directory / MODEL_FOLDER
-    card = (inner if inner.is_dir() else directory) / CARD_NAME
-    content: dict[str, Any] = {}
-    if card.exists():
-        content, _ = split_front_matter(read_text(card), str(card))
+def dataset_of_model(directory: Path, place: str) -> str:
+    """Return the dataset that a model was trained on, according to its card.
+
+    Parameters
+    ----------
+    directory
+        A run folder or model directory.
+    place
+        What to call it in messages.
+
+    Raises
+    ------
+    DataError
+        If the card names none that can be opened.
+    """
+    content = front_matter_of(directory)
     training = content.get("training")
     data = training.get("data") if isinstance(training, dict) else None
     name = data.get("dataset") if isinstance(data, dict) else None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hub.evaluation.metrics import measure_errors
-from hub.pictures import picture
+from hub.pictures import as_text, picture
 from hub.structures.stresses import EV_PER_A3_IN_GPA, to_voigt
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
     from hub.potentials.batches import Predictions
     from hub.structures.structure_set import StructureSet
@@ -45,40 +46,55 @@ def parity_plot(path: Path, series: Mapping[str, Predictions], structures: Struc
     StorageError
         If the disk is full or cannot be written.
     """
-    n_panels = 3 if np.isfinite(structures.stresses).any() else 2
-    with picture(path, (n_panels * _PANEL, len(series) * _PANEL)) as figure:
-        axes = figure.subplots(len(series), n_panels, squeeze=False)
-        sizes = structures.n_atoms
-        for (energy_axes, force_axes, *stress_axes), (label, predictions) in zip(
-            axes, series.items(), strict=True
-        ):
-            errors = measure_errors(structures, predictions)
+    with picture(path, parity_size(series, structures)) as figure:
+        draw_parity(figure, series, structures)
+
+
+def parity_size(series: Mapping[str, Predictions], structures: StructureSet) -> tuple[float, float]:
+    """Return width and height of the figure in inches."""
+    return _n_panels(structures) * _PANEL, len(series) * _PANEL
+
+
+def draw_parity(
+    figure: Figure, series: Mapping[str, Predictions], structures: StructureSet
+) -> None:
+    """Draw what `parity_plot` writes."""
+    axes = figure.subplots(len(series), _n_panels(structures), squeeze=False)
+    sizes = structures.n_atoms
+    for (energy_axes, force_axes, *stress_axes), (label, predictions) in zip(
+        axes, series.items(), strict=True
+    ):
+        errors = measure_errors(structures, predictions)
+        _panel(
+            energy_axes,
+            structures.energies / sizes,
+            predictions.energies / sizes,
+            _title(label, f"energy RMSE {errors.energy_rmse:.1f} meV/atom"),
+            ("energy", "eV/atom"),
+        )
+        _panel(
+            force_axes,
+            structures.force_labels.ravel(),
+            np.concatenate(predictions.forces).ravel(),
+            _title(label, f"force RMSE {errors.force_rmse:.3f} eV/Å"),
+            ("force component", "eV/Å"),
+        )
+        for each in stress_axes:
             _panel(
-                energy_axes,
-                structures.energies / sizes,
-                predictions.energies / sizes,
-                _title(label, f"energy RMSE {errors.energy_rmse:.1f} meV/atom"),
-                ("energy", "eV/atom"),
+                each,
+                EV_PER_A3_IN_GPA * to_voigt(structures.stresses).ravel(),
+                EV_PER_A3_IN_GPA * to_voigt(predictions.stresses).ravel(),
+                _title(label, f"stress RMSE {errors.stress_rmse:.2f} GPa"),
+                ("stress component", "GPa"),
             )
-            _panel(
-                force_axes,
-                structures.force_labels.ravel(),
-                np.concatenate(predictions.forces).ravel(),
-                _title(label, f"force RMSE {errors.force_rmse:.3f} eV/Å"),
-                ("force component", "eV/Å"),
-            )
-            for each in stress_axes:
-                _panel(
-                    each,
-                    EV_PER_A3_IN_GPA * to_voigt(structures.stresses).ravel(),
-                    EV_PER_A3_IN_GPA * to_voigt(predictions.stresses).ravel(),
-                    _title(label, f"stress RMSE {errors.stress_rmse:.2f} GPa"),
-                    ("stress component", "GPa"),
-                )
+
+
+def _n_panels(structures: StructureSet) -> int:
+    return 3 if np.isfinite(structures.stresses).any() else 2
 
 
 def _title(label: str, errors: str) -> str:
-    return f"{label}: {errors}" if label else errors
+    return f"{as_text(label)}:\n{errors}" if label else errors
 
 
 def _panel(

@@ -60,6 +60,7 @@ def finetuned(training: Mapping[str, Any], parent: str) -> Recorded:
     words += ["--recipe", "paper"] if recipe.get("name") == "paper" else []
     words += _recipe(recipe, {"--stress-weight": "stress_weight"})
     words += _option("--seed", training.get("seed"))
+    words += _method(training, recipe)
     for finding in _texts(data.get("allowed_findings")):
         words += ["--allow", finding.partition(":")[0]]
     unknown = ["whether --n-train, --test or stress options were given"]
@@ -68,6 +69,17 @@ def finetuned(training: Mapping[str, Any], parent: str) -> Recorded:
     if not parent:
         unknown.append("which model the architecture is from, if not the default one")
     return Recorded(shlex.join(words), tuple(unknown))
+
+
+def _method(training: Mapping[str, Any], recipe: Mapping[str, Any]) -> list[str]:
+    """Return the options for what was trained, and on which structures."""
+    method = training.get("method", "full")
+    words = ["--method", str(method)] if method != "full" else []
+    rates = ",".join(f"{name}={rate}" for name, rate in _mapping(recipe.get("group_rates")).items())
+    words += ["--group-rates", rates] if rates else []
+    if recipe.get("validation") == "trained-on":
+        words += ["--stop", "k-fold" if recipe.get("folds") else "all"]
+    return words
 
 
 def pretrained(training: Mapping[str, Any]) -> Recorded:

@@ -16,6 +16,17 @@ if TYPE_CHECKING:
     from registry.manifest import Parent
     from registry.versions import Version
 
+_RELATIONS = {
+    "fine-tuned": "fine-tuned from",
+    "trained-on": "trained on",
+    "labelled-by": "labelled by",
+    "computed-by": "computed by",
+    "relabelled": "relabelled from",
+    "extended": "extended from",
+    "transmuted": "transmuted from",
+    "": "made from",
+}
+
 
 @dataclass(frozen=True)
 class Step:
@@ -49,6 +60,12 @@ class Step:
     unknown: tuple[str, ...] = ()
     citation: str = ""
     parents: tuple[Step, ...] = ()
+
+    @property
+    def relation_text(self) -> str:
+        """The relation for people, such as ``fine-tuned from``."""
+        kind, _, label = self.relation.partition(" ")
+        return " ".join(filter(None, (_RELATIONS.get(kind, kind), label)))
 
     def walk(self) -> Iterator[Step]:
         """Yield this step and all before it."""

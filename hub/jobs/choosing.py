@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 def choose_pool(
-    jobs: int | None = None, dask: str | None = None, slurm: Mapping[str, Any] | None = None
+    jobs: int | None = None,
+    dask: str | None = None,
+    slurm: Mapping[str, Any] | None = None,
+    python: str = "",
 ) -> Pool | None:
     """Return the pool that was asked for; None if none was.
 
@@ -26,12 +29,19 @@ def choose_pool(
         Address of a Dask scheduler, such as ``tcp://10.0.0.1:8786``.
     slurm
         Arguments of ``dask_jobqueue.SLURMCluster``.
+    python
+        Interpreter of the environment in which the processes run; this one if empty.
 
     Raises
     ------
     JobError
         If the values contradict each other, or the cluster cannot be reached.
     """
+    if python and (dask is not None or slurm is not None):
+        raise JobError(
+            "a teacher in an environment of its own runs on this machine only",
+            "Leave out --dask and --slurm; or install the teacher on the workers of the cluster.",
+        )
     if dask is not None:
         if jobs is not None or slurm is not None:
             raise JobError(
@@ -49,4 +59,4 @@ def choose_pool(
         from hub.jobs.dask_pool import SlurmPool
 
         return SlurmPool(dict(slurm), jobs)
-    return None if jobs is None else LocalPool(jobs)
+    return LocalPool(jobs or 0, python) if python or jobs is not None else None

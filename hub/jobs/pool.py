@@ -9,11 +9,14 @@ import subprocess
 import sys
 import tempfile
 from collections import deque
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Pipe, wait
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
+import registry
 from registry.errors import RegistryError
 
 if TYPE_CHECKING:
@@ -88,10 +91,14 @@ class LocalPool:
     ----------
     jobs
         Number of processes; by default the number of cores.
+    python
+        Interpreter of another environment, in which nothing of this one can be imported except the
+        packages ``hub`` and ``registry``; empty for this environment.
     """
 
-    def __init__(self, jobs: int = 0) -> None:
+    def __init__(self, jobs: int = 0, python: str = "") -> None:
         self.capacity = jobs or available_cores()
+        self._python = python
         self._idle: list[_Process] = []
         self._busy: dict[Any, tuple[_Process, Any]] = {}  # by the connection
         self._waiting: deque[tuple[Any, tuple[Any, ...]]] = deque()
@@ -131,7 +138,7 @@ class LocalPool:
     def _begin(self) -> None:
         while self._waiting and len(self._busy) < self.capacity:
             key, task = self._waiting.popleft()
-            process = self._idle.pop() if self._idle else _Process()
+            process = self._idle.pop() if self._idle else _Process(self._python)
             # A process that died while idle is noticed when its result is awaited.
             with contextlib.suppress(ConnectionError):
                 process.connection.send(task)
@@ -207,14 +214,22 @@ class Tasks:
 class _Process:
     """One worker process; its output goes to an unnamed file."""
 
-    def __init__(self) -> None:
+    def __init__(self, python: str = "") -> None:
         self.connection, theirs = Pipe()
         self._output = tempfile.TemporaryFile("a+b")  # noqa: SIM115 - closed by `stop`
-        # Everything that can be imported here can be imported there.
-        paths = os.pathsep.join(path or str(os.getcwd()) for path in sys.path)  # noqa: PTH109
+        self._paths = ExitStack()  # closed by `stop`
+        if python:
+            paths = {
+                "PYTHONPATH": self._paths.enter_context(_own_packages()),
+                "PYTHONSAFEPATH": "1",  # nothing from the current directory
+            }
+        else:
+            # Everything that can be imported here can be imported there.
+            here = (path or str(os.getcwd()) for path in sys.path)  # noqa: PTH109
+            paths = {"PYTHONPATH": os.pathsep.join(here)}
         self._process = subprocess.Popen(  # noqa: S603 - it is this very program
-            [sys.executable, "-m", "hub.jobs.worker", str(theirs.fileno())],
-            env={**os.environ, **ONE_THREAD, "PYTHONPATH": paths},
+            [python or sys.executable, "-m", "hub.jobs.worker", str(theirs.fileno())],
+            env={**os.environ, **ONE_THREAD, **paths},
             pass_fds=[theirs.fileno()],
             stdin=subprocess.PIPE,
             stdout=self._output,
@@ -251,3 +266,13 @@ class _Process:
             self._process.kill()
             self._process.wait()
         self._output.close()
+        self._paths.close()
+
+
+@contextlib.contextmanager
+def _own_packages() -> Iterator[str]:
+    """Make a folder in which only the packages ``hub`` and ``registry`` can be imported."""
+    with tempfile.TemporaryDirectory(prefix="mlip-hub-") as folder:
+        for package in (Path(__file__).parents[1], Path(registry.__file__).parent):
+            (Path(folder) / package.name).symlink_to(package, target_is_directory=True)
+        yield folder

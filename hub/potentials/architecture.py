@@ -53,6 +53,8 @@ class Architecture(ABC):
         The fields of a configuration that users may choose; the rest follow from the data.
     is_default
         Whether new models have this architecture by default.
+    is_trainable
+        Whether its models can be trained; otherwise they can only predict.
     packages
         Distributions whose versions affect what it computes.
     modules, install
@@ -70,6 +72,7 @@ class Architecture(ABC):
     config: ClassVar[type[PotentialConfig]]
     settings: ClassVar[tuple[str, ...]] = ()
     is_default: ClassVar[bool] = False
+    is_trainable: ClassVar[bool] = True
     packages: ClassVar[tuple[str, ...]] = ()
     modules: ClassVar[tuple[str, ...]] = ()
     install: ClassVar[str] = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from functools import cache
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from hub.errors import IncompatibleModelError, ModelError, TrainingError
@@ -20,10 +21,11 @@ from registry.documents import (
     read_bounded,
 )
 from registry.errors import PluginError
+from registry.paths import user_path
 from registry.plugins import plugins, usable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from hub.potentials.config import PotentialConfig
@@ -89,6 +91,23 @@ def architecture_of(config: PotentialConfig) -> Architecture:
     return found
 
 
+def require_trainable(config: PotentialConfig, name: str) -> None:
+    """Refuse to train models that can only predict.
+
+    Raises
+    ------
+    TrainingError
+        If the architecture's models cannot be trained; `name` is that of the model.
+    """
+    found = architecture(config.architecture)
+    if not found.is_trainable:
+        raise TrainingError(
+            f"{name} cannot be trained: models of the architecture {found.name} only predict",
+            "Let it label structures, and train another model on the labels "
+            f"(`hub relabel --teacher model:{name}`); or start from a model that can be trained.",
+        )
+
+
 def model_file_types() -> dict[str, str]:
     """Return ``module:function`` by the ending of files from which models can be imported."""
     found: dict[str, str] = {}
@@ -136,18 +155,26 @@ def read_config(directory: Path) -> PotentialConfig:
                 hint="Give a model from `hub list`, or a run folder with a finished training.",
             ) from None
         refuse_newer(content, FORMAT, path)
-        found = _named_architecture(content, path)
-        config = fit_whole(content, found.config)
-        _check(found, config)
+        try:
+            return parse_config(content)
+        except IncompatibleModelError as problem:
+            raise IncompatibleModelError(f"{path}: {problem.message}", problem.hint) from problem
+
+
+def parse_config(content: dict[str, Any]) -> PotentialConfig:
+    """Return the configuration in the content of a ``config.json``.
+
+    Raises
+    ------
+    MalformedError
+        If it is invalid.
+    IncompatibleModelError
+        If its architecture is not installed.
+    """
+    found = architecture(str(content.get("architecture")))
+    config = fit_whole(content, found.config)
+    _check(found, config)
     return config
-
-
-def _named_architecture(content: dict[str, Any], path: Path) -> Architecture:
-    name = content.get("architecture")
-    try:
-        return architecture(str(name))
-    except IncompatibleModelError as problem:
-        raise IncompatibleModelError(f"{path}: {problem.message}", problem.hint) from problem
 
 
 def _check(found: Architecture, config: PotentialConfig) -> None:
@@ -169,6 +196,39 @@ def read_architecture(path: Path) -> dict[str, Any]:
         settings = fit(content, dict[str, Any])
     new_config(settings, ("C",), str(path))
     return settings
+
+
+def architecture_settings(
+    config: str | Path | Mapping[str, Any] | None = None,
+    *,
+    layers: int | None = None,
+    features: int | None = None,
+    l_max: int | None = None,
+    parity: bool | None = None,
+    cutoff: float | None = None,
+) -> dict[str, Any]:
+    """Return the settings of an architecture that a user gave, in a file and one by one.
+
+    Parameters
+    ----------
+    config
+        Settings, or a JSON file of them.
+    layers, features, l_max, parity, cutoff
+        Override these settings if not None: interaction blocks, channels, highest rotation order,
+        whether to include features of odd parity, and cutoff radius in Å.
+
+    Raises
+    ------
+    TrainingError
+        If the file is not JSON, or its settings are invalid.
+    """
+    path = user_path(config) if isinstance(config, str | PathLike) else None
+    settings = read_architecture(path) if path else dict(config or {})  # type: ignore[arg-type]
+    given = {
+        "num_layers": layers, "num_features": features, "l_max": l_max, "parity": parity,
+        "r_max": cutoff,
+    }  # fmt: skip
+    return settings | {name: value for name, value in given.items() if value is not None}
 
 
 def new_config(settings: Any, elements: Iterable[str], where: str) -> PotentialConfig:
@@ -193,6 +253,8 @@ def new_config(settings: Any, elements: Iterable[str], where: str) -> PotentialC
         check_plain(settings)
         chosen = fit(settings, dict[str, Any])
         found = _chosen_architecture(chosen)
+        if not found.is_trainable:
+            raise MalformedError(f"models of the architecture {found.name} cannot be trained")
         known = f"Settings of the architecture {found.name}: {', '.join(found.settings)}"
         unknown = [name for name in chosen if name not in (*found.settings, "architecture")]
         if unknown:

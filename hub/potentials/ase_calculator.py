@@ -10,6 +10,7 @@ from ase.stress import full_3x3_to_voigt_6_stress
 
 from hub.errors import DataError
 from hub.potentials.batches import single_batch
+from hub.potentials.committee.potential import Committee
 from hub.potentials.loading import load_model, with_gradients
 from hub.structures.graphs import atom_types
 from hub.structures.verlet_list import VerletList
@@ -25,17 +26,26 @@ if TYPE_CHECKING:
     from hub.structures.arrays import FloatArray
 
 
+_SPREADS = "energy_spread", "forces_spread"
+
+
 class ModelCalculator(Calculator):
     """Energies (eV), forces (eV/Å) and stresses (eV/Å^3) of ASE structures from a model.
 
     The stress is available only if there is a volume, i.e. a cell of three vectors with at least
     one periodic direction. For a slab the volume includes the vacuum.
+
+    Of a committee, the results are means over its members. The standard deviations are the
+    properties ``energy_spread`` (eV) and ``forces_spread`` ((n, 3), eV/Å), which
+    ``calculator.get_property("forces_spread", atoms)`` returns.
     """
 
     implemented_properties = ["energy", "free_energy", "energies", "forces", "stress"]  # noqa: RUF012
 
     def __init__(self, potential: Potential, **settings: Any) -> None:
         super().__init__(**settings)
+        if isinstance(potential, Committee):
+            self.implemented_properties = [*self.implemented_properties, *_SPREADS]
         self.potential = potential
         self.neighbours = VerletList()
 
@@ -83,6 +93,9 @@ class ModelCalculator(Calculator):
             "energies": _numbers(output.atomic_energies),
             "forces": _numbers(output.forces),
         }
+        if output.energy_spread is not None and output.force_spread is not None:
+            self.results["energy_spread"] = output.energy_spread.item()
+            self.results["forces_spread"] = _numbers(output.force_spread)
         if copied.pbc.any() and copied.cell.rank == 3:
             self.results["stress"] = full_3x3_to_voigt_6_stress(_numbers(output.stresses[0]))
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from hub.potentials.config import PotentialConfig
 
 
+_MATRIX = 2  # dimensions
+
+
 @dataclass(frozen=True)
 class Batch:
     """B structures with N atoms and E edges in total, as tensors on one device.
@@ -53,6 +56,8 @@ class Output:
     stresses : (B, 3, 3) eV/Å^3, positive under tension as in ASE; undefined without a cell
     atomic_energies : (N,) eV; they sum to the energies
     features : (N, F) rotationally invariant inputs of the read-out for each atom
+    energy_spread : (B,) eV, standard deviation over the members of a committee; None of others
+    force_spread : (N, 3) eV/Å, the same for forces
     """
 
     energies: torch.Tensor
@@ -60,6 +65,8 @@ class Output:
     stresses: torch.Tensor
     atomic_energies: torch.Tensor
     features: torch.Tensor
+    energy_spread: torch.Tensor | None = None
+    force_spread: torch.Tensor | None = None
 
 
 class Potential(torch.nn.Module, ABC):
@@ -69,14 +76,7 @@ class Potential(torch.nn.Module, ABC):
     ----------
     config
         Its configuration.
-
-    Attributes
-    ----------
-    is_trainable
-        Whether its weights can be trained.
     """
-
-    is_trainable: bool = True
 
     def __init__(self, config: PotentialConfig) -> None:
         super().__init__()
@@ -131,6 +131,17 @@ class Potential(torch.nn.Module, ABC):
     @abstractmethod
     def parameter_groups(self) -> dict[str, list[torch.nn.Parameter]]:
         """Return the trainable parameters, each once: embedding, interaction-0 ..., readout."""
+
+    def matrices(self) -> list[tuple[torch.nn.Parameter, tuple[tuple[int, int], ...]]]:
+        """Return the trainable parameters that hold matrices, with the shapes of these.
+
+        The numbers of a parameter are those of its matrices, row by row, one after the other.
+        """
+        return [
+            (parameter, ((parameter.shape[0], parameter.shape[1]),))
+            for parameter in self.parameters()
+            if parameter.requires_grad and parameter.ndim == _MATRIX
+        ]
 
     def weights(self) -> dict[str, torch.Tensor]:
         """Return :meth:`tensors` detached and on the CPU."""

@@ -8,6 +8,7 @@ from hub.jobs.choosing import choose_pool
 from hub.studies.curve_plot import FILE_NAME, curve_plot
 from hub.studies.curve_table import write_tables
 from hub.studies.curve_trainings import train_curve
+from hub.studies.paper import beside_paper, data_elements, write_beside
 from hub.training.job import Job
 from registry.paths import texts, user_path
 
@@ -43,6 +44,7 @@ def learning_curve(
     stress_key: str | None = None,
     stress_convention: Convention = "ase",
     resume: bool = False,
+    paper: bool = False,
     reporter: CurveReporter | None = None,
 ) -> list[Point]:
     """Train from every start, on every number of structures, with every seed.
@@ -89,6 +91,9 @@ def learning_curve(
         Sign and unit of stresses: ``ase`` (eV/Å^3), ``compression``, ``gpa`` or ``vasp``.
     resume
         Resume in `out`. Finished trainings are kept; starts, sizes and seeds may be added.
+    paper
+        Also write ``paper.md``: these errors beside those of the paper on synthetic pre-training,
+        for carbon and silicon.
     reporter
         Receives progress.
 
@@ -136,4 +141,6 @@ def learning_curve(
     )
     write_tables(folder, points)
     curve_plot(folder / FILE_NAME, points)
+    if paper:
+        write_beside(folder, beside_paper(points, data_elements(folder)))
     return points

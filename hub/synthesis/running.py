@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -122,7 +123,7 @@ def run_recipe(
         If the disk is full or cannot be written; `resume` continues from there.
     """
     recipe.check()
-    labels = check_label_name(labels or _label_name(recipe.teacher.family))
+    labels = check_label_name(labels or label_name(recipe.teacher.family))
     names = catalogue()
     check_free(names, name, version, to)
     base = open_base(onto) if onto else None
@@ -153,10 +154,10 @@ def run_recipe(
     return Synthesized(imported.version, imported.facts, failures)
 
 
-def _label_name(teacher: str) -> str:
+def label_name(teacher: str) -> str:
     """Return the default name of a label set: ``lcbop``, or ``emt`` for ``ase:ase...EMT``."""
     family, _, argument = teacher.partition(":")
-    return argument.rpartition(".")[2].lower() if family == "ase" else family
+    return re.split("[.:]", argument)[-1].lower() if family == "ase" else family
 
 
 def _refuse_another_teacher(known: LabelSet, labels: str, provenance: dict[str, Any]) -> None:
@@ -180,7 +181,7 @@ def _begin(
             "Choose a teacher that covers the element: `hub teachers` lists them.",
         )
     now: _Begun = {
-        "recipe": asdict(recipe),
+        "recipe": _settings(recipe, described.provenance["teacher"]),
         "labels": labels,
         "onto": onto,
         "provenance": described.provenance,
@@ -196,6 +197,14 @@ def _begin(
     return now
 
 
+def _settings(recipe: Recipe, teacher: str) -> dict[str, Any]:
+    """Return the recipe without what belongs to this machine: interpreter and path of a teacher."""
+    settings = asdict(recipe)
+    del settings["teacher"]["python"]
+    settings["teacher"]["family"] = teacher
+    return settings
+
+
 def _describe(given: Description, recipe: Recipe, begun: _Begun, campaign: Campaign) -> Description:
     """Describe how the structures were made: in one line, and in full for the manifest."""
     isolated = begun["isolated_atoms"]
@@ -208,7 +217,7 @@ def _describe(given: Description, recipe: Recipe, begun: _Begun, campaign: Campa
     least, greatest = recipe.density
     text = (
         f"{recipe.element} at {least:g} to {greatest:g} g/cm³, melted, quenched and annealed by "
-        f"{recipe.teacher.family} in {recipe.trajectories} trajectories"
+        f"{begun['provenance']['teacher']} in {recipe.trajectories} trajectories"
     )
     if begun["onto"]:
         text = f"{text}; added to {begun['onto']}"

@@ -29,6 +29,7 @@ def synthesize(
     element: str = "C",
     params: str | Path | None = None,
     arguments: Mapping[str, Any] | None = None,
+    python: str | Path | None = None,
     version: str = "1.0.0",
     labels: str = "",
     onto: str = "",
@@ -70,6 +71,9 @@ def synthesize(
         Parameter file of the teacher.
     arguments
         Options of the teacher.
+    python
+        Interpreter of another environment that has the teacher, numpy and ASE. By default that of
+        `hub teachers NAME --install` for teachers that need their own, else this one.
     labels
         Name of the label set; the teacher's if empty.
     onto
@@ -126,7 +130,7 @@ def synthesize(
     """
     recipe = Recipe(
         element,
-        specify(teacher, params, arguments),
+        specify(teacher, params, arguments, python),
         trajectories,
         density,
         anneal_temperature,
@@ -143,7 +147,7 @@ def synthesize(
         labels=labels,
         onto=onto,
         to=to or LOCAL,
-        pool=pool or choose_pool(jobs, dask, slurm),
+        pool=pool or choose_pool(jobs, dask, slurm, recipe.teacher.python),
         resume=resume,
         description=Description(description, license),
         progress=progress,

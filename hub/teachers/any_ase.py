@@ -1,4 +1,4 @@
-"""Any ASE calculator, by the dotted path of its class."""
+"""Any ASE calculator, by the dotted path of its class, or by a function in a file."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hub.errors import TeacherError
 from hub.teachers.family import Description
+from hub.teachers.file_factory import build_from_file, describe_file, names_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,13 +27,16 @@ def build(parameters: Path | None, options: Mapping[str, Any]) -> Calculator:  #
         If the class is not found, or is not a calculator.
     """
     path = options["class"]
+    if names_file(f"ase:{path}"):
+        return build_from_file(path, options)
     module, _, name = path.rpartition(".")
     try:
         kind = getattr(import_module(module), name)
     except (ImportError, AttributeError, ValueError) as problem:
         raise TeacherError(
             f"class {path} not found: {problem}",
-            "Give package.module.Class of an installed package, e.g. ase.calculators.emt.EMT.",
+            "Give package.module.Class of an installed package, e.g. ase.calculators.emt.EMT, or "
+            "FILE.py:FUNCTION.",
         ) from problem
     calculator: Calculator = kind(**{key: options[key] for key in options if key != "class"})
     if not hasattr(calculator, "implemented_properties"):
@@ -41,7 +45,9 @@ def build(parameters: Path | None, options: Mapping[str, Any]) -> Calculator:  #
 
 
 def describe(parameters: Path | None, options: Mapping[str, Any]) -> Description:  # noqa: ARG001
-    """Return the version of the package; the elements that it covers are unknown."""
+    """Return the version of the package, or the file; the elements that it covers are unknown."""
+    if names_file(f"ase:{options['class']}"):
+        return describe_file(options["class"])
     top = options["class"].partition(".")[0]
     packages = _distributions().get(top, [])
     return Description(versions={package: version(package) for package in packages})

@@ -12,12 +12,8 @@ import numpy as np
 from hub.errors import TeacherError
 from hub.jobs.pool import Lost
 from hub.structures.structure_set import StructureSet
-from hub.teachers.labelling import (
-    describe_teacher,
-    label_structures,
-    relative_to_atoms,
-    unlabelled,
-)
+from hub.teachers.labelling import describe_teacher, label_structures, unlabelled
+from hub.teachers.relative_labels import relative_to_atoms
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -31,12 +31,15 @@ class Description:
         Digest of the parameters, if it is not the sha256 of the files.
     versions
         Versions of its components besides the family's Python packages.
+    name
+        What label sets call it; as the user does if empty.
     """
 
     elements: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
     digest: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
+    name: str = ""
 
 
 # Describes the teacher given by a parameter file (or none) and options.
@@ -72,6 +75,9 @@ class Family:
         Required Python modules.
     install
         Exact command to install it.
+    requirements
+        Pinned requirements of an environment of its own, for teachers that cannot be installed in
+        this one.
     packages
         Distributions whose versions may change the labels.
     level_of_theory
@@ -95,6 +101,7 @@ class Family:
     fixed: Mapping[str, Any] = field(default_factory=dict)
     modules: tuple[str, ...] = ()
     install: str = ""
+    requirements: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
     level_of_theory: str = ""
     licence: str = ""
@@ -108,8 +115,10 @@ class Family:
 
     @property
     def is_usable(self) -> bool:
-        """Whether all requirements are installed."""
-        return not self.missing()
+        """Whether all requirements are installed, here or in an environment of its own."""
+        from hub.teachers.environments import installed
+
+        return not self.missing() or bool(self.requirements and installed(self))
 
     def missing(self) -> list[str]:
         """Return the modules that are not installed, without importing any."""

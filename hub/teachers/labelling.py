@@ -1,28 +1,27 @@
 """Functions of a worker: open a teacher once, and label structures with it.
 
 They run in separate processes, on this machine or another; all their arguments and results can be
-sent between processes.
+sent between processes. In a teacher's own environment nothing but numpy and ASE is installed with
+it, so nothing else may be imported here.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hub.datasets.blocks import Labels
-from hub.datasets.names import STRESS
 from hub.errors import TeacherError
-from hub.structures.stresses import to_voigt
 from hub.teachers.teacher import open_teacher
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator
 
-    from hub.structures.arrays import BoolArray, FloatArray
+    from hub.structures.arrays import FloatArray
     from hub.structures.structure_set import StructureSet
     from hub.teachers.spec import TeacherSpec
     from hub.teachers.teacher import Teacher
@@ -80,6 +79,19 @@ class Described:
     failures: dict[str, str] = field(default_factory=dict)
 
 
+@contextmanager
+def opened_teacher(spec: TeacherSpec) -> Iterator[Teacher]:
+    """Yield this process' teacher while no other thread computes with it.
+
+    Raises
+    ------
+    TeacherError
+        If it cannot be opened.
+    """
+    with _ONE_AT_A_TIME:
+        yield _teacher(spec)
+
+
 def describe_teacher(spec: TeacherSpec, elements: Iterable[str] = ()) -> Described:
     """Open a teacher; compute the energies of isolated atoms of some elements.
 
@@ -88,8 +100,7 @@ def describe_teacher(spec: TeacherSpec, elements: Iterable[str] = ()) -> Describ
     TeacherError
         If the teacher cannot be opened.
     """
-    with _ONE_AT_A_TIME:
-        teacher = _teacher(spec)
+    with opened_teacher(spec) as teacher:
         described = Described(teacher.provenance(), teacher.gives_stress)
         for symbol in elements:
             try:
@@ -135,39 +146,6 @@ def label_structures(
             labelled.stresses[index] = label.stress
         seconds = time.perf_counter() - began
     return replace(labelled, seconds=seconds)
-
-
-def relative_to_atoms(
-    labelled: Labelled, structures: StructureSet, isolated_atoms: Mapping[str, float]
-) -> tuple[Labels, dict[int, str]]:
-    """Subtract the energies of isolated atoms.
-
-    Parameters
-    ----------
-    labelled
-        Labels of a teacher.
-    structures
-        The structures.
-    isolated_atoms
-        Energy in eV by chemical symbol.
-
-    Returns
-    -------
-    The labels, with the property ``stress``, and why structures have none, by index. Structures
-    with an element of unknown energy have none.
-    """
-    each = np.array([isolated_atoms.get(symbol, np.nan) for symbol in structures.elements])
-    unknown: BoolArray = np.any(structures.composition[:, np.isnan(each)] > 0, axis=1)
-    energies = labelled.energies - structures.composition @ np.nan_to_num(each)
-    energies[unknown] = np.nan
-    forces = labelled.forces.copy()
-    forces[unknown[structures.structure_of_atom]] = np.nan
-    stresses = to_voigt(labelled.stresses)
-    stresses[unknown] = np.nan
-    absent = [s for s, energy in zip(structures.elements, each, strict=True) if np.isnan(energy)]
-    reason = f"the energy of an isolated atom is unknown for {' and '.join(absent)}"
-    without = dict.fromkeys(np.flatnonzero(unknown).tolist(), reason)
-    return Labels(energies, forces, {STRESS: stresses}), without | labelled.failures
 
 
 def unlabelled(structures: StructureSet, reason: str = "") -> Labelled:

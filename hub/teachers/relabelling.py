@@ -90,6 +90,7 @@ def relabel(
     *,
     params: str | Path | None = None,
     arguments: Mapping[str, Any] | None = None,
+    python: str | Path | None = None,
     name: str = "",
     version: str = "",
     to: str | None = None,
@@ -119,6 +120,9 @@ def relabel(
         Parameter file of the teacher.
     arguments
         Options of the teacher.
+    python
+        Interpreter of another environment that has the teacher, numpy and ASE. By default that of
+        `hub teachers NAME --install` for teachers that need their own, else this one.
     name, version
         Name and version of the result; if empty the dataset's own name and its next minor version
         (1.0.0 under another name).
@@ -157,7 +161,7 @@ def relabel(
     StorageError
         If the disk is full or cannot be written; `resume` continues from there.
     """
-    spec = specify(teacher, params, arguments)
+    spec = specify(teacher, params, arguments, python)
     to = to or LOCAL
     names = catalogue()
     base = names.pull(Reference.parse(dataset))
@@ -174,7 +178,7 @@ def relabel(
     with unfinished.held(names.local):
         segments = LabelSegments(place)
         content = place / CONTENT
-        with pool or choose_pool(jobs, dask, slurm) or LocalPool() as workers:
+        with pool or choose_pool(jobs, dask, slurm, spec.python) or LocalPool() as workers:
             begun = _begin(unfinished, base, source, spec, labels, workers, report, resume=resume)
             about = begun.about
             isolated_atoms = about.subtracted_energies

@@ -155,7 +155,7 @@ class Teacher:
         source = " ".join(path.name for path in files)
         options = " ".join(f"{name}={value}" for name, value in sorted(self.spec.options.items()))
         return {
-            "teacher": self.spec.family,
+            "teacher": self._description.name or self.spec.family,
             "parameters_digest": self._description.digest or _digest(files),
             "versions": {
                 **{name: _version(name) for name in ("ase", *self.family.packages)},

@@ -15,7 +15,8 @@ from hub.errors import LabelsDisagreeError
 from hub.jobs.choosing import choose_pool
 from hub.jobs.pool import LocalPool, Lost, Tasks
 from hub.structures.stresses import from_voigt
-from hub.teachers.labelling import label_structures, relative_to_atoms
+from hub.teachers.labelling import label_structures
+from hub.teachers.relative_labels import relative_to_atoms
 from hub.teachers.spec import specify
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def verify_labels(
     *,
     params: str | Path | None = None,
     arguments: Mapping[str, Any] | None = None,
+    python: str | Path | None = None,
     jobs: int | None = None,
     dask: str | None = None,
     slurm: Mapping[str, Any] | None = None,
@@ -85,7 +87,7 @@ def verify_labels(
         The label set.
     n_structures
         Number of labelled structures to draw; all if there are fewer.
-    params, arguments, jobs, dask, slurm, pool
+    params, arguments, python, jobs, dask, slurm, pool
         As for `hub.relabel`.
     progress
         Called with the number of structures compared, and their total.
@@ -99,9 +101,9 @@ def verify_labels(
     TeacherError
         If the teacher cannot be used.
     """
-    spec = specify(teacher, params, arguments)
+    spec = specify(teacher, params, arguments, python)
     opened = open_dataset(dataset, labels)
-    with pool or choose_pool(jobs, dask, slurm) or LocalPool() as workers:
+    with pool or choose_pool(jobs, dask, slurm, spec.python) or LocalPool() as workers:
         return compare_again(opened, labels, spec, n_structures, workers, progress)
 
 

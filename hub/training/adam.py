@@ -23,6 +23,8 @@ class Adam:
         What to optimise.
     rate
         The learning rate, which may be changed between steps.
+    factors
+        Factor of the learning rate of each parameter; 1 for all if None.
     is_fused
         Whether everything stays on the device, so that steps can be skipped without waiting for it.
 
@@ -34,9 +36,15 @@ class Adam:
     """
 
     def __init__(
-        self, parameters: Sequence[torch.nn.Parameter], rate: float, *, is_fused: bool = False
+        self,
+        parameters: Sequence[torch.nn.Parameter],
+        rate: float,
+        factors: Sequence[float] | None = None,
+        *,
+        is_fused: bool = False,
     ) -> None:
         self.parameters, self.rate, self.is_fused = list(parameters), rate, is_fused
+        self.factors = [1.0] * len(self.parameters) if factors is None else list(factors)
         self.state: dict[int, dict[str, torch.Tensor]] = {}
 
     def zero_grad(self) -> None:
@@ -47,22 +55,29 @@ class Adam:
     def step(self, skip: torch.Tensor | None = None) -> None:
         """Take one step; if fused, only where the number `skip` on the device is 0, not 1."""
         with torch.no_grad():
-            parameters: list[torch.Tensor] = []
-            gradients, states = [], []
-            for number, parameter in enumerate(self.parameters):
-                if parameter.grad is not None:
-                    parameters.append(parameter)
-                    gradients.append(parameter.grad)
-                    if number not in self.state:
-                        self.state[number] = self._new_state(parameter)
-                    states.append(self.state[number])
-            first, second = ([state[name] for state in states] for name in _MOMENTS)
-            adam(
-                parameters, gradients, first, second, [], [state["step"] for state in states],
-                fused=self.is_fused or None,  # None: torch chooses
-                found_inf=skip, amsgrad=False, beta1=_BETAS[0], beta2=_BETAS[1], lr=self.rate,
-                weight_decay=_WEIGHT_DECAY, eps=_EPSILON, maximize=False,
-            )  # fmt: skip
+            for factor in dict.fromkeys(self.factors):
+                numbers = [n for n, each in enumerate(self.factors) if each == factor]
+                self._step_some(numbers, factor * self.rate, skip)
+
+    def _step_some(self, numbers: Sequence[int], rate: float, skip: torch.Tensor | None) -> None:
+        """Change the parameters at some numbers, at their learning rate."""
+        parameters: list[torch.Tensor] = []
+        gradients, states = [], []
+        for number in numbers:
+            parameter = self.parameters[number]
+            if parameter.grad is not None:
+                parameters.append(parameter)
+                gradients.append(parameter.grad)
+                if number not in self.state:
+                    self.state[number] = self._new_state(parameter)
+                states.append(self.state[number])
+        first, second = ([state[name] for state in states] for name in _MOMENTS)
+        adam(
+            parameters, gradients, first, second, [], [state["step"] for state in states],
+            fused=self.is_fused or None,  # None: torch chooses
+            found_inf=skip, amsgrad=False, beta1=_BETAS[0], beta2=_BETAS[1], lr=rate,
+            weight_decay=_WEIGHT_DECAY, eps=_EPSILON, maximize=False,
+        )  # fmt: skip
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state, in the form of ``torch.optim.Adam``; the tensors are not copied."""

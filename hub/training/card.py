@@ -16,11 +16,13 @@ from hub.training.recipe import keeps_best
 from registry.cards import FILE_NAME, join_front_matter
 
 if TYPE_CHECKING:
+    from hub.potentials.committee.potential import Committee
     from hub.potentials.config import PotentialConfig
     from hub.training.preparation import Preparation
     from hub.training.state import Progress
 
 _PACKAGES = ("ase", "numpy")
+_OPTIONAL = ("forgetting", "cross_validation")
 
 
 def write_card(directory: Path, preparation: Preparation, results: dict[str, Any]) -> None:
@@ -31,6 +33,26 @@ def write_card(directory: Path, preparation: Preparation, results: dict[str, Any
     front_matter = _front_matter(preparation, results)
     title = architecture_of(preparation.potential.config).title
     text = join_front_matter(front_matter, _body(title, front_matter, results))
+    (directory / FILE_NAME).write_text(text, encoding="utf-8")
+
+
+def write_committee_card(directory: Path, committee: Committee, results: dict[str, Any]) -> None:
+    """Write the card of a committee, whose members differ in their seed and bootstrap sample."""
+    training = results["training"]
+    number, n_train = len(committee.members), training["data"]["n_train"]
+    content = model_front_matter(
+        committee.config, f"Committee of {number} models, each trained on {n_train} structures"
+    )
+    parent = training["parent"] or {}
+    if "name" in parent:
+        content["base_model"] = parent["name"]
+    content |= {
+        "training": training,
+        "seeds": results["seeds"],
+        "measured_errors": results["errors"],
+    }
+    title = architecture_of(committee.members[0].config).title
+    text = join_front_matter(content, _body(f"committee of {title}", content, results))
     (directory / FILE_NAME).write_text(text, encoding="utf-8")
 
 
@@ -61,6 +83,7 @@ def lineage(preparation: Preparation, progress: Progress) -> dict[str, Any]:
         **({"alchemical": preparation.search.chosen.to_json()} if preparation.search else {}),
         "energy_shift_eV_per_atom": preparation.shift.energies,
         "recipe": vars(preparation.recipe),
+        "method": preparation.method_name,
         "seed": preparation.seed,
         "epochs": progress.epoch,
         "best_epoch": progress.best_epoch,
@@ -83,10 +106,8 @@ def _front_matter(preparation: Preparation, results: dict[str, Any]) -> dict[str
     content = model_front_matter(config, _description(preparation, parent))
     if "name" in parent:
         content["base_model"] = parent["name"]
-    return content | {
-        "training": training,
-        "measured_errors": results["errors"],
-    }
+    content |= {"training": training, "measured_errors": results["errors"]}
+    return content | {name: results[name] for name in _OPTIONAL if name in results}
 
 
 def _description(preparation: Preparation, parent: dict[str, Any]) -> str:
@@ -122,6 +143,7 @@ def _body(title: str, front_matter: dict[str, Any], results: dict[str, Any]) -> 
         f"{errors['set']} set:\n\n{table}\n\n"
         f"Trained on {training['data']['n_train']} structures with the recipe "
         f"`{training['recipe']['name']}`, seed {training['seed']}; {_kept(training)}.\n"
+        + _forgetting(results)
         + "".join(
             f"\nThe data have a finding that was allowed: {finding}.\n"
             for finding in training["data"].get("allowed_findings", ())
@@ -129,9 +151,39 @@ def _body(title: str, front_matter: dict[str, Any], results: dict[str, Any]) -> 
     )
 
 
+def _forgetting(results: dict[str, Any]) -> str:
+    """Return a paragraph on what the training changed far from its data."""
+    found = results.get("forgetting")
+    if not found:
+        return ""
+    text = forgetting_text(found)
+    return f"\nFar from the training data ({found['source']}): {text}.\n"
+
+
+def forgetting_text(found: dict[str, Any]) -> str:
+    """Return the result of `hub.training.forgetting.General.compare` in words."""
+    if "drift" in found:
+        drift = found["drift"]
+        return (
+            f"predictions for {found['n_structures']} structures drifted by "
+            f"{drift['energy_rmse']:.1f} meV/atom and {drift['force_rmse']:.3f} eV/Å"
+        )
+    units = {"energy_rmse": ("energy", 1, "meV/atom"), "force_rmse": ("force", 3, "eV/Å")}
+    parts = []
+    for name, after in found["after"].items():
+        quantity, decimals, unit = units[name]
+        part = f"{quantity} error {after:.{decimals}f} {unit}"
+        if name in found.get("ratio", {}):
+            part += f", {found['ratio'][name]:.2f} times that before training"
+        parts.append(part)
+    return "; ".join(parts)
+
+
 def _kept(training: dict[str, Any]) -> str:
     """Return a phrase that says which epoch's weights were kept."""
     epoch = f"epoch {training['best_epoch']} of {training['epochs']} was"
+    if training["recipe"].get("validation") == "trained-on":
+        return f"{epoch} kept, without validation structures"
     if not keeps_best(training["recipe"]):
         return f"{epoch} kept, regardless of its error on validation structures"
     n_validation = training["data"]["n_validation"]

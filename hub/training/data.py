@@ -11,7 +11,7 @@ from hub.datasets.loading import read_files_or_dataset
 from hub.errors import DataError
 from hub.facts import models_that_know
 from hub.library import open_model
-from hub.potentials.architectures import DEFAULT_CUTOFF, read_config
+from hub.potentials.architectures import DEFAULT_CUTOFF, read_config, require_trainable
 from hub.structures import read_structures
 from hub.structures.checks import blocking, check_structures, require_error_codes
 from hub.structures.neighbours import NeighbourLists
@@ -61,6 +61,8 @@ def read_data(job: Job, reporter: Reporter) -> Data:
     ------
     DataError
         If they cannot be read, or a check finds an error that the job does not allow.
+    TrainingError
+        If the model to start from cannot be trained.
     """
     require_error_codes(job.allow)
     parent = config = None
@@ -71,11 +73,13 @@ def read_data(job: Job, reporter: Reporter) -> Data:
             known = _read(job, reporter).structures.elements
             raise with_shipped_models(problem, job, known) from problem
         config = read_config(parent.path)
+        require_trainable(config, job.model)
     if job.alchemical:
         config = None  # its elements and cutoff will be those of the data
     read = _read(job, reporter)
     elements = config.type_names if config is not None else None
-    cutoff = config.r_max if config is not None else DEFAULT_CUTOFF
+    default = float(job.architecture.get("r_max", DEFAULT_CUTOFF))
+    cutoff = config.r_max if config is not None else default
     lists, findings = _checked(read.structures, elements, cutoff, job, reporter)
     test = None
     if job.test:

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hub.potentials.batches import LabelledBatch
-    from hub.potentials.potential import Potential
     from hub.structures.graphs import Graph
     from hub.training.loader import Batches, Loader
+    from hub.training.methods.full import Full
     from hub.training.process_group import ProcessGroup
     from hub.training.recipe import Recipe
 
@@ -42,8 +42,8 @@ class Trainer:
 
     Parameters
     ----------
-    potential
-        On the device to train on; changed in place.
+    method
+        With the potential, on the device to train on; changed in place.
     loader
         Yields the training structures.
     validation
@@ -59,18 +59,20 @@ class Trainer:
 
     def __init__(
         self,
-        potential: Potential,
+        method: Full,
         loader: Loader,
         validation: Sequence[Graph],
         recipe: Recipe,
         directory: Path,
         group: ProcessGroup = ALONE,
     ) -> None:
+        self.potential = potential = method.potential
         self.device = potential.device
-        self.potential, self.loader, self.recipe = potential, loader, recipe
+        self.loader, self.recipe = loader, recipe
         self.directory, self.group = directory, group
+        self.is_validated = bool(validation)
         self.validation = [graph.to(self.device) for graph in group.share(validation)]
-        self.stepper = Stepper(potential, recipe, group)
+        self.stepper = Stepper(method, recipe, group)
         self.progress = Progress()
         self.best = potential.weights()
         self._saved_at = time.monotonic()
@@ -94,6 +96,11 @@ class Trainer:
 
         It varies with the pace, and the learning rate follows.
         """
+        return min(self._schedule, self.recipe.end_epoch or self._schedule)
+
+    @property
+    def _schedule(self) -> int:
+        """Number of epochs over which the learning rate decays."""
         history = self.progress.history
         if not (self.recipe.max_hours and history):
             return self.recipe.max_epochs
@@ -227,7 +234,7 @@ class Trainer:
         return self.stepper.take(parts, is_save_due=is_due)
 
     def _set_learning_rate(self, step: int) -> None:
-        done = (self.progress.epoch + step / self.steps_per_epoch) / self.last_epoch
+        done = (self.progress.epoch + step / self.steps_per_epoch) / self._schedule
         self.stepper.optimizer.rate = self.progress.rate_factor * self.recipe.rate(min(done, 1))
 
     def _validate(self) -> EpochMetrics:
@@ -236,7 +243,8 @@ class Trainer:
         errors = validation_errors(self.stepper.average.potential, self.validation, self.group)
         force_rmse = errors[1]
         progress.epoch += 1
-        is_kept = math.isfinite(force_rmse) and self.recipe.keep == "last"
+        is_valid = math.isfinite(force_rmse) or not self.is_validated
+        is_kept = is_valid and self.recipe.keep == "last"
         if is_kept or force_rmse < progress.best_force_rmse:
             progress.best_force_rmse, progress.best_epoch = force_rmse, progress.epoch
             weights = self.stepper.average.potential.weights()

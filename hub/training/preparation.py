@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,12 +17,20 @@ from hub.potentials.architectures import new_config, read_config
 from hub.potentials.batches import predict
 from hub.potentials.building import random_model, shift_energies
 from hub.potentials.directory import WEIGHTS_NAME, read_model
+from hub.structures.checks.energies import compare_energies
 from hub.structures.checks.stresses import compare_stresses
 from hub.structures.graphs import average_neighbors, build_graphs
-from hub.structures.reference_energies import fit_energy_shift, fit_reference_energies
+from hub.structures.reference_energies import (
+    fit_energy_shift,
+    fit_reference_energies,
+    isolated_atoms,
+)
 from hub.structures.splits import split_structures
 from hub.training.data import stop_on_errors
+from hub.training.forgetting import general_structures
 from hub.training.loader import GraphLoader
+from hub.training.methods.choosing import FULL, REPLAY, Method
+from hub.training.methods.replay import ReplayLoader, labelled_by, structures_to_replay
 from hub.training.run_files import SEARCH_NAME, SEARCH_PLOT_NAME, read_json, write_json
 from registry.files import sha256_of
 
@@ -34,13 +42,18 @@ if TYPE_CHECKING:
     from hub.library import OpenedVersion
     from hub.potentials.potential import Potential
     from hub.structures import StructureSet
+    from hub.structures.arrays import BoolArray
     from hub.structures.checks import Finding
     from hub.structures.graphs import Graph
     from hub.structures.neighbours import NeighbourLists
     from hub.structures.reference_energies import ReferenceEnergies
+    from hub.structures.splits import Split
     from hub.training.data import Data
+    from hub.training.folds import CrossValidation
+    from hub.training.forgetting import General
     from hub.training.job import Job
     from hub.training.loader import Loader
+    from hub.training.methods.full import Full
     from hub.training.recipe import Recipe
     from hub.training.reporter import Reporter
 
@@ -80,10 +93,18 @@ class Preparation:
         Of the training data, for information.
     shift
         Energy added to the model's energies for each atom of an element.
+    method
+        What the optimiser changes, with the potential.
     origin
         The dataset that the structures were chosen from, and how, if any.
     search
         How the model was transferred to the elements of the data, if it was.
+    general
+        Structures to measure forgetting on, if any.
+    method_name
+        The method as the user gave it.
+    cross_validation
+        How the length was chosen, if it was.
     """
 
     recipe: Recipe
@@ -103,8 +124,12 @@ class Preparation:
     potential: Potential
     reference_energies: ReferenceEnergies
     shift: ReferenceEnergies
+    method: Full
     origin: dict[str, Any] = field(default_factory=dict)
     search: Search | None = None
+    general: General | None = None
+    method_name: str = "full"
+    cross_validation: CrossValidation | None = None
 
     @property
     def from_scratch(self) -> bool:
@@ -125,6 +150,8 @@ class Preparation:
         }
         stresses = self.recipe.stress_weight > 0
         digests = {name: each.digest(stresses=stresses) for name, each in sets.items()}
+        if self.general is not None and self.general.is_labelled:
+            digests["general data"] = self.general.lists.structures.digest()
         if self.parent is not None:
             digests["model"] = sha256_of(self.parent.path / WEIGHTS_NAME)
         return digests
@@ -150,6 +177,7 @@ def prepare(
     potential: Potential | None,
     folder: Path,
     reporter: Reporter,
+    split: Split | None = None,
 ) -> Preparation:
     """Split the data, and shift the model to the data's zero of energy.
 
@@ -165,26 +193,29 @@ def prepare(
         The run folder.
     reporter
         Receives progress.
+    split
+        The training, validation and test structures; those that the job's seed draws if None.
 
     Raises
     ------
     DataError
         If there are too few structures.
     TrainingError
-        If energies or forces are missing altogether.
+        If energies or forces are missing altogether, or the model lacks what the method needs.
     AlchemyError
         If the model cannot be transferred to the elements of the data.
     """
-    given = data.test.structures if data.test else None
-    split = split_structures(data.read.structures, job.n_train, seed=job.seed, test=given)
+    split = split or split_data(job, recipe, data)
     train, validation = data.lists.select(split.train), data.lists.select(split.validation)
     test = data.test or data.lists.select(split.test)
     structures = train.structures
-    require_labels(structures, validation.structures)
+    require_labels(structures, validation.structures if len(split.validation) else structures)
     search = None
     if potential is None:
         config = read_config(data.parent.path) if data.parent else None
-        config = config or new_config({}, data.read.structures.elements, "the architecture")
+        config = config or new_config(
+            job.architecture, data.read.structures.elements, "the architecture"
+        )
     else:
         search = find_transmutation(job, potential, structures, folder, reporter)
         if search:
@@ -198,22 +229,34 @@ def prepare(
         potential = random_model(
             config, job.seed, force_scale(structures), average_neighbors(graphs), device
         )
-        loader = GraphLoader(graphs, potential, job.seed)
-    else:
-        loader = GraphLoader(graphs, potential, job.seed)
+    findings = list(data.findings)
+    loader: Loader
+    loader = own = GraphLoader(graphs, potential, job.seed)
+    if not job.from_scratch:
         progress = reporter.counting("finding the energy shift")
         found = predict(potential, loader.graphs, progress)
         shift = fit_energy_shift(structures, found.energies)
         stop_on_errors(structures, compare_stresses(structures, found.stresses), job.allow)
+        findings += compare_energies(structures, found.energies)
     shift_energies(potential, shift, structures.sources)
+    method, notes = Method.parse(job.method), [*data.read.notes, *split.notes, *shift.notes]
+    if method.name == REPLAY and data.parent is not None:
+        replayed, note = structures_to_replay(
+            method.setting, data.parent, structures, job.seed, reporter
+        )
+        labelled = labelled_by(
+            potential, replayed, stresses=bool(structures.has_stress.any()), reporter=reporter
+        )
+        loader = ReplayLoader(own, GraphLoader(labelled, potential, job.seed), job.seed)
+        notes.append(note)
     return Preparation(
         recipe=recipe if structures.has_stress.any() else recipe.with_changes(stress_weight=0.0),
         seed=job.seed,
         structures=data.read.structures,
         energy_key=data.read.energy_key,
         forces_key=data.read.forces_key,
-        findings=data.findings,
-        notes=(*data.read.notes, *split.notes, *shift.notes),
+        findings=tuple(findings),
+        notes=tuple(notes),
         train=structures,
         validation=validation,
         test=test,
@@ -224,8 +267,38 @@ def prepare(
         potential=potential,
         reference_energies=references,
         shift=shift,
+        method=method.build(potential, recipe.group_rates, job.seed),
+        general=general_structures(
+            job.general,
+            (job.energy_key, job.forces_key),
+            None if job.from_scratch else data.parent,
+            potential,
+            reporter,
+        ),
+        method_name=job.method,
         search=search,
     )
+
+
+def split_data(job: Job, recipe: Recipe, data: Data) -> Split:
+    """Draw training, validation and test structures; without validation if it is trained on."""
+    given = data.test.structures if data.test else None
+    split = split_structures(data.read.structures, job.n_train, seed=job.seed, test=given)
+    if job.keep == "committee":
+        split = _bootstrapped(split, isolated_atoms(data.read.structures), job.seed)
+    if recipe.validation == "held-out":
+        return split
+    note = "the validation structures are trained on, too: none remains to choose an epoch"
+    train = np.sort(np.concatenate([split.train, split.validation]))
+    return replace(split, train=train, validation=train[:0], notes=(*split.notes, note))
+
+
+def _bootstrapped(split: Split, alone: BoolArray, seed: int) -> Split:
+    """Draw as many training structures with replacement; keep all isolated atoms."""
+    kept, pool = split.train[alone[split.train]], split.train[~alone[split.train]]
+    drawn = np.random.default_rng((seed, 2)).choice(pool, len(pool))
+    note = f"a bootstrap sample has {len(np.unique(drawn))} different training structures"
+    return replace(split, train=np.sort(np.append(kept, drawn)), notes=(*split.notes, note))
 
 
 def force_scale(structures: StructureSet) -> float:
@@ -244,6 +317,28 @@ def require_labels(train: StructureSet, validation: StructureSet) -> None:
             )
 
 
+def require_usable(job: Job) -> None:
+    """Refuse settings that contradict each other, before anything is made.
+
+    Raises
+    ------
+    AlchemyError
+        As :func:`requested` does.
+    TrainingError
+        If the settings of the architecture are invalid or cannot be used.
+    """
+    requested(job)
+    if not job.architecture:
+        return
+    if not job.from_scratch or job.model:
+        raise TrainingError(
+            "a model has its own architecture",
+            hint="Leave out --layers, --features, --l-max, --parity, --cutoff and --model-config, "
+            "or train from random weights: --from-scratch, without --model.",
+        )
+    new_config(job.architecture, ("C",), "the architecture")
+
+
 def requested(job: Job) -> Request | None:
     """Return the requested transmutation of a job; None if there is none.
 
@@ -251,7 +346,14 @@ def requested(job: Job) -> Request | None:
     ------
     AlchemyError
         If the request is invalid, or there is no model to start from.
+    TrainingError
+        If there is no such method, or it needs a model to start from.
     """
+    if Method.parse(job.method).name != FULL and job.from_scratch:
+        raise TrainingError(
+            f"--method {job.method} requires a model to start from",
+            "Leave out --from-scratch or --method.",
+        )
     if not job.alchemical:
         if job.element_map:
             raise AlchemyError("--element-map requires --alchemical", "Add --alchemical auto.")

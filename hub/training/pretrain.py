@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from hub.datasets.layout import label_array
 from hub.errors import TrainingError
-from hub.potentials.architectures import new_config, read_architecture
+from hub.potentials.architectures import architecture_settings, new_config
 from hub.potentials.building import random_model, shift_energies
 from hub.structures.graphs import average_neighbors, build_graphs
 from hub.training import run_files, run_folder
 from hub.training.job import PretrainJob
 from hub.training.loader import GraphLoader, StreamLoader
+from hub.training.methods.full import Full
 from hub.training.preparation import Preparation, require_labels
 from hub.training.pretrain_data import read_dataset
 from hub.training.process_group import ALONE
@@ -111,11 +112,6 @@ def pretrain(
         If the architecture or the folder cannot be used, or the loss does not stay finite.
     """
     place = None if out is None else user_path(out)
-    settings = {
-        "num_layers": layers, "num_features": features, "l_max": l_max, "parity": parity,
-        "r_max": cutoff,
-    }  # fmt: skip
-    given = {name: value for name, value in settings.items() if value is not None}
     job = PretrainJob(
         data=str(data),
         labels=labels,
@@ -123,7 +119,14 @@ def pretrain(
         where=where,
         held_out=held_out,
         max_force=max_force,
-        architecture=_read_settings(model_config) | given,
+        architecture=architecture_settings(
+            model_config,
+            layers=layers,
+            features=features,
+            l_max=l_max,
+            parity=parity,
+            cutoff=cutoff,
+        ),
         recipe=recipe,
         max_epochs=epochs,
         max_hours=max_hours,
@@ -138,12 +141,6 @@ def pretrain(
     if not job.data:
         raise TrainingError("no data given", hint="Give a dataset or its directory.")
     return start_pretraining(job, place, reporter, group)
-
-
-def _read_settings(given: str | Path | Mapping[str, Any] | None) -> dict[str, Any]:
-    if isinstance(given, str | Path):
-        return read_architecture(user_path(given))
-    return dict(given or {})
 
 
 def start_pretraining(
@@ -242,6 +239,7 @@ def prepare_pretraining(
         potential=potential,
         reference_energies=references,
         shift=references,
+        method=Full(potential),
         origin=chosen.origin,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from msgspec import Meta
@@ -17,6 +17,8 @@ from registry.documents import damage, fit_whole
 if TYPE_CHECKING:
     from pathlib import Path
 
+_FOLDS = 3
+_ADDED_LATER = ("validation", "folds", "end_epoch", "group_rates")  # older recipes lack them
 _LAST_RATE = 0.01  # of the full learning rate, at the end of a cosine schedule
 
 
@@ -55,6 +57,16 @@ class Recipe:
         Gradients are clipped to this norm; no clipping if zero.
     max_hours
         End at the last epoch that fits into this many hours; no limit if zero.
+    validation
+        ``held-out``, or ``trained-on``: the validation structures are trained on, too, and no epoch
+        is chosen by them.
+    folds
+        If not zero, cross-validate with as many parts to choose the epoch to end at, then train on
+        everything.
+    end_epoch
+        End after this epoch although the learning rate decays until the last one, if not zero.
+    group_rates
+        Factors of the learning rate, by parameter group.
     """
 
     name: str
@@ -70,6 +82,10 @@ class Recipe:
     ema_decay: Annotated[float, Meta(ge=0, lt=1)]
     max_gradient_norm: NotNegative
     max_hours: NotNegative = 0.0
+    validation: Literal["held-out", "trained-on"] = "held-out"
+    folds: Count = 0
+    end_epoch: Count = 0
+    group_rates: dict[str, float] = field(default_factory=dict)
 
     def with_changes(self, **changes: Any) -> Self:
         """Return a copy with the changes that are not None."""
@@ -102,6 +118,8 @@ class Recipe:
         # Older releases had no stresses, and kept the last epoch without patience.
         content.setdefault("stress_weight", 0.0)
         content.setdefault("keep", "best" if content.get("patience") else "last")
+        for name in _ADDED_LATER:
+            content.setdefault(name, {} if name == "group_rates" else getattr(cls, name))
         with damage(path, TrainingError, REPLACE):
             return fit_whole(content, cls)
 
@@ -163,6 +181,34 @@ PRETRAIN = DEFAULT.with_changes(
     patience=100,
     energy_weight=4.0,
 )
+
+
+_PATIENCE = 30
+# When a training ends, and which epoch it keeps.
+STOPS: dict[str, dict[str, Any]] = {
+    "early": {"keep": "best", "patience": _PATIENCE, "validation": "held-out"},
+    "last": {"keep": "last", "patience": 0, "validation": "held-out"},
+    "all": {"keep": "last", "patience": 0, "validation": "trained-on"},
+    "k-fold": {"keep": "last", "patience": 0, "validation": "trained-on", "folds": _FOLDS},
+}
+
+
+def with_stop(recipe: Recipe, stop: str | None) -> Recipe:
+    """Return a recipe with a rule of `STOPS`; its own if None.
+
+    Raises
+    ------
+    TrainingError
+        If there is no such rule.
+    """
+    if not stop:
+        return recipe
+    if stop not in STOPS:
+        raise TrainingError(f"unknown rule {stop!r}", hint=f"Choose one of: {', '.join(STOPS)}")
+    changes = STOPS[stop]
+    if stop == "early" and recipe.patience:
+        changes = changes | {"patience": recipe.patience}
+    return recipe.with_changes(folds=0).with_changes(**changes)
 
 
 def keeps_best(recipe: dict[str, Any]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import time
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from hub.devices import EnergyMeter
@@ -16,6 +17,8 @@ from hub.evaluation.predictions_file import write_predictions
 from hub.library import MODEL_FOLDER
 from hub.potentials.directory import write_model
 from hub.schemas import Sha256
+from hub.structures import StructureSet
+from hub.structures.neighbours import NeighbourLists
 from hub.training import run_files, run_folder
 from hub.training.card import lineage, write_card
 from hub.training.loop import Trainer
@@ -27,8 +30,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hub.potentials.batches import Predictions
-    from hub.structures import StructureSet
-    from hub.structures.neighbours import NeighbourLists
     from hub.training.preparation import Preparation
     from hub.training.process_group import ProcessGroup
     from hub.training.reporter import Reporter
@@ -46,14 +47,15 @@ def train(
     if group.is_first:
         _require_same_inputs(folder, preparation)
     reporter.prepared(preparation)
-    before = None
+    before = before_in_general = None
+    potential, general = preparation.potential, preparation.general
     if group.is_first and not preparation.from_scratch:
         before = _predict(preparation, reporter)
-    potential = preparation.potential
+        before_in_general = general.predict(potential) if general else None
     meter, started = EnergyMeter(potential.device), time.perf_counter()
     graphs, recipe = preparation.validation_graphs, preparation.recipe
-    trainer = Trainer(potential, preparation.loader, graphs, recipe, folder, group)
-    _run(trainer, reporter)
+    trainer = Trainer(preparation.method, preparation.loader, graphs, recipe, folder, group)
+    run_trainer(trainer, reporter)
     if not group.is_first:
         return {}
     reporter.finished()
@@ -66,14 +68,18 @@ def train(
     }
     after = _predict(preparation, reporter)
     test, set_name = _judged_by(preparation)
-    results = {
-        "errors": _errors(test.structures, set_name, before, after),
+    results: dict[str, Any] = {
+        "errors": measured(test.structures, set_name, after, before),
         "validation": {
             name: value if math.isfinite(value) else None
             for name, value in trainer.best_metrics.items()
         },
         "training": training,
     }
+    if general is not None:
+        results["forgetting"] = general.compare(before_in_general, general.predict(potential))
+    if preparation.cross_validation is not None:
+        results["cross_validation"] = asdict(preparation.cross_validation)
     series = {"fine-tuned" if before else "trained from scratch": after}
     series = ({"before": before} if before else {}) | series
     write_predictions(folder / run_files.PREDICTIONS_NAME, test.structures, after)
@@ -83,7 +89,7 @@ def train(
     return results
 
 
-def _run(trainer: Trainer, reporter: Reporter) -> None:
+def run_trainer(trainer: Trainer, reporter: Reporter) -> None:
     """Train to the end; the first process updates the table of epochs."""
     table = trainer.directory / run_files.METRICS_NAME
     steps = trainer.steps_per_epoch
@@ -118,10 +124,12 @@ def _require_same_inputs(folder: Path, preparation: Preparation) -> None:
 
 
 def _judged_by(preparation: Preparation) -> tuple[NeighbourLists, str]:
-    """Return the test set, or the validation set if there is no test set."""
+    """Return the test set; without one, the validation set, or else the training set."""
     if len(preparation.test):
         return preparation.test, "test"
-    return preparation.validation, "validation"
+    if len(preparation.validation) or not isinstance(preparation.train, StructureSet):
+        return preparation.validation, "validation"
+    return NeighbourLists(preparation.train, preparation.potential.cutoff), "training"
 
 
 def _predict(preparation: Preparation, reporter: Reporter) -> Predictions:
@@ -130,9 +138,11 @@ def _predict(preparation: Preparation, reporter: Reporter) -> Predictions:
     return evaluate(preparation.potential, test.structures, progress, test)
 
 
-def _errors(
-    test: StructureSet, set_name: str, before: Predictions | None, after: Predictions
+def measured(
+    test: StructureSet, set_name: str, after: Predictions, before: Predictions | None = None
 ) -> dict[str, Any]:
+    """Return the errors after and before a training, as in ``results.json``."""
+
     def of(predictions: Predictions | None) -> dict[str, Any] | None:
         if predictions is None:
             return None

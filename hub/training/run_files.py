@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from msgspec import Struct
 
 from hub.errors import TrainingError
+from hub.library import TEST_PREDICTIONS
 from hub.schemas import Count, Sha256
 from registry.documents import MalformedError, damage, fit, fit_whole, parse_json, read_bounded
 from registry.outputs import write_file
@@ -23,7 +24,7 @@ SEARCH_PLOT_NAME = "alchemical.png"
 RESULTS_NAME = "results.json"
 METRICS_NAME = "metrics.csv"
 STATE_NAME = "training-state.pt"
-PREDICTIONS_NAME = "test-predictions.extxyz"
+PREDICTIONS_NAME = TEST_PREDICTIONS
 PARITY_NAME = "parity.png"
 JOB_FORMAT = 1
 REPLACE = "Restore the file from a copy, or start a new run."
@@ -59,7 +60,7 @@ class _Judged(Struct):
 
 
 class _Validation(Struct):
-    force_rmse: float
+    force_rmse: float | None  # None if all structures were trained on
 
 
 class _Data(Struct):
@@ -77,7 +78,7 @@ class _Training(Struct):
 
 class _Seeds(Struct):
     seeds: list[int]
-    best: int
+    best: int | None  # None of a committee
 
 
 class _Results(Struct):

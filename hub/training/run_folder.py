@@ -54,8 +54,9 @@ _FILES = re.compile(
         )
     )
 )  # fmt: skip
-_SEEDS = re.compile(r"seed-\d+")  # the run folder of each seed, within that of all
-_OURS = re.compile(f"{_FILES.pattern}|{_SEEDS.pattern}|{TEMPORARY.pattern}|{MODEL_FOLDER}")
+# The run folder of each seed within that of all, and of each fold of a cross-validation.
+_INNER = re.compile(r"(seed|fold)-\d+")
+_OURS = re.compile(f"{_FILES.pattern}|{_INNER.pattern}|{TEMPORARY.pattern}|{MODEL_FOLDER}")
 # Files of a run that was killed before its job was written.
 _NOT_BEGUN = re.compile(
     "|".join([TEMPORARY.pattern, *map(re.escape, (LOCK_NAME, MARKER_NAME, RECIPE_NAME))])
@@ -132,8 +133,9 @@ def _remove_files(folder: Path) -> None:
 
 
 def _run_folders(folder: Path) -> list[Path]:
-    """Return a run folder and those of its seeds."""
-    return [folder, *filter(is_real_directory, entries(folder, _SEEDS))]
+    """Return a run folder and those of its seeds and folds."""
+    inner = filter(is_real_directory, entries(folder, _INNER))
+    return [folder, *(place for each in inner for place in _run_folders(each))]
 
 
 def _require_ours(folder: Path) -> None:
@@ -144,7 +146,7 @@ def _require_ours(folder: Path) -> None:
             require_file(path)
         elif path.name == MODEL_FOLDER:
             require_folder(path, model_files())
-        elif _SEEDS.fullmatch(path.name):
+        elif _INNER.fullmatch(path.name):
             _require_ours(path)
 
 
@@ -167,7 +169,7 @@ def _first_free_folder(data: tuple[str, ...]) -> Path:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Lock a run folder and those of its seeds for this process, and remove unfinished files.
+    """Lock a run folder and those within it for this process, and remove unfinished files.
 
     The folder is made if need be, and marked if an older release made it.
 

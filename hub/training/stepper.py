@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hub.potentials.batches import LabelledBatch
-    from hub.potentials.potential import Potential
+    from hub.training.methods.full import Full
     from hub.training.process_group import ProcessGroup
     from hub.training.recipe import Recipe
 
@@ -24,21 +24,23 @@ class Stepper:
 
     Parameters
     ----------
-    potential
-        On the device to train on; changed in place.
+    method
+        With the potential, on the device to train on; changed in place.
     recipe
         The settings.
     group
         The processes that share each batch.
     """
 
-    def __init__(self, potential: Potential, recipe: Recipe, group: ProcessGroup) -> None:
+    def __init__(self, method: Full, recipe: Recipe, group: ProcessGroup) -> None:
+        self.method, self.recipe, self.group = method, recipe, group
+        self.potential = potential = method.potential
         self.device = potential.device
-        self.potential, self.recipe, self.group = potential, recipe, group
-        self.parameters = [value for value in potential.parameters() if value.requires_grad]
         # The only process on a GPU runs ahead of it, and reads the losses at times.
         self.runs_ahead = runs_ahead(self.device, group)
-        self.optimizer = Adam(self.parameters, recipe.learning_rate, is_fused=self.runs_ahead)
+        self.optimizer = Adam(
+            method.parameters, recipe.learning_rate, method.factors, is_fused=self.runs_ahead
+        )
         self.losses = Losses(self.device)
         self.average = MovingAverage(potential, recipe.ema_decay)
 
@@ -51,7 +53,7 @@ class Stepper:
         process decides by its `is_save_due`. If losses are kept on the device, the returned one is
         zero, and :meth:`read_losses` says the rest.
         """
-        self.optimizer.zero_grad()
+        self.method.zero_grad()
         if self.runs_ahead:
             self._take_ahead(parts)
             return 0.0, is_save_due
@@ -60,11 +62,13 @@ class Stepper:
         # All processes must know when the first one saves the state.
         said[1] = is_save_due
         loss, due = self.group.sum(said).tolist()
-        self.group.sum_gradients(self.parameters)
+        self.group.sum_gradients(self.method.trained())
+        self.method.complete_gradients()
         norm = self._clipped_norm()
         if not (math.isfinite(loss) and math.isfinite(float(norm))):
             return math.nan, False
         self.optimizer.step()
+        self.method.set_weights()
         self.average.update(self.potential)
         return loss, bool(due)
 
@@ -75,12 +79,14 @@ class Stepper:
         the losses are read.
         """
         loss = add_gradients(self.potential, parts, self.recipe, self.group)
+        self.method.complete_gradients()
         self.optimizer.step(skip=self.losses.add(loss, self._clipped_norm()))
+        self.method.set_weights()
         self.average.update(self.potential)
 
     def _clipped_norm(self) -> torch.Tensor:
         limit = self.recipe.max_gradient_norm or math.inf
-        return torch.nn.utils.clip_grad_norm_(self.parameters, limit)
+        return torch.nn.utils.clip_grad_norm_(self.method.parameters, limit)
 
     def read_losses(self) -> tuple[float, bool]:
         """Wait for the device; return the sum of its losses, and whether all steps were taken."""
@@ -88,13 +94,18 @@ class Stepper:
 
     def state(self) -> dict[str, Any]:
         """Return what :meth:`restore` needs besides the weights; tensors are not copied."""
-        return {"optimizer": self.optimizer.state_dict(), "average": self.average.state()}
+        return {
+            "optimizer": self.optimizer.state_dict(),
+            "average": self.average.state(),
+            "method": self.method.state(),
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Return to a state and its weights; raises what they raise if they do not fit."""
         for potential in (self.potential, self.average.potential):
             potential.set_weights(state["weights"], "the saved state")
         self.optimizer.load_state_dict(state["optimizer"])
+        self.method.restore(state.get("method", {}))  # older releases had only the full one
         self.losses = Losses(self.device)
         self.average.load_state(state["average"])
 

@@ -2,11 +2,14 @@
 
 import hashlib
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from registry.cards import FRONT_MATTERS, builtin_cards, read_front_matters, split_front_matter
+from registry.documents import digest_of
 from tests.cards.conftest import CARDS
 
 Cards = dict[str, dict[str, Any]]
@@ -213,3 +216,21 @@ def predictions(card: dict[str, Any], upstream: Path, structures: list[Any]) -> 
     model = convert(read_state(upstream / card["source"]["path"]), config)
     predicted = predict_probe(model, structures)
     return np.array(predicted.energies), np.array(predicted.forces)
+
+
+def test_the_front_matters_in_json_are_those_of_the_cards():
+    known = read_front_matters(CARDS / FRONT_MATTERS)
+    cards = builtin_cards()
+    assert len(cards) > 10
+    for card in cards.values():
+        front_matter, _ = split_front_matter(card.text, str(card.path))
+        assert known[digest_of(card.text.encode())] == front_matter == card.front_matter
+    assert len(known) == len(cards)
+
+
+def test_a_card_that_was_changed_is_read_anew(tmp_path):
+    shutil.copytree(CARDS, tmp_path / "cards")
+    card = tmp_path / "cards" / "models" / "c-ace-pretrained.md"
+    card.write_text(card.read_text().replace("version: 1.0.0", "version: 1.0.1"))
+    assert builtin_cards(tmp_path / "cards")["c-ace-pretrained"].version == "1.0.1"
+    assert builtin_cards()["c-ace-pretrained"].version == "1.0.0"

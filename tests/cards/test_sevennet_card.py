@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from registry.cards import builtin_cards
+from registry.documents import fit
 from tests.cards.conftest import CARDS
 
 pytest.importorskip("sevenn")
@@ -17,10 +18,11 @@ def card() -> Any:
 
 
 def test_the_card_says_what_the_checkpoint_holds(card: Any) -> None:
+    from hub.potentials.card_facts import ModelFacts
     from hub.potentials.sevennet.importing import convert
 
     stated = card.front_matter["model"]
-    potential = convert(card.source.find(card.name), stated["energy_reference"])
+    potential = convert(card.source.find(card.name), fit(stated, ModelFacts))
     config = potential.config
     assert tuple(stated["elements"]) == config.type_names
     assert stated["cutoff"] == config.r_max

@@ -155,3 +155,41 @@ def test_a_package_is_exported(command, folder, random_directory):
     done = command("export", random_directory, *options, code=1)
     assert "hint: Overwrite it with --force" in done.err
     command("export", random_directory, "--format", "something", code=2)
+
+
+def test_details_are_printed_when_asked_for_and_always_in_json(command, folder, random_directory):
+    plain = command("evaluate", random_directory, "--data", "near.xyz")
+    assert "COSINE" not in plain.out
+    done = command("evaluate", random_directory, "--data", "near.xyz", "--details")
+    assert done.out.startswith(plain.out)
+    assert "MEAN COSINE" in done.out
+    assert "\nC5H3 " in done.out
+    told = command("evaluate", random_directory, "--data", "near.xyz", "--json").json["details"]
+    assert told["forces"]["C"]["rmse"] == pytest.approx(0.2)
+    assert told["forces"]["H"]["n_atoms"] == 8 * 6
+    # Errors of +10 and -10 meV/atom: half of the pairs differ by 20, the others not at all.
+    assert told["energy_differences"]["C5H3"]["n_pairs"] == 28
+    assert told["energy_differences"]["C5H3"]["rmse"] == pytest.approx(20 * (16 / 28) ** 0.5)
+    assert told["stresses"] is None
+
+
+def test_a_committee_of_the_models_is_judged(command, folder, two_models, random_directory):
+    structures = read(folder / "near.xyz", ":")
+    write(folder / "data.xyz", structures, format="extxyz")
+    done = command(
+        "evaluate", *two_models, "--committee", "--data", "data.xyz", "--out", "out", "--details"
+    )
+    assert "mean of 2" in done.out
+    assert "SPREAD OF" in done.out
+    assert "COVERAGE OF" in done.out
+    written = read(folder / "out" / "committee" / "predictions.extxyz", 0)
+    assert written.arrays["ML_forces_std"].shape == (16, 3)
+    assert written.info["ML_energy_std"] == 0.0  # the members are one model
+    assert (folder / "out" / "committee" / "calibration.png").read_bytes().startswith(b"\x89PNG")
+    told = command("evaluate", *two_models, "--committee", "--data", "data.xyz", "--json").json
+    spread = told["models"][2]["calibration"]["force components"]
+    assert spread["rms_error"] == pytest.approx(0.2)
+    assert spread["coverage"][0] == {"expected": 0.5, "observed": 0.0, "scaled": 0.0}
+    assert told["models"][0]["calibration"] == {}
+    alone = command("evaluate", "one", "--committee", "--data", "data.xyz", code=1)
+    assert "at least two models" in alone.err

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from hub.cli import output
 from hub.cli.arguments import complete_names
-from hub.cli.output import one_line, visible
 from hub.cli.progress import progress_bar
+from hub.visible import _BLANK, one_line, visible
 from registry.errors import NotFoundError
 from registry.listing import Listing
 
@@ -41,7 +41,7 @@ def test_nothing_hidden_is_printed(text):
 
 @given(st.text(st.characters(categories=["L", "N", "P", "S", "Zs"])))
 def test_what_can_be_seen_stays(text):
-    if not any(char in output._BLANK for char in text):
+    if not any(char in _BLANK for char in text):
         assert one_line(text) == visible(text) == text
 
 

@@ -8,8 +8,7 @@ import pytest
 import torch
 
 from hub.potentials import load_model
-from hub.potentials.architectures import known_architectures
-from tests.conformance.potentials import PUBLISHED, random_potential
+from tests.conformance.potentials import INSTALLED, PUBLISHED, TRAINABLE, random_potential
 
 
 @pytest.fixture(autouse=True, scope="package")
@@ -20,10 +19,18 @@ def _one_thread():
     torch.set_num_threads(before)
 
 
-@pytest.fixture(scope="package", params=known_architectures())
+@pytest.fixture(scope="package", params=INSTALLED)
 def random_one(request):
     """A potential with random weights; not to be changed."""
     return random_potential(request.param)
+
+
+@pytest.fixture
+def trainable(random_one):
+    """A potential that can be trained; not to be changed."""
+    if random_one.config.architecture not in TRAINABLE:
+        pytest.skip("it only predicts")
+    return random_one
 
 
 @pytest.fixture
@@ -34,9 +41,9 @@ def fresh(random_one):
 
 @pytest.fixture(
     params=[
-        *known_architectures(),
-        *(f"accelerated-{name}" for name in known_architectures()),
-        *(f"published-{name}" for name in PUBLISHED),
+        *INSTALLED,
+        *(f"accelerated-{name}" for name in INSTALLED),
+        *(f"published-{name}" for name in PUBLISHED if name in INSTALLED),
     ]
 )
 def potential(request, loaded):

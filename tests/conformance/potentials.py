@@ -9,11 +9,15 @@ import torch
 from ase import Atoms
 from ase.data import atomic_numbers, covalent_radii
 
+from hub.potentials.architectures import architecture, known_architectures
 from hub.potentials.batches import collate
 from hub.potentials.building import build_potential
+from hub.potentials.chgnet import CHGNetConfig
 from hub.potentials.nequip.onehot import OneHotConfig
 from hub.potentials.nequip.stock import StockConfig
 from hub.potentials.sevennet import SevenNetConfig
+from hub.potentials.sevennet.modal import SevenNetModalConfig
+from hub.potentials.tensornet import TensorNetConfig
 from hub.structures.graphs import build_graph
 
 if TYPE_CHECKING:
@@ -44,11 +48,30 @@ SMALL: dict[str, PotentialConfig] = {
         ("C", "H", "O"), 3.5, 12.0, "nothing", num_layers=2, channels=(6, 4, 2), num_bessels=4,
         radial_mlp_width=8,
     ),
+    "sevennet-modal": SevenNetModalConfig(
+        ("C", "H", "O"), 3.5, 12.0, "nothing", num_layers=2, channels=(6, 4, 2), num_bessels=4,
+        radial_mlp_width=8, modals=("PBE", "r2SCAN", "HSE06"), modal="r2SCAN",
+    ),
+    "chgnet": CHGNetConfig(
+        ("C", "H", "O"), 3.5, 1.0, "nothing", num_layers=3, width=6, num_radial=5, num_angular=5,
+        angle_cutoff=2.6, readout_depth=2,
+    ),
+    "tensornet": TensorNetConfig(("C", "H", "O"), 3.5, 1.0, "nothing", width=6),
 }  # fmt: skip
 # Those whose potentials cannot be scaled in length.
-RIGID = {"sevennet"}
+RIGID = {"sevennet", "sevennet-modal", "chgnet", "tensornet"}
 # Published models of every architecture that has some, which need no network here.
-PUBLISHED = {"nequip-onehot": "c-edip-pretrained", "sevennet": "sevennet-0"}
+PUBLISHED = {
+    "nequip-onehot": "c-edip-pretrained",
+    "sevennet": "sevennet-0",
+    "sevennet-modal": "sevennet-mf-0-r2scan",
+    "chgnet": "chgnet-0.3.0",
+    "tensornet": "tensornet-matpes-pbe",
+}
+# Those whose packages are installed.
+INSTALLED = [name for name in known_architectures() if not architecture(name).missing()]
+# Those whose potentials can be trained.
+TRAINABLE = [name for name in INSTALLED if architecture(name).is_trainable]
 
 
 def random_potential(name: str, dtype: torch.dtype = torch.float64) -> Potential:

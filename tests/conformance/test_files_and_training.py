@@ -16,8 +16,14 @@ from hypothesis import strategies as st
 
 from hub.alchemy.models import transmute_model
 from hub.alchemy.transmutation import Transmutation
-from hub.errors import AlchemyError, HubError
-from hub.potentials.architectures import architecture, known_architectures, read_config
+from hub.errors import AlchemyError, HubError, TrainingError
+from hub.potentials.architectures import (
+    architecture,
+    known_architectures,
+    new_config,
+    read_config,
+    require_trainable,
+)
 from hub.potentials.ase_calculator import ModelCalculator
 from hub.potentials.batches import collate
 from hub.potentials.building import build_potential
@@ -27,9 +33,18 @@ from hub.structures.graphs import build_graphs
 from hub.structures.neighbours import NeighbourLists
 from hub.training.loader import GraphLoader
 from hub.training.loop import Trainer
+from hub.training.methods.full import Full
 from hub.training.recipe import DEFAULT
 from hub.training.steps import loss_of
-from tests.conformance.potentials import RIGID, SMALL, crystal, molecule, numbers, outputs
+from tests.conformance.potentials import (
+    RIGID,
+    SMALL,
+    TRAINABLE,
+    crystal,
+    molecule,
+    numbers,
+    outputs,
+)
 from tests.mutations import mutated_json, outcome
 
 RECIPE = DEFAULT.with_changes(learning_rate=0.01, batch_size=3, max_epochs=4, patience=0)
@@ -115,10 +130,22 @@ def test_two_threads_compute_the_same(random_one):
 
 def test_groups_hold_every_trainable_parameter_once(random_one):
     groups = random_one.parameter_groups()
-    assert {"embedding", "interaction-0", "readout"} <= set(groups)
+    if random_one.config.architecture in TRAINABLE:
+        assert {"embedding", "interaction-0", "readout"} <= set(groups)
     held = [id(each) for group in groups.values() for each in group]
-    trainable = [id(each) for each in random_one.parameters() if each.requires_grad]
-    assert sorted(held) == sorted(trainable)
+    wanted = [id(each) for each in random_one.parameters() if each.requires_grad]
+    assert sorted(held) == sorted(wanted)
+
+
+def test_what_only_predicts_is_not_trained(random_one):
+    config = random_one.config
+    if config.architecture in TRAINABLE:
+        require_trainable(config, "it")
+        return
+    with pytest.raises(TrainingError, match="it cannot be trained"):
+        require_trainable(config, "it")
+    with pytest.raises(TrainingError, match="cannot be trained"):
+        new_config({"architecture": config.architecture}, ("C",), "m.json")
 
 
 def test_the_calculator_gives_what_the_batch_gives(random_one):
@@ -149,6 +176,7 @@ def labelled(potential):
     )
 
 
+@pytest.mark.usefixtures("trainable")
 def test_weights_get_the_gradient_of_the_loss(fresh):
     """The loss holds forces, so that its gradient is a second derivative of the energy."""
     graphs = labelled(fresh)[:2]
@@ -174,15 +202,15 @@ def test_weights_get_the_gradient_of_the_loss(fresh):
         assert slope == pytest.approx(float(gradient.view(-1)[place]), rel=1e-3, abs=1e-7)
 
 
-def test_fine_tuning_lowers_the_loss_and_goes_on_after_a_kill(random_one, tmp_path):
-    graphs = labelled(random_one)
+def test_fine_tuning_lowers_the_loss_and_goes_on_after_a_kill(trainable, tmp_path):
+    graphs = labelled(trainable)
 
     def start(folder):
-        potential = build_potential(random_one.config, dtype=torch.float32).accelerate()
-        potential.set_weights(random_one.weights(), "the start")
+        potential = build_potential(trainable.config, dtype=torch.float32).accelerate()
+        potential.set_weights(trainable.weights(), "the start")
         folder.mkdir(exist_ok=True)
         loader = GraphLoader(graphs[:6], potential, seed=1)
-        return Trainer(potential, loader, graphs[6:], RECIPE, folder)
+        return Trainer(Full(potential), loader, graphs[6:], RECIPE, folder)
 
     whole = start(tmp_path / "whole")
     whole.run()

@@ -135,6 +135,8 @@ class Choices:
         The nonlinear function of even and odd scalars, and of gates, by parity.
     sorts_paths
         Whether the weights of a product are in the order of the messages, not of the features.
+    constants
+        Features of every atom that the linear maps before and after a product take as well.
     """
 
     harmonics: tuple[Irrep, ...]
@@ -143,6 +145,7 @@ class Choices:
     scalars: dict[int, str]
     gates: dict[int, str]
     sorts_paths: bool = False
+    constants: tuple[Features, ...] = ()
 
 
 def are_compilable(layers: Sequence[Layer]) -> bool:

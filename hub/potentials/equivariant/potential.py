@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
+import torch
+
+from hub.potentials.equivariant.weights import matrix_shapes
 from hub.potentials.kernels import are_available, warn_of_slowness
 from hub.potentials.potential import Batch, Output, Potential
-
-if TYPE_CHECKING:
-    import torch
 
 
 class CompilablePotential(Potential):
@@ -67,6 +67,17 @@ class CompilablePotential(Potential):
             return self.library_output(batch)
         output: Output = self.network(batch)
         return output
+
+    def matrices(self) -> list[tuple[torch.nn.Parameter, tuple[tuple[int, int], ...]]]:
+        """Return the trainable parameters that hold matrices, with the shapes of these."""
+        found = super().matrices()
+        for module in self.network.modules():
+            weight = getattr(module, "weight", None)
+            if not isinstance(weight, torch.nn.Parameter) or weight.ndim > 1:
+                continue
+            if weight.requires_grad and (shapes := matrix_shapes(module)):
+                found.append((weight, shapes))
+        return found
 
     def accelerate(self) -> Self:
         """Compile the network where that is possible; else say so if it is to run on a CPU."""

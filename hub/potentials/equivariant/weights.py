@@ -151,6 +151,18 @@ class IrrepLinear(torch.nn.Module):
         return parts if self.training else tuple(part.detach() for part in parts)
 
 
+def matrix_shapes(module: torch.nn.Module) -> tuple[tuple[int, int], ...]:
+    """Return the shapes of the matrices in the flat weight of a linear map; none of other modules.
+
+    The module may be one of e3nn's, whose products of features with types are such maps, too.
+    """
+    if isinstance(module, IrrepLinear):
+        plan = module.plan
+        return tuple((each.inputs * plan.types, each.outputs) for each in plan.weights)
+    paths = [each.path_shape for each in getattr(module, "instructions", ())]
+    return tuple((math.prod(shape[:-1]), shape[-1]) for shape in paths)
+
+
 def _add(
     sums: dict[int, torch.Tensor], target: int, rows: torch.Tensor, matrix: torch.Tensor
 ) -> None:

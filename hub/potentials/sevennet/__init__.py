@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from msgspec import Meta
 
@@ -53,6 +53,16 @@ class SevenNetConfig(PotentialConfig):
     radial_mlp_depth: Annotated[int, Meta(ge=1, le=10)] = 2
     radial_mlp_width: Width = 64
 
+    @property
+    def modals(self) -> tuple[str, ...]:
+        """The levels of theory that the weights were trained for together; none if for one only."""
+        return ()
+
+    @property
+    def modal_index(self) -> int:
+        """The place of the model's own level of theory among `modals`."""
+        return 0
+
 
 class SevenNet(Architecture):
     """Potentials of the SevenNet project, for many elements."""
@@ -60,8 +70,8 @@ class SevenNet(Architecture):
     name = "sevennet"
     title = "SevenNet"
     library = "sevenn"
-    config = SevenNetConfig
-    settings = (
+    config: ClassVar[type[SevenNetConfig]] = SevenNetConfig
+    settings: ClassVar[tuple[str, ...]] = (
         "r_max", "num_layers", "channels", "num_bessels", "polynomial_cutoff_p", "xplor_start",
         "radial_mlp_depth", "radial_mlp_width",
     )  # fmt: skip

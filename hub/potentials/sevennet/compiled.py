@@ -20,6 +20,7 @@ from hub.potentials.equivariant.weights import hidden_numbers
 from hub.potentials.kernels.convolution import convolve
 from hub.potentials.kernels.inputs import checked
 from hub.potentials.kernels.pairs import find_pairs
+from hub.potentials.rescaling import Rescale
 from hub.potentials.sevennet.parts import (
     EMBEDDING,
     READOUT,
@@ -27,9 +28,8 @@ from hub.potentials.sevennet.parts import (
     Convolution,
     EdgeEmbedding,
     IrrepsLinear,
-    Rescale,
 )
-from hub.potentials.sevennet.plan import FUNCTION, plan_layers
+from hub.potentials.sevennet.plan import FUNCTION, plan_layers, plan_modal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,13 +63,15 @@ class CompiledNetwork(torch.nn.Module):
         self.l_max = len(config.channels) - 1
         self.model_dtype = dtype
         self.n_types, scalars = len(config.type_names), config.channels[0]
+        self.modals, self.modal = len(config.modals), config.modal_index
         self.edge_embedding = EdgeEmbedding(config, dtype)
         types, first = _scalars(self.n_types), _scalars(scalars)
         self.add_module(EMBEDDING, IrrepsLinear(plan_linear(types, first), dtype))
         for number, layer in enumerate(self.layers):
             self._add_interaction(number, layer, config, dtype)
         half = _scalars(scalars // 2)
-        self.add_module(READOUT, IrrepsLinear(plan_linear(first, half), dtype))
+        readout = plan_linear((*first, *plan_modal(config)), half)
+        self.add_module(READOUT, IrrepsLinear(readout, dtype))
         last = IrrepsLinear(plan_linear(half, _scalars(1)), dtype)
         self.reduce_hidden_to_energy = last
         self.add_module(RESCALE, Rescale(self.n_types))
@@ -101,13 +103,14 @@ class CompiledNetwork(torch.nn.Module):
         hidden = hidden_numbers(networks, self.edge_embedding(lengths))
         one_hot = torch.eye(self.n_types, dtype=self.model_dtype, device=vectors.device)
         blocks = [self._linear(EMBEDDING, [one_hot[:, None, :]])[0][batch.types]]
+        modal = self._modal_blocks(len(batch.types), vectors.device)
         for number, layer in enumerate(self.layers):
-            sent = self._linear(f"{number}_self_interaction_1", blocks)
+            sent = self._linear(f"{number}_self_interaction_1", [*blocks, *modal])
             matrix = self._part(number, "convolution").matrix()
             messages = convolve(layer.product, pairs, state, sent, edges, hidden[number], matrix)
-            blocks = self._update(number, layer, blocks, messages)
+            blocks = self._update(number, layer, blocks, [*messages, *modal])
         features = blocks[0].squeeze(1)
-        last = self._linear(READOUT, blocks)
+        last = self._linear(READOUT, [*blocks, *modal])
         (energies,) = self._linear("reduce_hidden_to_energy", last)
         found: torch.Tensor = self.get_submodule(RESCALE)(energies.flatten(), batch.types)
         return found, features
@@ -125,6 +128,13 @@ class CompiledNetwork(torch.nn.Module):
         convolved = [sums[place] for place in range(len(layer.convolved))]
         functions = {1: FUNCTION}
         return apply_nonlinearity(convolved, layer.gate, functions, functions)
+
+    def _modal_blocks(self, n_atoms: int, device: torch.device) -> list[torch.Tensor]:
+        """Return the features that tell the levels of theory apart: 1 for that of the model."""
+        if not self.modals:
+            return []
+        one_hot = torch.eye(self.modals, dtype=self.model_dtype, device=device)[self.modal]
+        return [one_hot.expand(n_atoms, 1, self.modals)]
 
     def _linear(self, name: str, blocks: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         """Map all blocks of features to blocks of the same irreps."""

@@ -13,23 +13,21 @@ import numpy as np
 import torch
 from ase.data import chemical_symbols
 from e3nn.o3 import Irreps
-from msgspec import Struct
 from sevenn._const import DEFAULT_E3_EQUIVARIANT_MODEL_CONFIG
 from sevenn.scripts.backward_compatibility import patch_old_config, patch_state_dict_if_old
 
 from hub.errors import ModelError
 from hub.potentials.building import build_potential
-from hub.potentials.directory import write_model
-from hub.potentials.probe import read_probe
+from hub.potentials.card_facts import import_converted
 from hub.potentials.sevennet import SevenNetConfig
+from hub.potentials.sevennet.modal import SevenNetModalConfig
 from hub.potentials.sevennet.network import default_precision, sevenn_entries
-from registry.documents import WRONG, damage, fit
-from registry.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from hub.potentials.card_facts import ModelFacts
     from hub.potentials.potential import Potential
     from registry.cards import Card
 
@@ -44,48 +42,29 @@ _PLAIN: list[Any] = [
     codecs.encode,
     torch.device,
 ]
-# Placeholders in `sevenn_entries`: the values are among the weights.
-_WEIGHTS = ("shift", "scale", "conv_denominator")
-
-
-class _Facts(Struct):
-    """The part of a card's ``model`` section that the file does not contain."""
-
-    energy_reference: str
+# Placeholders: the values are among the weights, and shifts are those of one level of theory.
+_WEIGHTS = ("shift", "scale", "conv_denominator", "use_modal_wise_shift")
+_SHIFT = "rescale_atomic_energy.shift"
 
 
 def import_wheel(card: Card, sources: Sequence[Path], directory: Path) -> dict[str, Any]:
     """Convert one checkpoint of the installed package into a model directory.
 
+    See `hub.potentials.card_facts.import_converted`.
+    """
+    (source,) = sources
+    return import_converted(card, directory, lambda facts: convert(source, facts))
+
+
+def convert(path: Path, facts: ModelFacts) -> Potential:
+    """Build the float32 potential that reproduces what sevenn computes from a checkpoint.
+
     Parameters
     ----------
-    card
-        The model's card; its ``model`` section gives the energy reference.
-    sources
-        The checkpoint as the only item.
-    directory
-        Where ``weights.safetensors``, ``config.json`` and ``probe.json`` are written.
-
-    Returns
-    -------
-    Metadata for the version's manifest.
-
-    Raises
-    ------
-    ModelError
-        If the file is not a SevenNet checkpoint that this release supports, or the converted model
-        does not reproduce the predictions stored with the card.
-    """
-    with damage(f"the model section of {card.path}", SettingsError, verdict=WRONG):
-        facts = fit(card.front_matter.get("model"), _Facts)
-    (source,) = sources
-    potential = convert(source, facts.energy_reference)
-    write_model(directory, potential, read_probe(card.path.parent / f"probes/{card.name}.json"))
-    return potential.config.facts()
-
-
-def convert(path: Path, energy_reference: str) -> Potential:
-    """Build the float32 potential that reproduces what sevenn computes from a checkpoint.
+    path
+        The checkpoint.
+    facts
+        With the level of theory, if the checkpoint is for several.
 
     Raises
     ------
@@ -94,13 +73,15 @@ def convert(path: Path, energy_reference: str) -> Potential:
     """
     entries, state = _read(path)
     try:
-        config = _config_of(entries, state, energy_reference)
+        config = _config_of(entries, state, facts)
         _refuse_other_kinds(entries, config)
         potential = build_potential(config, dtype=torch.float32)
         network: Any = potential.network
         # Older files have the weights of products in a different order, some with opposite sign.
         with default_precision(torch.float32):
             state = patch_state_dict_if_old(state, entries, network)
+        if config.modals:
+            state = {**state, _SHIFT: state[_SHIFT][config.modal_index]}
         weights = {name: state[name] for name in potential.tensors()}
     except (AttributeError, KeyError, TypeError, ValueError) as problem:
         raise ModelError(
@@ -133,14 +114,14 @@ def _refuse_other_kinds(entries: dict[str, Any], config: SevenNetConfig) -> None
 
 
 def _config_of(
-    entries: dict[str, Any], state: dict[str, torch.Tensor], energy_reference: str
+    entries: dict[str, Any], state: dict[str, torch.Tensor], facts: ModelFacts
 ) -> SevenNetConfig:
     types = entries["_type_map"]
-    return SevenNetConfig(
+    plain = SevenNetConfig(
         type_names=tuple(chemical_symbols[number] for number in sorted(types, key=types.get)),
         r_max=entries["cutoff"],
         avg_num_neighbors=float(state["0_convolution.denominator"]),
-        energy_reference=energy_reference,
+        energy_reference=facts.energy_reference,
         num_layers=entries["num_convolution_layer"],
         channels=tuple(width for width, _ in Irreps(entries["irreps_manual"][1])),
         num_bessels=entries["radial_basis"]["bessel_basis_num"],
@@ -149,3 +130,11 @@ def _config_of(
         radial_mlp_depth=len(entries["weight_nn_hidden_neurons"]),
         radial_mlp_width=entries["weight_nn_hidden_neurons"][0],
     )
+    if not entries["use_modality"]:
+        return plain
+    places = entries["_modal_map"]
+    modals = tuple(sorted(places, key=places.get))
+    if facts.modal not in modals:
+        raise ValueError(f"its levels of theory are {', '.join(modals)}, not {facts.modal!r}")
+    changed = {"architecture": "sevennet-modal", "modals": modals, "modal": facts.modal}
+    return SevenNetModalConfig(**{**vars(plain), **changed})

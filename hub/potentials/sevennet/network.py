@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hub.potentials.sevennet import SevenNetConfig
 
 # One-hot vectors that are float32 whatever the network is; sums; derivatives.
-_LEFT_OUT = ("onehot_idx_to_onehot", "reduce_total_enegy", "force_output")
+_LEFT_OUT = ("onehot_idx_to_onehot", "one_hot_modality", "reduce_total_enegy", "force_output")
 
 
 def build_network(config: SevenNetConfig, *, dtype: torch.dtype, seed: int) -> Any:
@@ -92,12 +92,32 @@ def sevenn_entries(config: SevenNetConfig) -> dict[str, Any]:
         "self_connection_type": "linear",
         "use_bias_in_linear": False,
         "readout_as_fcn": False,
-        "use_modality": False,
         "_normalize_sph": True,
         "shift": [0.0] * n_types,
         "scale": [1.0] * n_types,
         "train_denominator": False,
         "train_shift_scale": False,
+        **_modal_entries(config),
+    }
+
+
+def _modal_entries(config: SevenNetConfig) -> dict[str, Any]:
+    """Return the entries for several levels of theory.
+
+    The energy shifts are those of the model's own level, so there is one for each element.
+    """
+    if not config.modals:
+        return {"use_modality": False}
+    return {
+        "use_modality": True,
+        "_number_of_modalities": len(config.modals),
+        "_modal_map": {name: number for number, name in enumerate(config.modals)},
+        "use_modal_node_embedding": False,
+        "use_modal_self_inter_intro": True,
+        "use_modal_self_inter_outro": True,
+        "use_modal_output_block": True,
+        "use_modal_wise_shift": False,
+        "use_modal_wise_scale": False,
     }
 
 

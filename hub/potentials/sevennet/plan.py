@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 FUNCTION = "silu"
 
 
+def plan_modal(config: SevenNetConfig) -> tuple[Features, ...]:
+    """Return the features that tell the levels of theory apart; none if there is only one."""
+    return (Features(len(config.modals), Irrep(0, 1)),) if config.modals else ()
+
+
 def plan_layers(config: SevenNetConfig) -> tuple[Layer, ...]:
     """Return the interactions without their self-connections.
 
@@ -23,7 +28,8 @@ def plan_layers(config: SevenNetConfig) -> tuple[Layer, ...]:
     )
     functions = {1: FUNCTION}
     edges = harmonic_irreps(len(config.channels) - 1, parity=1)
-    choices = Choices(edges, 1, "gate", functions, functions, sorts_paths=True)
+    modal = plan_modal(config)
+    choices = Choices(edges, 1, "gate", functions, functions, sorts_paths=True, constants=modal)
     inputs = hidden[:1]
     layers = []
     for wanted in (*[hidden] * (config.num_layers - 1), hidden[:1]):

@@ -79,6 +79,7 @@ class SevenNetPotential(CompilablePotential):
             "atom_type": batch.types,
             "edge_index": batch.edges,
             "edge_vec": vectors.to(self.dtype),
+            **self._modal_entries(types),
         }
         features = types
         for name, module in self.network.named_children():
@@ -86,6 +87,17 @@ class SevenNetPotential(CompilablePotential):
                 features = data["x"]
             data = module(data)
         return data["atomic_energy"].squeeze(1), features
+
+    def _modal_entries(self, types: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return what sevenn's modules need to know of the level of theory, as one structure."""
+        if not self.config.modals:
+            return {}
+        modal = torch.tensor([self.config.modal_index], device=types.device)
+        return {
+            "batch": torch.zeros(len(types), dtype=torch.int64, device=types.device),
+            "modal_type": modal,
+            "modal_attr": torch.eye(len(self.config.modals), device=types.device)[modal],
+        }
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """Return the parameters, normalisations of the sums over neighbours, scales and shifts."""

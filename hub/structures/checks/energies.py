@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +20,7 @@ _FEWEST_STRUCTURES = 10  # for outliers to mean anything
 _FEWEST_IN_CLUSTER = 3
 _GAP_OVER_WIDTH = 3.0
 _SMALLEST_GAP = 0.5  # eV/atom
+_DISAGREEING = 6.0  # robust standard deviations; a model explains most of the spread
 
 
 def residual_energies(structures: StructureSet) -> FloatArray:
@@ -34,6 +36,35 @@ def residual_energies(structures: StructureSet) -> FloatArray:
         per_atom = structures.energies[used] / sizes
         residuals[used] = per_atom - fractions @ robust_fit(fractions, per_atom)
     return residuals
+
+
+def compare_energies(structures: StructureSet, predicted: FloatArray) -> list[Finding]:
+    """Find energies that disagree with (S,) total energies in eV that a model predicts.
+
+    The difference of the zeros of energy is fitted first. The model need not be accurate: only
+    differences that stand out from those of the other structures are reported.
+    """
+    differences = residual_energies(replace(structures, energies=structures.energies - predicted))
+    used = np.isfinite(differences)
+    if used.sum() < _FEWEST_STRUCTURES:
+        return []
+    centred = np.abs(differences - np.median(differences[used]))
+    spread = max(1.4826 * float(np.median(centred[used])), _SMALLEST_SPREAD)
+    limit = max(_SMALLEST_GAP, _DISAGREEING * spread)
+    concerned = np.flatnonzero(used & (centred > limit))
+    if not len(concerned):
+        return []
+    worst = int(concerned[centred[concerned].argmax()])
+    return [
+        Finding(
+            "warning",
+            "energy-mismatch",
+            f"the energies of {len(concerned)} structures disagree with the model's: by up to "
+            f"{centred[worst]:.2f} eV/atom (typically {spread:.2f}), in {structures.where(worst)}",
+            concerned.tolist(),
+            "They dominate the loss. If they are wrong, leave these structures out.",
+        )
+    ]
 
 
 def check_mixed_references(residuals: FloatArray, coordination: FloatArray) -> list[Finding]:

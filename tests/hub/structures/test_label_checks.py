@@ -20,6 +20,7 @@ from ase.units import Hartree, kcal, mol
 import hub.structures.checks
 from hub.structures import StructureSet, read_structures
 from hub.structures.checks import blocking, check_structures, require_error_codes
+from hub.structures.checks.energies import compare_energies
 from hub.structures.checks.table import ERROR_CODES
 from tests.hub.structures.conftest import copper, labelled
 
@@ -270,3 +271,19 @@ def test_the_codes_that_can_be_allowed_are_those_of_errors() -> None:
     assert {*written, "missing-energy", "missing-forces", "cell", "positions"} == set(ERROR_CODES)
     with pytest.raises(DataError, match="unknown error code: nonsense"):
         require_error_codes(["units", "nonsense"])
+
+
+def test_energies_that_disagree_with_a_model_are_named() -> None:
+    rng = np.random.default_rng(0)
+    frames = [bulk("Cu", cubic=True, a=3.5 + 0.03 * number) for number in range(20)]
+    structures = StructureSet.from_atoms(frames)
+    truth = -3.0 + 0.5 * rng.normal(size=20)  # eV/atom
+    rough = 4 * (truth + 1.7 + 0.05 * rng.normal(size=20))  # another zero, and some error
+    labels = 4 * truth
+    assert not compare_energies(dataclasses.replace(structures, energies=labels), rough)
+    labels[[3, 11]] -= 4 * 4.2
+    (found,) = compare_energies(dataclasses.replace(structures, energies=labels), rough)
+    assert (found.code, found.severity, found.structures) == ("energy-mismatch", "warning", [3, 11])
+    assert "by up to 4.2" in found.message
+    labels[5:] = np.nan
+    assert not compare_energies(dataclasses.replace(structures, energies=labels), rough)

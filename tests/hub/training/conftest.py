@@ -21,6 +21,7 @@ from hub.structures.graphs import average_neighbors, build_graphs
 from hub.structures.neighbours import NeighbourLists
 from hub.training.loader import GraphLoader
 from hub.training.loop import Trainer
+from hub.training.methods.full import Full
 from hub.training.recipe import PAPER
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def start(graphs, tmp_path):
     def make(recipe=RECIPE, folder=tmp_path, seed=0, training=graphs[:6], validation=graphs[6:]):
         potential = tiny_model(graphs)
         loader = GraphLoader(training, potential, seed)
-        return Trainer(potential, loader, validation, recipe, folder)
+        return Trainer(Full(potential), loader, validation, recipe, folder)
 
     return make
 

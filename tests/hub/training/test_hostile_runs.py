@@ -71,7 +71,14 @@ def test_any_recipe_is_read_or_refused(folder, data):
     recipe = outcome(lambda: Recipe.read(folder), TrainingError, folder / "recipe.json")
     if recipe is not None:
         content = json.loads(data)
-        older = {"stress_weight": 0.0, "keep": "best" if content["patience"] else "last"}
+        older = {
+            "stress_weight": 0.0,
+            "keep": "best" if content["patience"] else "last",
+            "validation": "held-out",
+            "folds": 0,
+            "end_epoch": 0,
+            "group_rates": {},
+        }
         assert asdict(recipe) == older | content
 
 

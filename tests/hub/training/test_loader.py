@@ -26,6 +26,7 @@ from hub.structures.neighbours import NeighbourLists
 from hub.training import pretrain_data
 from hub.training.loader import GraphLoader, StreamLoader
 from hub.training.loop import Trainer
+from hub.training.methods.full import Full
 from hub.training.pretrain import resume_pretraining
 from hub.training.pretrain_data import take_census
 from hub.training.process_group import ProcessGroup
@@ -182,7 +183,7 @@ def test_a_killed_worker_is_an_error_that_says_how_to_go_on(stream, potential) -
 def test_a_worker_that_dies_during_a_step_is_the_same_error(stream, potential, tmp_path) -> None:
     """Torch says so wherever the program is; here while a step is reported."""
     loader = StreamLoader(stream, potential, 0, workers=1)
-    trainer = Trainer(potential, loader, [], PRETRAIN.with_changes(batch_size=1), tmp_path)
+    trainer = Trainer(Full(potential), loader, [], PRETRAIN.with_changes(batch_size=1), tmp_path)
 
     def kill() -> None:
         for worker in torch.multiprocessing.active_children():

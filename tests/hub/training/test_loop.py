@@ -110,7 +110,7 @@ def test_gradients_are_clipped(start, monkeypatch) -> None:
         adam = trainer.stepper.optimizer.step
 
         def step() -> None:
-            gradients = [value.grad.flatten() for value in trainer.stepper.parameters]
+            gradients = [value.grad.flatten() for value in trainer.stepper.method.parameters]
             found.append(float(torch.cat(gradients).norm()))
             adam()
 

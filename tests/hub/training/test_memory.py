@@ -16,6 +16,7 @@ from hub.structures.graphs import build_graphs
 from hub.structures.neighbours import NeighbourLists
 from hub.training.loader import GraphLoader
 from hub.training.loop import Trainer
+from hub.training.methods.full import Full
 from hub.training.recipe import PAPER
 from hub.training.state import load_state
 from tests.hub.training.conftest import argon, tiny_model
@@ -33,7 +34,9 @@ def graphs_with_a_large_one():
 
 def trainer(graphs, folder, seed=0):
     potential = tiny_model(graphs[:SMALL])
-    return Trainer(potential, GraphLoader(graphs, potential, seed), graphs[:2], RECIPE, folder)
+    return Trainer(
+        Full(potential), GraphLoader(graphs, potential, seed), graphs[:2], RECIPE, folder
+    )
 
 
 def seed_that_ends_with_the_large_one(graphs):
@@ -121,7 +124,9 @@ def test_of_a_batch_the_largest_structure_is_named(graphs, monkeypatch, problem)
 def test_a_smaller_batch_is_advised_where_there_are_several(graphs, tmp_path, monkeypatch) -> None:
     potential = tiny_model(graphs)
     recipe = PAPER.with_changes(batch_size=2, max_epochs=1)
-    found = Trainer(potential, GraphLoader(graphs, potential, 0), graphs[:2], recipe, tmp_path)
+    found = Trainer(
+        Full(potential), GraphLoader(graphs, potential, 0), graphs[:2], recipe, tmp_path
+    )
 
     def fail(batch):
         raise MemoryError

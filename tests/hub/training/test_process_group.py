@@ -19,6 +19,7 @@ from hub.structures.graphs import build_graphs
 from hub.structures.neighbours import NeighbourLists
 from hub.training.loader import GraphLoader
 from hub.training.loop import Trainer
+from hub.training.methods.full import Full
 from hub.training.process_group import ALONE, ProcessGroup, process_group
 from hub.training.recipe import PRETRAIN
 from hub.training.state import load_state
@@ -48,7 +49,7 @@ def train(folder: Path, die_after: int | None = None) -> Trainer:
 
         potential = tiny_model(graphs)
         loader = GraphLoader(graphs[:7], potential, 0, group)
-        trainer = Trainer(potential, loader, graphs[7:], RECIPE, folder, group)
+        trainer = Trainer(Full(potential), loader, graphs[7:], RECIPE, folder, group)
         trainer.run(on_epoch)
     return trainer
 

@@ -16,6 +16,7 @@ from hub.errors import TrainingError
 from hub.training.finetune import resume_run
 from hub.training.loader import GraphLoader
 from hub.training.loop import Trainer
+from hub.training.methods.full import Full
 from hub.training.pretrain import resume_pretraining
 from hub.training.recipe import DEFAULT
 from hub.training.run_files import STATE_NAME, read_results
@@ -85,7 +86,9 @@ def test_a_state_that_is_not_finite_is_refused(tmp_path, value):
 def trainer(directory, graphs) -> Trainer:
     recipe = DEFAULT.with_changes(max_epochs=1)
     potential = tiny_model(graphs)
-    return Trainer(potential, GraphLoader(graphs[:4], potential, 0), graphs[4:], recipe, directory)
+    return Trainer(
+        Full(potential), GraphLoader(graphs[:4], potential, 0), graphs[4:], recipe, directory
+    )
 
 
 @pytest.mark.parametrize(
@@ -122,7 +125,7 @@ def test_weights_that_are_not_finite_are_taken_back(tmp_path, graphs, monkeypatc
         step()
         calls.append(None)
         if len(calls) == 1:
-            training.stepper.parameters[0].data.fill_(torch.nan)
+            training.stepper.method.parameters[0].data.fill_(torch.nan)
 
     monkeypatch.setattr(training.stepper.optimizer, "step", spoil_once)
     monkeypatch.setattr(

@@ -6,10 +6,12 @@ import pytest
 
 pytest.importorskip("sevenn")
 
+from hub.potentials.card_facts import ModelFacts
 from hub.potentials.sevennet.importing import convert
 from registry.cards import builtin_cards
 
 CARD = builtin_cards()["sevennet-0"]
+FACTS = ModelFacts("VASP", ("Mo",))  # the file names its elements itself
 
 
 @pytest.fixture(scope="session")
@@ -21,4 +23,4 @@ def checkpoint():
 @pytest.fixture(scope="session")
 def converted(checkpoint):
     """The potential made from it, in float32; not to be changed."""
-    return convert(checkpoint, "VASP").eval()
+    return convert(checkpoint, FACTS).eval()

@@ -24,7 +24,7 @@ from hub.potentials.sevennet import weights_of
 from hub.potentials.sevennet.importing import convert, import_wheel
 from hub.pulling import pull
 from tests.conformance.potentials import numbers, outputs
-from tests.hub.potentials.sevennet.conftest import CARD
+from tests.hub.potentials.sevennet.conftest import CARD, FACTS
 
 
 def sheared(atoms: Atoms, seed: int) -> Atoms:
@@ -72,7 +72,7 @@ def test_predictions_are_those_of_sevenns_calculator(converted):
 @pytest.mark.slow
 def test_another_checkpoint_of_the_package_is_rebuilt_as_well():
     """One of higher degree, with another cutoff function."""
-    potential = convert(Path(_const.SEVENNET_l3i5), "VASP").eval()
+    potential = convert(Path(_const.SEVENNET_l3i5), FACTS).eval()
     assert potential.config.channels == (128, 64, 32, 32)
     assert potential.config.xplor_start is None
     compare(potential, SevenNetCalculator("7net-l3i5", device="cpu"))

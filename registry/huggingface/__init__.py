@@ -1,0 +1,1 @@
+"""The Hugging Face Hub as a registry: one repository a name, one tag a version."""

@@ -1,0 +1,426 @@
+"""An organisation on the Hub as a registry: publish, pull, and whatever the Hub does wrong."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from registry.errors import (
+    AccessError,
+    ExistsError,
+    IncompatibleError,
+    IntegrityError,
+    InvalidReferenceError,
+    NotFoundError,
+    OfflineError,
+    SettingsError,
+    SubstitutedError,
+)
+from registry.huggingface import client
+from registry.local import LocalStore
+from registry.publishing import publish
+from registry.references import Reference
+from registry.upkeep import verify
+from tests.hugging_face.faults import Fault
+from tests.hugging_face.repositories import Kept
+
+MODEL = Reference.parse("hf://lab/carbon")
+
+
+@pytest.fixture
+def mine(make_catalogue, hugging_face):
+    return make_catalogue()
+
+
+@pytest.fixture
+def yours(make_catalogue, hugging_face, tmp_path):
+    """The catalogue of another machine."""
+    return make_catalogue(store=LocalStore(tmp_path / "yours"))
+
+
+@pytest.fixture
+def put(mine, content):
+    """Publish the content to the Hub."""
+
+    def run(version="1.0.0", to="hf://lab", name="carbon", kind="model", **options):
+        options = {"metadata": {"description": "A model"}, "licence": "MIT", **options}
+        return publish(mine, content, name, version, kind=kind, to=to, **options)
+
+    return run
+
+
+def test_what_is_published_is_pulled_elsewhere(put, yours, hugging_face, content):
+    done = put()
+    assert str(done.reference) == "hf://lab/carbon@1.0.0"
+    repository = hugging_face.repository("lab/carbon")
+    assert list(repository.tags) == ["v1.0.0"]
+    assert len(repository.commits) == 2  # the first one is the Hub's
+    assert not repository.private
+    assert repository.head.files["README.md"].data == (content / "README.md").read_bytes()
+    manifest = json.loads(repository.head.files["mlip-hub.json"].data)
+    assert (manifest["name"], manifest["version"]) == ("carbon", "1.0.0")
+
+    seen = []
+    pulled = yours.pull(MODEL, progress=lambda done, total: seen.append((done, total)))
+    assert pulled.digest == done.digest
+    assert pulled.reference == done.reference
+    for path in content.rglob("*"):
+        if path.is_file():
+            assert (pulled.path / path.relative_to(content)).read_bytes() == path.read_bytes()
+    assert seen[-1] == (pulled.manifest.size, pulled.manifest.size)
+    assert not hugging_face.leaks
+    before = len(hugging_face.requests)
+    assert yours.pull(MODEL).path == pulled.path
+    assert yours.pull(Reference.parse("hf://lab/carbon@v1.0.0")).path == pulled.path
+    assert len(hugging_face.requests) == before  # this machine has it
+
+
+def test_one_commit_and_one_tag_a_version(put, yours, hugging_face, content):
+    put()
+    shutil.rmtree(content / "extra")
+    (content / "weights.bin").write_bytes(b"other weights")
+    second = put("1.1.0")
+    repository = hugging_face.repository("lab/carbon")
+    assert sorted(repository.tags) == ["v1.0.0", "v1.1.0"]
+    assert len(repository.commits) == 3
+    assert "extra/config.json" not in repository.head.files
+    assert yours.pull(MODEL).digest == second.digest
+    assert yours.pull(Reference.parse("hf://lab/carbon@1.0.0")).manifest.version == "1.0.0"
+    by_digest = Reference.parse(f"hf://lab/carbon@sha256:{second.digest[:12]}")
+    assert yours.pull(by_digest).digest == second.digest
+    with pytest.raises(NotFoundError, match=r"carbon@2' not found"):
+        yours.pull(Reference.parse("hf://lab/carbon@2"))
+
+
+def test_a_version_on_the_hub_never_changes(put, hugging_face, content):
+    put()
+    with pytest.raises(ExistsError, match=r"carbon@1.0.0 already exists"):
+        put()
+    (content / "weights.bin").write_bytes(b"other weights")
+    with pytest.raises(SubstitutedError):
+        put()
+    with pytest.raises(ExistsError, match=r"carbon@1.0.0 already exists"):
+        put(accept=True)
+    assert len(hugging_face.repository("lab/carbon").commits) == 2
+
+
+def test_a_dataset_goes_to_a_dataset_repository(put, yours, hugging_face):
+    with pytest.raises(InvalidReferenceError, match="carbon is a dataset"):
+        put(kind="dataset")
+    done = put(kind="dataset", to="hf://datasets/lab")
+    assert str(done.reference) == "hf://datasets/lab/carbon@1.0.0"
+    assert hugging_face.repository("lab/carbon", "dataset").tags
+    assert yours.pull(done.reference).digest == done.digest
+
+
+def test_a_large_file_is_sent_in_parts(put, yours, hugging_face, content):
+    weights = bytes(range(256)) * 6000
+    (content / "weights.safetensors").write_bytes(weights)
+    put()
+    assert len([each for each in hugging_face.requests if each.startswith("PUT")]) > 3
+    pulled = yours.pull(MODEL)
+    assert (pulled.path / "weights.safetensors").read_bytes() == weights
+    assert not hugging_face.leaks
+
+
+def test_a_private_repository(put, yours, hugging_face, monkeypatch):
+    put(private=True)
+    assert hugging_face.repository("lab/carbon").private
+    monkeypatch.setenv("HF_TOKEN", "hf_stranger")
+    with pytest.raises(NotFoundError, match="does not exist, or is private") as refusal:
+        yours.pull(MODEL)
+    assert "hf auth login" in refusal.value.hint
+    monkeypatch.setenv("HF_TOKEN", "hf_reader")
+    assert yours.pull(MODEL).manifest.version == "1.0.0"
+
+
+def test_nothing_private_is_made_public(put, hugging_face, tmp_path, make_catalogue):
+    put()
+    with pytest.raises(SettingsError, match="is public, and --private was given"):
+        put("2.0.0", private=True)
+    assert list(hugging_face.repository("lab/carbon").tags) == ["v1.0.0"]
+    with pytest.raises(SettingsError, match="only repositories on the Hugging Face Hub"):
+        put(to="local", private=True)
+
+
+def test_a_gated_repository(put, yours, hugging_face, monkeypatch):
+    put()
+    hugging_face.repository("lab/carbon").gated = True
+    monkeypatch.setenv("HF_TOKEN", "hf_reader")
+    with pytest.raises(AccessError, match="it is gated") as refusal:
+        yours.pull(MODEL)
+    assert f"Visit {hugging_face.url}/lab/carbon" in refusal.value.hint
+
+
+@pytest.mark.parametrize("token", ["", "hf_nonsense", "hf_reader"])
+def test_a_token_that_does_not_suffice(put, hugging_face, monkeypatch, token):
+    monkeypatch.setenv("HF_TOKEN", token)
+    with pytest.raises(AccessError, match="the Hub refuses access") as refusal:
+        put()
+    assert "hf auth login" in refusal.value.hint
+    assert "hf_" not in refusal.value.message
+    assert not hugging_face.repositories
+
+
+def test_a_repository_of_others_is_named_for_what_it_is(mine, put, hugging_face):
+    hugging_face.add("lab/Llama-7B", {"model.safetensors": b"x", "config.json": b"{}"})
+    with pytest.raises(IncompatibleError) as refusal:
+        mine.pull(Reference.parse("hf://lab/Llama-7B"))
+    assert "without a manifest of mlip-hub" in refusal.value.message
+    assert "config.json, model.safetensors" in refusal.value.message
+    hugging_face.add("lab/carbon", {"model.safetensors": b"x"})
+    with pytest.raises(ExistsError, match="was not published by mlip-hub; it holds model"):
+        put()
+    with pytest.raises(NotFoundError, match="lab/nothing does not exist"):
+        mine.pull(Reference.parse("hf://lab/nothing"))
+
+
+def test_a_tag_of_something_else_is_passed_over(put, yours, hugging_face, caplog):
+    put()
+    repository = hugging_face.repository("lab/carbon")
+    repository.tags["v9.0.0"] = next(iter(repository.commits))
+    assert yours.pull(MODEL).manifest.version == "1.0.0"
+    assert "the tag v9.0.0" in caplog.text
+    repository.tags["v8.0.0"] = repository.tags["v1.0.0"]
+    with pytest.raises(IntegrityError, match=r"tag v8.0.0 .* holds the manifest of carbon@1.0.0"):
+        yours.pull(MODEL, update=True)
+
+
+def test_a_moved_tag_is_noticed(put, yours, hugging_face, content):
+    put()
+    yours.pull(MODEL)
+    repository = hugging_face.repository("lab/carbon")
+    kept = repository.head.files["mlip-hub.json"]
+    changed = kept.data.replace(b"A model", b"B model")
+    repository.add({**repository.head.files, "mlip-hub.json": Kept(changed)})
+    repository.tags["v1.0.0"] = repository.head.oid
+    with pytest.raises(SubstitutedError, match="not what this machine has seen"):
+        yours.pull(MODEL, update=True)
+
+
+def test_registered_under_a_name(put, hugging_face, make_catalogue, tmp_path):
+    from registry.opening import open_registry
+
+    put()
+    store = LocalStore(tmp_path / "theirs")
+    lab = open_registry("lab", "hf://lab", store.files)
+    names = make_catalogue(lab, store=store)
+    assert lab.names() == {"carbon"}
+    assert str(names.pull(Reference("carbon")).reference) == "lab/carbon@1.0.0"
+    with pytest.raises(NotFoundError, match="not found"):
+        names.pull(Reference("carbin"))
+
+
+def test_what_was_pulled_by_address_is_found_by_address_only(put, yours):
+    put()
+    yours.pull(MODEL)
+    with pytest.raises(NotFoundError):
+        yours.resolve(Reference("carbon"))
+
+
+def test_offline(put, make_catalogue, local, monkeypatch, tmp_path):
+    put()
+    here = make_catalogue(offline=True)
+    assert here.pull(Reference.parse("hf://lab/carbon@1")).manifest.version == "1.0.0"
+    elsewhere = make_catalogue(store=LocalStore(tmp_path / "empty"), offline=True)
+    with pytest.raises(OfflineError, match="the network is disabled"):
+        elsewhere.pull(MODEL)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    client_offline = make_catalogue(store=LocalStore(tmp_path / "empty"))
+    with pytest.raises(OfflineError, match="the network is disabled") as refusal:
+        client_offline.pull(MODEL)
+    assert "HF_HUB_OFFLINE" in refusal.value.hint
+
+
+# --- whatever goes wrong on the way there ------------------------------------------------------
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("status", [0, 500, 503])
+@pytest.mark.parametrize("request_", ["POST .*/commit/", "POST .*/tag/", "POST .*/repos/create"])
+def test_a_lost_answer_is_looked_for(put, yours, hugging_face, request_, status, after):
+    hugging_face.faults.append(Fault(request_, status, after=after))
+    done = put()
+    repository = hugging_face.repository("lab/carbon")
+    assert list(repository.tags) == ["v1.0.0"]
+    assert len(repository.commits) == 2
+    assert yours.pull(MODEL).digest == done.digest
+
+
+def test_a_commit_that_takes_too_long_is_looked_for(put, hugging_face, monkeypatch):
+    monkeypatch.setattr(client, "TIMEOUT", 0.3)
+    hugging_face.faults.append(Fault("POST .*/commit/", wait=1.0))
+    put()
+    assert len(hugging_face.repository("lab/carbon").commits) == 2
+
+
+def test_a_retry_after_a_kill_reuses_the_commit(put, hugging_face):
+    hugging_face.faults.append(Fault("POST .*/tag/", 403))
+    with pytest.raises(AccessError):
+        put()
+    repository = hugging_face.repository("lab/carbon")
+    assert not repository.tags
+    head = repository.head.oid
+    put()
+    assert repository.tags == {"v1.0.0": head}
+    assert len(hugging_face.asked("/commit/")) == 1
+
+
+def test_somebody_commits_in_the_meantime(put, hugging_face):
+    put()
+    repository = hugging_face.repository("lab/carbon")
+    hugging_face.faults.append(Fault("POST .*/commit/", 412))
+    put("1.0.1")
+    assert repository.tags["v1.0.1"] == repository.head.oid
+    assert len(repository.commits) == 3
+
+
+def test_somebody_takes_the_tag_in_the_meantime(put, hugging_face):
+    put()
+    repository = hugging_face.repository("lab/carbon")
+    theirs = repository.tags["v1.0.0"]
+
+    class Taking(Fault):
+        def fits(self, request):
+            found = super().fits(request)
+            if found:
+                repository.tags["v2.0.0"] = theirs
+            return found
+
+    hugging_face.faults.append(Taking("POST .*/tag/", wait=0.01))
+    with pytest.raises((ExistsError, IntegrityError)):
+        put("2.0.0")
+    assert repository.tags["v2.0.0"] == theirs
+
+
+def test_a_card_that_the_hub_refuses(put, hugging_face, content):
+    (content / "README.md").write_text("---\nlicense: bad\n---\n")
+    with pytest.raises(SettingsError, match="the Hub refuses the card"):
+        put()
+    assert not hugging_face.repository("lab/carbon").tags
+
+
+def test_bytes_that_the_hub_keeps_wrong_are_not_tagged(put, hugging_face, monkeypatch):
+    hugging_face.faults.append(Fault("POST .*/tag/", 403))
+    with pytest.raises(AccessError):
+        put()
+    repository = hugging_face.repository("lab/carbon")
+    honest = repository.add
+
+    def wrong(files):
+        return honest({**files, "extra/config.json": Kept(b"[]")})
+
+    monkeypatch.setattr(repository, "add", wrong)
+    with pytest.raises(IntegrityError, match="does not hold what was sent"):
+        put("1.0.1")
+    assert not repository.tags
+
+
+# --- and on the way back -----------------------------------------------------------------------
+
+FILES = "(GET) /(cached/.*/(README.md|extra)|[0-9a-f]{64})"
+
+
+@pytest.mark.parametrize("at", [0, 7, 100])
+def test_a_corrupted_byte_is_noticed(put, yours, hugging_face, at):
+    put()
+    hugging_face.faults.append(Fault(FILES, flip=at, times=1))
+    pulled = yours.pull(MODEL)  # fetched again
+    assert not verify(yours)[0].damaged
+    assert pulled.manifest.version == "1.0.0"
+
+
+def test_bytes_that_stay_corrupted_are_refused(put, yours, hugging_face):
+    put()
+    hugging_face.faults.append(Fault("GET /cached/.*README.md", flip=3, times=9))
+    with pytest.raises(IntegrityError, match=r"README.md .* is not what the manifest says"):
+        yours.pull(MODEL)
+    hugging_face.faults.clear()
+    assert yours.pull(MODEL).manifest.version == "1.0.0"
+
+
+def test_a_corrupted_manifest_is_noticed(put, yours, hugging_face):
+    put()
+    hugging_face.faults.append(Fault("GET /cached/.*mlip-hub.json", flip=90, times=1))
+    assert yours.pull(MODEL).manifest.version == "1.0.0"
+
+
+def test_a_manifest_that_stays_corrupted_is_refused(put, yours, hugging_face):
+    put()
+    hugging_face.faults.append(Fault("GET /cached/.*mlip-hub.json", flip=90, times=9))
+    with pytest.raises(IntegrityError, match="arrives with other bytes than the Hub lists"):
+        yours.pull(MODEL)
+
+
+@pytest.mark.parametrize("cut", [0, 1, 200])
+def test_a_broken_connection_is_resumed(put, yours, hugging_face, cut):
+    put()
+    hugging_face.faults.append(Fault("GET /cached/.*README.md", cut=cut, times=1))
+    assert yours.pull(MODEL).manifest.version == "1.0.0"
+
+
+def test_a_damaged_file_is_repaired_from_the_hub(put, yours, hugging_face):
+    put()
+    pulled = yours.pull(MODEL)
+    file = pulled.path / "weights.bin"
+    file.chmod(0o644)
+    file.write_bytes(b"damaged")
+    (finding,) = verify(yours)
+    assert finding.damaged == ("weights.bin",)
+    assert finding.repaired
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind", "said"),
+    [
+        (429, "", OfflineError, "limits the number of requests"),
+        (500, "", OfflineError, "cannot reach"),
+        (403, "", AccessError, "refuses access"),
+        (403, "GatedRepo", AccessError, "gated"),
+        (404, "RepoNotFound", NotFoundError, "does not exist"),
+        (451, "", AccessError, "refuses the request"),
+        (0, "", OfflineError, "cannot reach"),
+    ],
+)
+def test_refusals_become_errors_with_the_page(put, yours, hugging_face, status, code, kind, said):
+    put()
+    headers = {"Retry-After": "0"} if status == 429 else {}
+    hugging_face.faults.append(Fault("GET /api/", status, code, headers, times=99))
+    with pytest.raises(kind, match=said) as refusal:
+        yours.pull(MODEL)
+    assert f"{hugging_face.url}/lab/carbon" in refusal.value.message
+    assert "hf_writer" not in refusal.value.message + refusal.value.hint
+
+
+def test_an_answer_that_is_none(put, yours, hugging_face):
+    put()
+    hugging_face.faults.append(Fault("GET /api/.*/refs", 200, times=99))
+    with pytest.raises(IncompatibleError, match="does not answer as the client"):
+        yours.pull(MODEL)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hf://",
+        "hf://lab",
+        "hf://a/b/c",
+        "hf://datasets/lab",
+        "hf://lab/..",
+        "hf://lab/a b",
+        "hf:///x",
+    ],
+)
+def test_addresses_that_are_none(text):
+    with pytest.raises(InvalidReferenceError) as refusal:
+        Reference.parse(text)
+    assert "hf://org/name or hf://datasets/org/name" in refusal.value.hint
+
+
+@pytest.mark.parametrize(
+    "text", ["hf://lab/carbon", "hf://datasets/Lab-1/set_2@1.2", "hf://lab/x@sha256:0123456789ab"]
+)
+def test_addresses_are_written_back(text):
+    assert str(Reference.parse(text)) == text
