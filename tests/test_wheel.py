@@ -53,11 +53,14 @@ def test_guides_and_formats_are_inside(names):
     assert {"hub/datasets/FORMAT.md", "registry/FORMAT.md"} <= names
 
 
+_WITH_PAGES = ("hub/site/", "hub/guide/", "hub/evaluation/report/")
+
+
 def test_nothing_else_is_inside(names):
     folders = {name.split("/")[0] for name in names}
     assert folders == {"hub", "registry", *(name for name in folders if "dist-info" in name)}
     own = [name for name in names if ".dist-info/" not in name]
     suffixes = {Path(name).suffix for name in own if "/_shipped/blobs/" not in name}
     assert suffixes == {".py", ".typed", ".md", ".json", *SITE}
-    assert all(name.startswith(("hub/site/", "hub/guide/")) for name in own if name.endswith(SITE))
+    assert all(name.startswith(_WITH_PAGES) for name in own if name.endswith(SITE))
     assert not [name for name in names if name.startswith("registry/_cards/") and ".py" in name]

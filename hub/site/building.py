@@ -14,6 +14,7 @@ from hub.site.described import Described, describe, of_data
 from hub.site.gathering import Gathered, Item, Problem, gather, registries_of
 from hub.site.origins import trace
 from hub.site.pages import Site
+from hub.visible import visible
 from registry.cards import Card
 from registry.catalogue import Catalogue
 from registry.errors import NotFoundError, RegistryError
@@ -215,6 +216,12 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_visible,
     )
     environment.filters["script"] = lambda content: Markup(_script(content))  # noqa: S704
     return environment
+
+
+def _visible(value: Any) -> Any:
+    """Escape invisible characters of texts; autoescaping does the rest."""
+    return visible(value) if type(value) is str else value

@@ -10,6 +10,7 @@ from hub.facts import facts_of
 from hub.history.commands import label_set_of
 from hub.history.step import label_sets
 from hub.site.measured import Table, headline, number, tables
+from hub.visible import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -68,7 +69,7 @@ class Described:
             "n": item.name,
             "v": item.version,
             "k": item.kind,
-            "d": item.description,
+            "d": one_line(item.description),
             "p": item.path,
             "s": item.size,
             "new": int(item.is_newest),

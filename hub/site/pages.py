@@ -11,6 +11,7 @@ from hub.site.changes import changes
 from hub.site.texts import rendered
 from hub.site.usage import usages
 from hub.sizes import human_size
+from hub.visible import visible
 from registry.builtin import source_facts
 from registry.cards import Card
 
@@ -70,7 +71,7 @@ class Site:
             "facts": self._facts(described),
             "usages": usages(described, self.addresses.get(item.registry, "")),
             "errors": described.errors,
-            "body": rendered(item.text, item.name),
+            "body": rendered(visible(item.text), item.name),
             "files": _files(described),
             "label_sets": _label_sets(described),
             "own": own,

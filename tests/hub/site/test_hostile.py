@@ -6,6 +6,7 @@ import pytest
 
 from hub.site.building import _script
 from hub.site.texts import LONGEST, rendered
+from hub.visible import visible
 from tests.hub.site.conftest import Parsed, data_of, rows_of
 from tests.hub.site.hostile import BAD, TEXT
 
@@ -28,10 +29,11 @@ def test_no_page_has_an_element_or_attribute_that_a_card_made(built):
 def test_the_text_is_shown_as_it_is(built):
     folder = built.path / "versions/hostile/hostile"
     text = Parsed(folder / "1.0.0.html").text
-    assert text.count(BAD) > 10
+    assert text.count(visible(BAD)) > 10
+    assert BAD not in text  # it has an invisible character
     assert data_of(folder / "1.0.0.html")["errors"][-1]["rows"][0]["label"] == BAD
     (row,) = [row for row in rows_of(built.path) if row["n"] == "plain-text"]
-    assert row["d"] == BAD
+    assert row["d"] == visible(BAD)
 
 
 def test_structures_bring_their_types_and_comments_as_text(built):
