@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from contextlib import contextmanager
 from functools import cached_property
+from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
 from registry.download import Retries
@@ -15,8 +15,9 @@ from registry.stores.addresses import warn_if_unencrypted
 from registry.stores.base import TransientError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
+    import httpx2
     from huggingface_hub import HfApi
 
     from registry.huggingface.addresses import Address
@@ -106,7 +107,7 @@ class Client:
             raise offline(page, "HUB_OFFLINE")
         warn_if_unencrypted(page)
         try:
-            with _limits():
+            with _LIMITS:
                 return call()
         except Exception as problem:
             raise translated(problem, page) from problem
@@ -121,28 +122,49 @@ class Client:
             return None
 
 
-@contextmanager
-def _limits() -> Iterator[None]:
+class _Limits:
     """Limit the wait for each answer, and what the client writes to the terminal.
 
-    A limit that the session of the client has already stays.
+    The session of the client belongs to the process: its limit is set while any thread needs it,
+    and one that it has already stays.
     """
-    import httpx2
-    from huggingface_hub.utils._http import get_session
-    from huggingface_hub.utils.tqdm import progress_bar_states
 
-    _LOGGER.addFilter(_without_secrets)
-    session, unlimited = get_session(), httpx2.Timeout(None)
-    bars = progress_bar_states.get("_global", True)
-    progress_bar_states["_global"] = False
-    before = session.timeout
-    if before == unlimited:
-        session.timeout = httpx2.Timeout(TIMEOUT, pool=None)
-    try:
-        yield
-    finally:
-        session.timeout = before
-        progress_bar_states["_global"] = bars
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._users = 0
+        self._sessions: list[httpx2.Client] = []
+        self._shows_bars = True
+
+    def __enter__(self) -> None:
+        import httpx2
+        from huggingface_hub.utils._http import get_session
+        from huggingface_hub.utils.tqdm import progress_bar_states
+
+        with self._lock:
+            if self._users == 0:
+                _LOGGER.addFilter(_without_secrets)
+                self._shows_bars = progress_bar_states.get("_global", True)
+                progress_bar_states["_global"] = False
+            self._users += 1
+            session = get_session()
+            if session.timeout == httpx2.Timeout(None):
+                session.timeout = httpx2.Timeout(TIMEOUT, pool=None)
+                self._sessions.append(session)
+
+    def __exit__(self, *_: object) -> None:
+        import httpx2
+        from huggingface_hub.utils.tqdm import progress_bar_states
+
+        with self._lock:
+            self._users -= 1
+            if self._users == 0:
+                progress_bar_states["_global"] = self._shows_bars
+                for session in self._sessions:
+                    session.timeout = httpx2.Timeout(None)
+                self._sessions.clear()
+
+
+_LIMITS = _Limits()
 
 
 def _without_secrets(record: logging.LogRecord) -> bool:

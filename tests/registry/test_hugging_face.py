@@ -424,3 +424,15 @@ def test_addresses_that_are_none(text):
 )
 def test_addresses_are_written_back(text):
     assert str(Reference.parse(text)) == text
+
+
+def test_the_client_of_the_process_stays_as_it_was(put, hugging_face):
+    from httpx2 import Timeout
+    from huggingface_hub.utils._http import get_session
+    from huggingface_hub.utils.tqdm import progress_bar_states
+
+    shown = progress_bar_states.get("_global", True)
+    assert get_session().timeout == Timeout(None)
+    put()
+    assert get_session().timeout == Timeout(None)
+    assert progress_bar_states.get("_global", True) == shown
