@@ -11,6 +11,8 @@ HOMES = {
     "nequip": ("hub/potentials/nequip/", "hub/importers/", "hub/datasets/exporting.py"),
     "e3nn": ("hub/potentials/nequip/", "hub/potentials/sevennet/", "hub/importers/"),
     "sevenn": ("hub/potentials/sevennet/",),
+    "chgnet": ("hub/potentials/chgnet/",),
+    "matgl": ("hub/potentials/tensornet/",),
 }
 
 
@@ -77,7 +79,7 @@ def test_an_architecture_s_library_is_imported_at_its_home_alone():
 
 
 def test_an_architecture_s_folder_is_named_by_nobody_else():
-    for name in ("nequip", "sevennet"):
+    for name in ("nequip", "sevennet", "chgnet", "tensornet"):
         folder = f"hub/potentials/{name}/"
         others = {
             file

@@ -84,7 +84,7 @@ from hub.cli.arguments import (
 @click.option(
     "--stop",
     type=click.Choice(["early", "last", "all", "k-fold"]),
-    show_default="the recipe's",
+    show_default="all with --test, else early",
     help="Keep the best epoch by validation (early) or the last; all and k-fold train on "
     "the validation structures, too.",
 )

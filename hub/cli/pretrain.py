@@ -29,7 +29,7 @@ from hub.cli.arguments import (
     default="",
     metavar="NAME",
     shell_complete=complete_names,
-    help="A dataset or its directory.",
+    help="A dataset or its directory, or a file with energies and forces.",
 )
 @click.option(
     "--labels", default="", metavar="NAME", show_default="the only one", help="Label set to learn."

@@ -10,6 +10,7 @@ import click
 from hub.cli import output
 from hub.cli.architecture_options import architecture_options
 from hub.cli.arguments import (
+    allow_option,
     complete_names,
     dataset_labels_option,
     json_option,
@@ -67,6 +68,7 @@ from hub.cli.progress import progress_bar
 )
 @architecture_options
 @label_options
+@allow_option
 @click.option(
     "--jobs",
     type=click.IntRange(min=1),

@@ -34,7 +34,10 @@ def main() -> None:
 
 def _die_with_parent() -> None:
     """Exit when the parent process ends, which closes the pipe."""
-    sys.stdin.buffer.read()
+    # Not through `sys.stdin`, whose lock this thread would hold when the program ends: Python would
+    # abort, and say nothing of the error that ended it.
+    while os.read(0, 1024):
+        pass
     os._exit(1)
 
 

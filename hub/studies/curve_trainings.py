@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from hub.errors import DataError, JobError, TrainingError
 from hub.jobs.out_folder import at_work, require_new
@@ -131,7 +131,9 @@ def _require_enough(structures: StructureSet, size: int, test: StructureSet) -> 
 
 
 def _job(job: Job, start: Start, size: int, seed: int, test: tuple[str, ...]) -> Job:
-    return replace(start.applied(job), n_train=size, seed=seed, test=test)
+    # On exactly as many structures as from random weights, which need some for validation.
+    stop: Literal["last", "early"] = "last" if start.alchemical else "early"
+    return replace(start.applied(job), n_train=size, seed=seed, test=test, stop=stop)
 
 
 def _folder_name(start: str) -> str:
@@ -185,7 +187,7 @@ def _finished(trainings: Sequence[Training], structures: StructureSet) -> dict[T
 def _settings(job: Job, recipe: Recipe, has_stress: bool) -> dict[str, Any]:
     """Return the settings that a training depends on, with the numbers of its recipe."""
     settings = asdict(job) | asdict(recipe)
-    idle = {"recipe", "name"} | (set() if has_stress else {"stress_weight"})
+    idle = {"recipe", "name", "stop"} | (set() if has_stress else {"stress_weight"})
     return {name: settings[name] for name in settings if name not in idle}
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from hub.errors import TrainingError
 from hub.schemas import AtLeastOne, Convention
+from hub.teachers.file_factory import names_file
 from hub.training.job import SavedJob
 from hub.training.run_files import read_json, write_json
 
@@ -64,6 +65,31 @@ class DistilJob(SavedJob):
     stress_convention: Convention = "ase"
     allow: tuple[str, ...] = ()
     device: str = "auto"
+
+    def to_resume(self, directory: Path | None) -> Path:
+        """Return the folder to resume, if its job agrees with all settings given in this one.
+
+        A teacher that executes code from a file has to be named again: the folder may be from
+        somebody else.
+
+        Raises
+        ------
+        TrainingError
+            If there is none, it was started with other settings, or the teacher is not named.
+        """
+        folder = super().to_resume(directory)
+        started = self.read(folder)
+        decisive = ("teacher", "params", "python")
+        runs_files = names_file(started.teacher) or started.params or started.python
+        if runs_files and any(getattr(self, name) != getattr(started, name) for name in decisive):
+            options = " ".join(
+                f"--{name} {getattr(started, name)}" for name in decisive if getattr(started, name)
+            )
+            raise TrainingError(
+                f"the teacher of {folder} executes code from a file, which has to be named again",
+                f"If you trust it, add: {options}",
+            )
+        return folder
 
     def write(self, directory: Path) -> None:
         """Write as ``distil.json``."""

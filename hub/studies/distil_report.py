@@ -165,7 +165,7 @@ def _lineage(made: Made, gate: Gate) -> dict[str, Any]:
     stated = (
         {
             "name": teacher.name,
-            "licence": teacher.licence or "not stated",
+            "licence": teacher.licence,
             "level_of_theory": teacher.level_of_theory,
         }
         if teacher
@@ -181,7 +181,7 @@ def _lineage(made: Made, gate: Gate) -> dict[str, Any]:
 def _paragraph(lineage: dict[str, Any]) -> str:
     teacher, given = lineage["teacher"], lineage["structures"]["given"]["structures"]
     return (
-        f"Distilled from {teacher['name']} (licence: {teacher['licence']}): pre-trained on its "
+        f"Distilled from {teacher['name']} (licence: {teacher['licence'] or 'not stated'}): pre-trained on its "
         f"labels of structures made around {given} of the training structures, then fine-tuned on "
         "these.\n"
     )

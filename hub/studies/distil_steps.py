@@ -127,7 +127,9 @@ class Steps:
         asked = asked_for(self.job)
         chosen = [asked] if asked else candidates_for(known.elements)
         place = _made(self.folder / "rank")
-        trial = Trial(sampled(known, SAMPLE, self.job.seed), self.job.architecture, self.job.seed)
+        job = self.job
+        drawn = sampled(known, SAMPLE, job.seed)
+        trial = Trial(drawn, job.architecture, job.seed, job.allow)
         with self._step("rank"):
             rows = rank_candidates(trial, chosen, place, self.pool, report=self.reporter.note)
         scratch = next(row for row in rows if row.kind == "scratch")

@@ -57,6 +57,7 @@ def rank(
     forces_key: str | None = None,
     stress_key: str | None = None,
     stress_convention: Convention = "ase",
+    allow: Iterable[str] = (),
     jobs: int | None = None,
     pool: Pool | None = None,
     resume: bool = False,
@@ -91,7 +92,7 @@ def rank(
         Whether to try the transfer of a model of another element, for data of one element.
     model_config, layers, features, l_max, parity, cutoff
         Architecture of the model from scratch: 2 layers, 32 features and 5 Å if not given.
-    energy_key, forces_key, stress_key, stress_convention
+    energy_key, forces_key, stress_key, stress_convention, allow
         As for `hub.finetune`.
     jobs
         Number of trainings at a time, each with one thread; one for each core if None.
@@ -136,7 +137,7 @@ def rank(
         stress=StressReading(stress_key, stress_convention),
     )
     structures = StructureSet.concatenate([divided.train, divided.validation])
-    trial = Trial(sampled(structures, sample, seed), architecture, seed)
+    trial = Trial(sampled(structures, sample, seed), architecture, seed, tuple(allow))
     words = data_words(texts(data), labels, texts(test), n_train, seed)
     names = texts(model)
     chosen = [candidate(name) for name in names] if names else candidates_for(structures.elements)

@@ -46,11 +46,14 @@ class Trial:
         Settings of the model from scratch.
     seed
         Of the folds and the random weights.
+    allow
+        Codes of errors in the data that do not stop a training.
     """
 
     structures: StructureSet
     architecture: dict[str, Any]
     seed: int
+    allow: tuple[str, ...] = ()
 
     @property
     def measured(self) -> StructureSet:
@@ -182,7 +185,7 @@ def _transferred(donor: str, trial: Trial, folder: Path, pool: Pool) -> Row:
 
 
 def _job(trial: Trial) -> Job:
-    return Job(data=(), seed=trial.seed, device="cpu")
+    return Job(data=(), seed=trial.seed, device="cpu", allow=trial.allow)
 
 
 def _quick(job: Job, trial: Trial) -> Job:

@@ -133,8 +133,9 @@ def _require_modules(python: Path, modules: Sequence[str], name: str) -> None:
     """Refuse an interpreter that is too old, or cannot find modules."""
     code = (
         "import json, sys; from importlib.util import find_spec; "
-        "print(json.dumps([sys.version_info[:2] >= (3, 11), "
-        "[name for name in sys.argv[1:] if find_spec(name) is None]]))"
+        "missing = [name for name in sys.argv[1:] if find_spec(name) is None]; "
+        "print(json.dumps([sys.version_info[:2] >= (3, 11), missing, "
+        "'numpy' in missing or find_spec('numpy._core') is not None]))"
     )
     try:
         done = subprocess.run(  # noqa: S603 - what the user asked for
@@ -145,7 +146,7 @@ def _require_modules(python: Path, modules: Sequence[str], name: str) -> None:
             timeout=120,
             check=True,
         )
-        is_new, missing = json.loads(done.stdout.splitlines()[-1])
+        is_new, missing, can_exchange = json.loads(done.stdout.splitlines()[-1])
     except (OSError, subprocess.SubprocessError, ValueError, IndexError) as problem:
         raise TeacherError(
             f"{python} is not a Python interpreter that runs: {problem}",
@@ -157,6 +158,11 @@ def _require_modules(python: Path, modules: Sequence[str], name: str) -> None:
         raise TeacherError(
             f"{python} cannot import {' and '.join(missing)}, which teacher {name} requires",
             f"Install it there: {python} -m pip install PACKAGE",
+        )
+    if not can_exchange:
+        raise TeacherError(
+            f"the NumPy of {python} cannot read the structures that are sent to it",
+            f"Install NumPy 1.26 or newer there: {python} -m pip install 'numpy>=1.26'",
         )
 
 

@@ -306,8 +306,12 @@ def family_named(name: str) -> Family:
     added = plugins("teachers", _NAMES)
     if name in added:
         return _loaded(added[name])
+    from registry.cards import builtin_cards  # not in a teacher's own environment
+
     near = get_close_matches(name.lower(), [*named, *added], cutoff=0.5)
     hint = f"Did you mean {' or '.join(near)}? " if near else ""
+    if name in builtin_cards():
+        hint = f"For the model {name}, write model:{name}. "
     raise TeacherError(f"unknown teacher '{name}'", f"{hint}`hub teachers` lists them all.")
 
 

@@ -33,6 +33,8 @@ class Description:
         Versions of its components besides the family's Python packages.
     name
         What label sets call it; as the user does if empty.
+    level_of_theory
+        Level of theory of the labels; the family's if empty.
     """
 
     elements: tuple[str, ...] = ()
@@ -40,6 +42,7 @@ class Description:
     digest: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
     name: str = ""
+    level_of_theory: str = ""
 
 
 # Describes the teacher given by a parameter file (or none) and options.

@@ -22,7 +22,7 @@ def build(parameters: Path | None, options: Mapping[str, Any]) -> Calculator:  #
 
 
 def describe(parameters: Path | None, options: Mapping[str, Any]) -> Description:  # noqa: ARG001
-    """Return the elements that the model covers, its version and its packages."""
+    """Return the elements that the model covers, its version, packages and level of theory."""
     from importlib.metadata import version
 
     from hub.potentials.architectures import architecture_of, read_config
@@ -34,5 +34,11 @@ def describe(parameters: Path | None, options: Mapping[str, Any]) -> Description
     if opened.version is None:
         files = (opened.path / WEIGHTS_NAME,)
         return Description(config.type_names, files=files, versions=versions)
-    versions[opened.version.manifest.name] = str(opened.version.manifest.version)
-    return Description(config.type_names, digest=opened.version.digest, versions=versions)
+    manifest = opened.version.manifest
+    versions[manifest.name] = str(manifest.version)
+    return Description(
+        config.type_names,
+        digest=opened.version.digest,
+        versions=versions,
+        level_of_theory=str(manifest.metadata.get("level_of_theory", "")),
+    )

@@ -151,17 +151,19 @@ class Teacher:
         ``teacher``, ``parameters_digest``, ``versions``, ``level_of_theory`` and ``source``, as
         for `hub.datasets.layout.LabelSet`.
         """
-        files = self._description.files
+        described, files = self._description, self._description.files
         source = " ".join(path.name for path in files)
         options = " ".join(f"{name}={value}" for name, value in sorted(self.spec.options.items()))
         return {
-            "teacher": self._description.name or self.spec.family,
+            "teacher": described.name or self.spec.family,
             "parameters_digest": self._description.digest or _digest(files),
             "versions": {
                 **{name: _version(name) for name in ("ase", *self.family.packages)},
                 **self._description.versions,
             },
-            "level_of_theory": self.family.level_of_theory or self.spec.family.rpartition(":")[2],
+            "level_of_theory": described.level_of_theory
+            or self.family.level_of_theory
+            or self.spec.family.rpartition(":")[2],
             "source": "; ".join(part for part in (source, options) if part),
         }
 

@@ -127,8 +127,8 @@ def finetune(
     stop
         When to end and what to keep: ``early`` (the best epoch on the validation structures),
         ``last``, ``all`` (the last epoch of a training on all structures, the validation ones
-        included) or ``k-fold`` (like ``all``, but the length is chosen by cross-validation); the
-        recipe's rule if None.
+        included) or ``k-fold`` (like ``all``, but the length is chosen by cross-validation). If
+        None, ``all`` for fine-tuning with `test`, else the recipe's rule.
     keep
         Of several seeds, keep the ``best`` by validation, or all as a ``committee``, each trained
         on its own bootstrap sample of the training structures.

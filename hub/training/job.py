@@ -208,11 +208,24 @@ class Job(SavedJob):
         """Return the same job with only this seed."""
         return replace(self, seed=seed, seeds=1)
 
+    @property
+    def _needs_no_validation(self) -> bool:
+        """Whether to train on the validation structures, too, unless the user says otherwise.
+
+        With a test set, they are needed neither for an honest error, nor to choose an epoch of a
+        fine-tuning: cards/learning_curves/methods.md. Random weights need them, as does a choice
+        among several seeds.
+        """
+        is_chosen = self.seeds > 1 and self.keep == "best"
+        is_default = self.recipe == "default" and not self.from_scratch
+        return bool(self.test) and is_default and not is_chosen
+
     def resolved_recipe(self) -> Recipe:
         """Return the recipe with this job's changes."""
         default = DEFAULT_ALCHEMICAL if self.alchemical else DEFAULT
         default = DEFAULT_FROM_SCRATCH if self.from_scratch else default
-        recipe = with_stop(choose_recipe(self.recipe, default), self.stop)
+        stop = self.stop or ("all" if self._needs_no_validation else None)
+        recipe = with_stop(choose_recipe(self.recipe, default), stop)
         return recipe.with_changes(
             group_rates=parse_rates(self.group_rates),
             max_epochs=self.max_epochs,

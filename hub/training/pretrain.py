@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from hub.training.job import PretrainJob
 from hub.training.loader import GraphLoader, StreamLoader
 from hub.training.methods.full import Full
 from hub.training.preparation import Preparation, require_labels
-from hub.training.pretrain_data import read_dataset
+from hub.training.pretrain_data import dataset_of, read_dataset
 from hub.training.process_group import ALONE
 from hub.training.recipe import Recipe
 from hub.training.reporter import Reporter
@@ -65,7 +66,7 @@ def pretrain(
     Parameters
     ----------
     data
-        A dataset: a reference or a directory.
+        A dataset: a reference or a directory; or a file of labelled structures.
     labels
         Its label set to learn; the only one if empty.
     n_train
@@ -187,6 +188,8 @@ def _pretrain(
     folder: Path, job: PretrainJob, recipe: Recipe, reporter: Reporter, group: ProcessGroup
 ) -> dict[str, Any]:
     reporter.opened(folder)
+    data = group.from_first(dataset_of(job.data, folder) if group.is_first else "")
+    job = replace(job, data=data)
     return train(folder, prepare_pretraining(job, recipe, reporter, group), reporter, group)
 
 

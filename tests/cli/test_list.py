@@ -33,6 +33,12 @@ def lab(command, tmp_path):
     command("registry", "add", "lab", lab.location)
 
 
+FOUNDATION = {
+    "sevennet-0", "sevennet-l3i5", "sevennet-mf-0-pbe", "sevennet-mf-0-r2scan",
+    "chgnet-0.3.0", "chgnet-r2scan", "tensornet-matpes-pbe",
+}  # fmt: skip
+
+
 def names(done):
     return {row["name"] for row in done.json}
 
@@ -41,9 +47,9 @@ def test_built_in_ones_by_kind_elements_and_licence(command):
     datasets = command("list", "--kind", "dataset", "--json").json
     assert {row["kind"] for row in datasets} == {"dataset"}
     silicon = names(command("list", "--elements", "Si", "--json"))
-    # One is on this machine; of the next a card states the elements; the last is a model.
-    assert silicon == {"si-pbe-examples", "si-gap-18", "sevennet-0"}
-    assert names(command("list", "--elements", "Si, H", "--json")) == {"sevennet-0"}
+    # One is on this machine; of the next a card states the elements; the others are models.
+    assert silicon == {"si-pbe-examples", "si-gap-18", *FOUNDATION}
+    assert names(command("list", "--elements", "Si, H", "--json")) == FOUNDATION
     assert names(command("list", "--license", "cc0-1.0", "--json")) == {
         "c-pbe-examples", "si-pbe-examples",
     }  # fmt: skip
@@ -59,7 +65,7 @@ def test_versions_that_were_never_pulled(command, lab):
     def remote(*filters):
         return names(command("list", "--remote", *filters, "--json"))
 
-    assert remote("--elements", "H,O") == {"water", "ice", "sevennet-0"}
+    assert remote("--elements", "H,O") == {"water", "ice", *FOUNDATION}
     assert remote("--elements", "O", "--kind", "dataset") == {"ice"}
     assert remote("--architecture", "springs", "--license", "cc-by*") == {"water"}
     assert "unknown" in remote("--kind", "model")

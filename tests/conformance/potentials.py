@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from hub.potentials.config import PotentialConfig
     from hub.potentials.potential import Output, Potential
 
-# One small configuration of every architecture that is installed.
+# One small configuration of every architecture that does not consist of others.
 SMALL: dict[str, PotentialConfig] = {
     "nequip": StockConfig(
         ("C", "H", "O"),
@@ -69,7 +69,9 @@ PUBLISHED = {
     "tensornet": "tensornet-matpes-pbe",
 }
 # Those whose packages are installed.
-INSTALLED = [name for name in known_architectures() if not architecture(name).missing()]
+INSTALLED = [
+    name for name in known_architectures() if name in SMALL and not architecture(name).missing()
+]
 # Those whose potentials can be trained.
 TRAINABLE = [name for name in INSTALLED if architecture(name).is_trainable]
 
