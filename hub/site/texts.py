@@ -30,7 +30,7 @@ def rendered(text: str, name: str = "") -> Markup:
         A first heading that says only this is left out.
     """
     if len(text) > LONGEST:
-        return Markup('<pre class="plain">{}</pre>').format(text)
+        return Markup('<pre class="plain" tabindex="0">{}</pre>').format(text)
     parser = _parser()
     tokens = parser.parse(text)
     if _is_heading_of(tokens, name):
@@ -48,6 +48,10 @@ def _parser() -> MarkdownIt:
     parser.validateLink = lambda url: _TARGETS.fullmatch(url) is not None  # type: ignore[method-assign]
     parser.add_render_rule("image", _image)
     parser.add_render_rule("link_open", _link)
+    parser.add_render_rule("fence", _fence)
+    parser.add_render_rule("code_block", _code_block)
+    parser.add_render_rule("table_open", lambda *_: '<div class="scroll" tabindex="0"><table>\n')
+    parser.add_render_rule("table_close", lambda *_: "</table>\n</div>\n")
     for cell in ("th_open", "td_open"):
         parser.add_render_rule(cell, _cell)
     return parser
@@ -62,6 +66,23 @@ def _link(self: Any, tokens: Sequence[Token], index: int, options: Any, _env: An
     tokens[index].attrSet("rel", "noopener noreferrer nofollow")
     html: str = self.renderToken(tokens, index, options, _env)
     return html
+
+
+def _fence(self: Any, *arguments: Any) -> str:
+    from markdown_it.renderer import RendererHTML
+
+    return _reachable(RendererHTML.fence(self, *arguments))
+
+
+def _code_block(self: Any, *arguments: Any) -> str:
+    from markdown_it.renderer import RendererHTML
+
+    return _reachable(RendererHTML.code_block(self, *arguments))
+
+
+def _reachable(block: str) -> str:
+    """Let the keyboard reach a block of code, which may be wider than the page."""
+    return block.replace("<pre>", '<pre tabindex="0">', 1)
 
 
 def _cell(self: Any, tokens: Sequence[Token], index: int, options: Any, _env: Any) -> str:
