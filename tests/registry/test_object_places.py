@@ -30,9 +30,12 @@ def home(tmp_path, monkeypatch):
             "az+https://lab.blob.core.windows.net/models/a",
             Place("az", "https://lab.blob.core.windows.net", "models", "a", "lab"),
         ),
-        ("az+http://127.0.0.1:1/lab/models/a", Place("az", "http://127.0.0.1:1/lab", "models", "a", "lab")),
+        (
+            "az+http://127.0.0.1:1/lab/models/a",
+            Place("az", "http://127.0.0.1:1/lab", "models", "a", "lab"),
+        ),
     ],
-)  # fmt: skip
+)
 def test_addresses(address, place):
     assert Place.parse(address) == place
     assert Place.parse(str(place)) == place
