@@ -180,10 +180,10 @@ def _lineage(made: Made, gate: Gate) -> dict[str, Any]:
 
 def _paragraph(lineage: dict[str, Any]) -> str:
     teacher, given = lineage["teacher"], lineage["structures"]["given"]["structures"]
+    licence = teacher["licence"] or "not stated"
     return (
-        f"Distilled from {teacher['name']} (licence: {teacher['licence'] or 'not stated'}): pre-trained on its "
-        f"labels of structures made around {given} of the training structures, then fine-tuned on "
-        "these.\n"
+        f"Distilled from {teacher['name']} (licence: {licence}): pre-trained on its labels of "
+        f"structures made around {given} of the training structures, then fine-tuned on these.\n"
     )
 
 
