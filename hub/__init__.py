@@ -31,8 +31,13 @@ if TYPE_CHECKING:
     from hub.pulling import pull
     from hub.registries import add_registry, copy, list_registries, remove_registry, repair_registry
     from hub.showing import show
+    from hub.site.building import build_site
+    from hub.site.serving import serve_site
+    from hub.studies.distil import distil
     from hub.studies.learning_curve import learning_curve
+    from hub.studies.rank import rank
     from hub.studies.stability_check import stability
+    from hub.synthesis.around import synthesize_around
     from hub.synthesis.synthesize import synthesize
     from hub.teachers.families import list_teachers
     from hub.teachers.relabelling import relabel
@@ -44,12 +49,14 @@ if TYPE_CHECKING:
 # Where a name is defined: a module, and the name in it.
 _HOMES = {
     "add_registry": "hub.registries:add_registry",
+    "build_site": "hub.site.building:build_site",
     "cache_size": "hub.upkeep:cache_size",
     "calculator": "hub.potentials:calculator",
     "check": "hub.checking:check",
     "cite": "hub.history.citations:cite",
     "compare_labels": "hub.evaluation.compare:compare_labels",
     "copy": "hub.registries:copy",
+    "distil": "hub.studies.distil:distil",
     "evaluate": "hub.evaluation.models:evaluate_models",
     "export": "hub.exporting:export",
     "finetune": "hub.training.finetune:finetune",
@@ -68,12 +75,15 @@ _HOMES = {
     "prune_cache": "hub.upkeep:prune_cache",
     "publish": "hub.publishing:publish",
     "pull": "hub.pulling:pull",
+    "rank": "hub.studies.rank:rank",
     "relabel": "hub.teachers.relabelling:relabel",
     "remove_registry": "hub.registries:remove_registry",
     "repair_registry": "hub.registries:repair_registry",
+    "serve_site": "hub.site.serving:serve_site",
     "show": "hub.showing:show",
     "stability": "hub.studies.stability_check:stability",
     "synthesize": "hub.synthesis.synthesize:synthesize",
+    "synthesize_around": "hub.synthesis.around:synthesize_around",
     "transmute": "hub.alchemy.transmute:transmute",
     "verify": "hub.upkeep:verify",
     "verify_labels": "hub.teachers.verifying:verify_labels",
@@ -82,12 +92,14 @@ _HOMES = {
 __all__ = [
     "__version__",
     "add_registry",
+    "build_site",
     "cache_size",
     "calculator",
     "check",
     "cite",
     "compare_labels",
     "copy",
+    "distil",
     "evaluate",
     "export",
     "finetune",
@@ -106,12 +118,15 @@ __all__ = [
     "prune_cache",
     "publish",
     "pull",
+    "rank",
     "relabel",
     "remove_registry",
     "repair_registry",
+    "serve_site",
     "show",
     "stability",
     "synthesize",
+    "synthesize_around",
     "transmute",
     "verify",
     "verify_labels",

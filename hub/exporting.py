@@ -12,6 +12,7 @@ from hub.potentials.architectures import model_formats
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hub.datasets.dataset import Dataset
     from hub.datasets.selection import Choice
     from registry.download import Progress
 
@@ -29,6 +30,8 @@ def export(
     *,
     format: str,  # noqa: A002 - the option's name
     out: str | Path | None = None,
+    to: str | None = None,
+    private: bool = False,
     dtype: Literal["float64", "float32"] = "float64",
     member: int | None = None,
     labels: str | None = None,
@@ -39,7 +42,7 @@ def export(
     pulling: Progress | None = None,
     progress: Callable[[int, int | None], None] | None = None,
     report: Callable[[str], None] | None = None,
-) -> Path:
+) -> Path | str:
     """Write a model or dataset as a file for other programs, and return its path.
 
     Parameters
@@ -51,6 +54,11 @@ def export(
         or ``datasets`` (a dataset).
     out
         The new file, a directory for ``datasets``; `name` with the usual ending by default.
+    to
+        Of format ``datasets``: ``hf://datasets/org/name``, to publish Parquet files on the Hugging
+        Face Hub instead of writing a directory; its web page is returned.
+    private
+        Make a new repository on the Hub private.
     dtype
         Precision that the model's file computes in.
     member
@@ -79,17 +87,29 @@ def export(
     ModelError
         If the model has no such format, or the file does not reproduce its stored predictions.
     ExistsError
-        If the file exists.
+        If the file or another export exists.
     RegistryError
-        As `hub.pull` does.
+        As `hub.pull` does; as `hub.publish` does, with `to`.
     """
     if format not in formats():
         raise DataError(f"unknown format '{format}'", f"Use one of: {', '.join(formats())}.")
+    if to is not None and (format != "datasets" or out is not None):
+        raise DataError(
+            "--to publishes a dataset in the format datasets, and takes no --out",
+            "Use it as: hub export NAME --format datasets --to hf://datasets/org/name",
+        )
+    if private and to is None:
+        raise DataError("--private is for a repository on the Hub", "Give one with --to.")
     target = Path(out) if out is not None else None
     if format not in DATASET_FORMATS:
         return _export_model(name, format, target, dtype, pulling, member=member, force=force)
     from hub.datasets.selection import Choice
 
+    if to is not None:
+        choice = Choice(where, sample, seed)
+        return _export_to_hub(
+            name, labels, choice, to, pulling, progress, report, private=private, force=force
+        )
     target = target or Path(f"{_plain(name)}{DATASET_FORMATS[format]}")
     choice = Choice(where, sample, seed)
     _export_dataset(name, labels, choice, target, format, pulling, progress, report, force=force)
@@ -118,6 +138,68 @@ def _export_model(
     )
 
 
+def _export_to_hub(
+    name: str,
+    labels: str | None,
+    choice: Choice,
+    to: str,
+    pulling: Progress | None,
+    progress: Callable[[int, int | None], None] | None,
+    report: Callable[[str], None] | None,
+    *,
+    private: bool,
+    force: bool,
+) -> str:
+    from hub.huggingface.parquet import About, export_to_hub
+    from hub.settings import load_settings
+
+    dataset = _opened(name, labels, choice, pulling, report)
+    settings = load_settings()
+    about = About(
+        dataset.name,
+        dataset.labels_name(labels),
+        *_facts(name, f"{dataset.n_structures:,} structures"),
+    )
+    return export_to_hub(
+        dataset.pieces(labels, choice),
+        to,
+        about,
+        settings.cache / "parts",
+        offline=settings.offline,
+        private=private,
+        force=force,
+        progress=progress,
+    )
+
+
+def _facts(name: str, otherwise: str) -> tuple[str, str, str]:
+    """Return the description, licence and citation of a dataset, as far as it states them."""
+    from hub.showing import show
+    from registry.paths import user_path
+
+    if user_path(name).is_dir():
+        return otherwise, "", ""
+    shown = show(name)
+    return shown.description or otherwise, shown.licence, shown.citation
+
+
+def _opened(
+    name: str,
+    labels: str | None,
+    choice: Choice,
+    pulling: Progress | None,
+    report: Callable[[str], None] | None,
+) -> Dataset:
+    """Open a dataset, and report what a person should know about it."""
+    from hub.datasets.loading import open_dataset
+
+    dataset = open_dataset(name, labels, choice if choice.is_any else None, pulling)
+    if report:
+        for note in dataset.notes:
+            report(note)
+    return dataset
+
+
 def _export_dataset(
     name: str,
     labels: str | None,
@@ -131,12 +213,8 @@ def _export_dataset(
     force: bool,
 ) -> None:
     from hub.datasets.exporting import export_structures
-    from hub.datasets.loading import open_dataset
 
-    dataset = open_dataset(name, labels, choice if choice.is_any else None, pulling)
-    if report:
-        for note in dataset.notes:
-            report(note)
+    dataset = _opened(name, labels, choice, pulling, report)
     pieces = dataset.pieces(labels, choice)
     export_structures(pieces, out, target_format, force=force, progress=progress)
 

@@ -76,7 +76,10 @@ class Ancestor:
 
 
 def ancestors(
-    names: Catalogue, parents: Iterable[Parent], training: dict[str, Any]
+    names: Catalogue,
+    parents: Iterable[Parent],
+    training: dict[str, Any],
+    teacher: dict[str, Any] | None = None,
 ) -> tuple[Ancestor, ...]:
     """Return all that a model was trained from, as far as this machine knows it.
 
@@ -88,6 +91,8 @@ def ancestors(
         The parents in its manifest.
     training
         The section of its card about the training, which also names data.
+    teacher
+        The section of its card about the model from which it was distilled.
     """
     found = {each: None for parent in parents for each in _line(names, parent, set())}
     place = (training.get("parent") or {}).get("directory")
@@ -98,6 +103,10 @@ def ancestors(
         manifest = _manifest(names, str(data["dataset_digest"]))
         label = str(data.get("dataset", "a dataset"))
         found[Ancestor(label, manifest.licence if manifest else "")] = None
+    if teacher:
+        found[Ancestor(f"the teacher {teacher.get('name')}", str(teacher.get("licence", "")))] = (
+            None
+        )
     return tuple(found)
 
 

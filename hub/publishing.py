@@ -112,9 +112,8 @@ def publish(
     config = read_model(directory).config
     names, parents = catalogue(), _parents(front_matter, card)
     licence = canonical(_licence(front_matter))
-    front_matter, body = _with_licences(
-        front_matter, body, ancestors(names, parents, _training(front_matter)), license_reason
-    )
+    origins = ancestors(names, parents, _training(front_matter), _teacher(front_matter))
+    front_matter, body = _with_licences(front_matter, body, origins, license_reason)
     check_free(names, name, version, to)
     address = address_of(names, to)
     if address is not None:
@@ -182,6 +181,17 @@ def _with_licences(
         lines = "\n".join(f"- {note[0].upper()}{note[1:]}." for note in new)
         body = f"{body.rstrip()}\n\n## Licences\n\n{lines}\n"
     return {**front_matter, "license_note": text}, body
+
+
+def _teacher(front_matter: dict[str, Any]) -> dict[str, Any] | None:
+    """Return what the card says of the model from which this one was distilled, if any.
+
+    The licence of a program that computed labels does not extend to them.
+    """
+    distillation = front_matter.get("distillation")
+    teacher = distillation.get("teacher") if isinstance(distillation, dict) else None
+    is_model = isinstance(teacher, dict) and str(teacher.get("family")).startswith("model:")
+    return teacher if is_model else None
 
 
 def _training(front_matter: dict[str, Any]) -> dict[str, Any]:

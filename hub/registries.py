@@ -52,9 +52,9 @@ def add_registry(name: str, location: str) -> AddedRegistry:
     name
         Any name of your choice.
     location
-        A directory, or an address that begins with ``file://``, ``http://``, ``https://`` or
-        ``hf://`` or is of a kind that another package adds. A directory becomes a registry when
-        something is first published to it.
+        A directory, or an address that begins with ``file://``, ``http://``, ``https://``,
+        ``s3://``, ``gs://``, ``az://`` or ``hf://`` or is of a kind that another package adds. A
+        directory or bucket becomes a registry when something is first published to it.
 
     Raises
     ------
@@ -115,12 +115,12 @@ def remove_registry(name: str) -> None:
 
 
 def repair_registry(name: str, versions: Collection[str] = ()) -> Repair:
-    """Mend a registry in a directory, and bring it to the present format. Nothing is deleted.
+    """Mend a registry, and bring it to the present format. Nothing is deleted.
 
     Parameters
     ----------
     name
-        Name of the registry, its directory as ``./directory``, or ``local``.
+        Name of the registry, its directory as ``./directory``, its address, or ``local``.
     versions
         Versions to list, as ``name@version``, that the index does not because their publishing was
         killed.
@@ -134,7 +134,7 @@ def repair_registry(name: str, versions: Collection[str] = ()) -> Repair:
     NotFoundError
         If there is no such registry or unlisted version.
     StorageError
-        If it is not in a directory, or that cannot be written.
+        If it can only be read, or somebody publishes to it at the same time.
     IncompatibleError
         If a newer release made it.
     """

@@ -7,8 +7,9 @@ import json
 import math
 import re
 import stat
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, is_dataclass
+from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from registry.errors import IncompatibleError, IntegrityError, RegistryError
@@ -26,6 +27,8 @@ WRONG = "is invalid"  # a verdict
 Schema = TypeVar("Schema")
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_used: set[Any] = set()
+_first_use = Lock()
 
 
 class MalformedError(ValueError):
@@ -161,11 +164,15 @@ def fit(content: Any, schema: type[Schema]) -> Schema:
     import msgspec
 
     try:
-        return msgspec.convert(content, schema)
+        # msgspec 0.22 crashes if threads use a schema for the first time at once.
+        with nullcontext() if schema in _used else _first_use:
+            return msgspec.convert(content, schema)
     except msgspec.ValidationError as problem:
         # msgspec writes `Expected ... - at `$.files[0].size``: we put the field first.
         text, _, place = str(problem).partition(" - at `$")
         raise _misfit(place.strip(".`"), text) from problem
+    finally:
+        _used.add(schema)
 
 
 def fit_whole(content: Any, schema: type[Schema]) -> Schema:

@@ -120,6 +120,49 @@ def write_file(target: Path, data: bytes) -> None:
         temporary.write_bytes(data)
 
 
+def require_tree(path: Path, names: Collection[str]) -> None:
+    """Raise `StorageError` unless `path` does not exist, is empty, or is a tree of ours.
+
+    Parameters
+    ----------
+    path
+        The folder.
+    names
+        All that a tree of ours has at its top, with our marker.
+    """
+    if not os.path.lexists(path):
+        return
+    if not is_real_directory(path):
+        raise in_the_way(path, "is a link or not a folder")
+    with storage_errors(path), os.scandir(path) as found:
+        there = {each.name for each in found}
+    other = min(there.difference(names) if is_marked(path) else there, default="")
+    if other:
+        raise in_the_way(path, f"contains {other}, which is not part of such an output")
+
+
+def settle_tree(part: Path, target: Path, names: Collection[str]) -> None:
+    """Move a finished folder with our marker into place; either the old or the new one is left.
+
+    Parameters
+    ----------
+    part
+        The folder, on the same file system.
+    target
+        Its destination. An existing folder is removed if it is empty or a tree of ours.
+    names
+        As for `require_tree`.
+
+    Raises
+    ------
+    StorageError
+        If something else is there.
+    """
+    require_tree(target, names)
+    with storage_errors(target):
+        _move(part, target)
+
+
 def settle_folder(part: Path, target: Path, ours: re.Pattern[str]) -> None:
     """Move a finished folder into place; if this is killed, either the old or the new one is left.
 
@@ -143,15 +186,20 @@ def settle_folder(part: Path, target: Path, ours: re.Pattern[str]) -> None:
             if is_real_file(path):
                 with path.open("rb") as file:
                     os.fsync(file.fileno())
-        if not is_real_directory(target):
-            part.rename(target)
-        elif _exchange(part, target):
-            remove(part)
-        else:
-            old = target.with_name(f"{uuid4().hex}.tmp")
-            target.rename(old)
-            part.rename(target)
-            remove(old)
+        _move(part, target)
+
+
+def _move(part: Path, target: Path) -> None:
+    """Rename a folder, and remove the one that it replaces."""
+    if not is_real_directory(target):
+        part.rename(target)
+    elif _exchange(part, target):
+        remove(part)
+    else:
+        old = target.with_name(f"{uuid4().hex}.tmp")
+        target.rename(old)
+        part.rename(target)
+        remove(old)
 
 
 def _exchange(one: Path, other: Path) -> bool:

@@ -137,15 +137,22 @@ class Pages:
         swap_until_done(store, path, page)
         self.add_names({name})
 
-    def add_names(self, names: set[str]) -> None:
-        """Add names to the list, and all others that have a page."""
-        store = self._writable()
+    def add_names(self, names: set[str]) -> bool:
+        """Add names to the list, and all others that have a page; return whether any was new."""
+        store, is_new = self._writable(), True
 
         def listed(data: bytes | None) -> bytes | None:
+            nonlocal is_new
             known = set() if data is None else parse_names(data, self.place(self.list_path))
-            return None if data and names <= known else names_bytes(known | names | self.paged())
+            is_new = data is None or not names <= known
+            if not is_new:
+                return None
+            # Only what can be read: a listing that came over the network has no checksum.
+            others = {each for each in self.paged() - known - names if self._has_page(each)}
+            return names_bytes(known | names | others)
 
         swap_until_done(store, self.list_path, listed)
+        return is_new
 
     def paged(self) -> set[str]:
         """Return the names that have a page, listed or not; only for writable stores."""
@@ -169,6 +176,9 @@ class Pages:
         if data is None and self.required:
             raise IntegrityError(f"the list of names {self.place(self.list_path)} is missing")
         return names_bytes(set()) if data is None else data
+
+    def _has_page(self, name: str) -> bool:
+        return self._read(self.page_path(name)) is not None
 
     def _read(self, path: str) -> bytes | None:
         try:

@@ -62,7 +62,7 @@ def publish(
     licence
         The licence under which others may use it.
     to
-        The name of a registry, a directory, or ``hf://org``; the user's own registry by default.
+        The name, directory or address of a registry, or ``hf://org``; the user's own by default.
     accept
         Publish even if this machine has seen different content there under this name and version.
     private
@@ -141,7 +141,7 @@ def _free_target(catalogue: Catalogue, name: str, version: str, to: str) -> Regi
 
 
 def target(catalogue: Catalogue, to: str) -> Registry:
-    """Return the registry with this name or in this directory."""
+    """Return the registry with this name, in this directory or at this address."""
     registries = (*catalogue.registries, catalogue.local.own, catalogue.builtin.shipped)
     known = {registry.name: registry for registry in registries}
     if to in known:
@@ -151,7 +151,7 @@ def target(catalogue: Catalogue, to: str) -> Registry:
     if not re.search(r"[/\\~]|^\.", to):
         raise NotFoundError(
             f"unknown registry '{to}' (known: {', '.join(known)})",
-            "Add it (`hub registry add`), or give a directory as ./directory.",
+            "Add it (`hub registry add`), or give a directory as ./directory, or an address.",
         )
     store = open_store(to, offline=catalogue.builtin.offline)
     same = next((each for each in registries if each.location == store.location), None)

@@ -204,7 +204,8 @@ class Registry:
         has_written = put(manifest.files)
         has_written = store.put_bytes(manifest_path(digest), data) or has_written
         if listed:
-            return has_written
+            # Its publisher may have been killed before the name was in the list.
+            return self.pages.add_names({manifest.name}) or has_written
         is_new = True
 
         def with_this(entry: Entry | None) -> Entry | None:

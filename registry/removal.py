@@ -10,7 +10,6 @@ import os
 import re
 import shutil
 import stat
-import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -94,14 +93,25 @@ def require_marked(folder: Path) -> None:
         )
 
 
-def age(path: Path) -> float:
-    """Return the seconds since a file, or anything in a folder, was last changed."""
+def changed(path: Path) -> float:
+    """Return when a file, or anything in a folder, was last changed: s, by the disk's clock."""
     newest = path.lstat().st_mtime
     if is_real_directory(path):
         for folder, _, files in os.walk(path):
             names = [folder, *(os.path.join(folder, name) for name in files)]  # noqa: PTH118
             newest = max([newest, *(os.lstat(name).st_mtime for name in names)])
-    return time.time() - newest
+    return newest
+
+
+def now(folder: Path) -> float:
+    """Return the time by the clock of the disk, in s: the clock of this machine may differ."""
+    path = folder / f"{uuid4().hex}.tmp"
+    with storage_errors(path):
+        path.touch()
+        try:
+            return path.stat().st_mtime
+        finally:
+            path.unlink(missing_ok=True)
 
 
 def sweep(root: Path, older_than: float) -> None:
@@ -116,10 +126,12 @@ def sweep(root: Path, older_than: float) -> None:
     """
     if not is_marked(root):
         return
-    for path in entries(root / SCRATCH, _SCRATCH_NAMES):
+    found = list(entries(root / SCRATCH, _SCRATCH_NAMES))
+    latest = now(root / SCRATCH) - older_than if found else 0.0
+    for path in found:
         # Another process may finish it in the meantime.
         with storage_errors(path), suppress(FileNotFoundError):
-            if age(path) >= older_than:
+            if changed(path) <= latest:
                 remove(path)
 
 

@@ -7,6 +7,7 @@ import re
 import stat
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from math import inf
 from typing import TYPE_CHECKING
 
 from registry.content import damaged_files
@@ -14,7 +15,7 @@ from registry.errors import IntegrityError, NotFoundError, RegistryError
 from registry.files import STALE_AFTER, files_below, is_intact, storage_errors
 from registry.origins import LOCAL
 from registry.references import DIGEST_PREFIX, Reference, covers
-from registry.removal import age, entries, remove, sweep
+from registry.removal import changed, entries, now, remove, sweep
 from registry.versions import Version
 
 if TYPE_CHECKING:
@@ -135,7 +136,8 @@ def prune(local: LocalStore, *, everything: bool = False) -> int:
             local.forget_cached()
         least_age = 0.0 if everything else STALE_AFTER
         sweep(local.root.resolve(), least_age)
-        _remove_unneeded(local, needed, least_age)
+        latest = inf if everything else now(local.root) - least_age
+        _remove_unneeded(local, needed, latest)
         return before - _occupied(local.root)
 
 
@@ -171,24 +173,24 @@ def _needed(local: LocalStore, *, everything: bool) -> _Needed:
     )
 
 
-def _remove_unneeded(local: LocalStore, needed: _Needed, least_age: float) -> None:
-    """Remove everything that has one of our names, is not behind a link, and is not needed."""
+def _remove_unneeded(local: LocalStore, needed: _Needed, latest: float) -> None:
+    """Remove what has one of our names, is not behind a link or needed, and is this old (s)."""
     root = local.root
     for folder in entries(root / "blobs", _TWO_DIGITS):
         for blob in entries(folder, _SHA256):
-            _remove(blob, least_age, needed=blob.name in needed.blobs)
+            _remove(blob, latest, needed=blob.name in needed.blobs)
     for manifest in entries(root / "manifests", _MANIFEST):
-        _remove(manifest, least_age, needed=manifest.stem in needed.digests)
+        _remove(manifest, latest, needed=manifest.stem in needed.digests)
     for partial in entries(root / "partial", _SHA256):
-        _remove(partial, least_age, needed=partial.name in needed.digests)
+        _remove(partial, latest, needed=partial.name in needed.digests)
     for folder in entries(root / "versions", _NAME):
         for directory in entries(folder, _VERSION_FOLDER):
-            _remove(directory, 0.0, needed=directory in needed.directories)
+            _remove(directory, inf, needed=directory in needed.directories)
 
 
-def _remove(path: Path, least_age: float, *, needed: bool) -> None:
+def _remove(path: Path, latest: float, *, needed: bool) -> None:
     with storage_errors(path), suppress(FileNotFoundError):
-        if not needed and (least_age == 0.0 or age(path) >= least_age):
+        if not needed and changed(path) <= latest:
             remove(path)
 
 

@@ -10,6 +10,8 @@ import pytest
 from registry.shipped import FOLDER
 
 ROOT = Path(__file__).parents[1]
+# Of the web catalogue, with its licence and a picture.
+SITE = (".html", ".css", ".js", ".txt", ".png")
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +53,14 @@ def test_guides_and_formats_are_inside(names):
     assert {"hub/datasets/FORMAT.md", "registry/FORMAT.md"} <= names
 
 
+_WITH_PAGES = ("hub/site/", "hub/guide/", "hub/evaluation/report/")
+
+
 def test_nothing_else_is_inside(names):
     folders = {name.split("/")[0] for name in names}
     assert folders == {"hub", "registry", *(name for name in folders if "dist-info" in name)}
     own = [name for name in names if ".dist-info/" not in name]
     suffixes = {Path(name).suffix for name in own if "/_shipped/blobs/" not in name}
-    assert suffixes == {".py", ".typed", ".md", ".json"}
+    assert suffixes == {".py", ".typed", ".md", ".json", *SITE}
+    assert all(name.startswith(_WITH_PAGES) for name in own if name.endswith(SITE))
     assert not [name for name in names if name.startswith("registry/_cards/") and ".py" in name]

@@ -1,6 +1,6 @@
 """Write the figures of the paper that `hub learning-curve --paper` shows.
 
-``python cards/make/paper_figures.py RESULTS`` reads the authors' tables of all their runs,
+``python cards/make/paper_figures.py RESULTS [OUT]`` reads the authors' tables of all their runs,
 ``results/*.csv`` of github.com/jla-gardner/nnp-pre-training, and writes ``hub/studies/paper.json``.
 Which runs and which statistic a table of the paper shows is as in the authors' notebooks.
 """
@@ -80,13 +80,11 @@ def carbon(results: Results) -> list[dict]:
     for quantity in (ENERGY, FORCE):
         direct = results.direct(quantity, dataset_name="C-GAP-17", labels="dft")
         sources = {
-            f"{name} labels": results.tuned(quantity, by_teacher[name], **data)
+            name: results.tuned(quantity, by_teacher[name], **data)
             for name in ("edip", "lcbop", "gap20", "ace")
         }
         numbers = {
-            f"{int(number):,} pre-training": results.tuned(
-                quantity, by_number[number], seed="42", **data
-            )
+            f"ace {int(number):,}": results.tuned(quantity, by_number[number], seed="42", **data)
             for number in sorted(by_number, key=int)
         }
         columns = {"direct": direct, **sources}
@@ -109,7 +107,7 @@ def silicon(results: Results) -> dict:
         parents = results.find("alchemical_train", r_max=cutoff, **wanted)
         for row in sorted(parents, key=lambda row: int(row["config|n_train"])):
             number = int(row["config|n_train"])
-            columns[f"{number:,} {name}"] = results.tuned(FORCE, row["id"], **data)
+            columns[f"{name} {number:,}"] = results.tuned(FORCE, row["id"], **data)
     about = "silicon (Si-GAP-18), pre-trained on carbon transmuted to silicon"
     return table("Figure 5", about, "Si", FORCE, "lowest", columns)
 
@@ -128,12 +126,12 @@ def table(name, about, element, quantity, statistic, columns) -> dict:
 
 def main() -> None:
     """Write the file."""
-    results = Results(Path(sys.argv[1]))
+    results, out = Results(Path(sys.argv[1])), Path(*sys.argv[2:3] or [OUT])
     tables = [*carbon(results), silicon(results)]
     tables.sort(key=lambda each: (each["name"].startswith("Figure"), each["name"]))
     rows = ",\n".join(json.dumps(each, ensure_ascii=False) for each in tables)
     source = json.dumps(SOURCE, ensure_ascii=False)
-    OUT.write_text(f'{{"source": {source},\n"tables": [\n{rows}\n]}}\n', encoding="utf-8")
+    out.write_text(f'{{"source": {source},\n"tables": [\n{rows}\n]}}\n', encoding="utf-8")
 
 
 if __name__ == "__main__":

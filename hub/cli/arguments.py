@@ -111,7 +111,7 @@ to_option = click.option(
     "--to",
     metavar="REGISTRY",
     show_default="this machine's own",
-    help="Registry to publish to: a name, or ./directory.",
+    help="Registry to publish to: a name, ./directory or an address.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 energy_key_option = click.option(

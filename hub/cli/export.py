@@ -40,6 +40,12 @@ def _formats() -> list[str]:
     show_default="NAME with the usual extension",
     help="Output file; a directory for format datasets.",
 )
+@click.option(
+    "--to",
+    metavar="ADDRESS",
+    help="Publish format datasets on the Hugging Face Hub as Parquet: hf://datasets/org/name.",
+)
+@click.option("--private", is_flag=True, help="Make a new repository on the Hub private.")
 @dtype_option
 @click.option(
     "--member",

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from hub.cli import output
+from hub.cli.architecture_options import architecture_options
 from hub.cli.arguments import (
     allow_option,
     batch_size_option,
@@ -83,7 +84,7 @@ from hub.cli.arguments import (
 @click.option(
     "--stop",
     type=click.Choice(["early", "last", "all", "k-fold"]),
-    show_default="the recipe's",
+    show_default="all with --test, else early",
     help="Keep the best epoch by validation (early) or the last; all and k-fold train on "
     "the validation structures, too.",
 )
@@ -94,6 +95,7 @@ from hub.cli.arguments import (
     help="Other labelled structures, to measure what the model forgets (repeatable).",
 )
 @click.option("--from-scratch", is_flag=True, help="Start from random weights (the baseline).")
+@architecture_options
 @click.option(
     "--alchemical",
     default="",

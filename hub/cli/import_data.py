@@ -45,8 +45,9 @@ def _readers() -> Collection[str]:
     metavar="NAME",
     default="ase",
     show_default=True,
-    help="ase: any format that ASE reads. datasets: a Hugging Face dataset (directory, file or "
-    "name). npz-labels: published label files in the order of the structures of --onto. Plug-ins "
+    help="ase: any format that ASE reads. datasets: a Hugging Face dataset (directory, file, "
+    "name or hf://datasets/org/name). npz-labels: published label files in the order of the "
+    "structures of --onto. Plug-ins "
     "can add others.",
 )
 @click.option("--covers", metavar="CONDITION", help="Structures covered by npz-labels files.")

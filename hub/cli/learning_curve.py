@@ -107,7 +107,7 @@ def command(out: Path, paper: bool, as_json: bool, **given: Any) -> None:
     from hub.studies.curve_plot import FILE_NAME
     from hub.studies.curve_table import curve_table, point_row
     from hub.studies.learning_curve import learning_curve
-    from hub.studies.paper import beside_paper, data_elements
+    from hub.studies.paper import beside_paper, data_elements, paper_source
 
     keep_freed_memory()
     try:
@@ -123,6 +123,9 @@ def command(out: Path, paper: bool, as_json: bool, **given: Any) -> None:
     else:
         output.result_table(*curve_table(points))
         print_beside(beside)
-    if paper and not beside:
+    if beside:
+        output.message(f"the paper: {paper_source()}")
+        output.message("note: the paper's data and test sets differ from these")
+    elif paper:
         output.message("note: the paper has figures for data of carbon alone and silicon alone")
     output.message(f"table: {out / 'learning_curve.md'}; plot: {out / FILE_NAME}")

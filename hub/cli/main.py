@@ -34,6 +34,7 @@ SECTIONS = {
     "Train": {
         "finetune": "hub.cli.finetune",
         "pretrain": "hub.cli.pretrain",
+        "distil": "hub.cli.distil",
         "transmute": "hub.cli.transmute",
     },
     "Labels": {
@@ -42,6 +43,7 @@ SECTIONS = {
         "teachers": "hub.cli.teachers",
     },
     "Judge and share": {
+        "rank": "hub.cli.rank",
         "evaluate": "hub.cli.evaluate",
         "learning-curve": "hub.cli.learning_curve",
         "stability": "hub.cli.stability",
@@ -49,6 +51,7 @@ SECTIONS = {
         "publish": "hub.cli.publish",
         "verify": "hub.cli.verify",
         "registry": "hub.cli.registry",
+        "site": "hub.cli.site",
         "cache": "hub.cli.cache",
         "completion": "hub.cli.completion",
     },

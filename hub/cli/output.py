@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hub import sizes
 from hub.visible import escape_unusual, one_line, visible
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 
 _WIDEST_TEXT = 100  # columns; longer lines are hard to read
+
+human_size = sizes.human_size
 
 
 def accept_any_text() -> None:
@@ -119,16 +122,6 @@ def telling_warnings() -> Iterator[None]:
             yield
     finally:
         logging.getLogger().removeHandler(teller)
-
-
-def human_size(count: int) -> str:
-    """Format a number of bytes for people."""
-    size = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} TB"
 
 
 def shows_progress() -> bool:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from pathlib import Path
 from typing import Any
 
 import click
 
 from hub.cli import output
+from hub.cli.architecture_options import architecture_options
 from hub.cli.arguments import (
     batch_size_option,
     complete_names,
@@ -29,7 +29,7 @@ from hub.cli.arguments import (
     default="",
     metavar="NAME",
     shell_complete=complete_names,
-    help="A dataset or its directory.",
+    help="A dataset or its directory, or a file with energies and forces.",
 )
 @click.option(
     "--labels", default="", metavar="NAME", show_default="the only one", help="Label set to learn."
@@ -60,46 +60,7 @@ from hub.cli.arguments import (
     show_default=True,
     help="Leave out structures with a larger force (eV/Å).",
 )
-@click.option(
-    "--model-config",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="JSON file with settings of the architecture.",
-)
-@click.option(
-    "--layers",
-    type=click.IntRange(min=1),
-    metavar="N",
-    show_default="4",
-    help="Number of interaction blocks.",
-)
-@click.option(
-    "--features",
-    type=click.IntRange(min=1),
-    metavar="N",
-    show_default="32",
-    help="Number of channels.",
-)
-@click.option(
-    "--l-max",
-    type=click.IntRange(min=0),
-    metavar="L",
-    show_default="1",
-    help="Highest rotation order.",
-)
-@click.option(
-    "--parity/--no-parity",
-    default=None,
-    show_default="parity",
-    help="Include features of odd parity, or not.",
-)
-@click.option(
-    "--cutoff",
-    type=click.FloatRange(min=1),
-    metavar="R",
-    show_default="4",
-    help="Cutoff radius in Å.",
-)
+@architecture_options
 @run_folder_option
 @recipe_option
 @epochs_option

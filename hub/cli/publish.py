@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     metavar="REGISTRY",
     default="local",
     show_default="this machine's own",
-    help="Registry to publish to: a name, ./directory, or a repository on the Hugging Face Hub, "
-    "hf://org/name or hf://datasets/org/name.",
+    help="Registry to publish to: a name, ./directory, an address, or a repository on the Hugging "
+    "Face Hub, hf://org/name or hf://datasets/org/name.",
 )
 @click.option("--private", is_flag=True, help="Make a new repository on the Hub private.")
 @click.option("--license", "licence", metavar="ID", help="Licence, e.g. MIT or CC-BY-4.0.")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hub.cli import output
+from registry.huggingface.addresses import is_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +47,11 @@ def present_spelling(arguments: list[str]) -> list[str]:
     command, *given = arguments
     split = given.index("--") if "--" in given else len(given)
     _require_new_meaning(command, given[:split])
-    renamed = [_renamed(command, argument) for argument in given[:split]]
+    plain = given[:split]
+    kept = {"--to"} if command == "export" and any(map(is_address, _values(plain, "--to"))) else ()
+    renamed = [
+        each if each.partition("=")[0] in kept else _renamed(command, each) for each in plain
+    ]
     if command in _COMMANDS:
         output.message(f"note: hub {command} is now hub {_COMMANDS[command]}")
     return [_COMMANDS.get(command, command), *renamed, *given[split:]]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from hub.cli import output
 from hub.cli.arguments import (
+    JsonObject,
     json_option,
+    label_options,
     seed_option,
     to_option,
     version_option,
@@ -19,6 +23,8 @@ from hub.cli.teacher_options import teacher_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from hub.synthesis.running import Synthesized
 
 
 def _range(kind: type[int | float]) -> Callable[..., tuple[float, float]]:
@@ -51,7 +57,49 @@ def _durations(
     return melt, quench, heat, anneal, cool
 
 
-@click.command(name="synthesize", short_help="Make a dataset by molecular dynamics.")
+# Options of the two ways to make structures, which cannot be combined.
+_OF_DYNAMICS = (
+    "element", "onto", "trajectories", "atoms", "density", "melt_temperature",
+    "anneal_temperature", "stages", "timestep", "frame_interval",
+)  # fmt: skip
+_OF_AROUND = (
+    "around", "schedule", "data_labels", "test", "n_train", "out", "energy_key", "forces_key",
+    "stress_key", "stress_convention",
+)  # fmt: skip
+
+
+@click.command(name="synthesize", short_help="Make a dataset from scratch or around structures.")
+@click.option(
+    "--around",
+    multiple=True,
+    metavar="FILE",
+    help="Make structures around those in this file (repeatable), or of a dataset.",
+)
+@click.option(
+    "--schedule",
+    type=JsonObject(),
+    metavar="JSON",
+    help='Numbers of --around, e.g. \'{"chains": 3, "swaps": 0.5}\'; '
+    "`hub guide distilling` lists them.",
+)
+@click.option("--test", multiple=True, metavar="FILE", help="With --around: test structures.")
+@click.option(
+    "--n-train",
+    type=click.IntRange(min=1),
+    metavar="N",
+    show_default="all but the validation set",
+    help="With --around: number of structures, drawn as `hub finetune` draws them.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="With --around: folder for the files of the split into training, validation and test.",
+)
+@click.option(
+    "--data-labels", default="", metavar="NAME", help="With --around: label set of a dataset."
+)
+@label_options
 @click.option(
     "--element", default="C", show_default=True, metavar="SYMBOL", help="Chemical element."
 )
@@ -138,19 +186,20 @@ def _durations(
 @click.option("--license", metavar="ID", default="", help="Licence, e.g. CC-BY-4.0.")
 @json_option
 def command(as_json: bool, **given: Any) -> None:
-    """Generate labelled structures of an element, and print the reference of the dataset.
+    """Generate labelled structures, and print the reference of the dataset.
 
-    Randomly placed atoms are melted, quenched, heated, annealed and cooled, in many trajectories
-    spread evenly over densities and annealing temperatures. LAMMPS runs them if the teacher is one
-    of its pair styles, otherwise ASE. Frames have the columns time, density, anneal_T, run_id,
-    temperature and blown_up.
+    Without --around, randomly placed atoms are melted, quenched, heated, annealed and cooled, in
+    many trajectories spread evenly over densities and annealing temperatures. LAMMPS runs them if
+    the teacher is one of its pair styles, otherwise ASE. Frames have the columns time, density,
+    anneal_T, run_id, temperature and blown_up.
+
+    With --around, the teacher labels chains of structures around the given ones: strained, rattled,
+    then moved along the forces. Structures have the columns parent, chain, step, run_id and
+    is_parent. Validation and test structures of the split are not used.
     """
-    from hub.synthesis.synthesize import synthesize
-
-    with progress_bar("frames") as progress:
-        made = synthesize(
-            **given, progress=progress, report=lambda text: output.message(f"note: {text}")
-        )
+    make, unit = (_around, "structures") if given["around"] else (_from_scratch, "frames")
+    with progress_bar(unit) as progress:
+        made = make(given, progress=progress, report=lambda text: output.message(f"note: {text}"))
     reference = str(made.version.reference)
     if as_json:
         output.result_json(
@@ -161,7 +210,31 @@ def command(as_json: bool, **given: Any) -> None:
                 **made.facts,
             }
         )
-    else:
-        output.message(str(made.version.manifest.metadata["description"]))
-        output.message(f"{made.facts['structures']:,} frames; {len(made.failures)} blown up")
-        output.result(reference)
+        return
+    output.message(str(made.version.manifest.metadata["description"]))
+    blown_up = "" if given["around"] else f"; {len(made.failures)} blown up"
+    output.message(f"{made.facts['structures']:,} {unit}{blown_up}")
+    output.result(reference)
+
+
+def _from_scratch(given: dict[str, Any], **told: Any) -> Synthesized:
+    from hub.synthesis.synthesize import synthesize
+
+    _refuse(_OF_AROUND, "requires --around")
+    return synthesize(**{name: given[name] for name in given if name not in _OF_AROUND}, **told)
+
+
+def _around(given: dict[str, Any], **told: Any) -> Synthesized:
+    from hub.synthesis.around import synthesize_around
+
+    _refuse(_OF_DYNAMICS, "cannot be combined with --around")
+    own = {name: given[name] for name in given if name not in (*_OF_DYNAMICS, "around")}
+    return synthesize_around(given["around"], **own, **told)
+
+
+def _refuse(names: tuple[str, ...], why: str) -> None:
+    """Refuse options that were given although they belong to the other way."""
+    context = click.get_current_context()
+    for name in names:
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--{name.replace('_', '-')} {why}.")

@@ -55,7 +55,12 @@ _OPTIONS = (
 
 
 def teacher_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add ``--teacher``, ``--params`` and ``--arguments`` to a command."""
-    for option in reversed(_OPTIONS):
+    """Add ``--teacher`` and the options of `teacher_settings` to a command."""
+    return _OPTIONS[0](teacher_settings(command))
+
+
+def teacher_settings(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--params``, ``--python`` and ``--arguments`` to a command."""
+    for option in reversed(_OPTIONS[1:]):
         command = option(command)
     return command

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hub.datasets.importing import LOOKED_AT, Source
+from hub.datasets.repository import open_repository
 from hub.errors import DataError
 from hub.settings import load_settings
 from hub.structures.reading import gather_structures
 from registry.errors import OfflineError
+from registry.huggingface.addresses import is_address
 from registry.paths import user_path
 
 if TYPE_CHECKING:
@@ -61,7 +63,8 @@ def datasets_source(
     Parameters
     ----------
     places
-        Directories made by `save_to_disk`, Parquet, Arrow or JSON files, or names on the hub.
+        Directories made by `save_to_disk`, Parquet, Arrow or JSON files, names on the hub, or
+        ``hf://datasets/org/name`` (its Parquet files, each verified).
     energy_key, forces_key
         Columns to use as labels; detected as in files if not given.
 
@@ -111,6 +114,8 @@ def _open(place: str) -> list[tuple[str, datasets.Dataset]]:
     """Return the tables of a place, each with its name."""
     import datasets
 
+    if is_address(place):
+        return open_repository(place)
     path = user_path(place)
     try:
         if path.is_dir():

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from hub.datasets.card import Description, made_of
 from hub.datasets.dataset import Dataset
 from hub.datasets.extending import Extension
+from hub.datasets.finishing import is_whole
 from hub.datasets.frames import Frames
 from hub.datasets.layout import check_label_name
-from hub.datasets.making import Content, make_dataset
+from hub.datasets.making import Content, make_dataset, write_content
 from hub.library import catalogue, open_version
 from hub.structures.files import expand_patterns, iterate_file
 from hub.structures.reading import read_structures
@@ -22,10 +23,12 @@ from registry.publishing import check_free
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
 
     from ase import Atoms
 
     from hub.datasets.blocks import Block
+    from hub.datasets.layout import LabelSet
     from registry.versions import LocalVersion
 
 # Labels are detected in this many structures; their names are then used for all.
@@ -192,6 +195,37 @@ def import_dataset(
         progress=progress,
     )
     return Imported(published, facts, (*source.notes, *frames.notes()))
+
+
+def write_dataset(directory: Path, source: Source, labels: str, label_set: LabelSet) -> None:
+    """Write structures and their labels as a dataset in a directory, unless it is finished.
+
+    Parameters
+    ----------
+    directory
+        The directory; its parent exists.
+    source
+        The source of the structures.
+    labels, label_set
+        Name and description of the label set.
+
+    Raises
+    ------
+    DataError
+        If there are no structures, or an unfinished dataset was started with others.
+    StorageError
+        If the disk is full or cannot be written.
+    """
+    if is_whole(directory):
+        return
+    frames = Frames(check_label_name(labels), source.energy_key, source.forces_key, source.stress)
+    content = Content(
+        blocks=lambda cursor: _blocks(source, frames, None, cursor),
+        label_sets={labels: label_set},
+        dtype="float64",
+        begun=[source.describe, labels],
+    )
+    write_content(directory, content, resume=True)
 
 
 def _blocks(

@@ -16,6 +16,7 @@ from hub.structures.collector import ReadResult
 from hub.structures.reading import read_structures
 from hub.structures.stress_labels import StressReading
 from registry.errors import InvalidReferenceError
+from registry.huggingface.addresses import Address, is_address
 from registry.listing import listings
 from registry.paths import user_path
 from registry.references import Reference
@@ -41,6 +42,8 @@ def is_dataset_name(place: str) -> bool:
         reference = Reference.parse(place)
     except InvalidReferenceError:
         return False
+    if is_address(reference.registry):
+        return Address.parse(reference.registry).kind == "dataset"
     known = ((row.name, row.kind) for row in listings(catalogue()))
     return bool(reference.selector) or (reference.name, "dataset") in known
 

@@ -107,7 +107,7 @@ def make_dataset(
     with unfinished.held(names.local):
         if not _is_made(place, content.begun, resume=resume):
             unfinished.begin(content.begun)
-            _write(place / _CONTENT, content, resume=resume, progress=progress)
+            write_content(place / _CONTENT, content, resume=resume, progress=progress)
         facts = summarise(Dataset(place / _CONTENT, name))
         about = description or Description()
         about = replace(about, text=about.text or describe(facts))
@@ -178,13 +178,24 @@ def publish_dataset(
     )
 
 
-def _write(
+def write_content(
     directory: Path,
     content: Content,
     *,
     resume: bool,
-    progress: Callable[[int, int | None], None] | None,
+    progress: Callable[[int, int | None], None] | None = None,
 ) -> None:
+    """Write a dataset to a directory, without publishing it.
+
+    Raises
+    ------
+    DataError
+        If there are no structures, or the unfinished dataset was started with other options.
+    ExistsError
+        If the directory already has a dataset, or another process is writing it.
+    StorageError
+        If the disk is full or cannot be written; `resume` continues from there.
+    """
     with DatasetWriter(
         directory,
         content.label_sets,

@@ -37,6 +37,7 @@ def pull_dataset(
     out: Path | None = None,
     update: bool = False,
     accept: bool = False,
+    names: Catalogue | None = None,
     progress: Progress | None = None,
 ) -> Pulled:
     """Pull part of a dataset.
@@ -58,6 +59,8 @@ def pull_dataset(
         Query the registries even if the cache has an answer.
     accept
         Accept a version whose digest differs from the one that this machine has seen before.
+    names
+        Where to look for it; by default, in the configured registries.
     progress
         Called with the number of bytes as they arrive.
 
@@ -70,7 +73,7 @@ def pull_dataset(
     """
     if out is not None and choice is not None:
         recorded_choice(out)  # only such a record is replaced
-    names = catalogue()
+    names = names or catalogue()
     parsed = Reference.parse(reference)
     found = names.resolve(parsed, update=update, accept=accept)
     if isinstance(found, Card):

@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hub.structures.stress_labels import DECLARED
-from registry.outputs import file_beside
+from hub.structures.writing import labelled_atoms, write_frames
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from ase import Atoms
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from hub.structures.structure_set import StructureSet
 
 FILE_NAME = "predictions.extxyz"
-ENERGY, FORCES = "REF_energy", "REF_forces"
 
 
 def write_predictions(
@@ -41,64 +39,14 @@ def write_predictions(
     StorageError
         If the disk is full or cannot be written.
     """
-    _write(path, _with_predictions(structures, predictions, spread))
-
-
-def write_labelled(
-    path: Path,
-    structures: StructureSet,
-    energy_key: str = ENERGY,
-    forces_key: str = FORCES,
-    stress_key: str | None = None,
-) -> None:
-    """Write structures with labels under these names, the whole file or nothing.
-
-    Without `stress_key`, stresses are named after the energies, ``REF_stress`` for ``REF_energy``.
-    The file declares that they are in ASE's convention, whatever convention the reader is given.
-
-    Raises
-    ------
-    StorageError
-        If the disk is full or cannot be written.
-    """
-    numbers = range(len(structures))
-    keys = (energy_key, forces_key, stress_key)
-    _write(path, (_labelled(structures, number, *keys) for number in numbers))
-
-
-def _write(path: Path, frames: Iterable[Atoms]) -> None:
-    from ase.io import write
-
-    with file_beside(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-        for atoms in frames:
-            write(file, atoms, format="extxyz", write_results=False)
-
-
-def _labelled(
-    structures: StructureSet,
-    index: int,
-    energy_key: str,
-    forces_key: str,
-    stress_key: str | None = None,
-) -> Atoms:
-    atoms = structures.to_atoms(index)
-    labels = atoms.calc.results if atoms.calc else {}
-    if "energy" in labels:
-        atoms.info[energy_key] = labels["energy"]
-    stress_key = stress_key or energy_key.replace("energy", "stress")
-    if "stress" in labels and stress_key != energy_key:
-        atoms.info[stress_key] = structures.stresses[index].ravel()
-        atoms.info[DECLARED] = "ase"
-    if "forces" in labels:
-        atoms.arrays[forces_key] = labels["forces"]
-    return atoms
+    write_frames(path, _with_predictions(structures, predictions, spread))
 
 
 def _with_predictions(
     structures: StructureSet, predictions: Predictions, spread: Spread | None
 ) -> Iterator[Atoms]:
     for index in range(len(structures)):
-        atoms = _labelled(structures, index, ENERGY, FORCES)
+        atoms = labelled_atoms(structures, index)
         atoms.info["source"] = structures.where(index)
         atoms.info["ML_energy"] = float(predictions.energies[index])
         atoms.arrays["ML_forces"] = predictions.forces[index]

@@ -54,15 +54,21 @@ def lineage(name: str | Path) -> Step:
     TrainingError, SettingsError
         If the files of the run folder or the card are corrupted.
     """
-    tracer = _Tracer(catalogue())
+    tracer = Tracer(catalogue())
     directory = user_path(name)
     if directory.is_dir():
         return tracer.directory(directory, "")
     return tracer.version(tracer.names.resolve(Reference.parse(str(name))), "")
 
 
-class _Tracer:
-    """Follow parents from one record to the next."""
+class Tracer:
+    """Follow parents from one record to the next.
+
+    Parameters
+    ----------
+    names
+        Where to look for versions.
+    """
 
     def __init__(self, names: Catalogue) -> None:
         self.names = names
@@ -84,7 +90,7 @@ class _Tracer:
         manifest, reference = found.manifest, str(found.reference)
         unknown: tuple[str, ...] = ()
         try:
-            card = front_matter(self.names.readme(found), reference)
+            card = self.card(found)
         except RegistryError as problem:
             card, unknown = {}, (f"contents of its card: {problem.message}",)
         pull = f"hub pull {reference}" if found.origin == BUILTIN else ""
@@ -92,6 +98,15 @@ class _Tracer:
         step = cited(step, {**manifest.metadata, **card})
         name, version = manifest.name, manifest.version
         return Record(step, name, version, card, manifest.metadata, manifest.parents)
+
+    def card(self, found: Version) -> Mapping[str, Any]:
+        """Return the front matter of the card of a version; raises like `Catalogue.readme`."""
+        return front_matter(self.names.readme(found), str(found.reference))
+
+    def folder(self, text: str) -> Path | None:
+        """Return the directory that a card or job names, if there is one on this machine."""
+        directory = user_path(text)
+        return directory if directory.is_dir() else None
 
     def directory(self, path: Path, relation: str, labels: str = "") -> Step:
         """Follow a run folder, or the directory of a model or a dataset."""
@@ -245,8 +260,8 @@ class _Tracer:
         self, text: str, relation: str, kind: str, labels: str = "", digest: str = ""
     ) -> Step:
         """Follow a directory or a reference that a user named."""
-        directory = user_path(text)
-        if directory.is_dir() and not digest:
+        directory = None if digest else self.folder(text)
+        if directory is not None:
             return self.directory(directory, relation, labels)
         try:
             found = self._look_for(Reference.parse(text), digest)

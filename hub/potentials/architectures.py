@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from functools import cache
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from hub.errors import IncompatibleModelError, ModelError, TrainingError
@@ -20,10 +21,11 @@ from registry.documents import (
     read_bounded,
 )
 from registry.errors import PluginError
+from registry.paths import user_path
 from registry.plugins import plugins, usable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from hub.potentials.config import PotentialConfig
@@ -194,6 +196,39 @@ def read_architecture(path: Path) -> dict[str, Any]:
         settings = fit(content, dict[str, Any])
     new_config(settings, ("C",), str(path))
     return settings
+
+
+def architecture_settings(
+    config: str | Path | Mapping[str, Any] | None = None,
+    *,
+    layers: int | None = None,
+    features: int | None = None,
+    l_max: int | None = None,
+    parity: bool | None = None,
+    cutoff: float | None = None,
+) -> dict[str, Any]:
+    """Return the settings of an architecture that a user gave, in a file and one by one.
+
+    Parameters
+    ----------
+    config
+        Settings, or a JSON file of them.
+    layers, features, l_max, parity, cutoff
+        Override these settings if not None: interaction blocks, channels, highest rotation order,
+        whether to include features of odd parity, and cutoff radius in Å.
+
+    Raises
+    ------
+    TrainingError
+        If the file is not JSON, or its settings are invalid.
+    """
+    path = user_path(config) if isinstance(config, str | PathLike) else None
+    settings = read_architecture(path) if path else dict(config or {})  # type: ignore[arg-type]
+    given = {
+        "num_layers": layers, "num_features": features, "l_max": l_max, "parity": parity,
+        "r_max": cutoff,
+    }  # fmt: skip
+    return settings | {name: value for name, value in given.items() if value is not None}
 
 
 def new_config(settings: Any, elements: Iterable[str], where: str) -> PotentialConfig:

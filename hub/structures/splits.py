@@ -111,9 +111,9 @@ def split_by_trajectory(
 ) -> Split:
     """Split frames so that each trajectory is in one set only.
 
-    A tenth of the trajectories is for validation and a tenth for the test. In each set, frames are
-    drawn at random and evenly over the trajectories, as far as each has enough. A smaller `n_train`
-    gives a subset of a larger one with the same seed.
+    A tenth of the trajectories is for validation and a tenth for the test, but no more than
+    `held_out` of them. In each set, frames are drawn at random and evenly over the trajectories, as
+    far as each has enough. A smaller `n_train` gives a subset of a larger one with the same seed.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ def split_by_trajectory(
             f"{len(names)} trajectories are too few to hold out some for validation and test",
             f"Give at least {_FEWEST_TRAJECTORIES}.",
         )
-    aside = max(1, round(_TRAJECTORIES_ASIDE * len(names)))
+    aside = max(1, min(round(_TRAJECTORIES_ASIDE * len(names)), held_out))
     shuffled = rng.permutation(len(names))
     order = _evenly(trajectory, rng)
     sides = np.split(shuffled, [aside, 2 * aside])

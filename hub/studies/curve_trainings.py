@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from hub.errors import DataError, JobError, TrainingError
-from hub.evaluation.predictions_file import ENERGY, FORCES, write_labelled
 from hub.jobs.out_folder import at_work, require_new
 from hub.jobs.pool import InProcess, Lost, Tasks
 from hub.structures.reference_energies import isolated_atoms
 from hub.structures.splits import split_structures
+from hub.structures.writing import ENERGY, FORCES, write_labelled
 from hub.studies.curve import CurveReporter, Point, Start, Training
 from hub.studies.held_out import hold_out
-from hub.training import run_files, run_folder
+from hub.training import run_files
 from hub.training.data import read_data
-from hub.training.finetune import resume_run, start_run
+from hub.training.finetune import train_or_resume
 from hub.training.job import Job
 from hub.training.recipe import Recipe
 from registry.outputs import require_real_way
@@ -131,7 +131,9 @@ def _require_enough(structures: StructureSet, size: int, test: StructureSet) -> 
 
 
 def _job(job: Job, start: Start, size: int, seed: int, test: tuple[str, ...]) -> Job:
-    return replace(start.applied(job), n_train=size, seed=seed, test=test)
+    # On exactly as many structures as from random weights, which need some for validation.
+    stop: Literal["last", "early"] = "last" if start.alchemical else "early"
+    return replace(start.applied(job), n_train=size, seed=seed, test=test, stop=stop)
 
 
 def _folder_name(start: str) -> str:
@@ -185,7 +187,7 @@ def _finished(trainings: Sequence[Training], structures: StructureSet) -> dict[T
 def _settings(job: Job, recipe: Recipe, has_stress: bool) -> dict[str, Any]:
     """Return the settings that a training depends on, with the numbers of its recipe."""
     settings = asdict(job) | asdict(recipe)
-    idle = {"recipe", "name"} | (set() if has_stress else {"stress_weight"})
+    idle = {"recipe", "name", "stop"} | (set() if has_stress else {"stress_weight"})
     return {name: settings[name] for name in settings if name not in idle}
 
 
@@ -197,7 +199,7 @@ def _train_all(
     with pool or InProcess() as workers:
         tasks = Tasks(workers)
         for training in trainings:
-            tasks.add(training, _train, training.job, training.folder, told)
+            tasks.add(training, train_or_resume, training.job, training.folder, told)
         for training, results in tasks.finished():
             if isinstance(results, Lost):
                 raise JobError(
@@ -205,11 +207,3 @@ def _train_all(
                     "It may have run out of memory. Resume with --resume, and fewer --jobs.",
                 )
             yield training, results
-
-
-def _train(job: Job, folder: Path, reporter: Reporter | None) -> dict[str, Any]:
-    """Start a job or resume it; anything written before the job file itself is removed."""
-    if (folder / run_files.JOB_NAME).exists():
-        return resume_run(folder, reporter)
-    run_folder.clear(folder)
-    return start_run(job, folder, reporter)[1]

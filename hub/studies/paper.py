@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
@@ -157,7 +158,7 @@ def _beside(paper: PaperTable, points: Sequence[Point]) -> Beside:
 
 
 def _shown(errors: Sequence[float], paper: PaperTable) -> str:
-    if not errors:
+    if not errors or any(map(math.isnan, errors)):
         return "-"
     decimals = _QUANTITIES[paper.quantity][1]
     if paper.statistic == "lowest":

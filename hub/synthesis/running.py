@@ -123,7 +123,7 @@ def run_recipe(
         If the disk is full or cannot be written; `resume` continues from there.
     """
     recipe.check()
-    labels = check_label_name(labels or _label_name(recipe.teacher.family))
+    labels = check_label_name(labels or label_name(recipe.teacher.family))
     names = catalogue()
     check_free(names, name, version, to)
     base = open_base(onto) if onto else None
@@ -154,7 +154,7 @@ def run_recipe(
     return Synthesized(imported.version, imported.facts, failures)
 
 
-def _label_name(teacher: str) -> str:
+def label_name(teacher: str) -> str:
     """Return the default name of a label set: ``lcbop``, or ``emt`` for ``ase:ase...EMT``."""
     family, _, argument = teacher.partition(":")
     return re.split("[.:]", argument)[-1].lower() if family == "ase" else family

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from hub.errors import TeacherError
 from hub.teachers.teacher import open_teacher
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from hub.structures.arrays import FloatArray
     from hub.structures.structure_set import StructureSet
@@ -78,6 +79,19 @@ class Described:
     failures: dict[str, str] = field(default_factory=dict)
 
 
+@contextmanager
+def opened_teacher(spec: TeacherSpec) -> Iterator[Teacher]:
+    """Yield this process' teacher while no other thread computes with it.
+
+    Raises
+    ------
+    TeacherError
+        If it cannot be opened.
+    """
+    with _ONE_AT_A_TIME:
+        yield _teacher(spec)
+
+
 def describe_teacher(spec: TeacherSpec, elements: Iterable[str] = ()) -> Described:
     """Open a teacher; compute the energies of isolated atoms of some elements.
 
@@ -86,8 +100,7 @@ def describe_teacher(spec: TeacherSpec, elements: Iterable[str] = ()) -> Describ
     TeacherError
         If the teacher cannot be opened.
     """
-    with _ONE_AT_A_TIME:
-        teacher = _teacher(spec)
+    with opened_teacher(spec) as teacher:
         described = Described(teacher.provenance(), teacher.gives_stress)
         for symbol in elements:
             try:

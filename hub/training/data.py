@@ -78,7 +78,8 @@ def read_data(job: Job, reporter: Reporter) -> Data:
         config = None  # its elements and cutoff will be those of the data
     read = _read(job, reporter)
     elements = config.type_names if config is not None else None
-    cutoff = config.r_max if config is not None else DEFAULT_CUTOFF
+    default = float(job.architecture.get("r_max", DEFAULT_CUTOFF))
+    cutoff = config.r_max if config is not None else default
     lists, findings = _checked(read.structures, elements, cutoff, job, reporter)
     test = None
     if job.test:

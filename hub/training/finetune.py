@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from hub.errors import TrainingError
 from hub.library import MODEL_FOLDER
+from hub.potentials.architectures import architecture_settings
 from hub.training import run_files, run_folder
 from hub.training.committee import summarise, write_committee
 from hub.training.data import hold_out_test, read_data
 from hub.training.folds import cross_validate
 from hub.training.job import DEFAULT_MODEL, Job
-from hub.training.preparation import prepare, requested, starting_model
+from hub.training.preparation import prepare, require_usable, starting_model
 from hub.training.recipe import Recipe
 from hub.training.reporter import Reporter
 from hub.training.run import train
@@ -23,7 +24,7 @@ from registry.outputs import file_beside, settle_folder
 from registry.paths import texts, user_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from hub.potentials.potential import Potential
@@ -46,6 +47,12 @@ def finetune(
     seed: int = 0,
     seeds: int = 1,
     from_scratch: bool = False,
+    model_config: str | Path | Mapping[str, Any] | None = None,
+    layers: int | None = None,
+    features: int | None = None,
+    l_max: int | None = None,
+    parity: bool | None = None,
+    cutoff: float | None = None,
     alchemical: str = "",
     element_map: str = "",
     device: str = "auto",
@@ -91,6 +98,12 @@ def finetune(
         Number of trainings, with consecutive seeds from `seed`.
     from_scratch
         Start from random weights.
+    model_config
+        With `from_scratch`, settings of the architecture, or a JSON file of them;
+        ``architecture`` is its name.
+    layers, features, l_max, parity, cutoff
+        With `from_scratch`, override these settings if not None: interaction blocks, channels,
+        highest rotation order, whether to include features of odd parity, and cutoff radius in Å.
     alchemical
         Transfer the model to the elements of the data: ``auto``, a length scale, or length and
         energy scale such as ``1.52,0.25``.
@@ -114,8 +127,8 @@ def finetune(
     stop
         When to end and what to keep: ``early`` (the best epoch on the validation structures),
         ``last``, ``all`` (the last epoch of a training on all structures, the validation ones
-        included) or ``k-fold`` (like ``all``, but the length is chosen by cross-validation); the
-        recipe's rule if None.
+        included) or ``k-fold`` (like ``all``, but the length is chosen by cross-validation). If
+        None, ``all`` for fine-tuning with `test`, else the recipe's rule.
     keep
         Of several seeds, keep the ``best`` by validation, or all as a ``committee``, each trained
         on its own bootstrap sample of the training structures.
@@ -165,6 +178,14 @@ def finetune(
         stress_convention=stress_convention,
         stress_weight=stress_weight,
         allow=tuple(allow),
+        architecture=architecture_settings(
+            model_config,
+            layers=layers,
+            features=features,
+            l_max=l_max,
+            parity=parity,
+            cutoff=cutoff,
+        ),
         method=method,
         group_rates=group_rates,
         stop=stop,
@@ -191,7 +212,7 @@ def start_run(
     """Run a job in a new run folder; see :func:`finetune`."""
     reporter = reporter or Reporter()
     recipe = job.resolved_recipe()
-    requested(job)  # report invalid requests before making a folder
+    require_usable(job)  # report invalid requests before making a folder
     _require_choice(job, recipe)
     with run_folder.new_run_folder(out, job.data) as folder:
         recipe.write(folder)
@@ -233,6 +254,14 @@ def resume_run(folder: Path, reporter: Reporter | None = None) -> dict[str, Any]
             return finished
         reporter.opened(folder)
         return _train(folder, job, Recipe.read(folder), reporter)
+
+
+def train_or_resume(job: Job, folder: Path, reporter: Reporter | None = None) -> dict[str, Any]:
+    """Start a job in a run folder, or resume it; what was written before the job is removed."""
+    if (folder / run_files.JOB_NAME).exists():
+        return resume_run(folder, reporter)
+    run_folder.clear(folder)
+    return start_run(job, folder, reporter)[1]
 
 
 def _train(folder: Path, job: Job, recipe: Recipe, reporter: Reporter) -> dict[str, Any]:

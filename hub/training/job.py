@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from hub.errors import TrainingError
@@ -99,8 +99,11 @@ class SavedJob:
             raise TrainingError(
                 f"{directory} is a run of `hub {command}`", hint=resume_command(directory)
             )
-        by_default = {item.name: item.default for item in fields(cls)}
-        later = {name: by_default[name] for name in cls.added_later}
+        later = {
+            item.name: item.default if item.default_factory is MISSING else item.default_factory()
+            for item in fields(cls)
+            if item.name in cls.added_later
+        }
         with damage(path, TrainingError, "Restore the file from a copy, or start a new run."):
             return fit_whole({**later, **content}, cls)
 
@@ -147,6 +150,9 @@ class Job(SavedJob):
         Element mapping for `alchemical`, such as ``C=Si``; determined if empty.
     allow
         Codes of errors that do not stop the training.
+    architecture
+        With `from_scratch`: ``architecture``, its name, and the settings that differ from its
+        defaults; those of `model` if empty.
     method
         Which weights and data to train on; see `hub.training.methods.choosing.Method.parse`.
     group_rates
@@ -163,9 +169,12 @@ class Job(SavedJob):
     added_later: ClassVar[frozenset[str]] = frozenset(
         {
             "allow", "stress_key", "stress_convention", "stress_weight", "method", "group_rates",
-            "stop", "keep", "general",
+            "stop", "keep", "general", "architecture",
         }
     )  # fmt: skip
+    option_names: ClassVar[dict[str, str]] = {
+        **SavedJob.option_names, "architecture": "model_config"
+    }  # fmt: skip
 
     data: tuple[str, ...]
     model: str = DEFAULT_MODEL
@@ -188,6 +197,7 @@ class Job(SavedJob):
     alchemical: str = ""
     element_map: str = ""
     allow: tuple[str, ...] = ()
+    architecture: dict[str, Any] = field(default_factory=dict)
     method: str = "full"
     group_rates: str = ""
     stop: Literal["early", "last", "all", "k-fold"] | None = None
@@ -198,11 +208,24 @@ class Job(SavedJob):
         """Return the same job with only this seed."""
         return replace(self, seed=seed, seeds=1)
 
+    @property
+    def _needs_no_validation(self) -> bool:
+        """Whether to train on the validation structures, too, unless the user says otherwise.
+
+        With a test set, they are needed neither for an honest error, nor to choose an epoch of a
+        fine-tuning: cards/learning_curves/methods.md. Random weights need them, as does a choice
+        among several seeds.
+        """
+        is_chosen = self.seeds > 1 and self.keep == "best"
+        is_default = self.recipe == "default" and not self.from_scratch
+        return bool(self.test) and is_default and not is_chosen
+
     def resolved_recipe(self) -> Recipe:
         """Return the recipe with this job's changes."""
         default = DEFAULT_ALCHEMICAL if self.alchemical else DEFAULT
         default = DEFAULT_FROM_SCRATCH if self.from_scratch else default
-        recipe = with_stop(choose_recipe(self.recipe, default), self.stop)
+        stop = self.stop or ("all" if self._needs_no_validation else None)
+        recipe = with_stop(choose_recipe(self.recipe, default), stop)
         return recipe.with_changes(
             group_rates=parse_rates(self.group_rates),
             max_epochs=self.max_epochs,

@@ -213,7 +213,9 @@ def prepare(
     search = None
     if potential is None:
         config = read_config(data.parent.path) if data.parent else None
-        config = config or new_config({}, data.read.structures.elements, "the architecture")
+        config = config or new_config(
+            job.architecture, data.read.structures.elements, "the architecture"
+        )
     else:
         search = find_transmutation(job, potential, structures, folder, reporter)
         if search:
@@ -313,6 +315,28 @@ def require_labels(train: StructureSet, validation: StructureSet) -> None:
             raise TrainingError(
                 f"no {name} structure has forces", hint="Name the forces with --forces-key."
             )
+
+
+def require_usable(job: Job) -> None:
+    """Refuse settings that contradict each other, before anything is made.
+
+    Raises
+    ------
+    AlchemyError
+        As :func:`requested` does.
+    TrainingError
+        If the settings of the architecture are invalid or cannot be used.
+    """
+    requested(job)
+    if not job.architecture:
+        return
+    if not job.from_scratch or job.model:
+        raise TrainingError(
+            "a model has its own architecture",
+            hint="Leave out --layers, --features, --l-max, --parity, --cutoff and --model-config, "
+            "or train from random weights: --from-scratch, without --model.",
+        )
+    new_config(job.architecture, ("C",), "the architecture")
 
 
 def requested(job: Job) -> Request | None:

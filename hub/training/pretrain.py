@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hub.datasets.layout import label_array
 from hub.errors import TrainingError
-from hub.potentials.architectures import new_config, read_architecture
+from hub.potentials.architectures import architecture_settings, new_config
 from hub.potentials.building import random_model, shift_energies
 from hub.structures.graphs import average_neighbors, build_graphs
 from hub.training import run_files, run_folder
@@ -16,7 +17,7 @@ from hub.training.job import PretrainJob
 from hub.training.loader import GraphLoader, StreamLoader
 from hub.training.methods.full import Full
 from hub.training.preparation import Preparation, require_labels
-from hub.training.pretrain_data import read_dataset
+from hub.training.pretrain_data import dataset_of, read_dataset
 from hub.training.process_group import ALONE
 from hub.training.recipe import Recipe
 from hub.training.reporter import Reporter
@@ -65,7 +66,7 @@ def pretrain(
     Parameters
     ----------
     data
-        A dataset: a reference or a directory.
+        A dataset: a reference or a directory; or a file of labelled structures.
     labels
         Its label set to learn; the only one if empty.
     n_train
@@ -112,11 +113,6 @@ def pretrain(
         If the architecture or the folder cannot be used, or the loss does not stay finite.
     """
     place = None if out is None else user_path(out)
-    settings = {
-        "num_layers": layers, "num_features": features, "l_max": l_max, "parity": parity,
-        "r_max": cutoff,
-    }  # fmt: skip
-    given = {name: value for name, value in settings.items() if value is not None}
     job = PretrainJob(
         data=str(data),
         labels=labels,
@@ -124,7 +120,14 @@ def pretrain(
         where=where,
         held_out=held_out,
         max_force=max_force,
-        architecture=_read_settings(model_config) | given,
+        architecture=architecture_settings(
+            model_config,
+            layers=layers,
+            features=features,
+            l_max=l_max,
+            parity=parity,
+            cutoff=cutoff,
+        ),
         recipe=recipe,
         max_epochs=epochs,
         max_hours=max_hours,
@@ -139,12 +142,6 @@ def pretrain(
     if not job.data:
         raise TrainingError("no data given", hint="Give a dataset or its directory.")
     return start_pretraining(job, place, reporter, group)
-
-
-def _read_settings(given: str | Path | Mapping[str, Any] | None) -> dict[str, Any]:
-    if isinstance(given, str | Path):
-        return read_architecture(user_path(given))
-    return dict(given or {})
 
 
 def start_pretraining(
@@ -191,6 +188,8 @@ def _pretrain(
     folder: Path, job: PretrainJob, recipe: Recipe, reporter: Reporter, group: ProcessGroup
 ) -> dict[str, Any]:
     reporter.opened(folder)
+    data = group.from_first(dataset_of(job.data, folder) if group.is_first else "")
+    job = replace(job, data=data)
     return train(folder, prepare_pretraining(job, recipe, reporter, group), reporter, group)
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hub.datasets.importing import DEFAULT_LABELS, file_source, write_dataset
+from hub.datasets.layout import LabelSet
 from hub.datasets.loading import open_dataset
 from hub.datasets.selection import Choice
 from hub.datasets.streaming import Stream
@@ -17,9 +19,12 @@ from hub.structures.neighbours import NeighbourLists
 from hub.structures.reference_energies import fit_to_composition, isolated_atoms
 from hub.structures.splits import split_by_trajectory
 from hub.training.data import stop_on_errors
+from hub.training.run_files import DATASET_NAME
+from registry.paths import user_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     import numpy.typing as npt
 
@@ -65,6 +70,24 @@ class Chosen:
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]
     origin: dict[str, Any]
+
+
+def dataset_of(data: str, folder: Path) -> str:
+    """Return the dataset that a user named; a file of structures is written to the folder as one.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, or it is not clear which entries are the labels.
+    StorageError
+        If the disk is full or cannot be written.
+    """
+    path = user_path(data)
+    if not path.is_file():
+        return data
+    place = folder / DATASET_NAME
+    write_dataset(place, file_source([data]), DEFAULT_LABELS, LabelSet(source=path.name))
+    return str(place)
 
 
 def read_dataset(job: PretrainJob, cutoff: float, reporter: Reporter) -> Chosen:

@@ -26,6 +26,7 @@ METRICS_NAME = "metrics.csv"
 STATE_NAME = "training-state.pt"
 PREDICTIONS_NAME = TEST_PREDICTIONS
 PARITY_NAME = "parity.png"
+DATASET_NAME = "dataset"  # a folder, if files are read as a dataset
 JOB_FORMAT = 1
 REPLACE = "Restore the file from a copy, or start a new run."
 

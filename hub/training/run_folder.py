@@ -13,6 +13,7 @@ from hub.errors import TrainingError
 from hub.jobs.out_folder import LOCK_NAME, at_work, is_unused, require_real
 from hub.library import MODEL_FOLDER
 from hub.training.run_files import (
+    DATASET_NAME,
     INPUTS_NAME,
     JOB_NAME,
     METRICS_NAME,
@@ -56,7 +57,9 @@ _FILES = re.compile(
 )  # fmt: skip
 # The run folder of each seed within that of all, and of each fold of a cross-validation.
 _INNER = re.compile(r"(seed|fold)-\d+")
-_OURS = re.compile(f"{_FILES.pattern}|{_INNER.pattern}|{TEMPORARY.pattern}|{MODEL_FOLDER}")
+_OURS = re.compile(
+    f"{_FILES.pattern}|{_INNER.pattern}|{TEMPORARY.pattern}|{MODEL_FOLDER}|{DATASET_NAME}"
+)
 # Files of a run that was killed before its job was written.
 _NOT_BEGUN = re.compile(
     "|".join([TEMPORARY.pattern, *map(re.escape, (LOCK_NAME, MARKER_NAME, RECIPE_NAME))])
@@ -126,6 +129,7 @@ def _remove_files(folder: Path) -> None:
         for path in (*entries(place, TEMPORARY), *filter(is_real_file, entries(place, _FILES))):
             if path.name != MARKER_NAME:
                 discard(path, folder)
+        discard(place / DATASET_NAME, folder)
         if place != folder:
             with suppress(OSError):  # Something of the user's is in it.
                 place.rmdir()
@@ -144,6 +148,8 @@ def _require_ours(folder: Path) -> None:
     for path in folder.iterdir():
         if _FILES.fullmatch(path.name):
             require_file(path)
+        elif path.name == DATASET_NAME:
+            require_real(path, TrainingError)
         elif path.name == MODEL_FOLDER:
             require_folder(path, model_files())
         elif _INNER.fullmatch(path.name):

@@ -114,7 +114,7 @@ class Commit:
             state = self.state()
             listed = self.repositories.files(self.name, state.head) if state.head else {}
             removed = outdated(state, listed)
-            if state.head and not removed and self._is_held(listed):
+            if state.head and not removed and self.is_held(listed):
                 return state.head
             try:
                 commit = self._send(state.head, removed)
@@ -123,7 +123,7 @@ class Commit:
                 problem = failure
                 time.sleep(retries.pause(attempt, failure.wait))
                 continue
-            if self._is_held(self.repositories.files(self.name, commit)):
+            if self.is_held(self.repositories.files(self.name, commit)):
                 return commit
             raise IntegrityError(
                 f"{self.client.page(self.name)}/tree/{commit} does not hold what was sent",
@@ -139,18 +139,18 @@ class Commit:
             raise OfflineError(f"{page} was created, but cannot be read", "Try again.")
         return state
 
-    def _is_private(self) -> bool:
-        info = self.client.ask(
-            self.name, lambda: self.client.api.repo_info(self.repository, repo_type=self.kind)
-        )
-        return bool(info.private)
-
-    def _is_held(self, listed: Mapping[str, RepoFile]) -> bool:
+    def is_held(self, listed: Mapping[str, RepoFile]) -> bool:
         """Whether all files are listed with their checksums."""
         return all(
             path in listed and is_listed(content, listed[path])
             for path, content in self.contents.items()
         )
+
+    def _is_private(self) -> bool:
+        info = self.client.ask(
+            self.name, lambda: self.client.api.repo_info(self.repository, repo_type=self.kind)
+        )
+        return bool(info.private)
 
     def _send(self, parent: str, removed: set[str]) -> str:
         from huggingface_hub import CommitOperationDelete

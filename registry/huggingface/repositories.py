@@ -108,6 +108,43 @@ class Repositories:
         )
         return {each.path: each for each in entries if isinstance(each, RepoFile)}
 
+    def commit(self, name: str, revision: str | None = None) -> str:
+        """Return the commit of a branch or tag, by default of the main branch."""
+        api, repository = self.client.api, self.address.repository(name)
+        info = self.client.ask(
+            name,
+            lambda: api.repo_info(repository, revision=revision, repo_type=self.address.kind),
+        )
+        return str(info.sha)
+
+    def cached(self, name: str, commit: str, listed: RepoFile) -> Path:
+        """Return a file in the client's own cache, verified by the checksum in the Hub's list.
+
+        Raises
+        ------
+        IntegrityError
+            If the bytes that arrive are others.
+        """
+        from huggingface_hub import hf_hub_download
+
+        for attempt in range(ATTEMPTS):
+            path = self.client.ask(
+                name,
+                lambda force=attempt > 0: hf_hub_download(  # type: ignore[misc]
+                    self.address.repository(name),
+                    listed.path,
+                    revision=commit,
+                    repo_type=self.address.kind,
+                    endpoint=self.client.api.endpoint,
+                    # What is damaged stays in the cache otherwise.
+                    force_download=force,
+                ),
+                Retries(attempts=1),
+            )
+            if is_listed(Path(path), listed):
+                return Path(path)
+        raise self._damaged(name, listed.path)
+
     def manifest(self, name: str, commit: str) -> bytes | None:
         """Return the manifest in a commit; None if there is none.
 
@@ -139,10 +176,7 @@ class Repositories:
                     data = file.read_bytes()
             if is_listed(data, listed):
                 return data
-        raise IntegrityError(
-            f"{MANIFEST} of {self.client.page(name)} arrives with other bytes than the Hub lists",
-            "Try again; a proxy may modify it.",
-        )
+        raise self._damaged(name, MANIFEST)
 
     def download(
         self,
@@ -185,6 +219,12 @@ class Repositories:
             Retries(attempts=1),  # the client itself retries this
         )
         return Path(found)
+
+    def _damaged(self, name: str, path: str) -> IntegrityError:
+        return IntegrityError(
+            f"{path} of {self.client.page(name)} arrives with other bytes than the Hub lists",
+            "Try again; a proxy may modify it.",
+        )
 
 
 def is_listed(content: Path | bytes, listed: RepoFile) -> bool:

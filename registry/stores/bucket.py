@@ -6,7 +6,7 @@ What may succeed on a retry is a `TransientError`; nothing is retried here.
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -166,7 +166,7 @@ class Bucket:
         client = self.clients.writer
         import obstore
 
-        with self.errors(path):
+        with suppress(NotFoundError), self.errors(path):
             obstore.delete(client, path)
 
     @contextmanager

@@ -6,25 +6,30 @@ import argparse
 import sys
 import time
 
-from tests.faults.cases import all_cases
-from tests.faults.runner import Outcome, case_of, run
+from tests.faults.cases import all_cases, over_objects
+from tests.faults.runner import LONGEST, Outcome, case_of, run
 from tests.faults.table import failures_text, table
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--count", type=int, default=1000, help="how many faults")
+    parser.add_argument("--first", type=int, default=0, help="number of the first")
     parser.add_argument("--seed", type=int, default=0, help="of everything random")
     parser.add_argument("--kind", default="", help="only faults whose row holds this text")
     parser.add_argument("--only", type=int, metavar="ID", help="one fault, with all that happened")
+    parser.add_argument("--store", choices=("s3", "az"), help="faults to an object store")
+    parser.add_argument("--longest", type=float, default=LONGEST, help="seconds until a hang")
     parser.add_argument("--full", action="store_true", help="a row for each place")
     chosen = parser.parse_args()
-    cases, began = all_cases(), time.monotonic()
+    cases = over_objects(chosen.store) if chosen.store else all_cases()
+    began = time.monotonic()
     if chosen.only is not None:
         numbers = [chosen.only]
     else:
-        numbers = [n for n in range(chosen.count) if chosen.kind in case_of(n, cases).label]
-    outcomes = run(numbers, chosen.seed, tell=_tell)
+        asked = range(chosen.first, chosen.first + chosen.count)
+        numbers = [n for n in asked if chosen.kind in case_of(n, cases).label]
+    outcomes = run(numbers, chosen.seed, tell=_tell, cases=cases, longest=chosen.longest)
     if chosen.only is not None:
         print("\n".join(outcomes[0].story) or "nothing failed")
     print(table(outcomes, every_place=chosen.full))
@@ -34,7 +39,7 @@ def main() -> None:
 
 
 def _tell(outcome: Outcome) -> None:
-    if outcome.number % 500 == 0:
+    if outcome.number % 100 == 0:
         print(f"{outcome.number}: {outcome.label}", file=sys.stderr)
 
 

@@ -25,6 +25,7 @@ from tests.faults.judge import Judge
 from tests.faults.malformed import DOCUMENTS as MALFORMED
 from tests.faults.malformed import FAULTS as MALFORMATIONS
 from tests.faults.malformed import play_malformed
+from tests.faults.object_faults import PLACES, READS, WRITES, play_over_objects
 from tests.faults.places import FILES, FOLDERS, NOT_IN_FORMAT_1, ONLY_ONE, PAGES
 from tests.faults.world import LAB
 from tests.faults.worlds import NOTHING, SERVED, SMALL
@@ -135,6 +136,18 @@ def over_http() -> list[Case]:
         for place in DOCUMENTS
         for fault in HTTP_FAULTS
     ]
+
+
+def over_objects(kind: str) -> list[Case]:
+    """Return the faults to a registry in an object store, in the order of their numbers."""
+    cases = [
+        Case(kind, place, fault, kind, play_over_objects)
+        for place in PLACES
+        for fault in (*READS, *WRITES)
+        if not (fault in WRITES and place == "listing")
+    ]
+    Random(0).shuffle(cases)
+    return cases
 
 
 def malformed() -> list[Case]:

@@ -50,6 +50,7 @@ def run(
     tell: Callable[[Outcome], None] = lambda _: None,
     longest: float = LONGEST,
     bug: Callable[[], None] | None = None,
+    cases: Sequence[Case] | None = None,
 ) -> list[Outcome]:
     """Do the faults of these numbers, and return what came of each.
 
@@ -68,12 +69,15 @@ def run(
     bug
         Called in the process that does the faults, once its worlds are made: the harness is tested
         by what it notices then.
+    cases
+        What the numbers go through; all cases but those of object stores by default.
     """
+    cases = cases or all_cases()
     outcomes: list[Outcome] = []
     waiting = list(numbers)
     with _folder(folder) as root:
         while waiting:
-            for outcome in _watched(waiting, seed, root, longest, bug):
+            for outcome in _watched(waiting, seed, root, longest, bug, cases):
                 outcomes.append(outcome)
                 tell(outcome)
             done = {outcome.number for outcome in outcomes}
@@ -111,12 +115,13 @@ def _watched(
     root: Path,
     longest: float,
     bug: Callable[[], None] | None,
+    cases: Sequence[Case],
 ) -> Iterator[Outcome]:
     """Give the outcomes of a child process, until it is done or hangs."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
-        _work(numbers, seed, root, writing, longest, bug)
+        _work(numbers, seed, root, writing, longest, bug, cases)
     os.close(writing)
     current, buffer, began = numbers[0], b"", time.monotonic()
     try:
@@ -124,7 +129,7 @@ def _watched(
             # The child itself may take long to begin.
             left = began + 2 * longest - time.monotonic()
             if left <= 0 or not select.select([reading], [], [], left)[0]:
-                yield _hang(current, root)
+                yield _hang(current, root, cases)
                 return
             data = os.read(reading, 1 << 16)
             if not data:
@@ -147,10 +152,10 @@ def _watched(
         Worlds.unmount(root)
 
 
-def _hang(number: int, root: Path) -> Outcome:
+def _hang(number: int, root: Path, cases: Sequence[Case]) -> Outcome:
     log = root / "hang.txt"
     text = log.read_text() if log.exists() else ""
-    label = case_of(number, all_cases()).label
+    label = case_of(number, cases).label
     return Outcome(number, label, True, [(HANGS, text or "killed, nobody knows where it was")])
 
 
@@ -161,6 +166,7 @@ def _work(
     writing: int,
     longest: float,
     bug: Callable[[], None] | None,
+    cases: Sequence[Case],
 ) -> None:
     """Do faults until the end of this process."""
     try:
@@ -172,7 +178,7 @@ def _work(
         os.fsync = lambda _: None  # No power is cut here, and a busy disk would take seconds.
         download.Retries.pause = lambda *_: 0.001
         files.LOCK_POLL = 0.02
-        cases, worlds = all_cases(), Worlds(root)
+        worlds = Worlds(root)
         log = (root / "hang.txt").open("w")
         if bug:
             for name in {case_of(number, cases).world for number in numbers}:
@@ -181,7 +187,7 @@ def _work(
         for place, number in enumerate(numbers):
             faulthandler.dump_traceback_later(longest, file=log)
             case = case_of(number, cases)
-            outcome = play(case, number, seed, worlds)
+            outcome = play(case, number, seed, worlds, longest)
             following = numbers[min(place + 1, len(numbers) - 1)]
             line = json.dumps({"next": following, "outcome": outcome.__dict__})
             os.write(writing, line.encode() + b"\n")
@@ -194,14 +200,14 @@ def _work(
         os._exit(1)
 
 
-def play(case: Case, number: int, seed: int, worlds: Worlds) -> Outcome:
+def play(case: Case, number: int, seed: int, worlds: Worlds, longest: float = LONGEST) -> Outcome:
     """Do one fault."""
     began = time.monotonic()
     verdict = Verdict()
     world = worlds.begin(case.world)
     case.play(case, world, Random(f"{seed}:{number}"), verdict)
     taken = time.monotonic() - began
-    if taken > LONGEST:
+    if taken > longest:
         verdict.fail(HANGS, f"it took {taken:.1f} s")
     story = verdict.story if verdict.failures else []
     return Outcome(number, case.label, verdict.injected, verdict.failures, story)

@@ -182,8 +182,14 @@ def new_version(name: str, version: str, place: str, text: str) -> Known:
 
 
 def current_world(folder: Path, url: str = "") -> World:
-    """Prepare a world of today's format."""
+    """Return a prepared world of today's format."""
     world = World(folder, url)
+    prepare_current(world)
+    return world
+
+
+def prepare_current(world: World) -> None:
+    """Prepare a world of today's format."""
     _prepare(world)
     first = [new_version("mine", "1.0.0", LAB, "first"), new_version("own", "1.0.0", LOCAL, "mine")]
     later = [
@@ -201,7 +207,6 @@ def current_world(folder: Path, url: str = "") -> World:
     world.machine().pull(Reference.parse("yours"), only="README.md".__eq__)
     _leave_parts(world, later[1])
     _finish(world, [*first, *later])
-    return world
 
 
 def old_world(folder: Path) -> World:

@@ -6,8 +6,10 @@ import os
 import subprocess
 from typing import TYPE_CHECKING
 
+from tests.faults.object_faults import ObjectWorld
 from tests.faults.snapshot import clear
 from tests.faults.world import LAB, World, current_world, old_world
+from tests.registry.cloud_servers import SERVERS
 from tests.registry.server import Server
 
 if TYPE_CHECKING:
@@ -51,6 +53,8 @@ class Worlds:
             world = current_world(self.folder, server.url)
             world.server = server
             return world
+        if name in SERVERS:
+            return ObjectWorld(self.folder, name)
         return {"current": current_world, "old": old_world}[name](self.folder)
 
     def _mount(self) -> None:
@@ -62,6 +66,9 @@ class Worlds:
             subprocess.run(command, check=False, capture_output=True)
 
     def close(self) -> None:
+        for world in self._made.values():
+            if isinstance(world, ObjectWorld):
+                world.close()
         self.unmount(self.folder)
 
     @staticmethod

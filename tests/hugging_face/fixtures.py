@@ -20,31 +20,38 @@ def hugging_face(
     monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[HuggingFace]:
     """Serve an empty Hub, and point the client in this process and in its children to it."""
-    constants = pytest.importorskip("huggingface_hub.constants")
-    home: Path = tmp_path_factory.mktemp("hugging-face")
+    pytest.importorskip("huggingface_hub")
     with HuggingFace() as hub:
-        settings = {
-            "HF_ENDPOINT": hub.url,
-            "HF_HOME": str(home),
-            "HF_TOKEN": "hf_writer",
-            "HF_HUB_DISABLE_XET": "1",
-            "HF_HUB_DISABLE_TELEMETRY": "1",
-            "HF_UPDATE_DOWNLOAD_COUNTS": "0",
-        }
-        for name, value in settings.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setattr(constants, "ENDPOINT", hub.url)
-        template = hub.url + "/{repo_id}/resolve/{revision}/{filename}"
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-        monkeypatch.setattr(constants, "HF_HUB_DISABLE_TELEMETRY", True)
-        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(home / "hub"))
-        monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(home / "token"))
+        point_client_to(hub.url, monkeypatch, tmp_path_factory.mktemp("hugging-face"))
+        monkeypatch.setenv("HF_TOKEN", "hf_writer")
         _do_not_wait(monkeypatch)
         yield hub
         from huggingface_hub.utils import close_session
 
         close_session()
+
+
+def point_client_to(url: str, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    """Let the client of the Hub, in this process and in its children, ask another server."""
+    from huggingface_hub import constants
+
+    settings = {
+        "HF_ENDPOINT": url,
+        "HF_HOME": str(home),
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "HF_UPDATE_DOWNLOAD_COUNTS": "0",
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    # It read its environment when it was imported.
+    monkeypatch.setattr(constants, "ENDPOINT", url)
+    template = url + "/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_TELEMETRY", True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(home / "hub"))
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(home / "token"))
 
 
 def _do_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:

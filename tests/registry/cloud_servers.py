@@ -79,6 +79,14 @@ def azurite() -> Iterator[str]:
         yield server
 
 
+# Ends with the process that started it, even if that is killed: its standard input then closes.
+_WATCHED = """
+import subprocess, sys
+server = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
+sys.stdin.read()
+server.kill()
+"""
+
 SERVERS = {"s3": (has_moto, moto), "az": (has_azurite, azurite)}
 
 
@@ -89,7 +97,8 @@ def location(kind: str, server: str, prefix: str) -> str:
 @contextmanager
 def _running(command: list[str], port: int) -> Iterator[None]:
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen(command, start_new_session=True, **quiet)
+    watched = [sys.executable, "-c", _WATCHED, *command]
+    process = subprocess.Popen(watched, stdin=subprocess.PIPE, start_new_session=True, **quiet)
     try:
         deadline = time.monotonic() + 60
         while process.poll() is None and time.monotonic() < deadline:

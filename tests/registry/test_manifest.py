@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -147,3 +149,26 @@ def test_no_path_stands_twice_or_is_both_file_and_folder(other):
 def test_a_wrong_manifest_is_not_written(changes):
     with pytest.raises(IntegrityError):
         manifest(**changes).to_bytes()
+
+
+def test_many_threads_may_be_the_first_to_read_a_manifest():
+    """msgspec by itself crashes once in a few processes."""
+    code = """
+import gc, sys
+from threading import Barrier, Thread
+from registry.manifest import FileEntry, Manifest
+sys.setswitchinterval(1e-5)
+gc.set_threshold(50)
+barrier = Barrier(20)
+manifest = Manifest("model", "mine", "1.0.0", (FileEntry("a", 1, "0" * 64),), {})
+def write():
+    barrier.wait()
+    manifest.to_bytes()
+threads = [Thread(target=write) for _ in range(20)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+    for _ in range(5):
+        subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=True)

@@ -212,3 +212,19 @@ def test_a_new_store_is_marked(make_catalogue, published, lab, local):
     assert is_marked(lab.store.root)
     make_catalogue(lab).pull(Reference("mine"))
     assert is_marked(local.root)
+
+
+def test_a_clock_that_is_ahead_sweeps_nothing_in_use(tmp_path, monkeypatch):
+    """Another machine writes to a shared disk; this one's clock is days ahead."""
+    (tmp_path / "store").mkdir()
+    mark(tmp_path / "store")
+    part = tmp_path / "store" / "parts" / f"{'0a' * 16}.tmp"
+    part.parent.mkdir()
+    part.write_bytes(b"half")
+    really = time.time
+    monkeypatch.setattr(time, "time", lambda: really() + 3 * 24 * 3600)
+    sweep(tmp_path / "store", STALE_AFTER)
+    assert list(part.parent.iterdir()) == [part]
+    os.utime(part, (0, 0))
+    sweep(tmp_path / "store", STALE_AFTER)
+    assert list(part.parent.iterdir()) == []

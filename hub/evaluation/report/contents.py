@@ -19,13 +19,17 @@ from hub.evaluation.report.worst import worst_structures
 from hub.evaluation.result import SHIFTED, error_series
 from hub.evaluation.tables import calibration_tables, detail_tables
 from hub.history.citations import cite
+from hub.history.step import front_matter, mapping
 from hub.history.tracer import lineage
 from hub.potentials.architectures import architecture_of, read_config
 from hub.structures.checks import check_structures
-from registry.errors import RegistryError
+from registry.cards import FILE_NAME as CARD_NAME
+from registry.cards import read_text
+from registry.errors import RegistryError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from hub.counting import Counting
     from hub.evaluation.report.worst import Badly
@@ -132,6 +136,7 @@ def _model(found: Evaluation, opened: OpenedVersion) -> dict[str, str]:
     config = read_config(opened.path)
     identity = opened.as_parent("")
     return {
+        "training": _training(_card(opened.path / CARD_NAME)),
         "name": found.name,
         "model": found.model,
         "digest": identity.get("digest") or identity.get("weights_sha256", ""),
@@ -139,6 +144,33 @@ def _model(found: Evaluation, opened: OpenedVersion) -> dict[str, str]:
         "elements": ", ".join(config.type_names),
         "cutoff": f"{config.r_max:g} Å",
     }
+
+
+def _card(path: Path) -> Mapping[str, Any]:
+    """Return the front matter of a card; empty without one that can be read."""
+    try:
+        return front_matter(read_text(path) if path.is_file() else "", str(path))
+    except SettingsError:
+        return {}  # The lineage, which begins with the same card, tells why.
+
+
+def _training(stated: Mapping[str, Any]) -> str:
+    """Return what a card says of a training, in words; empty if it says nothing.
+
+    Cards are written by others, so that nothing in them is taken for granted.
+    """
+    training = mapping(stated, "training")
+    named = {
+        "training structures": mapping(training, "data").get("n_train"),
+        "validation structures": mapping(training, "data").get("n_validation"),
+        "recipe": mapping(training, "recipe").get("name"),
+        "seed": training.get("seed"),
+        "epochs": training.get("epochs"),
+        "best epoch": training.get("best_epoch"),
+    }
+    return ", ".join(
+        f"{name} {value}" for name, value in named.items() if isinstance(value, int | str)
+    )
 
 
 def _shift(found: Evaluation) -> dict[str, str]:

@@ -31,6 +31,7 @@ kind: model
 license: MIT
 citation: |
   @misc{{key{SCRIPT}, title={{{BREAKOUT}}}, doi={{10.1000/xyz}}}}
+training: {{seed: [3], recipe: {{name: "<i>{SCRIPT}"}}, data: none}}
 ---
 # {SCRIPT}
 """
@@ -86,6 +87,7 @@ def test_nothing_of_others_acts_in_the_page(command, tmp_path, random_directory)
     assert_policy_fits(page)
     for hostile in (SCRIPT, BREAKOUT, "<b onclick=alert(1)>.xyz[0]", "{{ 7 * 7 }} {% raw %}"):
         assert hostile in page.text
+    assert f"recipe <i>{SCRIPT}" in page.text
     assert r"a\u202eb\x1b[31m" in page.text
     assert "\u202e" not in page.text
 

@@ -19,7 +19,6 @@ from hypothesis.extra.numpy import arrays
 from hub.datasets.importing import file_source, import_dataset
 from hub.datasets.loading import load_dataset, read_files_or_dataset
 from hub.errors import DataError
-from hub.evaluation.predictions_file import write_labelled
 from hub.structures import StructureSet, read_structures
 from hub.structures.checks import check_structures
 from hub.structures.checks.stresses import compare_stresses
@@ -33,6 +32,7 @@ from hub.structures.stresses import (
     stress_of_virial,
     to_voigt,
 )
+from hub.structures.writing import write_labelled
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,9 +6,9 @@ import json
 
 import numpy as np
 import pytest
-from ase.io import read
+from ase.io import read, write
 
-from hub import load_model, pretrain
+from hub import finetune, load_model, pretrain
 from hub.errors import DataError, TrainingError
 from hub.evaluation import evaluate
 from hub.structures import StructureSet
@@ -17,7 +17,7 @@ from hub.training.job import PretrainJob
 from hub.training.pretrain import resume_pretraining
 from hub.training.pretrain_data import read_dataset
 from hub.training.reporter import Reporter
-from tests.hub.training.conftest import TINY
+from tests.hub.training.conftest import TINY, argon
 from tests.hub.training.trajectories import (
     ABSURD,
     HALF_LABELLED,
@@ -145,3 +145,32 @@ def test_other_data_are_refused_when_resumed(tmp_path) -> None:
     write_trajectories(data, spoilt=False)
     with pytest.raises(TrainingError, match="inputs have changed since the training in "):
         resume_pretraining(folder)
+
+
+def test_a_file_of_structures_is_read_as_a_dataset(tmp_path):
+    path = tmp_path / "argon.xyz"
+    write(path, argon(14))
+    options = {"n_train": 6, "held_out": 2, "model_config": TINY, "epochs": 1}
+    folder, results = pretrain(path, out=tmp_path / "run", **options)
+    data = results["training"]["data"]
+    assert (data["n_train"], data["n_validation"], data["n_test"]) == (6, 1, 1)
+    assert data["labels"]["source"] == "argon.xyz"
+    path.unlink()  # it is in the folder
+    (folder / "results.json").unlink()
+    assert resume_pretraining(folder)["validation"] == results["validation"]
+
+
+def test_no_more_trajectories_are_held_out_than_structures(dataset):
+    chosen = chosen_of(dataset, held_out=1)
+    assert [len(chosen.origin[f"{side}_trajectories"]) for side in ("validation", "test")] == [1, 1]
+
+
+def test_layers_belong_to_random_weights(dataset, tmp_path):
+    with pytest.raises(TrainingError, match="a model has its own architecture"):
+        finetune(dataset, labels="lj", model="c-nep-pretrained", layers=2, out=tmp_path / "run")
+    folder, _ = finetune(
+        dataset, labels="lj", from_scratch=True, n_train=4, epochs=1, layers=1, features=2,
+        cutoff=4.5, out=tmp_path / "run",
+    )  # fmt: skip
+    config = json.loads((folder / "model" / "config.json").read_text())
+    assert [config[name] for name in ("num_layers", "num_features", "r_max")] == [1, 2, 4.5]

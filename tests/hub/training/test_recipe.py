@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 
@@ -28,6 +28,14 @@ def test_the_default_depends_on_the_start() -> None:
     assert Job(("a.xyz",)).resolved_recipe() == DEFAULT
     assert Job(("a.xyz",), from_scratch=True).resolved_recipe() == DEFAULT_FROM_SCRATCH
     assert Job(("a.xyz",), alchemical="1.5").resolved_recipe() == DEFAULT_ALCHEMICAL
+    with_test = Job(("a.xyz",), test=("b.xyz",))
+    everything = DEFAULT.with_changes(validation="trained-on", keep="last", patience=0)
+    assert with_test.resolved_recipe() == everything
+    assert replace(with_test, seeds=3, keep="committee").resolved_recipe() == everything
+    assert replace(with_test, seeds=3).resolved_recipe() == DEFAULT
+    assert replace(with_test, stop="early").resolved_recipe() == DEFAULT
+    assert replace(with_test, recipe="paper").resolved_recipe() == PAPER
+    assert replace(with_test, from_scratch=True).resolved_recipe() == DEFAULT_FROM_SCRATCH
     assert PretrainJob("a", "x").resolved_recipe() == PRETRAIN
     assert PretrainJob("a", "x", recipe="paper").resolved_recipe() == PAPER
     with pytest.raises(TrainingError, match="unknown recipe 'best'") as caught:

@@ -1,0 +1,103 @@
+"""``hub rank``: find the foundation model that fits some data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hub.cli import output
+from hub.cli.architecture_options import architecture_options
+from hub.cli.arguments import (
+    allow_option,
+    complete_names,
+    dataset_labels_option,
+    json_option,
+    label_options,
+    seed_option,
+)
+from hub.cli.progress import progress_bar
+
+
+@click.command(name="rank", short_help="Find the foundation model that fits your data.")
+@click.option(
+    "--data",
+    multiple=True,
+    required=True,
+    metavar="FILE",
+    help="File with energies and forces (repeatable), or a dataset.",
+)
+@dataset_labels_option
+@click.option("--test", multiple=True, metavar="FILE", help="Test structures (repeatable).")
+@click.option(
+    "--n-train",
+    type=click.IntRange(min=1),
+    metavar="N",
+    show_default="all but the validation set",
+    help="Number of training structures (random subset).",
+)
+@click.option(
+    "--model",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=complete_names,
+    show_default="all that know the elements",
+    help="Model or teacher to rank (repeatable).",
+)
+@click.option(
+    "--sample",
+    type=click.IntRange(min=6),
+    default=100,
+    show_default=True,
+    metavar="N",
+    help="Maximum number of structures to compare on (random subset).",
+)
+@seed_option
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder for tables, a plot, and what is needed to resume.",
+)
+@click.option(
+    "--alchemical/--no-alchemical",
+    default=True,
+    show_default=True,
+    help="For data of one element, try the transfer of a model of another.",
+)
+@architecture_options
+@label_options
+@allow_option
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    show_default="one for each core",
+    help="Number of trainings at a time, each with one thread.",
+)
+@click.option("--resume", is_flag=True, help="Resume in the folder --out.")
+@json_option
+def command(out: Path | None, as_json: bool, **given: Any) -> None:
+    """Rank foundation models on your own labelled structures, and recommend what to do.
+
+    Compares each model as it is, with energies shifted for each element, with training a small
+    model from scratch on the same structures, cross-validated. Test structures are not used. Writes
+    to DIR ranking.md, .json and .png. If killed, resume with the same command and --resume.
+    """
+    from hub.studies.rank import rank
+    from hub.studies.rank_table import PLOT_NAME, TABLE_NAME, rank_table
+
+    with progress_bar("models") as progress:
+        ranking = rank(out=out, progress=progress, report=output.message, **given)
+    if as_json:
+        output.result_json(ranking.to_json())
+        return
+    output.message(f"errors on {ranking.n_structures} structures, none of the test set:")
+    output.result_table(*rank_table(ranking.rows))
+    output.result("")
+    output.result(f"recommended: {ranking.advice.reason}")
+    for each in ranking.advice.commands:
+        output.result(f"  {each}")
+    if out is not None:
+        output.message(f"table: {out / TABLE_NAME}; plot: {out / PLOT_NAME}")

@@ -1,0 +1,1 @@
+"""The web catalogue: a static site with a page for every version."""

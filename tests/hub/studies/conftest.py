@@ -1,0 +1,22 @@
+"""Rankings and distillations in this very process."""
+
+import pytest
+
+from hub.jobs.pool import InProcess
+from tests.hub.synthesis.given import write_copper
+
+
+@pytest.fixture
+def here(monkeypatch):
+    """Measure and label in this process, which takes a second less for each model."""
+    for module in ("measuring", "distil_steps"):
+        monkeypatch.setattr(f"hub.studies.{module}.LocalPool", lambda *_: InProcess())
+
+
+@pytest.fixture
+def copper_files(tmp_path):
+    """24 structures of copper by EMT, and 6 others for testing."""
+    return (
+        write_copper(tmp_path / "copper.xyz", 24),
+        write_copper(tmp_path / "test.xyz", 6, seed=9),
+    )
