@@ -34,9 +34,12 @@ class FrozenPotential(Potential):
     ----------
     joins_pairs
         Whether an edge and its reverse are given as one pair.
+    most_edges
+        Number of edges at once, which limits the memory.
     """
 
     joins_pairs: bool = False
+    most_edges: int = 30_000
 
     def __init__(self, config: PotentialConfig, network: torch.nn.Module) -> None:
         super().__init__(config)
@@ -47,6 +50,11 @@ class FrozenPotential(Potential):
     def dtype(self) -> torch.dtype:
         """The precision of the network; energies, scales and shifts are always float64."""
         return next(self.network.parameters()).dtype
+
+    @property
+    def max_edges(self) -> int:
+        """Maximum number of edges at once if a batch can be divided."""
+        return self.most_edges
 
     def forward(self, batch: Batch) -> Output:
         """Predict energies and their derivatives."""

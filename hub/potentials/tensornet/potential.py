@@ -20,6 +20,7 @@ class TensorNetPotential(FrozenPotential):
     """A TensorNet."""
 
     config: TensorNetConfig
+    most_edges = 5_000  # each has matrices of 3 x 3 for every channel
 
     def atomic_energies(
         self, batch: Batch, pairs: Pairs, vectors: torch.Tensor
