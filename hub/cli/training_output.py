@@ -245,8 +245,8 @@ def _energies(energies: Any) -> str:
 
 def print_results(folder: Path, results: dict[str, Any]) -> None:
     """Print the final table, and where model and plots are."""
+    from hub.evaluation.forgetting import forgetting_text
     from hub.evaluation.metrics import Errors, error_table
-    from hub.training.card import forgetting_text
 
     errors = results["errors"]
     after = "trained from scratch" if errors["before"] is None else "after"

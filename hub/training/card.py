@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import hub
 from hub.devices import device_name
+from hub.evaluation.forgetting import forgetting_text
 from hub.evaluation.metrics import ALL
 from hub.potentials.architectures import architecture_of, model_front_matter
 from hub.structures.checks import blocking
@@ -158,25 +159,6 @@ def _forgetting(results: dict[str, Any]) -> str:
         return ""
     text = forgetting_text(found)
     return f"\nFar from the training data ({found['source']}): {text}.\n"
-
-
-def forgetting_text(found: dict[str, Any]) -> str:
-    """Return the result of `hub.training.forgetting.General.compare` in words."""
-    if "drift" in found:
-        drift = found["drift"]
-        return (
-            f"predictions for {found['n_structures']} structures drifted by "
-            f"{drift['energy_rmse']:.1f} meV/atom and {drift['force_rmse']:.3f} eV/Å"
-        )
-    units = {"energy_rmse": ("energy", 1, "meV/atom"), "force_rmse": ("force", 3, "eV/Å")}
-    parts = []
-    for name, after in found["after"].items():
-        quantity, decimals, unit = units[name]
-        part = f"{quantity} error {after:.{decimals}f} {unit}"
-        if name in found.get("ratio", {}):
-            part += f", {found['ratio'][name]:.2f} times that before training"
-        parts.append(part)
-    return "; ".join(parts)
 
 
 def _kept(training: dict[str, Any]) -> str:

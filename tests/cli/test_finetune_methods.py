@@ -245,7 +245,7 @@ def test_members_have_different_bootstrap_samples(tune, many_crystals) -> None:
     assert len(digests) == 2
 
 
-def test_forgetting_is_measured_on_general_labels(tune, many_crystals, general) -> None:
+def test_forgetting_is_measured_on_general_labels(tune, command, many_crystals, general) -> None:
     done = tune(
         "--data", many_crystals, "--n-train", 6, "--out", "run", "--general", general, "--json"
     )
@@ -261,6 +261,8 @@ def test_forgetting_is_measured_on_general_labels(tune, many_crystals, general) 
     card = Path("run/model/README.md").read_text()
     assert f"Far from the training data ({general}): energy error" in card
     assert "times that before training" in card
+    done = command("evaluate", "run", "--report", "report.html")
+    assert f"{general}: energy error" in Path("report.html").read_text()
 
 
 def test_without_general_labels_the_drift_is_measured(tune, many_crystals) -> None:

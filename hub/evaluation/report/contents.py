@@ -13,6 +13,7 @@ import numpy as np
 from hub import __version__
 from hub.datasets.loading import is_dataset_name
 from hub.devices import choose_device, device_name
+from hub.evaluation.forgetting import forgetting_text
 from hub.evaluation.metrics import ALL, error_table, number
 from hub.evaluation.report import drawings, plots
 from hub.evaluation.report.worst import worst_structures
@@ -134,9 +135,10 @@ def _settings(settings: Settings, names: Sequence[str], *, committee: bool) -> d
 
 def _model(found: Evaluation, opened: OpenedVersion) -> dict[str, str]:
     config = read_config(opened.path)
-    identity = opened.as_parent("")
+    identity, card = opened.as_parent(""), _card(opened.path / CARD_NAME)
     return {
-        "training": _training(_card(opened.path / CARD_NAME)),
+        "training": _training(card),
+        "forgetting": _forgetting(mapping(card, "forgetting")),
         "name": found.name,
         "model": found.model,
         "digest": identity.get("digest") or identity.get("weights_sha256", ""),
@@ -152,6 +154,14 @@ def _card(path: Path) -> Mapping[str, Any]:
         return front_matter(read_text(path) if path.is_file() else "", str(path))
     except SettingsError:
         return {}  # The lineage, which begins with the same card, tells why.
+
+
+def _forgetting(stated: Mapping[str, Any]) -> str:
+    """Return what a card says of structures far from the data; empty if that is not readable."""
+    try:
+        return f"{stated['source']}: {forgetting_text(stated)}"
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return ""
 
 
 def _training(stated: Mapping[str, Any]) -> str:
