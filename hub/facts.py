@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from hub.importers import ARCHITECTURES
 from hub.library import catalogue
-from hub.potentials.architectures import architecture, known_architectures
 from registry.cards import Card
 from registry.errors import RegistryError
 from registry.listing import listings
@@ -138,4 +137,7 @@ def models_that_know(elements: Iterable[str], *, shipped: bool = False) -> list[
 
 def _is_trainable(name: str) -> bool:
     """Whether models of an architecture can be trained; True if it is not installed."""
+    # With numpy, which `hub list` does without.
+    from hub.potentials.architectures import architecture, known_architectures
+
     return name not in known_architectures() or architecture(name).is_trainable
