@@ -149,6 +149,23 @@ allow_option = click.option(
     metavar="CODE",
     help="Ignore findings with this code, e.g. mixed-references (repeatable).",
 )
+_DATA: dict[str, Any] = {
+    "multiple": True,
+    "metavar": "FILE",
+    "help": "File with energies and forces (repeatable), or a dataset.",
+}
+data_option = click.option("--data", **_DATA)
+required_data_option = click.option("--data", required=True, **_DATA)
+test_option = click.option(
+    "--test", multiple=True, metavar="FILE", help="Test structures (repeatable)."
+)
+n_train_option = click.option(
+    "--n-train",
+    type=click.IntRange(min=1),
+    metavar="N",
+    show_default="all but the validation set",
+    help="Number of training structures (random subset).",
+)
 device_option = click.option(
     "--device",
     metavar="DEVICE",

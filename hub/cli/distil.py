@@ -12,32 +12,24 @@ from hub.cli.arguments import (
     JsonObject,
     allow_option,
     complete_names,
+    data_option,
     dataset_labels_option,
     device_option,
     json_option,
     label_options,
+    n_train_option,
     run_folder_option,
     seed_option,
+    test_option,
 )
 from hub.cli.teacher_options import teacher_settings
 
 
 @click.command(name="distil", short_help="Distil a foundation model into a fast one.")
-@click.option(
-    "--data",
-    multiple=True,
-    metavar="FILE",
-    help="File with energies and forces (repeatable), or a dataset.",
-)
+@data_option
 @dataset_labels_option
-@click.option("--test", multiple=True, metavar="FILE", help="Test structures (repeatable).")
-@click.option(
-    "--n-train",
-    type=click.IntRange(min=1),
-    metavar="N",
-    show_default="all but the validation set",
-    help="Number of training structures (random subset).",
-)
+@test_option
+@n_train_option
 @click.option(
     "--teacher",
     default="",

@@ -12,26 +12,24 @@ from hub.cli.arguments import (
     allow_option,
     batch_size_option,
     complete_names,
+    data_option,
     dataset_labels_option,
     device_option,
     epochs_option,
     json_option,
     label_options,
     learning_rate_option,
+    n_train_option,
     recipe_option,
     resume_run_option,
     run_folder_option,
     seed_option,
+    test_option,
 )
 
 
 @click.command(name="finetune", short_help="Fine-tune a model on your DFT data.")
-@click.option(
-    "--data",
-    multiple=True,
-    metavar="FILE",
-    help="File with energies and forces (repeatable), or a dataset.",
-)
+@data_option
 @dataset_labels_option
 @click.option(
     "--model",
@@ -40,14 +38,8 @@ from hub.cli.arguments import (
     show_default="c-ace-pretrained",
     help="Model to start from: a name, run folder or model directory.",
 )
-@click.option("--test", multiple=True, metavar="FILE", help="Test structures (repeatable).")
-@click.option(
-    "--n-train",
-    type=click.IntRange(min=1),
-    metavar="N",
-    show_default="all but the validation set",
-    help="Number of training structures (random subset).",
-)
+@test_option
+@n_train_option
 @run_folder_option
 @recipe_option
 @epochs_option

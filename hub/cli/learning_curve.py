@@ -19,6 +19,7 @@ from hub.cli.arguments import (
     label_options,
     learning_rate_option,
     recipe_option,
+    required_data_option,
 )
 from hub.cli.pool_options import pool_options
 from hub.cli.progress import progress_bar
@@ -34,13 +35,7 @@ def _numbers(context: click.Context, parameter: click.Parameter, value: str) -> 
 
 
 @click.command(name="learning-curve", short_help="Compare starting points on growing data.")
-@click.option(
-    "--data",
-    multiple=True,
-    required=True,
-    metavar="FILE",
-    help="File with energies and forces (repeatable), or a dataset.",
-)
+@required_data_option
 @dataset_labels_option
 @click.option(
     "--test",

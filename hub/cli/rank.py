@@ -15,28 +15,19 @@ from hub.cli.arguments import (
     dataset_labels_option,
     json_option,
     label_options,
+    n_train_option,
+    required_data_option,
     seed_option,
+    test_option,
 )
 from hub.cli.progress import progress_bar
 
 
 @click.command(name="rank", short_help="Find the foundation model that fits your data.")
-@click.option(
-    "--data",
-    multiple=True,
-    required=True,
-    metavar="FILE",
-    help="File with energies and forces (repeatable), or a dataset.",
-)
+@required_data_option
 @dataset_labels_option
-@click.option("--test", multiple=True, metavar="FILE", help="Test structures (repeatable).")
-@click.option(
-    "--n-train",
-    type=click.IntRange(min=1),
-    metavar="N",
-    show_default="all but the validation set",
-    help="Number of training structures (random subset).",
-)
+@test_option
+@n_train_option
 @click.option(
     "--model",
     multiple=True,
