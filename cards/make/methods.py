@@ -68,6 +68,7 @@ CHOICES: dict[str, dict[str, Any]] = {
     "freeze": {"stop": "last", "method": "freeze"},
     "lora": {"stop": "last", "method": "lora"},
     "l2-sp": {"stop": "last", "method": "l2-sp"},
+    "all, freeze": {"stop": "all", "method": "freeze"},
     "replay": {"stop": "last", "method": "replay"},
     "scratch": {"from_scratch": True},
     "ceiling": {"stop": "last"},  # with all structures

@@ -5,11 +5,16 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, NamedTuple
 
+from hub.errors import IncompatibleModelError
 from hub.history.step import label_sets
+from hub.potentials.architectures import architecture
 from registry.origins import BUILTIN, LOCAL
 
 if TYPE_CHECKING:
+    from hub.potentials.architecture import Architecture
     from hub.site.described import Described
+
+_PACKAGE = "nequip-package"  # the export format that LAMMPS can use
 
 
 class Usage(NamedTuple):
@@ -56,11 +61,13 @@ def usages(described: Described, address: str) -> list[Usage]:
 
 
 def _of_model(described: Described, reference: str) -> list[Usage]:
-    elements = " ".join(described.elements) if len(described.elements) <= 6 else "ELEMENTS"
-    return [
-        Usage(
-            "finetune", "Fine-tune", f"hub finetune --data mydft.xyz --model {reference}", "shell"
-        ),
+    found = _architecture(described.architecture)
+    finetune = f"hub finetune --data mydft.xyz --model {reference}"
+    label = f"hub relabel DATASET --teacher model:{reference} --labels NAME"
+    usages = [
+        Usage("finetune", "Fine-tune", finetune, "shell")
+        if found is None or found.is_trainable
+        else Usage("label", "Label structures", label, "shell"),
         Usage("python", "Python", f'import hub\n\nmodel = hub.load_model("{reference}")', "python"),
         Usage(
             "ase",
@@ -71,16 +78,31 @@ def _of_model(described: Described, reference: str) -> list[Usage]:
             "print(atoms.get_potential_energy())",
             "python",
         ),
-        Usage(
-            "lammps",
-            "LAMMPS",
-            f"# hub export {reference} --format nequip-package --out model.nequip.zip\n"
-            "# nequip-compile model.nequip.zip model.nequip.pt2 --mode aotinductor "
-            "--device cpu --target pair_nequip\n"
-            f"pair_style nequip\npair_coeff * * model.nequip.pt2 {elements or 'ELEMENTS'}",
-            "lammps",
-        ),
     ]
+    if found is not None and _PACKAGE in found.exports:
+        usages.append(_in_lammps(described, reference))
+    return usages
+
+
+def _architecture(name: str) -> Architecture | None:
+    """Return an architecture; None if it is not installed, or broken."""
+    try:
+        return architecture(name)
+    except IncompatibleModelError:
+        return None
+
+
+def _in_lammps(described: Described, reference: str) -> Usage:
+    elements = " ".join(described.elements) if len(described.elements) <= 6 else ""
+    return Usage(
+        "lammps",
+        "LAMMPS",
+        f"# hub export {reference} --format {_PACKAGE} --out model.nequip.zip\n"
+        "# nequip-compile model.nequip.zip model.nequip.pt2 --mode aotinductor "
+        "--device cpu --target pair_nequip\n"
+        f"pair_style nequip\npair_coeff * * model.nequip.pt2 {elements or 'ELEMENTS'}",
+        "lammps",
+    )
 
 
 def _of_dataset(described: Described, reference: str) -> list[Usage]:
