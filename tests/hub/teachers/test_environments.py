@@ -28,11 +28,12 @@ from registry.errors import OfflineError
 
 
 def wheel(folder: Path, name: str) -> str:
-    """Make a wheel of an empty module."""
+    """Make a wheel of an empty package."""
     path = folder / f"{name}-1.0-py3-none-any.whl"
     about = f"{name}-1.0.dist-info"
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(f"{name}.py", "")
+        archive.writestr(f"{name}/__init__.py", "")
+        archive.writestr(f"{name}/_core.py", "")  # as NumPy has since 1.26
         archive.writestr(
             f"{about}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"
         )
