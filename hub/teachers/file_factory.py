@@ -1,7 +1,7 @@
 """ASE calculators made by a function in a file of the user's: ``ase:FILE.py:factory``.
 
 The file is code. Its name is taken from the command line or from Python only: whatever reads a
-teacher from a card, a run folder or a recipe calls :func:`require_no_file` first.
+teacher from a card, a run folder or a recipe has to refuse it if :func:`names_file`.
 """
 
 from __future__ import annotations
@@ -29,22 +29,6 @@ _FILE = re.compile(r"ase:(?P<file>.+\.py):(?P<name>[A-Za-z_]\w*)", re.DOTALL)
 def names_file(teacher: str) -> bool:
     """Whether a teacher is a function in a file, which would be executed."""
     return _FILE.fullmatch(teacher) is not None
-
-
-def require_no_file(teacher: str, where: str) -> None:
-    """Refuse to execute a file that something other than the user names.
-
-    Raises
-    ------
-    TeacherError
-        If the teacher is a function in a file; `where` is what names it.
-    """
-    if names_file(teacher):
-        raise TeacherError(
-            f"{where} names the teacher {teacher}, which would run code from a file",
-            "If you trust the file, give this teacher on the command line: --teacher "
-            "ase:FILE.py:FUNCTION.",
-        )
 
 
 def located(argument: str) -> tuple[Path, str]:

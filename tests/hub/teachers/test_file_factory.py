@@ -10,7 +10,7 @@ from ase import Atoms
 
 from hub.datasets.loading import open_dataset
 from hub.errors import JobError, TeacherError
-from hub.teachers.file_factory import names_file, require_no_file
+from hub.teachers.file_factory import names_file
 from hub.teachers.relabelling import relabel
 from hub.teachers.spec import parse_teacher
 from hub.teachers.teacher import open_teacher
@@ -87,12 +87,9 @@ def test_a_file_that_has_changed_is_not_executed(file):
         open_teacher(spec)
 
 
-def test_only_the_user_can_name_a_file():
+def test_files_are_told_from_modules():
     assert names_file("ase:folder/mine.py:make")
     assert not names_file("ase:ase.calculators.emt.EMT")
-    require_no_file("ase:ase.calculators.emt.EMT", "run.json")
-    with pytest.raises(TeacherError, match=r"run\.json names the teacher ase:mine\.py:make"):
-        require_no_file("ase:mine.py:make", "run.json")
 
 
 def test_a_crash_and_a_nan_lose_nothing_else(file, make_dataset):
