@@ -214,6 +214,8 @@ class Steps:
             device=self.job.device,
             seed=self.job.seed,
             allow=self.job.allow,
+            # The validation structures choose between the student and the model from scratch.
+            stop="early",
         )
         return replace(job, **changes)
 
