@@ -143,7 +143,7 @@ def _begin(folder: Path, settings: dict[str, Any]) -> None:
     changed = [name for name in settings if begun.get(name) != settings[name]]
     if changed:
         raise JobError(
-            f"the ranking in {folder} was started with another {' and '.join(changed)}",
+            f"the ranking in {folder} was started with different {' and '.join(changed)}",
             "Give the same data and settings as before, or choose another --out.",
         )
 

@@ -197,7 +197,7 @@ class Job(SavedJob):
     alchemical: str = ""
     element_map: str = ""
     allow: tuple[str, ...] = ()
-    architecture: dict[str, Any] = field(default_factory=dict)
+    architecture: dict[str, Any] = field(default_factory=dict, hash=False)
     method: str = "full"
     group_rates: str = ""
     stop: Literal["early", "last", "all", "k-fold"] | None = None

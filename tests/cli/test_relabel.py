@@ -63,7 +63,7 @@ def test_what_cannot_be_done_is_said(command):
     def error(*arguments, code=1):
         return command("relabel", "clusters", *arguments, code=code).err
 
-    assert "Did you mean lcbop?" in error("--teacher", "lcbob", "--labels", "x")
+    assert "Did you mean lcbop" in error("--teacher", "lcbob", "--labels", "x")
     assert "requires a parameter file" in error("--teacher", "nep", "--labels", "x")
     assert "class ase.calculators.lj.Nope not found" in error(
         "--teacher", "ase:ase.calculators.lj.Nope", "--labels", "x"

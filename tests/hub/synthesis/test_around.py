@@ -169,8 +169,9 @@ def test_an_unfinished_synthesis_is_resumed(data, monkeypatch):
         around(data, pool=Killed())
     place = catalogue().local.root / "synthesis" / "made-1.0.0"
     assert len(list(place.glob("around-*.npz"))) == 3
-    with pytest.raises(ExistsError, match="--resume"):
+    with pytest.raises(ExistsError, match="unfinished work") as caught:
         around(data)
+    assert "--resume" in caught.value.hint
     with pytest.raises(JobError, match="different seed"):
         around(data, seed=4, resume=True)
     ran = []
