@@ -123,7 +123,7 @@ def test_what_fails_is_a_row_with_its_reason(copper_files, here, tmp_path, monke
     monkeypatch.setattr(rank_candidates, "cross_validate", None)
     again = hub.rank(data, resume=True, **options)
     assert not [row for row in again.rows if row.failure]
-    with pytest.raises(JobError, match="different .*seed"):
+    with pytest.raises(JobError, match=r"different .*seed"):
         hub.rank(data, resume=True, **options | {"seed": 1})
 
 
