@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from registry.copying import copy_versions
-from registry.errors import DamagedRegistryError, OfflineError, StorageError
+from registry.errors import AccessError, DamagedRegistryError, OfflineError, StorageError
 from registry.references import Reference
 from registry.registry import Registry
 from registry.repair import repair
@@ -91,7 +91,9 @@ def test_who_has_no_credentials_is_told(place, published, monkeypatch):
         pytest.skip("as Amazon's tools find them")
     for name in AMAZON:
         monkeypatch.delenv(name)
-    assert place.registry().entry("mine") is not None
+    with pytest.raises(AccessError, match="is refused") as caught:
+        place.registry().entry("mine")
+    assert "AWS_ACCESS_KEY_ID" in caught.value.hint
 
 
 def test_a_store_that_ignores_conditions_is_refused(place, monkeypatch):
