@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hub.datasets.importing import DEFAULT_LABELS, file_source, write_dataset
-from hub.datasets.layout import LabelSet
+from hub.datasets.layout import LabelSet, is_dataset
 from hub.datasets.loading import open_dataset
 from hub.datasets.selection import Choice
 from hub.datasets.streaming import Stream
@@ -82,10 +82,11 @@ def dataset_of(data: str, folder: Path) -> str:
     StorageError
         If the disk is full or cannot be written.
     """
-    path = user_path(data)
+    path, place = user_path(data), folder / DATASET_NAME
+    if is_dataset(place):
+        return str(place)  # the run is resumed
     if not path.is_file():
         return data
-    place = folder / DATASET_NAME
     write_dataset(place, file_source([data]), DEFAULT_LABELS, LabelSet(source=path.name))
     return str(place)
 
