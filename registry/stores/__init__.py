@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from registry.plugins import Plugin
 
 _SHOWN = ("file", "http", "https", *KINDS)
-_SCHEMES = ("file", "http", "https", *OBJECTS)
+_ELSEWHERE = ("http", "https", *OBJECTS)
+_SCHEMES = ("file", *_ELSEWHERE)
 
 
 def open_store(location: str, *, offline: bool = False) -> Store:
@@ -42,7 +43,7 @@ def open_store(location: str, *, offline: bool = False) -> Store:
 
         return DirectoryStore(user_path(url2pathname(url.path)))
     added = _added().get(url.scheme) if url.scheme not in _SCHEMES else None
-    if added is None and (url.scheme not in _SCHEMES or not url.hostname):
+    if added is None and (url.scheme not in _ELSEWHERE or not url.hostname):
         raise SettingsError(
             f"{url.scheme}://{url.hostname or ''} is not a supported location of a registry",
             _known(),

@@ -19,6 +19,7 @@ from hub.training.loop import Trainer
 from hub.training.methods.full import Full
 from hub.training.recipe import PAPER
 from hub.training.state import load_state
+from hub.training.steps import loss_of
 from tests.hub.training.conftest import argon, tiny_model
 
 SMALL, REPEAT = 4, 12  # small structures, and how often the large one repeats along each vector
@@ -55,7 +56,10 @@ def train_in_little_memory(folder):
     torch.set_num_threads(1)
     graphs = graphs_with_a_large_one()
     found = trainer(graphs, folder, seed_that_ends_with_the_large_one(graphs))
-    predict(found.potential, graphs[:2])  # and all that is loaded once is loaded
+    predict(found.potential, graphs[:2])  # and all that is loaded or compiled once is
+    batch = collate(graphs[:2])
+    loss_of(found.potential.train()(batch), batch, energy_weight=1.0).backward()
+    found.stepper.method.zero_grad()
     taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (taken + 30_000_000, resource.RLIM_INFINITY))
     found.run()
