@@ -12,8 +12,8 @@ from statistics import mean, stdev
 from typing import Any
 
 from hub.evaluation.metrics import ALL
-from hub.evaluation.predictions_file import write_labelled
 from hub.structures import read_structures
+from hub.structures.writing import write_labelled
 
 _LOWEST = -12.0  # eV/atom
 _ERRORS = ("energy_rmse", "force_rmse")

@@ -24,8 +24,8 @@ import numpy as np
 
 import hub
 from hub.evaluation.metrics import ALL
-from hub.evaluation.predictions_file import write_labelled
 from hub.structures import read_structures
+from hub.structures.writing import write_labelled
 
 
 @dataclass(frozen=True)
