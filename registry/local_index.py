@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from typing import TYPE_CHECKING, TypeVar
 
 from registry.errors import IntegrityError, OfflineError, StorageError
@@ -118,19 +119,26 @@ class LocalIndex:
         return found
 
     def _mended(self, look: Callable[[], Found]) -> Found:
-        """Read the index; if it is damaged, repair it first."""
-        try:
-            if self._has_marker():
-                self.own.format()
-            return look()
-        except IntegrityError as damage:
+        """Read the index; if it is damaged, repair it first.
+
+        It also looks damaged while another process is writing it, which a repair then notices.
+        """
+        for pause in (0.05, 0.2, 0.5, None):
             try:
-                self._mend()
-            except StorageError as problem:
-                raise IntegrityError(
-                    f"{damage.message}, and it cannot be repaired: {problem.message}",
-                    "Run `hub verify` on a machine that can write to it.",
-                ) from damage
+                if self._has_marker():
+                    self.own.format()
+                return look()
+            except IntegrityError as damage:
+                try:
+                    self._mend()
+                    break
+                except StorageError as problem:
+                    if pause is None:
+                        raise IntegrityError(
+                            f"{damage.message}, and it cannot be repaired: {problem.message}",
+                            "Run `hub verify` on a machine that can write to it.",
+                        ) from damage
+                    time.sleep(pause)
         return look()
 
     def _mend(self) -> None:

@@ -156,6 +156,7 @@ def test_pulls_at_once_download_once(tmp_path, content, server):
     assert end(start(tmp_path, PUBLISH, cache="author", argument="1.0.0"))[1] == "DONE\n"
     server.faults["/blobs/"] = [slow(10, 0.1)] * 3
     children = [start(tmp_path, PULL, location=server.url) for _ in range(3)]
-    assert [end(child)[1] for child in children] == ["DONE\n"] * 3
+    ends = [end(child) for child in children]
+    assert [output for _, output, _ in ends] == ["DONE\n"] * 3, ends
     blobs = [request.path for request in server.asked("/blobs/")]
     assert len(blobs) == len(set(blobs)) == 3

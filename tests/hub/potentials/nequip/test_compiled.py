@@ -23,7 +23,9 @@ def outcome(model, given):
     named = [(name, each) for name, each in model.energy_network.named_parameters()]
     trained = {name: each for name, each in named if each.requires_grad and each.numel()}
     gradients = torch.autograd.grad(loss, list(trained.values()), allow_unused=True)
-    predictions = {name: value.detach() for name, value in vars(output).items()}
+    predictions = {
+        name: value.detach() for name, value in vars(output).items() if value is not None
+    }
     return predictions | {
         name: torch.zeros_like(trained[name]) if each is None else each
         for name, each in zip(trained, gradients, strict=True)
