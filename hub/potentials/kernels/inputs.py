@@ -63,7 +63,8 @@ def checked(
             fields = {name: getattr(batch, name) for name in Batch.__dataclass_fields__}
             copies = {name: value.clone() for name, value in fields.items() if value is not None}
             output = forward(network, Batch(**copies))
-        return Output(**{name: value.detach() for name, value in vars(output).items()})
+        predicted = {name: value for name, value in vars(output).items() if value is not None}
+        return Output(**{name: value.detach() for name, value in predicted.items()})
 
     return run
 

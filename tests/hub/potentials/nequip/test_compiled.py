@@ -15,6 +15,11 @@ from hub.training.steps import loss_of
 from tests.hub.potentials.nequip.configurations import CONFIGURATIONS, batch, built, compiled
 
 
+def predicted(output):
+    """Return what a potential predicts, by name, as constants."""
+    return {name: value.detach() for name, value in vars(output).items() if value is not None}
+
+
 def outcome(model, given):
     """Return predictions, and the gradients that training follows."""
     model.train()
@@ -23,10 +28,7 @@ def outcome(model, given):
     named = [(name, each) for name, each in model.energy_network.named_parameters()]
     trained = {name: each for name, each in named if each.requires_grad and each.numel()}
     gradients = torch.autograd.grad(loss, list(trained.values()), allow_unused=True)
-    predictions = {
-        name: value.detach() for name, value in vars(output).items() if value is not None
-    }
-    return predictions | {
+    return predicted(output) | {
         name: torch.zeros_like(trained[name]) if each is None else each
         for name, each in zip(trained, gradients, strict=True)
     }
@@ -48,7 +50,7 @@ def test_it_computes_what_nequip_computes(name):
     given = batch(stock.config)
     compare(outcome(model, given), outcome(stock, given), 1e-10)
     predictions = [each.eval()(given) for each in (model, stock)]
-    one, other = ({key: each.detach() for key, each in vars(some).items()} for some in predictions)
+    one, other = map(predicted, predictions)
     compare(one, other, 1e-11)
 
 

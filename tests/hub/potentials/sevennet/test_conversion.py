@@ -173,7 +173,7 @@ def test_other_content_is_refused(tmp_path, content):
 
 def test_another_kind_of_checkpoint_is_refused(tmp_path):
     """The potential of several levels of theory."""
-    with pytest.raises(ModelError, match="use_modality is True, expected False"):
+    with pytest.raises(ModelError, match="its levels of theory are R2SCAN, PBE"):
         import_wheel(CARD, [Path(_const.SEVENNET_MF_0)], tmp_path)
 
 
