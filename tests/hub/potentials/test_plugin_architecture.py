@@ -72,7 +72,7 @@ def test_it_is_trained_published_and_used(run, tmp_path):
     missing = run(
         *hub, "evaluate", "argon-springs", "--data", "argon.xyz", code=6, with_plugin=False
     ).stderr
-    assert "unknown architecture 'springs' (known: nequip" in missing
+    assert "unknown architecture 'springs' (known: " in missing
     assert "install the package that provides it" in missing
 
 
