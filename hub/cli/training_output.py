@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from hub.alchemy.search_table import search_lines
 from hub.cli import output
+from hub.training.methods.choosing import FULL
 from hub.training.reporter import Reporter
 from hub.visible import visible
 
@@ -204,19 +205,21 @@ def plan_lines(preparation: Preparation) -> list[tuple[str, str]]:
     return [
         *lines,
         *(("note", note) for note in preparation.notes),
-        ("method", _method(preparation)),
+        *_method(preparation),
         ("recipe", f"{recipe.name}: {adam}, batches of {recipe.batch_size}, {loss}"),
         ("steps", steps),
         ("device", device_name(preparation.potential.device)),
     ]
 
 
-def _method(preparation: Preparation) -> str:
-    """Return the method, and how many numbers it changes."""
+def _method(preparation: Preparation) -> list[tuple[str, str]]:
+    """Return the method and how many numbers it changes, unless all weights are trained alike."""
     rates = ", ".join(f"{name} {rate:g}" for name, rate in preparation.recipe.group_rates.items())
+    if preparation.method_name == FULL and not rates:
+        return []
     changed = sum(each.numel() for each in preparation.method.parameters)
     text = f"{preparation.method_name} ({changed:,} trained numbers)"
-    return text + (f", learning rate times {rates}" if rates else "")
+    return [("method", text + (f", learning rate times {rates}" if rates else ""))]
 
 
 def _content(structures: StructureSet | Stream) -> str:

@@ -67,11 +67,12 @@ def test_a_method_is_recorded_and_gives_an_ordinary_model(
 
 def test_fewer_numbers_are_trained(tune, many_crystals) -> None:
     numbers = {}
-    for name in ("full", "readout", "lora:1"):
+    assert "method:" not in tune("--data", many_crystals, "--n-train", 6, "--out", "full").err
+    for name in ("freeze:embedding", "readout", "lora:1"):
         done = tune("--data", many_crystals, "--n-train", 6, "--out", name[:4], "--method", name)
         line = next(line for line in done.err.splitlines() if line.startswith("method:"))
         numbers[name] = int(line.split("(")[1].split()[0].replace(",", ""))
-    assert numbers["readout"] < numbers["lora:1"] < numbers["full"]
+    assert numbers["readout"] < numbers["lora:1"] < numbers["freeze:embedding"]
 
 
 def test_replay_says_why_it_makes_structures_and_replays_given_ones(
