@@ -13,10 +13,11 @@ from registry.documents import WRONG, damage, fit
 from registry.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from hub.potentials.potential import Potential
+    from registry.builtin import Importer
     from registry.cards import Card
 
 
@@ -41,35 +42,29 @@ class ModelFacts(Struct):
     modal: str = ""
 
 
-def import_converted(
-    card: Card, directory: Path, convert: Callable[[ModelFacts], Potential]
-) -> dict[str, Any]:
-    """Convert the file of a card, and write a model directory.
+def importer_by(convert: Callable[[Path, ModelFacts], Potential]) -> Importer:
+    """Return an importer that converts a card's only file into a model directory.
+
+    It takes the card, its files, and the directory where ``weights.safetensors``, ``config.json``
+    and ``probe.json`` are written, and returns metadata for the version's manifest. It raises
+    `SettingsError` if the card's ``model`` section is incomplete, and `ModelError` if the file
+    cannot be converted, or the converted model does not reproduce the predictions stored with the
+    card.
 
     Parameters
     ----------
-    card
-        The model's card.
-    directory
-        Where ``weights.safetensors``, ``config.json`` and ``probe.json`` are written.
     convert
-        Builds the potential.
-
-    Returns
-    -------
-    Metadata for the version's manifest.
-
-    Raises
-    ------
-    SettingsError
-        If the card's ``model`` section is incomplete.
-    ModelError
-        If the file cannot be converted, or the converted model does not reproduce the predictions
-        stored with the card.
+        Builds the potential from the file and the card's facts.
     """
-    with damage(f"the model section of {card.path}", SettingsError, verdict=WRONG):
-        facts = fit(card.front_matter.get("model"), ModelFacts)
-    potential = convert(facts)
-    write_model(directory, potential, read_probe(card.path.parent / f"probes/{card.name}.json"))
-    stated = {"level_of_theory": facts.level_of_theory} if facts.level_of_theory else {}
-    return {**potential.config.facts(), **stated}
+
+    def run(card: Card, sources: Sequence[Path], directory: Path) -> dict[str, Any]:
+        (source,) = sources
+        with damage(f"the model section of {card.path}", SettingsError, verdict=WRONG):
+            facts = fit(card.front_matter.get("model"), ModelFacts)
+        potential = convert(source, facts)
+        probe = read_probe(card.path.parent / f"probes/{card.name}.json")
+        write_model(directory, potential, probe)
+        stated = {"level_of_theory": facts.level_of_theory} if facts.level_of_theory else {}
+        return {**potential.config.facts(), **stated}
+
+    return run

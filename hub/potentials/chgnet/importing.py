@@ -12,29 +12,18 @@ from ase.data import atomic_numbers
 
 from hub.errors import ModelError
 from hub.potentials.building import build_potential
-from hub.potentials.card_facts import import_converted
+from hub.potentials.card_facts import importer_by
 from hub.potentials.chgnet import CHGNetConfig
 from hub.potentials.chgnet.network import chgnet_arguments
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from hub.potentials.card_facts import ModelFacts
     from hub.potentials.potential import Potential
-    from registry.cards import Card
 
 _REFERENCES = "composition_model.fc.weight"
 _EMBEDDING = "atom_embedding.embedding.weight"
-
-
-def import_wheel(card: Card, sources: Sequence[Path], directory: Path) -> dict[str, Any]:
-    """Convert one checkpoint of the installed package into a model directory.
-
-    See `hub.potentials.card_facts.import_converted`.
-    """
-    (source,) = sources
-    return import_converted(card, directory, lambda facts: convert(source, facts))
 
 
 def convert(path: Path, facts: ModelFacts) -> Potential:
@@ -64,6 +53,9 @@ def convert(path: Path, facts: ModelFacts) -> Potential:
         ) from problem
     potential.set_weights(weights, str(path))
     return potential
+
+
+import_wheel = importer_by(convert)
 
 
 def _config_of(arguments: dict[str, Any], facts: ModelFacts) -> CHGNetConfig:

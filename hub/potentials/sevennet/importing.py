@@ -18,18 +18,16 @@ from sevenn.scripts.backward_compatibility import patch_old_config, patch_state_
 
 from hub.errors import ModelError
 from hub.potentials.building import build_potential
-from hub.potentials.card_facts import import_converted
+from hub.potentials.card_facts import importer_by
 from hub.potentials.sevennet import SevenNetConfig
 from hub.potentials.sevennet.modal import SevenNetModalConfig
 from hub.potentials.sevennet.network import default_precision, sevenn_entries
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from hub.potentials.card_facts import ModelFacts
     from hub.potentials.potential import Potential
-    from registry.cards import Card
 
 # Contents of a checkpoint besides tensors; all of them only create values.
 _RECONSTRUCT: Any = np.empty(0).__reduce__()[0]
@@ -45,15 +43,6 @@ _PLAIN: list[Any] = [
 # Placeholders: the values are among the weights, and shifts are those of one level of theory.
 _WEIGHTS = ("shift", "scale", "conv_denominator", "use_modal_wise_shift")
 _SHIFT = "rescale_atomic_energy.shift"
-
-
-def import_wheel(card: Card, sources: Sequence[Path], directory: Path) -> dict[str, Any]:
-    """Convert one checkpoint of the installed package into a model directory.
-
-    See `hub.potentials.card_facts.import_converted`.
-    """
-    (source,) = sources
-    return import_converted(card, directory, lambda facts: convert(source, facts))
 
 
 def convert(path: Path, facts: ModelFacts) -> Potential:
@@ -89,6 +78,9 @@ def convert(path: Path, facts: ModelFacts) -> Potential:
         ) from problem
     potential.set_weights(weights, str(path))
     return potential
+
+
+import_wheel = importer_by(convert)
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:

@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
 from hub.errors import ModelError
 from hub.potentials.building import build_potential
-from hub.potentials.card_facts import import_converted
+from hub.potentials.card_facts import importer_by
 from hub.potentials.tensornet import TensorNetConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from hub.potentials.card_facts import ModelFacts
     from hub.potentials.potential import Potential
-    from registry.cards import Card
 
 _EMBEDDING = "model.tensor_embedding.emb.weight"
 _BASIS = "model.tensor_embedding.distance_proj1.weight"
 _CUTOFF = "model.bond_expansion.rbf.cutoff"
 _LAYER = "model.layers."
-
-
-def import_state(card: Card, sources: Sequence[Path], directory: Path) -> dict[str, Any]:
-    """Convert a ``state.pt`` into a model directory.
-
-    See `hub.potentials.card_facts.import_converted`.
-    """
-    (source,) = sources
-    return import_converted(card, directory, lambda facts: convert(source, facts))
 
 
 def convert(path: Path, facts: ModelFacts) -> Potential:
@@ -61,6 +50,9 @@ def convert(path: Path, facts: ModelFacts) -> Potential:
         ) from problem
     potential.set_weights(weights, str(path))
     return potential
+
+
+import_state = importer_by(convert)
 
 
 def _config_of(state: dict[str, torch.Tensor], facts: ModelFacts) -> TensorNetConfig:
