@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
@@ -10,17 +11,12 @@ import torch
 from hub.devices import choose_device
 from hub.evaluation.evaluate import evaluate
 from hub.evaluation.metrics import ALL
-from hub.evaluation.parity import parity_plot
-from hub.evaluation.predictions_file import write_predictions
 from hub.library import MODEL_FOLDER
 from hub.potentials.committee.potential import join
-from hub.potentials.directory import read_model, write_model
-from hub.training import run_files, run_folder
+from hub.potentials.directory import read_model
 from hub.training.card import write_committee_card
-from hub.training.preparation import split_data
-from hub.training.run import measured
-from registry.files import scratch_directory
-from registry.outputs import settle_folder
+from hub.training.division import split_data
+from hub.training.run import measured, write_results
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,13 +65,9 @@ def write_committee(
         "training": first["training"],
         "seeds": summarise(results, None),
     }
-    write_predictions(folder / run_files.PREDICTIONS_NAME, test.structures, predictions)
-    parity_plot(folder / run_files.PARITY_NAME, {"committee": predictions}, test.structures)
-    with scratch_directory(folder) as part:
-        write_model(part, committee)
-        write_committee_card(part, committee, summary)
-        settle_folder(part, folder / MODEL_FOLDER, run_folder.model_files())
-    run_files.write_json(folder / run_files.RESULTS_NAME, summary)
+    card = partial(write_committee_card, committee=committee, results=summary)
+    series = {"committee": predictions}
+    write_results(folder, committee, test.structures, series, card, summary)
     return summary
 
 

@@ -15,9 +15,10 @@ from hub.training.committee import summarise, write_committee
 from hub.training.data import hold_out_test, read_data
 from hub.training.folds import cross_validate
 from hub.training.job import DEFAULT_MODEL, Job
-from hub.training.preparation import prepare, require_usable, starting_model
+from hub.training.preparation import prepare, starting_model
 from hub.training.recipe import Recipe
 from hub.training.reporter import Reporter
+from hub.training.requests import require_usable
 from hub.training.run import train
 from registry.files import scratch_directory
 from registry.outputs import file_beside, settle_folder

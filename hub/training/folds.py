@@ -10,8 +10,9 @@ import numpy as np
 
 from hub.errors import TrainingError
 from hub.structures.reference_energies import isolated_atoms
+from hub.training.division import split_data
 from hub.training.loop import Trainer
-from hub.training.preparation import prepare, split_data
+from hub.training.preparation import prepare
 from hub.training.run import run_trainer
 
 if TYPE_CHECKING:

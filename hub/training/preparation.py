@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from hub.alchemy.models import transmute_model
-from hub.alchemy.plot import plot_search
-from hub.alchemy.search import Request, Search, search_transmutation
 from hub.devices import choose_device
-from hub.errors import AlchemyError, TrainingError
+from hub.errors import TrainingError
 from hub.potentials.architectures import new_config, read_config
 from hub.potentials.batches import predict
 from hub.potentials.building import random_model, shift_energies
@@ -20,29 +18,25 @@ from hub.potentials.directory import WEIGHTS_NAME, read_model
 from hub.structures.checks.energies import compare_energies
 from hub.structures.checks.stresses import compare_stresses
 from hub.structures.graphs import average_neighbors, build_graphs
-from hub.structures.reference_energies import (
-    fit_energy_shift,
-    fit_reference_energies,
-    isolated_atoms,
-)
-from hub.structures.splits import split_structures
+from hub.structures.reference_energies import fit_energy_shift, fit_reference_energies
 from hub.training.data import stop_on_errors
+from hub.training.division import split_data
 from hub.training.forgetting import general_structures
 from hub.training.loader import GraphLoader
-from hub.training.methods.choosing import FULL, REPLAY, Method
+from hub.training.methods.choosing import REPLAY, Method
 from hub.training.methods.replay import ReplayLoader, labelled_by, structures_to_replay
-from hub.training.run_files import SEARCH_NAME, SEARCH_PLOT_NAME, read_json, write_json
+from hub.training.requests import find_transmutation
 from registry.files import sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from hub.alchemy.search import Search
     from hub.datasets.streaming import Stream
     from hub.library import OpenedVersion
     from hub.potentials.potential import Potential
     from hub.structures import StructureSet
-    from hub.structures.arrays import BoolArray
     from hub.structures.checks import Finding
     from hub.structures.graphs import Graph
     from hub.structures.neighbours import NeighbourLists
@@ -229,26 +223,16 @@ def prepare(
         potential = random_model(
             config, job.seed, force_scale(structures), average_neighbors(graphs), device
         )
-    findings = list(data.findings)
-    loader: Loader
-    loader = own = GraphLoader(graphs, potential, job.seed)
+    findings, own = list(data.findings), GraphLoader(graphs, potential, job.seed)
     if not job.from_scratch:
         progress = reporter.counting("finding the energy shift")
-        found = predict(potential, loader.graphs, progress)
+        found = predict(potential, own.graphs, progress)
         shift = fit_energy_shift(structures, found.energies)
         stop_on_errors(structures, compare_stresses(structures, found.stresses), job.allow)
         findings += compare_energies(structures, found.energies)
     shift_energies(potential, shift, structures.sources)
-    method, notes = Method.parse(job.method), [*data.read.notes, *split.notes, *shift.notes]
-    if method.name == REPLAY and data.parent is not None:
-        replayed, note = structures_to_replay(
-            method.setting, data.parent, structures, job.seed, reporter
-        )
-        labelled = labelled_by(
-            potential, replayed, stresses=bool(structures.has_stress.any()), reporter=reporter
-        )
-        loader = ReplayLoader(own, GraphLoader(labelled, potential, job.seed), job.seed)
-        notes.append(note)
+    method = Method.parse(job.method)
+    loader, replayed = _with_replay(own, method, potential, structures, job, data, reporter)
     return Preparation(
         recipe=recipe if structures.has_stress.any() else recipe.with_changes(stress_weight=0.0),
         seed=job.seed,
@@ -256,7 +240,7 @@ def prepare(
         energy_key=data.read.energy_key,
         forces_key=data.read.forces_key,
         findings=tuple(findings),
-        notes=tuple(notes),
+        notes=(*data.read.notes, *split.notes, *shift.notes, *replayed),
         train=structures,
         validation=validation,
         test=test,
@@ -280,25 +264,22 @@ def prepare(
     )
 
 
-def split_data(job: Job, recipe: Recipe, data: Data) -> Split:
-    """Draw training, validation and test structures; without validation if it is trained on."""
-    given = data.test.structures if data.test else None
-    split = split_structures(data.read.structures, job.n_train, seed=job.seed, test=given)
-    if job.keep == "committee":
-        split = _bootstrapped(split, isolated_atoms(data.read.structures), job.seed)
-    if recipe.validation == "held-out":
-        return split
-    note = "the validation structures are trained on, too: none remains to choose an epoch"
-    train = np.sort(np.concatenate([split.train, split.validation]))
-    return replace(split, train=train, validation=train[:0], notes=(*split.notes, note))
-
-
-def _bootstrapped(split: Split, alone: BoolArray, seed: int) -> Split:
-    """Draw as many training structures with replacement; keep all isolated atoms."""
-    kept, pool = split.train[alone[split.train]], split.train[~alone[split.train]]
-    drawn = np.random.default_rng((seed, 2)).choice(pool, len(pool))
-    note = f"a bootstrap sample has {len(np.unique(drawn))} different training structures"
-    return replace(split, train=np.sort(np.append(kept, drawn)), notes=(*split.notes, note))
+def _with_replay(
+    own: GraphLoader,
+    method: Method,
+    potential: Potential,
+    train: StructureSet,
+    job: Job,
+    data: Data,
+    reporter: Reporter,
+) -> tuple[Loader, list[str]]:
+    """Add structures labelled by the start to each batch, if the method does; say from where."""
+    if method.name != REPLAY or data.parent is None:
+        return own, []
+    chosen, note = structures_to_replay(method.setting, data.parent, train, job.seed, reporter)
+    has_stress = bool(train.has_stress.any())
+    labelled = labelled_by(potential, chosen, stresses=has_stress, reporter=reporter)
+    return ReplayLoader(own, GraphLoader(labelled, potential, job.seed), job.seed), [note]
 
 
 def force_scale(structures: StructureSet) -> float:
@@ -315,85 +296,3 @@ def require_labels(train: StructureSet, validation: StructureSet) -> None:
             raise TrainingError(
                 f"no {name} structure has forces", hint="Name the forces with --forces-key."
             )
-
-
-def require_usable(job: Job) -> None:
-    """Refuse settings that contradict each other, before anything is made.
-
-    Raises
-    ------
-    AlchemyError
-        As :func:`requested` does.
-    TrainingError
-        If the settings of the architecture are invalid or cannot be used.
-    """
-    requested(job)
-    if not job.architecture:
-        return
-    if not job.from_scratch or job.model:
-        raise TrainingError(
-            "a model has its own architecture",
-            hint="Leave out --layers, --features, --l-max, --parity, --cutoff and --model-config, "
-            "or train from random weights: --from-scratch, without --model.",
-        )
-    new_config(job.architecture, ("C",), "the architecture")
-
-
-def requested(job: Job) -> Request | None:
-    """Return the requested transmutation of a job; None if there is none.
-
-    Raises
-    ------
-    AlchemyError
-        If the request is invalid, or there is no model to start from.
-    TrainingError
-        If there is no such method, or it needs a model to start from.
-    """
-    if Method.parse(job.method).name != FULL and job.from_scratch:
-        raise TrainingError(
-            f"--method {job.method} requires a model to start from",
-            "Leave out --from-scratch or --method.",
-        )
-    if not job.alchemical:
-        if job.element_map:
-            raise AlchemyError("--element-map requires --alchemical", "Add --alchemical auto.")
-        return None
-    if job.from_scratch:
-        raise AlchemyError(
-            "random weights cannot be transferred to another element",
-            "Leave out --from-scratch or --alchemical. For the scaled cutoff, use the architecture "
-            "of a model made by `hub transmute`: --from-scratch --model NAME.",
-        )
-    return Request.parse(job.alchemical, job.element_map)
-
-
-def find_transmutation(
-    job: Job,
-    potential: Potential,
-    train: StructureSet,
-    folder: Path,
-    reporter: Reporter,
-) -> Search | None:
-    """Search for the scales that a job requests, or read those found before an interruption.
-
-    None if no transmutation is requested.
-
-    Raises
-    ------
-    AlchemyError
-        As `hub.alchemy.search.search_transmutation` does.
-    TrainingError
-        If the stored scales are corrupted.
-    """
-    request = requested(job)
-    if request is None:
-        return None
-    path = folder / SEARCH_NAME
-    if path.exists():
-        return read_json(path, Search)
-    progress = reporter.counting("scales")
-    search = search_transmutation(potential, train, request, progress)
-    if len(search.trials) > 1:
-        plot_search(folder / SEARCH_PLOT_NAME, search)
-    write_json(path, search.to_json())
-    return search

@@ -6,6 +6,7 @@ import csv
 import math
 import time
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hub.devices import EnergyMeter
@@ -27,9 +28,11 @@ from registry.files import scratch_directory
 from registry.outputs import file_beside, settle_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from hub.potentials.batches import Predictions
+    from hub.potentials.potential import Potential
     from hub.training.preparation import Preparation
     from hub.training.process_group import ProcessGroup
     from hub.training.reporter import Reporter
@@ -82,10 +85,8 @@ def train(
         results["cross_validation"] = asdict(preparation.cross_validation)
     series = {"fine-tuned" if before else "trained from scratch": after}
     series = ({"before": before} if before else {}) | series
-    write_predictions(folder / run_files.PREDICTIONS_NAME, test.structures, after)
-    parity_plot(folder / run_files.PARITY_NAME, series, test.structures)
-    _write_model_folder(folder, preparation, results)
-    run_files.write_json(folder / run_files.RESULTS_NAME, results)
+    card = partial(write_card, preparation=preparation, results=results)
+    write_results(folder, potential, test.structures, series, card, results)
     return results
 
 
@@ -168,9 +169,37 @@ def _write_metrics(path: Path, history: list[dict[str, Any]]) -> None:
         writer.writerows(history)
 
 
-def _write_model_folder(folder: Path, preparation: Preparation, results: dict[str, Any]) -> None:
-    """Write and check the model in a temporary folder, then rename it."""
+def write_results(
+    folder: Path,
+    potential: Potential,
+    test: StructureSet,
+    series: dict[str, Predictions],
+    write_card: Callable[[Path], None],
+    results: dict[str, Any],
+) -> None:
+    """Write what a finished run folder holds, ``results.json`` last.
+
+    Parameters
+    ----------
+    folder
+        The run folder.
+    potential
+        The result.
+    test
+        The structures to judge it by.
+    series
+        Predictions of each model to plot by its label; those of the result are the last.
+    write_card
+        Writes the card into a model directory.
+    results
+        The content of ``results.json``.
+    """
+    *_, after = series.values()
+    write_predictions(folder / run_files.PREDICTIONS_NAME, test, after)
+    parity_plot(folder / run_files.PARITY_NAME, series, test)
+    # The model is written and checked in a temporary folder, then renamed.
     with scratch_directory(folder) as part:
-        write_model(part, preparation.potential)
-        write_card(part, preparation, results)
+        write_model(part, potential)
+        write_card(part)
         settle_folder(part, folder / MODEL_FOLDER, run_folder.model_files())
+    run_files.write_json(folder / run_files.RESULTS_NAME, results)
