@@ -31,16 +31,20 @@ def growth(function: Callable[[], Any]) -> float:
     return memory("VmHWM") - before
 
 
-def in_turns(functions: Mapping[str, Callable[[], Any]], repeats: int) -> dict[str, float]:
-    """Return the median CPU seconds of each function, after one call that is not counted."""
+def in_turns(
+    functions: Mapping[str, Callable[[], Any]],
+    repeats: int,
+    clock: Callable[[], float] = cpu_seconds,
+) -> dict[str, float]:
+    """Return the median seconds of each function, of the CPU, after one call not counted."""
     for function in functions.values():
         function()
     times: dict[str, list[float]] = {name: [] for name in functions}
     for _ in range(repeats):
         for name, function in functions.items():
-            start = cpu_seconds()
+            start = clock()
             function()
-            times[name].append(cpu_seconds() - start)
+            times[name].append(clock() - start)
     return {name: statistics.median(each) for name, each in times.items()}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import functools
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from hub.potentials.kernels.generate import kernel
 from hub.potentials.kernels.machine import load_function, machine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from hub.potentials.kernels.generate import Kernel
     from hub.potentials.kernels.pairs import Pairs
@@ -46,28 +45,17 @@ def run(
     hidden = inputs["h"]
     function, made = _compiled(product, mode, hidden.dtype, wanted)
     copies: list[dict[str, torch.Tensor]] = []
-    tasks = []
+    calls = []
+    alive = []  # until all threads are done
     for number, (start, stop) in enumerate(pairs.ranges):
-        own = {key: torch.empty_like(value) for key, value in sums.items()} if number else sums
+        own = {key: torch.zeros_like(value) for key, value in sums.items()} if number else sums
         copies.append(own)
-        scratch = hidden.new_empty(made.scratch)
-        tensors = {**inputs, **own, "scratch": scratch}
+        tensors = {**inputs, **own, "scratch": hidden.new_empty(made.scratch)}
+        alive.append(tensors)
         addresses = [tensors[name].data_ptr() for name in made.pointers]
-        arguments = (start, stop, hidden.stride(0), pairs.ways, *addresses)
-        cleared = tuple(own.values()) if number else ()
-        tasks.append(functools.partial(_call, function, arguments, cleared, tensors))
-    parallel.run(tasks)
+        calls.append((start, stop, hidden.stride(0), pairs.ways, *addresses))
+    if calls:
+        parallel.run(function, calls)
     for own in copies[1:]:
         for key, value in own.items():
             sums[key] += value
-
-
-def _call(
-    function: Callable[..., None],
-    arguments: Sequence[int],
-    cleared: Sequence[torch.Tensor],
-    _alive: dict[str, torch.Tensor],
-) -> None:
-    for each in cleared:  # not by torch, which would start threads for this one
-        ctypes.memset(each.data_ptr(), 0, each.nbytes)
-    function(*arguments)

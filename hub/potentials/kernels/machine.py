@@ -90,6 +90,12 @@ def load_function(text: str, name: str, n_arguments: int) -> Callable[..., None]
     return ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * n_arguments)(_LOADED[name])
 
 
+def address_of(function: Callable[..., None]) -> int:
+    """Return where the code of a loaded function is."""
+    pointer = ctypes.cast(function, ctypes.c_void_p)  # type: ignore[arg-type]
+    return pointer.value or 0
+
+
 def _code(text: str) -> bytes:
     import llvmlite
 

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from hub.potentials.kernels import team
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 # Below this number of pairs for each, threads cost more than they save.
 _FEWEST_PAIRS = 1000
+_PROCESS = os.getpid()
 _POOLS: dict[int, ThreadPoolExecutor] = {}  # by process, because threads do not survive a fork
 
 
@@ -24,15 +27,18 @@ def ranges(n_pairs: int) -> list[tuple[int, int]]:
     return list(pairwise(bounds))
 
 
-def run(tasks: Sequence[Callable[[], None]]) -> None:
-    """Run all tasks, the first of them in this thread, and wait for them."""
-    if len(tasks) > 1:
-        pool = _POOLS.get(os.getpid())
-        if pool is None:
-            pool = _POOLS[os.getpid()] = ThreadPoolExecutor(thread_name_prefix="mlip-hub-kernel")
-        waiting = [pool.submit(task) for task in tasks[1:]]
-        tasks[0]()
-        for each in waiting:
-            each.result()
-    elif tasks:
-        tasks[0]()
+def run(kernel: Callable[..., None], arguments: Sequence[tuple[int, ...]]) -> None:
+    """Call a kernel once with each of the arguments, in a thread each, and wait for all."""
+    if len(arguments) == 1:
+        kernel(*arguments[0])
+        return
+    # A forked process has OpenMP's records of threads, but not the threads.
+    if os.getpid() == _PROCESS and team.run(kernel, arguments):
+        return
+    pool = _POOLS.get(os.getpid())
+    if pool is None:
+        pool = _POOLS[os.getpid()] = ThreadPoolExecutor(thread_name_prefix="mlip-hub-kernel")
+    waiting = [pool.submit(kernel, *each) for each in arguments[1:]]
+    kernel(*arguments[0])
+    for each in waiting:
+        each.result()
