@@ -74,6 +74,13 @@ from hub.cli.arguments import (
     help="Factors of the learning rate by layer, e.g. embedding=0.1,readout=2.",
 )
 @click.option(
+    "--replayed",
+    type=click.IntRange(min=1),
+    metavar="N",
+    show_default="1",
+    help="With --method replay: replayed structures for each training structure.",
+)
+@click.option(
     "--stop",
     type=click.Choice(["early", "last", "all", "k-fold"]),
     show_default="all with --test, else early",

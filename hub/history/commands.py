@@ -77,6 +77,7 @@ def _method(training: Mapping[str, Any], recipe: Mapping[str, Any]) -> list[str]
     words = ["--method", str(method)] if method != "full" else []
     rates = ",".join(f"{name}={rate}" for name, rate in _mapping(recipe.get("group_rates")).items())
     words += ["--group-rates", rates] if rates else []
+    words += _option("--replayed", recipe.get("replayed")) if recipe.get("replayed", 1) != 1 else []
     if recipe.get("validation") == "trained-on":
         words += ["--stop", "k-fold" if recipe.get("folds") else "all"]
     return words

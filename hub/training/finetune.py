@@ -65,6 +65,7 @@ def finetune(
     allow: Iterable[str] = (),
     method: str = "full",
     group_rates: str = "",
+    replayed: int | None = None,
     stop: Literal["early", "last", "all", "k-fold"] | None = None,
     keep: Literal["best", "committee"] = "best",
     general: str | Path | Iterable[str | Path] = (),
@@ -125,6 +126,9 @@ def finetune(
         predictions of other structures, too). What follows the colon may be left out.
     group_rates
         Factors of the learning rate by parameter group, such as ``embedding=0.1,readout=2``.
+    replayed
+        With the method ``replay``, the number of replayed structures for each training structure;
+        one if None.
     stop
         When to end and what to keep: ``early`` (the best epoch on the validation structures),
         ``last``, ``all`` (the last epoch of a training on all structures, the validation ones
@@ -189,6 +193,7 @@ def finetune(
         ),
         method=method,
         group_rates=group_rates,
+        replayed=replayed,
         stop=stop,
         keep=keep,
         general=texts(general),

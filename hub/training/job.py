@@ -157,6 +157,8 @@ class Job(SavedJob):
         Which weights and data to train on; see `hub.training.methods.choosing.Method.parse`.
     group_rates
         Factors of the learning rate by parameter group, ``embedding=0.1,readout=2``.
+    replayed
+        With the method ``replay``, the number of replayed structures for each training structure.
     stop
         ``early``, ``last``, ``all`` or ``k-fold``; the recipe's rule if None.
     general
@@ -169,7 +171,7 @@ class Job(SavedJob):
     added_later: ClassVar[frozenset[str]] = frozenset(
         {
             "allow", "stress_key", "stress_convention", "stress_weight", "method", "group_rates",
-            "stop", "keep", "general", "architecture",
+            "stop", "keep", "general", "architecture", "replayed",
         }
     )  # fmt: skip
     option_names: ClassVar[dict[str, str]] = {
@@ -200,6 +202,7 @@ class Job(SavedJob):
     architecture: dict[str, Any] = field(default_factory=dict, hash=False)
     method: str = "full"
     group_rates: str = ""
+    replayed: AtLeastOne | None = None
     stop: Literal["early", "last", "all", "k-fold"] | None = None
     keep: Literal["best", "committee"] = "best"
     general: tuple[str, ...] = ()
@@ -228,6 +231,7 @@ class Job(SavedJob):
         recipe = with_stop(choose_recipe(self.recipe, default), stop)
         return recipe.with_changes(
             group_rates=parse_rates(self.group_rates),
+            replayed=self.replayed,
             max_epochs=self.max_epochs,
             learning_rate=self.learning_rate,
             batch_size=self.batch_size,

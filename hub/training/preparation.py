@@ -279,7 +279,8 @@ def _with_replay(
     chosen, note = structures_to_replay(method.setting, data.parent, train, job.seed, reporter)
     has_stress = bool(train.has_stress.any())
     labelled = labelled_by(potential, chosen, stresses=has_stress, reporter=reporter)
-    return ReplayLoader(own, GraphLoader(labelled, potential, job.seed), job.seed), [note]
+    replayed = GraphLoader(labelled, potential, job.seed)
+    return ReplayLoader(own, replayed, job.seed, job.resolved_recipe().replayed), [note]
 
 
 def force_scale(structures: StructureSet) -> float:

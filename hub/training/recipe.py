@@ -18,7 +18,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _FOLDS = 3
-_ADDED_LATER = ("validation", "folds", "end_epoch", "group_rates")  # older recipes lack them
+_ADDED_LATER = (
+    "validation",
+    "folds",
+    "end_epoch",
+    "group_rates",
+    "replayed",
+)  # older recipes lack them
 _LAST_RATE = 0.01  # of the full learning rate, at the end of a cosine schedule
 
 
@@ -67,6 +73,8 @@ class Recipe:
         End after this epoch although the learning rate decays until the last one, if not zero.
     group_rates
         Factors of the learning rate, by parameter group.
+    replayed
+        With the method ``replay``, the number of replayed structures for each training structure.
     """
 
     name: str
@@ -86,6 +94,7 @@ class Recipe:
     folds: Count = 0
     end_epoch: Count = 0
     group_rates: dict[str, float] = field(default_factory=dict)
+    replayed: AtLeastOne = 1
 
     def with_changes(self, **changes: Any) -> Self:
         """Return a copy with the changes that are not None."""

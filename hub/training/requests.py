@@ -8,7 +8,7 @@ from hub.alchemy.plot import plot_search
 from hub.alchemy.search import Request, Search, search_transmutation
 from hub.errors import AlchemyError, TrainingError
 from hub.potentials.architectures import new_config
-from hub.training.methods.choosing import FULL, Method
+from hub.training.methods.choosing import FULL, REPLAY, Method
 from hub.training.run_files import SEARCH_NAME, SEARCH_PLOT_NAME, read_json, write_json
 
 if TYPE_CHECKING:
@@ -50,9 +50,13 @@ def requested(job: Job) -> Request | None:
     AlchemyError
         If the request is invalid, or there is no model to start from.
     TrainingError
-        If there is no such method, or it needs a model to start from.
+        If there is no such method, or it needs a model to start from, or if structures are replayed
+        without `replay`.
     """
-    if Method.parse(job.method).name != FULL and job.from_scratch:
+    method = Method.parse(job.method).name
+    if job.replayed is not None and method != REPLAY:
+        raise TrainingError("--replayed requires --method replay", "Add --method replay.")
+    if method != FULL and job.from_scratch:
         raise TrainingError(
             f"--method {job.method} requires a model to start from",
             "Leave out --from-scratch or --method.",

@@ -76,14 +76,14 @@ def test_fewer_numbers_are_trained(tune, many_crystals) -> None:
 
 
 def test_replay_says_why_it_makes_structures_and_replays_given_ones(
-    tune, many_crystals, general
+    tune, command, many_crystals, general
 ) -> None:
     done = tune("--data", many_crystals, "--n-train", 6, "--out", "made", "--method", "replay")
     assert "replaying 200 structures made around the training data, since the card of" in done.err
-    done = tune(
-        "--data", many_crystals, "--n-train", 6, "--out", "given", "--method", f"replay:{general}"
-    )
+    given = ("--method", f"replay:{general}", "--replayed", 2)
+    done = tune("--data", many_crystals, "--n-train", 6, "--out", "given", *given)
     assert f"replaying 6 structures of {general}" in done.err
+    assert "--replayed 2" in command("show", "given", "--lineage").out
     done = tune("--data", many_crystals, "--out", "none", "--method", "replay:missing.xyz", code=1)
     assert "missing.xyz" in done.err
 
@@ -93,6 +93,7 @@ def test_replay_says_why_it_makes_structures_and_replays_given_ones(
     [
         (("--method", "best"), "unknown method 'best'"),
         (("--method", "lora:x"), "rank of LoRA"),
+        (("--replayed", "2"), "--replayed requires --method replay"),
         (("--method", "freeze:head"), "cannot freeze the model up to 'head'"),
         (("--group-rates", "head=2"), "unknown parameter group 'head'"),
         (("--group-rates", "readout"), "invalid --group-rates"),

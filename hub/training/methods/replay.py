@@ -32,7 +32,7 @@ _MAX_FORCE = 50.0  # eV/Å; a start says nothing reliable about atoms that nearl
 
 
 class ReplayLoader:
-    """Add labelled structures to each batch of a training, as many as it has.
+    """Add labelled structures to each batch of a training.
 
     Parameters
     ----------
@@ -42,21 +42,23 @@ class ReplayLoader:
         Labelled by the start, on the device of the potential.
     seed
         Random seed of their order.
+    ratio
+        How many to add for each training structure.
     """
 
-    def __init__(self, own: GraphLoader, replayed: GraphLoader, seed: int) -> None:
-        self.own, self.replayed, self.seed = own, replayed, seed
+    def __init__(self, own: GraphLoader, replayed: GraphLoader, seed: int, ratio: int = 1) -> None:
+        self.own, self.replayed, self.seed, self.ratio = own, replayed, seed, ratio
 
     def __len__(self) -> int:
         return len(self.own)
 
     def batches(self, epoch: int, size: int, start: int = 0) -> Batches:
         """Give each batch as `Loader.batches` says."""
-        per_epoch = -(-len(self) // size)
+        per_epoch, added = -(-len(self) // size), self.ratio * size
         for step, parts in enumerate(
             self.own.batches(epoch, size, start), epoch * per_epoch + start
         ):
-            wanted = range(step * size, (step + 1) * size)
+            wanted = range(step * added, (step + 1) * added)
             graphs = [self._at(place) for place in wanted]
             yield [*parts, *map(collate, batches_by_edges(graphs, self.own.max_edges))]
 

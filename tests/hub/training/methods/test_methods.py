@@ -242,15 +242,16 @@ def test_factors_of_the_learning_rate(graphs) -> None:
     assert "interaction-0" in caught.value.hint
 
 
-def test_replayed_structures_are_in_every_step_and_all_get_their_turn(graphs) -> None:
+@pytest.mark.parametrize("ratio", [1, 2, 3])
+def test_replayed_structures_are_in_every_step_and_all_get_their_turn(graphs, ratio) -> None:
     potential = tiny_model(graphs)
     own, replayed = (GraphLoader(some, potential, 0) for some in (graphs[:5], graphs[5:]))
-    loader = ReplayLoader(own, replayed, seed=3)
+    loader = ReplayLoader(own, replayed, 3, ratio)
     epochs = [[_names_in(parts) for parts in loader.batches(epoch, 2)] for epoch in range(3)]
     mine, others = ({graph.name for graph in some} for some in (graphs[:5], graphs[5:]))
     for epoch in epochs:
         assert sorted(name for step in epoch for name in step if name in mine) == sorted(mine)
-        assert all(sum(name in others for name in step) == 2 for step in epoch)
+        assert all(sum(name in others for name in step) == 2 * ratio for step in epoch)
     turns = [name for epoch in epochs for step in epoch for name in step if name in others]
     assert all(set(turns[place : place + 3]) == others for place in range(0, len(turns), 3))
     resumed = [_names_in(parts) for parts in loader.batches(1, 2, start=1)]
