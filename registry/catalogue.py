@@ -11,7 +11,6 @@ from registry.errors import ExistsError, IntegrityError
 from registry.files import is_intact, storage_errors
 from registry.finding import Finder
 from registry.huggingface.addresses import Address, is_address
-from registry.huggingface.registry import HuggingFaceRegistry
 from registry.origins import BUILTIN, Origin
 from registry.trust import Seen
 from registry.versions import LocalVersion
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
     from registry.builtin import Builtin
     from registry.download import Progress
+    from registry.huggingface.registry import HuggingFaceRegistry
     from registry.local import LocalStore
     from registry.manifest import FileEntry
     from registry.references import Reference
@@ -68,6 +68,8 @@ class Catalogue:
             If it is no such address.
         """
         if address not in self._addressed:
+            from registry.huggingface.registry import HuggingFaceRegistry
+
             self._addressed[address] = HuggingFaceRegistry(
                 address, Address.parse(address), self.local.files, offline=self.builtin.offline
             )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from registry.huggingface.addresses import Address, is_address
-from registry.huggingface.registry import HuggingFaceRegistry
 from registry.registry import Registry
 from registry.stores import open_store
 
@@ -37,5 +36,7 @@ def open_registry(
         If an address on the Hugging Face Hub is malformed.
     """
     if is_address(location):
+        from registry.huggingface.registry import HuggingFaceRegistry
+
         return HuggingFaceRegistry(name, Address.parse(location), files, offline=offline)
     return Registry(name, open_store(location, offline=offline))

@@ -8,7 +8,7 @@ from hub.cli import output
 from hub.cli.arguments import json_option
 
 
-@click.group(name="cache", short_help="Measure or prune what is stored on this machine.")
+@click.group(name="cache")
 def command() -> None:
     """Measure or prune what is stored on this machine."""
 

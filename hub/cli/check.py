@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _SHOWN = 5
 
 
-@click.command(name="check", short_help="Check DFT files for problems that spoil training.")
+@click.command(name="check")
 @click.argument("files", nargs=-1, required=True)
 @click.option("--model", metavar="NAME", help="Also check that this model covers the structures.")
 @dataset_labels_option

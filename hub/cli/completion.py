@@ -7,7 +7,7 @@ import click
 from hub.cli import output
 
 
-@click.command(name="completion", short_help="Print a shell completion script.")
+@click.command(name="completion")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def command(context: click.Context, shell: str) -> None:

@@ -25,7 +25,7 @@ from hub.cli.arguments import (
 from hub.cli.teacher_options import teacher_settings
 
 
-@click.command(name="distil", short_help="Distil a foundation model into a fast one.")
+@click.command(name="distil")
 @data_option
 @dataset_labels_option
 @test_option

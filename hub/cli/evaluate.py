@@ -21,7 +21,7 @@ from hub.cli.progress import progress_bar, progress_bars
 _OF_COMPARISONS = {"names", "labels", "plot", "as_json"}
 
 
-@click.command(name="evaluate", short_help="Measure models' errors, or compare label sets.")
+@click.command(name="evaluate")
 @click.argument("names", metavar="MODEL...", nargs=-1, required=True, shell_complete=complete_names)
 @click.option(
     "--data",

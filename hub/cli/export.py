@@ -24,7 +24,7 @@ def _formats() -> list[str]:
     return formats()
 
 
-@click.command(name="export", short_help="Write a model or dataset as a file for other programs.")
+@click.command(name="export")
 @click.argument("name", shell_complete=complete_names)
 @click.option(
     "--format",

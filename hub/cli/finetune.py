@@ -28,7 +28,7 @@ from hub.cli.arguments import (
 )
 
 
-@click.command(name="finetune", short_help="Fine-tune a model on your DFT data.")
+@click.command(name="finetune")
 @data_option
 @dataset_labels_option
 @click.option(

@@ -25,7 +25,7 @@ def _complete(
     ]
 
 
-@click.command(name="guide", short_help="List the guides, or show one.")
+@click.command(name="guide")
 @click.argument("name", default="", shell_complete=_complete)
 @json_option
 def command(name: str, as_json: bool) -> None:

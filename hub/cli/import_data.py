@@ -27,7 +27,7 @@ def _readers() -> Collection[str]:
     return readers()
 
 
-@click.command(name="import", short_help="Import structures as a dataset, or a model from a file.")
+@click.command(name="import")
 @click.argument("files", nargs=-1, required=True)
 @click.option("--name", required=True, help="Name of the dataset or model.")
 @version_option

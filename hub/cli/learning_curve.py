@@ -34,7 +34,7 @@ def _numbers(context: click.Context, parameter: click.Parameter, value: str) -> 
     return [int(word) for word in words]
 
 
-@click.command(name="learning-curve", short_help="Compare starting points on growing data.")
+@click.command(name="learning-curve")
 @required_data_option
 @dataset_labels_option
 @click.option(

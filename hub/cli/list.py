@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from registry.errors import RegistryError
 
 
-@click.command(name="list", short_help="List models and datasets.")
+@click.command(name="list")
 @click.argument("pattern", default="")
 @click.option("--kind", type=click.Choice(["model", "dataset"]), help="Only models or datasets.")
 @click.option(

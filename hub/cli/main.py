@@ -18,45 +18,52 @@ from registry.errors import RegistryError
 if TYPE_CHECKING:
     from registry.plugins import Plugin
 
-# The sections of the help text, with the module that defines each command.
+# The sections of the help text: each command with its module and a line about it. The modules are
+# imported only when a command is used.
 SECTIONS = {
     "Find": {
-        "list": "hub.cli.list",
-        "show": "hub.cli.show",
-        "pull": "hub.cli.pull",
-        "guide": "hub.cli.guide",
+        "list": ("hub.cli.list", "List models and datasets."),
+        "show": ("hub.cli.show", "Show card, files, licence, citation and parents."),
+        "pull": ("hub.cli.pull", "Download a model or dataset."),
+        "guide": ("hub.cli.guide", "List the guides, or show one."),
     },
     "Data": {
-        "check": "hub.cli.check",
-        "import": "hub.cli.import_data",
-        "export": "hub.cli.export",
+        "check": ("hub.cli.check", "Check DFT files for problems that spoil training."),
+        "import": (
+            "hub.cli.import_data",
+            "Import structures as a dataset, or a model from a file.",
+        ),
+        "export": ("hub.cli.export", "Write a model or dataset as a file for other programs."),
     },
     "Train": {
-        "finetune": "hub.cli.finetune",
-        "pretrain": "hub.cli.pretrain",
-        "distil": "hub.cli.distil",
-        "transmute": "hub.cli.transmute",
+        "finetune": ("hub.cli.finetune", "Fine-tune a model on your DFT data."),
+        "pretrain": ("hub.cli.pretrain", "Train a new model on synthetic labels."),
+        "distil": ("hub.cli.distil", "Distil a foundation model into a fast one."),
+        "transmute": ("hub.cli.transmute", "Transfer a model or dataset to another element."),
     },
     "Labels": {
-        "synthesize": "hub.cli.synthesize",
-        "relabel": "hub.cli.relabel",
-        "teachers": "hub.cli.teachers",
+        "synthesize": ("hub.cli.synthesize", "Make a dataset from scratch or around structures."),
+        "relabel": ("hub.cli.relabel", "Label a dataset with a teacher."),
+        "teachers": ("hub.cli.teachers", "List the teachers that can label structures."),
     },
     "Judge and share": {
-        "rank": "hub.cli.rank",
-        "evaluate": "hub.cli.evaluate",
-        "learning-curve": "hub.cli.learning_curve",
-        "stability": "hub.cli.stability",
-        "overlap": "hub.cli.overlap",
-        "publish": "hub.cli.publish",
-        "verify": "hub.cli.verify",
-        "registry": "hub.cli.registry",
-        "site": "hub.cli.site",
-        "cache": "hub.cli.cache",
-        "completion": "hub.cli.completion",
+        "rank": ("hub.cli.rank", "Find the foundation model that fits your data."),
+        "evaluate": ("hub.cli.evaluate", "Measure models' errors, or compare label sets."),
+        "learning-curve": ("hub.cli.learning_curve", "Compare starting points on growing data."),
+        "stability": ("hub.cli.stability", "Test models' stability in molecular dynamics."),
+        "overlap": ("hub.cli.overlap", "Measure how much of your data a model covers."),
+        "publish": (
+            "hub.cli.publish",
+            "Publish a trained model as a version that others can pull.",
+        ),
+        "verify": ("hub.cli.verify", "Check the files on this machine, and repair them."),
+        "registry": ("hub.cli.registry", "Add, list, remove, repair or copy registries."),
+        "site": ("hub.cli.site", "Build and preview a web catalogue."),
+        "cache": ("hub.cli.cache", "Measure or prune what is stored on this machine."),
+        "completion": ("hub.cli.completion", "Print a shell completion script."),
     },
 }
-COMMANDS = {name: module for section in SECTIONS.values() for name, module in section.items()}
+COMMANDS = {name: each for section in SECTIONS.values() for name, each in section.items()}
 
 
 class HubGroup(click.Group):
@@ -69,7 +76,9 @@ class HubGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Import the command's module; that of a plug-in only when it is called."""
         if cmd_name in COMMANDS:
-            command: click.Command = import_module(COMMANDS[cmd_name]).command
+            module, summary = COMMANDS[cmd_name]
+            command: click.Command = import_module(module).command
+            command.short_help = summary
             return command
         plugin = _added().get(cmd_name)
         return PluginCommand(plugin) if plugin else None
@@ -83,21 +92,24 @@ class HubGroup(click.Group):
             self._require(args[0], ctx)
         return super().resolve_command(ctx, args)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's signature
+        formatter: click.HelpFormatter,
+    ) -> None:
         """Write the commands by section, and those of other packages at the end."""
-        sections = {title: list(names) for title, names in SECTIONS.items()}
-        if added := sorted(_added()):
-            sections["Other packages"] = added
-        width = max(len(name) for names in sections.values() for name in names)
-        for title, names in sections.items():
-            commands = {name: self.get_command(ctx, name) for name in names}
-            rows = [
-                (name.ljust(width), command.get_short_help_str(60))
-                for name, command in commands.items()
-                if command
-            ]
+        sections = {
+            title: {name: summary for name, (_, summary) in section.items()}
+            for title, section in SECTIONS.items()
+        }
+        if added := _added():
+            sections["Other packages"] = {
+                name: PluginCommand(added[name]).get_short_help_str(60) for name in sorted(added)
+            }
+        width = max(len(name) for rows in sections.values() for name in rows)
+        for title, rows in sections.items():
             with formatter.section(title):
-                formatter.write_dl(rows)
+                formatter.write_dl([(name.ljust(width), text) for name, text in rows.items()])
 
     def _require(self, name: str, ctx: click.Context) -> None:
         from difflib import get_close_matches

@@ -12,7 +12,7 @@ from hub.cli.arguments import complete_names, json_option
 from hub.cli.progress import progress_bars
 
 
-@click.command(name="overlap", short_help="Measure how much of your data a model covers.")
+@click.command(name="overlap")
 @click.argument("source", metavar="MODEL_OR_DATASET", shell_complete=complete_names)
 @click.argument("data", nargs=-1, required=True, metavar="DATA...")
 @click.option(

@@ -23,7 +23,7 @@ from hub.cli.arguments import (
 )
 
 
-@click.command(name="pretrain", short_help="Train a new model on synthetic labels.")
+@click.command(name="pretrain")
 @click.option(
     "--data",
     default="",

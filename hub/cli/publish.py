@@ -13,9 +13,7 @@ if TYPE_CHECKING:
     from registry.versions import LocalVersion
 
 
-@click.command(
-    name="publish", short_help="Publish a trained model as a version that others can pull."
-)
+@click.command(name="publish")
 @click.argument("directory", metavar="RUN")
 @click.option(
     "--name", help="Name to publish under.", show_default="the name of the repository in --to"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hub.library import Pulled
 
 
-@click.command(name="pull", short_help="Download a model or dataset.")
+@click.command(name="pull")
 @click.argument("name", shell_complete=complete_names)
 @click.option(
     "--out",

@@ -23,7 +23,7 @@ from hub.cli.arguments import (
 from hub.cli.progress import progress_bar
 
 
-@click.command(name="rank", short_help="Find the foundation model that fits your data.")
+@click.command(name="rank")
 @required_data_option
 @dataset_labels_option
 @test_option

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from registry.copying import Copies
 
 
-@click.group(name="registry", short_help="Add, list, remove, repair or copy registries.")
+@click.group(name="registry")
 def command() -> None:
     """Manage the registries that are searched for names, in this order."""
 

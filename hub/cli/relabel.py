@@ -27,7 +27,7 @@ _SHOWN = 10
 _OF_TEACHER = ("teacher", "params", "arguments", "python", "jobs", "dask", "slurm")
 
 
-@click.command(name="relabel", short_help="Label a dataset with a teacher.")
+@click.command(name="relabel")
 @click.argument("dataset", shell_complete=complete_names)
 @teacher_options
 @click.option("--labels", required=True, metavar="NAME", help="Name of the new label set.")

@@ -19,7 +19,7 @@ _SHOWN_SOURCES = 3
 _SHOWN_ELEMENTS = 10
 
 
-@click.command(name="show", short_help="Show card, files, licence, citation and parents.")
+@click.command(name="show")
 @click.argument("name", shell_complete=complete_names)
 @click.option(
     "--cite", is_flag=True, help="Print only BibTeX, for it and everything it was made from."

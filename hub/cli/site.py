@@ -39,7 +39,7 @@ _TITLE = click.option(
 )
 
 
-@click.group(name="site", short_help="Build and preview a web catalogue.")
+@click.group(name="site")
 def command() -> None:
     """Build and preview a web catalogue of models and datasets."""
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hub.studies.stability import Stability
 
 
-@click.command(name="stability", short_help="Test models' stability in molecular dynamics.")
+@click.command(name="stability")
 @click.argument(
     "models", metavar="MODEL...", nargs=-1, required=True, shell_complete=complete_names
 )

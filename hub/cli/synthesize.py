@@ -68,7 +68,7 @@ _OF_AROUND = (
 )  # fmt: skip
 
 
-@click.command(name="synthesize", short_help="Make a dataset from scratch or around structures.")
+@click.command(name="synthesize")
 @click.option(
     "--around",
     multiple=True,

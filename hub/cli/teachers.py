@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from hub.teachers.family import Family
 
 
-@click.command(name="teachers", short_help="List the teachers that can label structures.")
+@click.command(name="teachers")
 @click.argument("name", default="")
 @click.option(
     "--install",

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hub.alchemy.transmute import Transmuted
 
 
-@click.command(name="transmute", short_help="Transfer a model or dataset to another element.")
+@click.command(name="transmute")
 @click.argument("source", metavar="MODEL_OR_DATASET", shell_complete=complete_names)
 @click.option("--element", metavar="ELEMENT", help="New element, e.g. Si.")
 @click.option(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from hub.upkeep import Verified
 
 
-@click.command(name="verify", short_help="Check the files on this machine, and repair them.")
+@click.command(name="verify")
 @click.argument("name", shell_complete=complete_names, required=False)
 @click.option(
     "--repair/--no-repair", default=True, show_default=True, help="Pull damaged files again."

@@ -63,6 +63,7 @@ try:
 except SystemExit as end:
     assert not end.code, end.code
 heavy = {"numpy", "ase", "torch", "zarr", "scipy", "nequip", "rich", "filelock"}
+heavy |= {"hub.cli.finetune", "hub.cli.publish", "registry.huggingface.registry"}
 print(sorted(heavy.intersection(sys.modules)), file=sys.stderr)
 """
     for arguments in (
