@@ -3,6 +3,7 @@
 import pytest
 
 from hub.jobs.pool import InProcess
+from hub.studies import cross_validation
 from tests.hub.synthesis.given import write_copper
 
 
@@ -11,6 +12,13 @@ def here(monkeypatch):
     """Measure and label in this process, which takes a second less for each model."""
     for module in ("measuring", "distil_steps"):
         monkeypatch.setattr(f"hub.studies.{module}.LocalPool", lambda *_: InProcess())
+
+
+@pytest.fixture
+def few_steps(monkeypatch):
+    """Train for a few steps only in each fold."""
+    monkeypatch.setattr(cross_validation, "_STEPS", 12)
+    monkeypatch.setattr(cross_validation, "_FEWEST_EPOCHS", 2)
 
 
 @pytest.fixture

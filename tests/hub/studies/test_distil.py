@@ -38,13 +38,8 @@ def quick(monkeypatch):
         monkeypatch.setattr(job, name, changed)
 
 
-@pytest.fixture
-def done(copper_files, tmp_path, here, quick):
-    return distilled(copper_files, tmp_path / "run")
-
-
-def test_the_whole_chain(done, copper_files):
-    folder, report = done
+def test_the_whole_chain(copper_files, tmp_path, here, quick):
+    folder, report = distilled(copper_files, tmp_path / "run")
     assert report["set"] == "test"
     assert report["n_structures"] == 6
     assert list(report["models"]) == [
@@ -68,10 +63,7 @@ def test_the_whole_chain(done, copper_files):
     version = hub.publish(folder, "copper-small", "1.0.0", license="MIT", description="Copper")
     assert version.manifest.metadata["elements"] == ["Cu"]
     assert open_model(folder).path == folder / "model"
-
-
-def test_the_learning_rate_follows_the_teacher(done):
-    folder, _ = done
+    # The learning rate follows the teacher.
     assert json.loads((folder / "student" / "run.json").read_text())["learning_rate"] == 0.002
     assert json.loads((folder / "pretrained" / "run.json").read_text())["data"] == str(
         folder / "structures"
@@ -97,25 +89,29 @@ def test_a_poor_teacher_is_not_distilled_unless_forced(copper_files, tmp_path, h
     assert json.loads((folder / "student" / "run.json").read_text())["learning_rate"] == 0.01
 
 
-@pytest.mark.parametrize("step", [*STEPS, "report"])
-def test_it_is_resumed_after_every_step(step, copper_files, tmp_path, here, quick, monkeypatch):
+def test_it_is_resumed_after_every_step(copper_files, tmp_path, here, quick, monkeypatch):
     place = tmp_path / "run"
+
+    def begun():
+        return distilled(copper_files, place)
+
+    def resumed():
+        return hub.distil(out=place, resume=True, pool=InProcess())
 
     def killed(*_, **__):
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch:
-        if step == "report":
-            patch.setattr(distil_report, "parity_plot", killed)
-        else:
-            patch.setattr(Steps, step, killed)
-        with pytest.raises(KeyboardInterrupt):
-            distilled(copper_files, place)
-    with pytest.raises(JobError, match="not empty"):
-        distilled(copper_files, place)
+    steps = [*((Steps, name) for name in STEPS), (distil_report, "parity_plot")]
+    for run, step in zip([begun, *[resumed] * 5], steps, strict=True):
+        with monkeypatch.context() as patch:
+            patch.setattr(*step, killed)
+            with pytest.raises(KeyboardInterrupt):
+                run()
+        with pytest.raises(JobError, match="not empty"):
+            begun()
     # The data are in the folder.
     copper_files[0].unlink()
-    folder, report = hub.distil(out=place, resume=True, pool=InProcess())
+    folder, report = resumed()
     assert folder == place
     assert "student" in report["models"]
 

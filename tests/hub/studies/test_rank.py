@@ -66,7 +66,9 @@ def test_advice(rows, action, name, command):
         assert len(found.commands) == 1 + trainable
 
 
-def test_models_are_ranked_on_training_and_validation_structures(copper_files, here, tmp_path):
+def test_models_are_ranked_on_training_and_validation_structures(
+    copper_files, here, few_steps, tmp_path
+):
     data, test = copper_files
     out = tmp_path / "ranking"
     told = []
@@ -98,7 +100,7 @@ def test_models_are_ranked_on_training_and_validation_structures(copper_files, h
     assert counts == [6, 6, 6]
 
 
-def test_what_fails_is_a_row_with_its_reason(copper_files, here, tmp_path, monkeypatch):
+def test_what_fails_is_a_row_with_its_reason(copper_files, here, few_steps, tmp_path, monkeypatch):
     data, _ = copper_files
     really = measuring.label_sets
 
@@ -163,7 +165,7 @@ def test_wrong_inputs(copper_files, here, tmp_path):
         hub.rank(data, resume=True)
 
 
-def test_the_command_line(command, copper_files, here, tmp_path):
+def test_the_command_line(command, copper_files, here, few_steps, tmp_path):
     done = command(
         "rank", "--data", "copper.xyz", "--model", TEACHER, "--n-train", 8, "--no-alchemical",
         "--layers", 1, "--features", 2, "--cutoff", 3.5, "--jobs", 1,
