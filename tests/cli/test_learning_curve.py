@@ -128,7 +128,7 @@ def test_resuming_does_what_is_left_and_no_more(curve, tmp_path) -> None:
         if number:  # as if killed before the job was written
             for other in path.parent.glob("*.json"):
                 other.unlink()
-    again = curve("--resume", "--jobs", 2, sizes="4,6,8")
+    again = curve("--resume", "--jobs", 1, sizes="4,6,8")
     assert again.code == 0, again.err
     assert "6 trainings (2 already finished)" in again.err
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
