@@ -23,6 +23,7 @@ _OPTIONS = {
     "pull": {"--to": "--out"},
     "export": {"--to": "--format"},
     "relabel": {"--as": "--labels"},
+    "synthesize": {"--element": "--formula"},
     "diff": {"--out": "--plot"},
     "finetune": {"--map": "--element-map", "--max-epochs": "--epochs"},
     "pretrain": {"--n": "--n-train", "--max-epochs": "--epochs"},

@@ -27,14 +27,16 @@ if TYPE_CHECKING:
     from hub.synthesis.running import Synthesized
 
 
-def _range(kind: type[int | float]) -> Callable[..., tuple[float, float]]:
-    """Return a reader of ``MIN:MAX``, or one number for both."""
+def _range(kind: type[int | float]) -> Callable[..., tuple[float, float] | None]:
+    """Return a reader of ``MIN:MAX``, or one number for both; None if not given."""
 
     def read(
         context: click.Context,  # noqa: ARG001 - click's signature
         parameter: click.Parameter,  # noqa: ARG001
-        text: str,
-    ) -> tuple[float, float]:
+        text: str | None,
+    ) -> tuple[float, float] | None:
+        if text is None:
+            return None
         least, _, greatest = text.partition(":")
         try:
             return kind(least), kind(greatest or least)
@@ -47,9 +49,11 @@ def _range(kind: type[int | float]) -> Callable[..., tuple[float, float]]:
 def _durations(
     context: click.Context,  # noqa: ARG001 - click's signature
     parameter: click.Parameter,  # noqa: ARG001
-    text: str,
-) -> tuple[float, ...]:
-    """Read five durations."""
+    text: str | None,
+) -> tuple[float, ...] | None:
+    """Read five durations; None if not given."""
+    if text is None:
+        return None
     try:
         melt, quench, heat, anneal, cool = map(float, text.split(","))
     except ValueError:
@@ -59,7 +63,7 @@ def _durations(
 
 # Options of the two ways to make structures, which cannot be combined.
 _OF_DYNAMICS = (
-    "element", "onto", "trajectories", "atoms", "density", "melt_temperature",
+    "formula", "onto", "trajectories", "atoms", "density", "melt_temperature",
     "anneal_temperature", "stages", "timestep", "frame_interval",
 )  # fmt: skip
 _OF_AROUND = (
@@ -101,7 +105,11 @@ _OF_AROUND = (
 )
 @label_options
 @click.option(
-    "--element", default="C", show_default=True, metavar="SYMBOL", help="Chemical element."
+    "--formula",
+    default="C",
+    show_default=True,
+    metavar="FORMULA",
+    help="Element or compound, e.g. Si or MoS2.",
 )
 @teacher_options
 @click.option("--name", required=True, help="Name of the dataset.")
@@ -133,48 +141,42 @@ _OF_AROUND = (
 @click.option(
     "--density",
     callback=_range(float),
-    default="1.0:3.5",
-    show_default=True,
+    show_default="1:3.5 for C, else from a survey",
     metavar="A:B",
     help="Density in g/cm³.",
 )
 @click.option(
     "--melt-temperature",
     type=click.FloatRange(min=1),
-    default=9000,
-    show_default=True,
+    show_default="9000 for C, else from a survey",
     metavar="T",
     help="Temperature of the melt in K.",
 )
 @click.option(
     "--anneal-temperature",
     callback=_range(float),
-    default="2000:4000",
-    show_default=True,
+    show_default="2000:4000 for C, else from a survey",
     metavar="A:B",
     help="Annealing temperature in K.",
 )
 @click.option(
     "--stages",
     callback=_durations,
-    default="5,5,50,100,50",
-    show_default=True,
+    show_default="5,5,50,100,50 for C, else from a survey",
     metavar="PS,...",
     help="Durations of melt, quench, heat, anneal and cool in ps.",
 )
 @click.option(
     "--timestep",
     type=click.FloatRange(min=1e-3),
-    default=1.0,
-    show_default=True,
+    show_default="1 for C, else from a survey",
     metavar="FS",
     help="Time step in fs.",
 )
 @click.option(
     "--frame-interval",
     type=click.FloatRange(min=1e-3),
-    default=1.0,
-    show_default=True,
+    show_default="1 for C, else from a survey",
     metavar="PS",
     help="Time between frames in ps.",
 )
@@ -191,7 +193,9 @@ def command(as_json: bool, **given: Any) -> None:
     Without --around, randomly placed atoms are melted, quenched, heated, annealed and cooled, in
     many trajectories spread evenly over densities and annealing temperatures. LAMMPS runs them if
     the teacher is one of its pair styles, otherwise ASE. Frames have the columns time, density,
-    anneal_T, run_id, temperature and blown_up.
+    anneal_T, run_id, temperature and blown_up. The numbers for carbon are those of C-SYNTH-23M. For
+    others, the teacher relaxes a small cell first: its density, an estimate of the melting
+    temperature and its fastest vibration decide what is not given.
 
     With --around, the teacher labels chains of structures around the given ones: strained, rattled,
     then moved along the forces. Structures have the columns parent, chain, step, run_id and

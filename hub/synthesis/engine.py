@@ -79,7 +79,7 @@ def check(atoms: Atoms, snapshot: Snapshot, hottest: float) -> None:
     Parameters
     ----------
     atoms
-        The element and the cubic cell.
+        The elements and the cubic cell.
     snapshot
         The current structure.
     hottest
@@ -98,7 +98,11 @@ def check(atoms: Atoms, snapshot: Snapshot, hottest: float) -> None:
     length = float(atoms.cell[0, 0])
     inside = snapshot.positions % length
     inside[inside >= length] = 0.0  # rounded up to the cell length
-    apart, _ = cKDTree(inside, boxsize=length).query(inside, k=2)
-    bond = 2 * covalent_radii[atoms.numbers[0]]
-    if apart[:, 1].min() < NEAREST * bond:
-        raise BlownUpError(f"two atoms are {apart[:, 1].min():.2f} Å apart")
+    allowed = NEAREST * covalent_radii[atoms.numbers]
+    pairs = cKDTree(inside, boxsize=length).query_pairs(2 * allowed.max(), output_type="ndarray")
+    apart = inside[pairs[:, 0]] - inside[pairs[:, 1]]
+    apart -= length * np.rint(apart / length)
+    distances = np.linalg.norm(apart, axis=1)
+    is_close = distances < allowed[pairs].sum(axis=1)
+    if is_close.any():
+        raise BlownUpError(f"two atoms are {distances[is_close].min():.2f} Å apart")

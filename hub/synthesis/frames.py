@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
+from ase.data import chemical_symbols
 
 from hub.datasets.dataset import Dataset
 from hub.datasets.importing import Source
 from hub.library import open_version
 from hub.structures.stresses import to_voigt
+from hub.synthesis.start import numbers_of
 from hub.synthesis.trajectory import read_trajectory
 
 if TYPE_CHECKING:
@@ -36,13 +38,12 @@ def frames_source(paths: Sequence[Path], begun: Mapping[str, Any]) -> Source:
     IntegrityError
         If a file is corrupted, when it is read.
     """
-    element = begun["recipe"]["element"]
-    isolated = begun["isolated_atoms"][element]
+    formula, isolated = begun["recipe"]["formula"], begun["isolated_atoms"]
 
     def frames(after: Any) -> Iterator[tuple[Any, Atoms]]:
         file, frame = after or (0, -1)
         for number in range(file, len(paths)):
-            for position, atoms in enumerate(_structures(paths[number], element, isolated)):
+            for position, atoms in enumerate(_structures(paths[number], formula, isolated)):
                 if number > file or position > frame:
                     yield [number, position], atoms
 
@@ -67,12 +68,14 @@ def next_run_id(dataset: Dataset) -> int:
     return int(dataset.column(RUN_ID).max()) + 1
 
 
-def _structures(path: Path, element: str, isolated: float) -> Iterator[Atoms]:
+def _structures(path: Path, formula: str, isolated: Mapping[str, float]) -> Iterator[Atoms]:
     trajectory = read_trajectory(path)
     plan = trajectory.plan
+    numbers = numbers_of(formula, plan.n_atoms)
+    alone = sum(isolated[chemical_symbols[number]] for number in numbers)
     for index, time in enumerate(trajectory.times.tolist()):
         atoms = Atoms(
-            [element] * plan.n_atoms,
+            numbers,
             trajectory.positions[index],
             cell=trajectory.cell,
             pbc=True,
@@ -85,7 +88,7 @@ def _structures(path: Path, element: str, isolated: float) -> Iterator[Atoms]:
                 "blown_up": bool(trajectory.failure),
             },
         )
-        energy = float(trajectory.energies[index]) - plan.n_atoms * isolated
+        energy = float(trajectory.energies[index]) - alone
         labels = {"energy": energy, "forces": trajectory.forces[index]}
         if np.isfinite(trajectory.stresses[index]).all():
             labels["stress"] = to_voigt(trajectory.stresses[index])

@@ -19,7 +19,7 @@ from hub.synthesis.campaign import Campaign
 from hub.synthesis.engine import DAMPING
 from hub.synthesis.frames import frames_source, next_run_id, open_base
 from hub.synthesis.schedule import spread
-from hub.synthesis.start import NEAREST_AT_START
+from hub.synthesis.start import NEAREST_AT_START, counts_of
 from hub.teachers.driver import ask_teacher
 from registry.origins import LOCAL
 from registry.publishing import check_free
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from hub.jobs.pool import Pool
     from hub.synthesis.schedule import Recipe
+    from hub.teachers.labelling import Described
+    from hub.teachers.spec import TeacherSpec
     from registry.versions import LocalVersion
 
 _BEGUN = "begun.json"
@@ -154,6 +156,25 @@ def run_recipe(
     return Synthesized(imported.version, imported.facts, failures)
 
 
+def describe_atoms(pool: Pool, teacher: TeacherSpec, formula: str) -> Described:
+    """Return the description of a teacher with the energies of the isolated atoms of a formula.
+
+    Raises
+    ------
+    SynthesisError
+        If it gives none for one of them.
+    TeacherError
+        If it cannot be opened.
+    """
+    described = ask_teacher(pool, teacher, list(counts_of(formula)))
+    for symbol, reason in described.failures.items():
+        raise SynthesisError(
+            f"the teacher gives no energy of an isolated {symbol} atom: {reason}",
+            "Choose a teacher that covers the elements: `hub teachers` lists them.",
+        )
+    return described
+
+
 def label_name(teacher: str) -> str:
     """Return the default name of a label set: ``lcbop``, or ``emt`` for ``ase:ase...EMT``."""
     family, _, argument = teacher.partition(":")
@@ -174,12 +195,7 @@ def _begin(
     unfinished: Unfinished, recipe: Recipe, labels: str, onto: str, pool: Pool, *, resume: bool
 ) -> _Begun:
     """Record the settings and the teacher, or compare them with those of an unfinished run."""
-    described = ask_teacher(pool, recipe.teacher, [recipe.element])
-    if described.failures:
-        raise SynthesisError(
-            f"the teacher gives no isolated-atom energy: {described.failures[recipe.element]}",
-            "Choose a teacher that covers the element: `hub teachers` lists them.",
-        )
+    described = describe_atoms(pool, recipe.teacher, recipe.formula)
     now: _Begun = {
         "recipe": _settings(recipe, described.provenance["teacher"]),
         "labels": labels,
@@ -216,7 +232,7 @@ def _describe(given: Description, recipe: Recipe, begun: _Begun, campaign: Campa
     )
     least, greatest = recipe.density
     text = (
-        f"{recipe.element} at {least:g} to {greatest:g} g/cm³, melted, quenched and annealed by "
+        f"{recipe.formula} at {least:g} to {greatest:g} g/cm³, melted, quenched and annealed by "
         f"{begun['provenance']['teacher']} in {recipe.trajectories} trajectories"
     )
     if begun["onto"]:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from ase.data import atomic_numbers
 
 from hub.errors import SynthesisError
 from hub.schemas import AtLeastOne, Count, Positive
+from hub.synthesis.start import counts_of, whole_units
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,8 +65,8 @@ class Recipe:
 
     Attributes
     ----------
-    element
-        A chemical symbol.
+    formula
+        An element or a compound.
     teacher
         Teacher that gives the forces and labels the frames.
     trajectories
@@ -83,7 +83,7 @@ class Recipe:
         Random seed; combined with the number of each trajectory.
     """
 
-    element: str
+    formula: str
     teacher: TeacherSpec
     trajectories: int = 20
     density: tuple[float, float] = (1.0, 3.5)
@@ -105,8 +105,18 @@ class Recipe:
         Raises
         ------
         SynthesisError
-            If a number is out of range, or the element is unknown.
+            If a number is out of range, or an element is unknown.
         """
+        self.check_cells()
+        if min(self.stages.durations) < 0 or not 0 < self.interval <= self.stages.duration:
+            raise SynthesisError(
+                f"a frame interval of {self.interval:g} ps does not fit stages of "
+                f"{', '.join(f'{each:g}' for each in self.stages.durations)} ps",
+                "Use longer stages, or a shorter frame interval.",
+            )
+
+    def check_cells(self) -> None:
+        """Check formula, sizes, densities and annealing temperatures; raise as :meth:`check`."""
         ranges = {
             "density": self.density,
             "anneal temperature": self.anneal_temperature,
@@ -118,16 +128,11 @@ class Recipe:
                     f"invalid range of {what}: {least:g} to {greatest:g}",
                     "Give MIN:MAX, both above zero.",
                 )
-        if self.element not in atomic_numbers or not atomic_numbers[self.element]:
+        unit = sum(counts_of(self.formula).values())
+        if unit > self.n_atoms[1]:
             raise SynthesisError(
-                f"'{self.element}' is not a chemical element",
-                "Give one symbol, e.g. C or Si; compounds are not supported.",
-            )
-        if min(self.stages.durations) < 0 or not 0 < self.interval <= self.stages.duration:
-            raise SynthesisError(
-                f"a frame interval of {self.interval:g} ps does not fit stages of "
-                f"{', '.join(f'{each:g}' for each in self.stages.durations)} ps",
-                "Use longer stages, or a shorter frame interval.",
+                f"{self.formula} has {unit} atoms, more than a cell of {self.n_atoms[1]}",
+                "Use a smaller formula, or more --atoms.",
             )
 
 
@@ -205,7 +210,7 @@ def spread(recipe: Recipe, first: int = 0) -> list[Plan]:
     """Spread trajectories evenly over the ranges of densities, temperatures and sizes.
 
     Each quantity takes evenly spaced values including both ends, one for each trajectory; they are
-    combined at random.
+    combined at random. Sizes are rounded to whole formula units.
 
     Parameters
     ----------
@@ -222,7 +227,7 @@ def spread(recipe: Recipe, first: int = 0) -> list[Plan]:
     return [
         Plan(
             first + number,
-            round(float(sizes[number])),
+            whole_units(recipe.formula, float(sizes[number])),
             round(float(densities[number]), 4),
             round(float(temperatures[number]), 2),
         )

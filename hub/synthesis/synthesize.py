@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hub.datasets.card import Description
 from hub.jobs.choosing import choose_pool
-from hub.synthesis.running import run_recipe
+from hub.jobs.pool import LocalPool
+from hub.synthesis.fitting import PUBLISHED, fit_numbers
+from hub.synthesis.running import describe_atoms, run_recipe
 from hub.synthesis.schedule import Recipe, Stages
 from hub.teachers.spec import specify
 from registry.origins import LOCAL
@@ -19,14 +22,14 @@ if TYPE_CHECKING:
     from hub.synthesis.running import Synthesized
     from hub.teachers.spec import TeacherSpec
 
-_COLD = 300.0  # K
+_NUMBERS = 6  # that can be given
 
 
 def synthesize(
     *,
     name: str,
     teacher: TeacherSpec | str,
-    element: str = "C",
+    formula: str = PUBLISHED,
     params: str | Path | None = None,
     arguments: Mapping[str, Any] | None = None,
     python: str | Path | None = None,
@@ -35,12 +38,12 @@ def synthesize(
     onto: str = "",
     trajectories: int = 20,
     atoms: tuple[int, int] = (200, 200),
-    density: tuple[float, float] = (1.0, 3.5),
-    melt_temperature: float = 9000.0,
-    anneal_temperature: tuple[float, float] = (2000.0, 4000.0),
-    stages: tuple[float, float, float, float, float] = (5.0, 5.0, 50.0, 100.0, 50.0),
-    timestep: float = 1.0,
-    frame_interval: float = 1.0,
+    density: tuple[float, float] | None = None,
+    melt_temperature: float | None = None,
+    anneal_temperature: tuple[float, float] | None = None,
+    stages: tuple[float, float, float, float, float] | None = None,
+    timestep: float | None = None,
+    frame_interval: float | None = None,
     seed: int = 0,
     jobs: int | None = None,
     dask: str | None = None,
@@ -53,11 +56,15 @@ def synthesize(
     progress: Callable[[int, int | None], None] | None = None,
     report: Callable[[str], None] | None = None,
 ) -> Synthesized:
-    """Make structures of an element by melting, quenching and annealing; publish them as a dataset.
+    """Make structures by melting, quenching and annealing, and publish them as a dataset.
 
     Each frame has the columns ``time`` (ps), ``density`` (g/cm³), ``anneal_T`` (K), ``run_id``
     and ``temperature`` (instantaneous, in K), and energy and forces of the teacher, minus the
     energies of its isolated atoms.
+
+    Numbers that are not given are those of C-SYNTH-23M for carbon. For others, the teacher relaxes
+    a small cell of randomly placed atoms: its density, a melting temperature estimated from the
+    stiffness of its bonds, and its fastest vibration decide them.
 
     Parameters
     ----------
@@ -65,8 +72,8 @@ def synthesize(
         Name and version of the dataset.
     teacher
         Teacher that gives the forces and labels: a name, or a complete specification.
-    element
-        A chemical symbol.
+    formula
+        An element or a compound, such as ``Si`` or ``MoS2``.
     params
         Parameter file of the teacher.
     arguments
@@ -82,7 +89,7 @@ def synthesize(
         Number of trajectories.
     atoms, density, anneal_temperature
         Minimum and maximum number of atoms, density in g/cm³ and temperature in K; trajectories
-        are spread evenly.
+        are spread evenly. Cells have whole formula units.
     melt_temperature
         In K.
     stages
@@ -112,7 +119,7 @@ def synthesize(
     progress
         Called with the number of frames done, and their total.
     report
-        Called with a line for each trajectory that blew up.
+        Called with the numbers that were chosen, and a line for each trajectory that blew up.
 
     Raises
     ------
@@ -128,28 +135,62 @@ def synthesize(
     StorageError
         If the disk is full or cannot be written; `resume` continues from there.
     """
-    recipe = Recipe(
-        element,
-        specify(teacher, params, arguments, python),
-        trajectories,
-        density,
-        anneal_temperature,
-        atoms,
-        Stages(melt_temperature, _COLD, *stages),
-        timestep,
-        frame_interval,
-        seed,
-    )
-    return run_recipe(
+    spec = specify(teacher, params, arguments, python)
+    numbers: dict[str, Any] = {
+        name: value
+        for name, value in (
+            ("density", density),
+            ("melt_temperature", melt_temperature),
+            ("anneal_temperature", anneal_temperature),
+            ("stages", stages),
+            ("timestep", timestep),
+            ("frame_interval", frame_interval),
+        )
+        if value is not None
+    }
+    recipe = Recipe(formula, spec, trajectories, n_atoms=atoms, seed=seed)
+    _with_numbers(recipe, numbers).check_cells()
+    with pool or choose_pool(jobs, dask, slurm, spec.python) or LocalPool() as workers:
+        if formula != PUBLISHED and len(numbers) < _NUMBERS:
+            describe_atoms(workers, spec, formula)  # says which elements are unknown
+            numbers = fit_numbers(spec, formula, numbers, seed, workers)
+            if report:
+                report(_in_words(formula, numbers))
+        return run_recipe(
+            _with_numbers(recipe, numbers),
+            name,
+            version,
+            labels=labels,
+            onto=onto,
+            to=to or LOCAL,
+            pool=workers,
+            resume=resume,
+            description=Description(description, license),
+            progress=progress,
+            report=report,
+        )
+
+
+def _with_numbers(recipe: Recipe, numbers: Mapping[str, Any]) -> Recipe:
+    """Return a recipe with the numbers that are known; the others are those of carbon."""
+    known = recipe.stages
+    temperatures = [
+        numbers.get(name, getattr(known, name)) for name in ("melt_temperature", "cold_temperature")
+    ]
+    return replace(
         recipe,
-        name,
-        version,
-        labels=labels,
-        onto=onto,
-        to=to or LOCAL,
-        pool=pool or choose_pool(jobs, dask, slurm, recipe.teacher.python),
-        resume=resume,
-        description=Description(description, license),
-        progress=progress,
-        report=report,
+        density=numbers.get("density", recipe.density),
+        anneal_temperature=numbers.get("anneal_temperature", recipe.anneal_temperature),
+        stages=Stages(*temperatures, *numbers.get("stages", known.durations)),
+        timestep=numbers.get("timestep", recipe.timestep),
+        interval=numbers.get("frame_interval", recipe.interval),
+    )
+
+
+def _in_words(formula: str, numbers: Mapping[str, Any]) -> str:
+    density, anneal = numbers["density"], numbers["anneal_temperature"]
+    return (
+        f"{formula}: {density[0]:g} to {density[1]:g} g/cm³, melted at "
+        f"{numbers['melt_temperature']:g} K, annealed at {anneal[0]:g} to {anneal[1]:g} K, "
+        f"{sum(numbers['stages']):g} ps in steps of {numbers['timestep']:g} fs"
     )

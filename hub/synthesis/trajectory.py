@@ -89,7 +89,7 @@ def run_trajectory(recipe: Recipe, plan: Plan, timestep: float) -> Trajectory:
         If the teacher cannot be opened.
     """
     rng = np.random.default_rng([recipe.seed, plan.run_id])
-    atoms = random_start(recipe.element, plan.n_atoms, plan.density, rng)
+    atoms = random_start(recipe.formula, plan.n_atoms, plan.density, rng)
     times: list[float] = []
     frames: list[Snapshot] = []
     failure = ""

@@ -9,7 +9,7 @@ import pytest
 from tests.cli.process import start
 
 COPPER = (
-    "synthesize", "--element", "Cu", "--teacher", "ase:ase.calculators.emt.EMT",
+    "synthesize", "--formula", "Cu", "--teacher", "ase:ase.calculators.emt.EMT",
     "--density", "6:8", "--melt-temperature", "2000", "--anneal-temperature", "1000",
     "--stages", "0.02,0.02,0.02,0.02,0.02", "--frame-interval", "0.02", "--timestep", "2",
 )  # fmt: skip
@@ -53,7 +53,8 @@ def test_killed_and_resumed_it_is_the_same(command, home, tmp_path):
         (("--density", "heavy"), 2, "expected MIN:MAX, got 'heavy'"),
         (("--density", "3:2"), 1, "invalid range of density: 3 to 2"),
         (("--stages", "1,2,3"), 2, "expected MELT,QUENCH,HEAT,ANNEAL,COOL"),
-        (("--element", "CuZn"), 1, "'CuZn' is not a chemical element"),
+        (("--formula", "CuQz"), 1, "'CuQz': Qz is not a chemical element"),
+        (("--formula", "CuFe"), 1, "Fe"),
         (("--teacher", "lcbob"), 1, "Did you mean lcbop"),
     ],
 )

@@ -64,8 +64,10 @@ def test_trajectories_are_spread_evenly_and_shuffled_by_the_seed():
         ({"density": (3.0, 2.0)}, "invalid range of density: 3 to 2"),
         ({"n_atoms": (0, 8)}, "invalid range of number of atoms: 0 to 8"),
         ({"anneal_temperature": (300.0, float("nan"))}, "anneal temperature"),
-        ({"element": "SiC"}, "'SiC' is not a chemical element"),
-        ({"element": "X"}, "'X' is not a chemical element"),
+        ({"formula": "Si-C"}, "'Si-C' is not a chemical formula"),
+        ({"formula": ""}, "'' is not a chemical formula"),
+        ({"formula": "H250"}, "H250 has 250 atoms, more than a cell of 200"),
+        ({"formula": "CX2"}, "'CX2': X is not a chemical element"),
         ({"interval": 500.0}, "a frame interval of 500 ps does not fit"),
         ({"stages": Stages(melt=-1.0)}, "stages of -1"),
     ],
@@ -90,3 +92,15 @@ def test_a_random_start_has_its_density_and_no_overlaps(element, density):
 def test_a_cell_without_room_is_refused():
     with pytest.raises(SynthesisError, match="30 g/cm³ is too dense for random C"):
         random_start("C", 20, 30.0, np.random.default_rng(0))
+
+
+def test_cells_have_whole_formula_units():
+    plans = spread(replace(RECIPE, formula="MoS2", trajectories=5, n_atoms=(20, 40)))
+    assert {plan.n_atoms % 3 for plan in plans} == {0}
+    assert spread(replace(RECIPE, formula="Al2O3", trajectories=1, n_atoms=(1, 6)))[0].n_atoms == 5
+    atoms = random_start("MoS2", 21, 3.0, np.random.default_rng(0))
+    assert atoms.get_chemical_formula() == "Mo7S14"
+    assert atoms.get_masses().sum() / atoms.get_volume() * 1.66053907 == pytest.approx(3.0)
+    apart = atoms.get_all_distances(mic=True) + 9 * np.eye(21)
+    assert apart[:7, :7].min() >= 0.66 * 2 * 1.54
+    assert 0.66 * 2 * 1.05 <= apart[7:, 7:].min() < 0.66 * 2 * 1.54

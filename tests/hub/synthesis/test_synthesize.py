@@ -36,7 +36,7 @@ def test_frames_have_their_columns_densities_and_labels(recipe, request):
     np.testing.assert_allclose(columns["time"], np.tile(times, 3))
     np.testing.assert_array_equal(columns["run_id"], np.repeat([0, 1, 2], recipe.n_frames))
     teacher = open_teacher(recipe.teacher)
-    isolated = teacher.isolated_atom_energy(recipe.element)
+    isolated = teacher.isolated_atom_energy(recipe.formula)
     for index in (0, recipe.n_frames - 1, len(loaded) - 1):
         atoms = loaded.to_atoms(index)
         grams_per_cm3 = atoms.get_masses().sum() / atoms.get_volume() * 1.66053907
@@ -52,8 +52,8 @@ def test_frames_have_their_columns_densities_and_labels(recipe, request):
     assert about["made"][0]["seed"] == recipe.seed
     assert [run["frames"] for run in about["made"][0]["runs"]] == [recipe.n_frames] * 3
     label_set = about["dataset"]["label_sets"]["own"]
-    assert label_set["reference_energies"] == {recipe.element: 0.0}
-    assert label_set["subtracted_energies"] == {recipe.element: isolated}
+    assert label_set["reference_energies"] == {recipe.formula: 0.0}
+    assert label_set["subtracted_energies"] == {recipe.formula: isolated}
     assert "thermostat: {kind: Langevin" in (made.version.path / "README.md").read_text()
 
 
@@ -83,7 +83,7 @@ def test_more_trajectories_are_added_under_numbers_of_their_own(copper, carbon):
     assert mixed.facts["label_sets"]["tersoff"]["structures"] == 3 * carbon.n_frames
     assert mixed.facts["label_sets"]["emt"]["structures"] == 16
     manifest = mixed.version.manifest
-    assert [each["element"] for each in manifest.metadata["made"]] == ["Cu", "Cu", "C"]
+    assert [each["formula"] for each in manifest.metadata["made"]] == ["Cu", "Cu", "C"]
     assert manifest.metadata["description"].endswith("; added to one@1.1.0")
 
 
