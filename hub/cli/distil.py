@@ -56,7 +56,7 @@ from hub.cli.teacher_options import teacher_settings
 @click.option(
     "--pretrain-epochs",
     type=click.IntRange(min=1),
-    default=25,
+    default=50,
     show_default=True,
     metavar="N",
     help="Number of passes over the structures with the teacher's labels.",

@@ -16,7 +16,7 @@ from hub.structures.reference_energies import isolated_atoms
 from hub.structures.stress_labels import StressReading
 from hub.structures.structure_set import StructureSet
 from hub.studies.cross_validation import folds_of
-from hub.studies.distil_job import FILE_NAME, DistilJob
+from hub.studies.distil_job import FILE_NAME, PRETRAIN_EPOCHS, DistilJob
 from hub.studies.distil_report import Made, write_report
 from hub.studies.distil_steps import DistilReporter, Gate, Steps, asked_for
 from hub.studies.rank import student_settings
@@ -50,7 +50,7 @@ def distil(
     force: bool = False,
     finetune_teacher: bool = False,
     schedule: Mapping[str, Any] | None = None,
-    pretrain_epochs: int = 25,
+    pretrain_epochs: int = PRETRAIN_EPOCHS,
     model_config: str | Path | Mapping[str, Any] | None = None,
     layers: int | None = None,
     features: int | None = None,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILE_NAME = "distil.json"
+PRETRAIN_EPOCHS = 50
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class DistilJob(SavedJob):
     force: bool = False
     finetune_teacher: bool = False
     schedule: dict[str, Any] = field(default_factory=dict)
-    pretrain_epochs: AtLeastOne = 25
+    pretrain_epochs: AtLeastOne = PRETRAIN_EPOCHS
     architecture: dict[str, Any] = field(default_factory=dict)
     energy_key: str | None = None
     forces_key: str | None = None

@@ -68,7 +68,8 @@ def rank(
 
     Each model predicts the structures in a process of its own; its energies are shifted for each
     element. Training from scratch, and the transfer of a model of another element, are
-    cross-validated. Test structures are never used.
+    cross-validated. If nothing beats training from scratch, so is a short fine-tuning of the best
+    model that can be trained. Test structures are never used.
 
     Parameters
     ----------
@@ -149,7 +150,14 @@ def rank(
         exits.enter_context(at_work(place))
         workers = exits.enter_context(pool or choose_pool(jobs) or LocalPool())
         rows = rank_candidates(
-            trial, chosen, place, workers, alchemical=alchemical, progress=progress, report=report
+            trial,
+            chosen,
+            place,
+            workers,
+            alchemical=alchemical,
+            finetunes=True,
+            progress=progress,
+            report=report,
         )
         advice = advise(rows, words, architecture_words(architecture))
         ranking = Ranking(rows, len(trial.measured), advice)

@@ -16,7 +16,7 @@ from hub.structures.reference_energies import isolated_atoms
 from hub.studies.candidates import MODEL, candidate
 from hub.studies.cross_validation import cross_validate, quick_epochs
 from hub.studies.measuring import measure
-from hub.studies.ranking import SCRATCH, Row
+from hub.studies.ranking import SCRATCH, Row, beats
 from hub.teachers.spec import TeacherSpec
 from hub.training.job import Job
 from hub.training.run_files import read_json, write_json
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 BEGUN = "rank.json"
 SAMPLE = 100  # structures at most, by default
+# Enough to see whether fine-tuning a model beats training from scratch: 7net-0 does on molybdenum.
+_SHORT_EPOCHS = 10
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ def rank_candidates(
     pool: Pool,
     *,
     alchemical: bool = False,
+    finetunes: bool = False,
     progress: Callable[[int, int | None], None] | None = None,
     report: Callable[[str], None] | None = None,
 ) -> tuple[Row, ...]:
@@ -101,6 +104,8 @@ def rank_candidates(
         Where trainings run; each candidate has a process of its own.
     alchemical
         Whether to try the transfer of a model of another element.
+    finetunes
+        Whether to fine-tune the best trainable model if nothing else beats training from scratch.
     progress
         Called with the number of rows done, and their total.
     report
@@ -121,17 +126,30 @@ def rank_candidates(
     for each in candidates:
         makers[f"model-{_slug(each.name)}"] = partial(_zero_shot, each, trial.measured)
     rows: list[Row] = []
-    for name, make in makers.items():
+    while makers:
+        name, make = next(iter(makers.items()))
+        del makers[name]
         path = folder / f"{name}.json"
         row = read_json(path, Row) if path.exists() else make()
         if not row.failure:  # what failed is tried again
             write_json(path, row.to_json())
         rows.append(row)
+        if finetunes and not makers and (best := _worth_finetuning(rows)):
+            makers["finetuned"] = partial(_finetuned, best, trial, folder, pool)
         if report:
             report(_line(row))
         if progress:
-            progress(len(rows), len(makers))
+            progress(len(rows), len(rows) + len(makers))
     return tuple(sorted(rows, key=lambda row: row.force_rmse))
+
+
+def _worth_finetuning(rows: Sequence[Row]) -> Row | None:
+    """Return the best trainable model if nothing beats training from scratch; None otherwise."""
+    scratch = next(row for row in rows if row.kind == "scratch")
+    if any(row.kind == "finetuned" or beats(row, scratch) for row in rows):
+        return None
+    trainable = [row for row in rows if row.kind == "model" and row.is_trainable and row.is_sound]
+    return min(trainable, key=lambda row: row.force_rmse, default=None)
 
 
 def _begin(folder: Path, settings: dict[str, Any]) -> None:
@@ -184,6 +202,15 @@ def _transferred(donor: str, trial: Trial, folder: Path, pool: Pool) -> Row:
     return replace(row, errors=found.errors, ms_per_atom=speed.ms_per_atom)
 
 
+def _finetuned(before: Row, trial: Trial, folder: Path, pool: Pool) -> Row:
+    job = replace(_job(trial), model=before.name, max_epochs=_SHORT_EPOCHS)
+    try:
+        found = cross_validate(job, trial.structures, _made(folder / "finetuned"), pool)
+    except RegistryError as problem:
+        return replace(before, kind="finetuned", errors={}, failure=problem.message)
+    return replace(before, kind="finetuned", errors=found.errors, n_failed=0)
+
+
 def _job(trial: Trial) -> Job:
     return Job(data=(), seed=trial.seed, device="cpu", allow=trial.allow)
 
@@ -216,5 +243,6 @@ def _line(row: Row) -> str:
     if row.failure:
         return f"{row.name}: {row.failure}"
     errors = row.errors[ALL]
-    text = f"{row.name}: {errors['energy_rmse']:.1f} meV/atom, {errors['force_rmse']:.3f} eV/Å"
+    name = f"{row.name}, fine-tuned" if row.kind == "finetuned" else row.name
+    text = f"{name}: {errors['energy_rmse']:.1f} meV/atom, {errors['force_rmse']:.3f} eV/Å"
     return f"{text} ({row.n_failed} structures without labels)" if row.n_failed else text

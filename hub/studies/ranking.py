@@ -11,7 +11,7 @@ from hub.evaluation.metrics import ALL
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Kind = Literal["model", "teacher", "scratch", "alchemical"]
+Kind = Literal["model", "teacher", "scratch", "alchemical", "finetuned"]
 SCRATCH = "from scratch"
 # A model that takes no more time per atom than this many times the one from scratch can be used
 # itself; distilling a slower one is worth it.
@@ -26,9 +26,11 @@ class Row:
     Attributes
     ----------
     name
-        Of the model or teacher; for a transferred one, of the model that it starts from.
+        Of the model or teacher; for a transferred or fine-tuned one, of the model that it starts
+        from.
     kind
-        ``model`` and ``teacher`` as they are, ``scratch`` and ``alchemical`` trained here.
+        ``model`` and ``teacher`` as they are; ``scratch``, ``alchemical`` and ``finetuned`` trained
+        here.
     errors
         Over all structures, then for each configuration type; empty if it failed. Energies are
         shifted for each element, or those of cross-validation.
@@ -122,7 +124,7 @@ class Ranking:
 
 
 def beats(row: Row, scratch: Row) -> bool:
-    """Whether a model as it is has lower force errors than training from scratch.
+    """Whether a model has lower force errors than training from scratch.
 
     This is where distilling it helps: students of other teachers were no better than training from
     scratch on the same structures.
@@ -148,7 +150,7 @@ def advise(rows: Sequence[Row], options: Sequence[str], architecture: Sequence[s
     if not better:
         tried = [row for row in rows if row.kind != "scratch"]
         reason = (
-            f"no model has lower force errors than training from scratch "
+            "no model has lower force errors than training from scratch "
             f"({scratch.force_rmse:.3f} eV/Å)"
             if tried
             else "no model here knows these elements"
@@ -160,18 +162,30 @@ def advise(rows: Sequence[Row], options: Sequence[str], architecture: Sequence[s
         f"{scratch.force_rmse:.3f}"
     )
     finetune = ["hub", "finetune", *options, "--model", best.name]
+    distil = ["hub", "distil", *options, "--teacher", best.name]
     if best.kind == "alchemical":
         command = shlex.join([*finetune, "--alchemical", "auto"])
         reason = f"transferred to the elements of the data, {reason}"
         return Advice("finetune", best.name, reason, (command,))
-    distil = shlex.join(["hub", "distil", *options, "--teacher", best.name])
     slower = _times_slower(best, scratch)
-    if best.is_trainable and slower is not None and slower <= _AS_FAST:
+    if best.kind == "finetuned":
+        words = [finetune] if _is_fast(slower) else [finetune, [*distil, "--finetune-teacher"]]
+        return Advice(
+            "finetune",
+            best.name,
+            f"fine-tuned for a few epochs, {reason}",
+            tuple(map(shlex.join, words)),
+        )
+    if best.is_trainable and _is_fast(slower):
         return Advice("finetune", best.name, f"{reason}; and it is fast", (shlex.join(finetune),))
     if slower is not None:
         reason += f"; distilled, it becomes about {slower:.0f} times faster"
-    commands = (distil, shlex.join(finetune)) if best.is_trainable else (distil,)
-    return Advice("distil", best.name, reason, commands)
+    words = [distil, finetune] if best.is_trainable else [distil]
+    return Advice("distil", best.name, reason, tuple(map(shlex.join, words)))
+
+
+def _is_fast(slower: float | None) -> bool:
+    return slower is not None and slower <= _AS_FAST
 
 
 def _times_slower(row: Row, scratch: Row) -> float | None:

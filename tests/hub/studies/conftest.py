@@ -28,3 +28,13 @@ def copper_files(tmp_path):
         write_copper(tmp_path / "copper.xyz", 24),
         write_copper(tmp_path / "test.xyz", 6, seed=9),
     )
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Train for two epochs only."""
+    from hub.training import job
+
+    for name in ("DEFAULT", "DEFAULT_FROM_SCRATCH"):
+        changed = getattr(job, name).with_changes(max_epochs=2)
+        monkeypatch.setattr(job, name, changed)

@@ -28,16 +28,6 @@ def distilled(files, out, **options):
     return hub.distil(data, **given | options)
 
 
-@pytest.fixture
-def quick(monkeypatch):
-    """Train for two epochs only."""
-    from hub.training import job
-
-    for name in ("DEFAULT", "DEFAULT_FROM_SCRATCH"):
-        changed = getattr(job, name).with_changes(max_epochs=2)
-        monkeypatch.setattr(job, name, changed)
-
-
 def test_the_whole_chain(copper_files, tmp_path, here, quick):
     folder, report = distilled(copper_files, tmp_path / "run")
     assert report["set"] == "test"

@@ -46,6 +46,18 @@ SCRATCH = Row("from scratch", "scratch", errors(30.0, 0.4), 0.5, is_trainable=Tr
             [Row("c", "alchemical", errors(9, 0.3), 0.1, is_trainable=True)],
             "finetune", "c", "--model c --alchemical auto",
         ),
+        # A model that loses as it is may win after a short fine-tuning.
+        (
+            [
+                Row("slow", "model", errors(9, 0.5), 50.0, is_trainable=True),
+                Row("slow", "finetuned", errors(9, 0.3), 50.0, is_trainable=True),
+            ],
+            "finetune", "slow", "hub finetune --data a.xyz --model slow",
+        ),
+        (
+            [Row("slow", "finetuned", errors(9, 0.45), 50.0, is_trainable=True)],
+            "scratch", "", "--from-scratch",
+        ),
         ([Row("gone", "model", failure="not installed")], "scratch", "", "--from-scratch"),
         (
             [Row("shaky", "model", errors(9, 0.3), 1.0, n_failed=9)],
@@ -98,6 +110,37 @@ def test_models_are_ranked_on_training_and_validation_structures(
     held_out = [read_structures(out / "scratch" / f"fold-{n}.extxyz").structures for n in range(3)]
     counts = [int((each.split_labels == "validation").sum()) for each in held_out]
     assert counts == [6, 6, 6]
+
+
+def test_a_slow_model_is_also_a_teacher_once_it_is_fine_tuned():
+    row = Row("slow", "finetuned", errors(9, 0.3), 50.0, is_trainable=True)
+    found = advise([SCRATCH, row], ["--data", "a.xyz"], [])
+    assert found.commands[1:] == ("hub distil --data a.xyz --teacher slow --finetune-teacher",)
+    assert len(advise([SCRATCH, replace(row, ms_per_atom=0.6)], [], []).commands) == 1
+
+
+def test_the_best_trainable_model_is_fine_tuned_if_nothing_beats_scratch(
+    copper_files, here, tmp_path, quick, monkeypatch
+):
+    data, _ = copper_files
+    start = tmp_path / "start"
+    hub.finetune(data, from_scratch=True, n_train=8, out=start, allow=["units"], **SMALL)
+    options = {
+        "n_train": 8, "alchemical": False, "pool": InProcess(), "allow": ["units"], **SMALL
+    }  # fmt: skip
+    monkeypatch.setattr(rank_candidates, "beats", lambda row, _: row.name == TEACHER)
+    ranking = hub.rank(data, model=[str(start), POOR], out=tmp_path / "ranking", **options)
+    kinds = {row.kind: row for row in ranking.rows}
+    tuned = kinds["finetuned"]
+    assert tuned.name == str(start)
+    assert tuned.is_trainable
+    assert tuned.force_rmse != kinds["model"].force_rmse
+    assert (tmp_path / "ranking" / "finetuned.json").exists()
+    assert f"{start} | fine-tuned shortly, cross" in (tmp_path / "ranking/ranking.md").read_text()
+    # A teacher that beats scratch decides without it.
+    ranking = hub.rank(data, model=[str(start), TEACHER], **options)
+    assert "finetuned" not in {row.kind for row in ranking.rows}
+    assert ranking.advice.name == TEACHER
 
 
 def test_what_fails_is_a_row_with_its_reason(copper_files, here, few_steps, tmp_path, monkeypatch):
