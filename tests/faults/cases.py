@@ -7,11 +7,14 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from tests.faults.actions import CommandLineUsers, Users
+from tests.faults.connections import READS, WRITES, play_remote
 from tests.faults.faults import damage_file, damage_folder
 from tests.faults.file_faults import FILE_FAULTS
 from tests.faults.folder_faults import FOLDER_FAULTS
 from tests.faults.http_faults import DOCUMENTS, play_over_http
 from tests.faults.http_faults import FAULTS as HTTP_FAULTS
+from tests.faults.hub_faults import KILLS, READ, WRITTEN
+from tests.faults.hub_faults import play_killed as play_killed_elsewhere
 from tests.faults.interruptions import (
     DISK_ERRORS,
     DOINGS,
@@ -25,10 +28,10 @@ from tests.faults.judge import Judge
 from tests.faults.malformed import DOCUMENTS as MALFORMED
 from tests.faults.malformed import FAULTS as MALFORMATIONS
 from tests.faults.malformed import play_malformed
-from tests.faults.object_faults import PLACES, READS, WRITES, play_over_objects
+from tests.faults.object_faults import PLACES
 from tests.faults.places import FILES, FOLDERS, NOT_IN_FORMAT_1, ONLY_ONE, PAGES
 from tests.faults.world import LAB
-from tests.faults.worlds import NOTHING, SERVED, SMALL
+from tests.faults.worlds import HUB, NOTHING, SERVED, SMALL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -141,10 +144,23 @@ def over_http() -> list[Case]:
 def over_objects(kind: str) -> list[Case]:
     """Return the faults to a registry in an object store, in the order of their numbers."""
     cases = [
-        Case(kind, place, fault, kind, play_over_objects)
+        Case(kind, place, fault, kind, play_remote)
         for place in PLACES
         for fault in (*READS, *WRITES)
         if not (fault in WRITES and place == "listing")
+    ]
+    Random(0).shuffle(cases)
+    return cases
+
+
+def over_hub() -> list[Case]:
+    """Return the faults to an organisation on a Hub, in the order of their numbers."""
+    writes = [(place, fault) for place in WRITTEN for fault in WRITES]
+    reads = [(place, fault) for place in READ | WRITTEN for fault in READS if fault != "endless"]
+    kills = [(place, fault) for place in WRITTEN for fault in KILLS]
+    cases = [
+        *(Case(HUB, place, fault, HUB, play_remote) for place, fault in [*reads, *writes]),
+        *(Case(HUB, place, fault, HUB, play_killed_elsewhere) for place, fault in kills),
     ]
     Random(0).shuffle(cases)
     return cases

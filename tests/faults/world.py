@@ -121,12 +121,17 @@ class World:
     def lab_directory(self) -> Registry:
         return Registry(LAB, DirectoryStore(self.root / LAB))
 
+    def lab_on(self, local: LocalStore) -> Registry:
+        """Return the registry as the users of a machine reach it."""
+        return self.lab()
+
     def machine(self, cache: str = "cache") -> Catalogue:
         """Return what a new process on a machine has at hand."""
+        local = LocalStore(self.root / cache)
         shipped = ShippedRegistry(self.folder / "package")
         seen = Seen(self.root / ("state" if cache == "cache" else f"{cache}-state") / "seen")
         builtin = Builtin({}, {}.get, shipped=shipped)
-        return Catalogue(LocalStore(self.root / cache), [self.lab()], builtin, seen)
+        return Catalogue(local, [self.lab_on(local)], builtin, seen)
 
     def store(self, place: str) -> Path:
         """Return the folder that a place keeps its versions in."""

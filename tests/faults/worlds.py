@@ -6,6 +6,8 @@ import os
 import subprocess
 from typing import TYPE_CHECKING
 
+from tests.faults.connections import RemoteWorld
+from tests.faults.hub_faults import HubWorld
 from tests.faults.object_faults import ObjectWorld
 from tests.faults.snapshot import clear
 from tests.faults.world import LAB, World, current_world, old_world
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 SMALL = "small"  # the current world, on a small disk of its own
 NOTHING = "nothing"  # an empty folder
+HUB = "hf"  # a world whose registry is on a Hub
 SERVED = "served"  # a world whose registry is behind a server
 
 
@@ -53,6 +56,8 @@ class Worlds:
             world = current_world(self.folder, server.url)
             world.server = server
             return world
+        if name == HUB:
+            return HubWorld(self.folder)
         if name in SERVERS:
             return ObjectWorld(self.folder, name)
         return {"current": current_world, "old": old_world}[name](self.folder)
@@ -67,7 +72,7 @@ class Worlds:
 
     def close(self) -> None:
         for world in self._made.values():
-            if isinstance(world, ObjectWorld):
+            if isinstance(world, RemoteWorld):
                 world.close()
         self.unmount(self.folder)
 

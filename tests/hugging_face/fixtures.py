@@ -24,7 +24,7 @@ def hugging_face(
     with HuggingFace() as hub:
         point_client_to(hub.url, monkeypatch, tmp_path_factory.mktemp("hugging-face"))
         monkeypatch.setenv("HF_TOKEN", "hf_writer")
-        _do_not_wait(monkeypatch)
+        do_not_wait(monkeypatch)
         yield hub
         from huggingface_hub.utils import close_session
 
@@ -54,7 +54,7 @@ def point_client_to(url: str, monkeypatch: pytest.MonkeyPatch, home: Path) -> No
     monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(home / "token"))
 
 
-def _do_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+def do_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the client retry at once."""
     from huggingface_hub import file_download
     from huggingface_hub.utils import _http

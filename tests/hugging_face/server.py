@@ -41,6 +41,7 @@ class HuggingFace:
             hub = outer
 
         self._servers = [ThreadingHTTPServer(("127.0.0.1", 0), Bound) for _ in range(2)]
+        self.storage_server = self._servers[1]
         self.url, self.storage = (f"http://127.0.0.1:{s.server_port}" for s in self._servers)
         for server in self._servers:
             server.daemon_threads = True
@@ -60,6 +61,10 @@ class HuggingFace:
         made = self.repositories[kind, name] = Repository()
         made.add({path: Kept(data) for path, data in files.items()})
         return made
+
+    def has(self, oid: str) -> bool:
+        """Whether the content of a large file is here, and is what its name says."""
+        return oid in self.objects and Kept(self.objects[oid]).sha256 == oid
 
     def asked(self, pattern: str) -> list[str]:
         return [each for each in self.requests if pattern in each]
@@ -109,12 +114,14 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         path, query = parts.path, parse_qs(parts.query)
         try:
-            if self.server.server_address[1] != int(self.hub.url.rpartition(":")[2]):
+            if self.server is self.hub.storage_server:
                 return self._stored(path)
             with self.hub.lock:
                 return answer(self.hub, self.command, path, query, self.body, self._token())
         except Refusal as refusal:
             return _of_refusal(refusal)
+        except (KeyError, TypeError, ValueError):
+            return _of_refusal(Refusal(400, "the request is malformed"))
 
     def _token(self) -> str:
         return self.headers.get("Authorization", "").removeprefix("Bearer ")

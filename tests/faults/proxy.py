@@ -1,8 +1,11 @@
-"""A proxy in front of an object store that errs: it drops, truncates and corrupts on request."""
+"""A proxy in front of a server that errs: it drops, truncates and corrupts on request."""
 
 from __future__ import annotations
 
+import hashlib
 import io
+import os
+import signal
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 # Answers a request that writes, in place of the proxy: the handler and the body that came.
 WriteFault = Callable[["ProxyHandler", bytes], None]
 _HOP = ("connection", "keep-alive", "transfer-encoding", "content-length", "server", "expect")
+_OTHER_BODY = b"<Error><Code>XAmzContentSHA256Mismatch</Code></Error>"
 
 
 @dataclass
@@ -52,13 +56,19 @@ def asks_server(upstream: str) -> Ask:
 
 
 def asks_moto() -> Ask:
-    """Return what asks moto in this process, which is faster than one of its own."""
+    """Return what asks moto in this process, which is faster than one of its own.
+
+    As S3 does, and moto does not, it refuses a body of which the signed checksum is another.
+    """
     from moto.server import DomainDispatcherApplication, create_backend_app
     from werkzeug.test import create_environ, run_wsgi_app
 
     application, lock = DomainDispatcherApplication(create_backend_app), threading.Lock()
 
     def ask(method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
+        signed = headers.get("x-amz-content-sha256", "")
+        if len(signed) == 64 and signed != hashlib.sha256(body).hexdigest():
+            return Answer(400, [], _OTHER_BODY)
         environment = create_environ(path, "http://127.0.0.1", method=method, headers=headers)
         environment["wsgi.input"], environment["CONTENT_LENGTH"] = io.BytesIO(body), str(len(body))
         with lock:
@@ -71,18 +81,20 @@ def asks_moto() -> Ask:
 
 @dataclass
 class Proxy:
-    """Stands before an object store.
+    """Stands before a server.
 
     Attributes
     ----------
     ask
-        Asks the store.
+        Asks the server.
     path
         The beginning of all paths.
     place
         The text in the path of a request that is disturbed.
     reads, writes
-        Faults that are used up, in order, by requests that read or write there.
+        Faults that are used up, in order, by answers and by requests that write there.
+    answers
+        The methods of requests whose answers are disturbed.
     written
         The paths of requests that write.
     """
@@ -90,6 +102,7 @@ class Proxy:
     ask: Ask
     path: str = ""
     place: str = ""
+    answers: tuple[str, ...] = ("GET",)
     reads: list[Fault] = field(default_factory=list)
     writes: list[WriteFault] = field(default_factory=list)
     written: set[str] = field(default_factory=set)
@@ -120,33 +133,28 @@ class ProxyHandler(Handler):
     proxy: Proxy
     protocol_version = "HTTP/1.1"
     timeout = 10
+    disable_nagle_algorithm = True  # or the body of an answer waits 40 ms after its head
 
     def do_GET(self) -> None:
-        self._handle(self.proxy.reads, is_write=False)
-
-    def do_PUT(self) -> None:
-        self._handle(self.proxy.writes, is_write=True)
-
-    do_HEAD = do_GET
-    do_POST = do_DELETE = do_PUT
-
-    def _handle(self, faults: list, *, is_write: bool) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        self.request_log = Request(self.path, 0)
+        proxy, self.request_log = self.proxy, Request(self.path, 0)
+        is_here = proxy.place in self.path
+        is_write = self.command not in ("GET", "HEAD")
         try:
-            fault = faults.pop(0) if self.proxy.place in self.path and faults else None
             if is_write:
-                self.proxy.written.add(self.path)
-            if is_write and fault:
-                fault(self, body)
+                proxy.written.add(self.path)
+            if is_write and is_here and proxy.writes:
+                proxy.writes.pop(0)(self, body)
                 return
             self.answer = self.forward(body)
-            if fault and self.command == "GET":
-                fault(self, self.answer.body, 0)
+            if is_here and self.command in proxy.answers and proxy.reads:
+                proxy.reads.pop(0)(self, self.answer.body, 0)
             else:
                 self.give()
-        except (BrokenPipeError, ConnectionResetError, OSError):
+        except OSError:
             self.close_connection = True
+
+    do_HEAD = do_PUT = do_POST = do_DELETE = do_GET
 
     def forward(self, body: bytes) -> Answer:
         """Ask the store."""
@@ -171,6 +179,12 @@ class ProxyHandler(Handler):
         if answer.status not in (204, 304):
             self.send_header("Content-Length", str(len(data) if length is None else length))
         self.end_headers()
+
+
+def passed(handler: ProxyHandler, body: bytes) -> None:
+    """Nothing happens."""
+    handler.answer = handler.forward(body)
+    handler.give()
 
 
 def dropped(handler: ProxyHandler, body: bytes) -> None:
@@ -204,8 +218,7 @@ def corrupted(part: float) -> WriteFault:
         wrong = bytearray(body)
         if wrong:
             wrong[int(part * len(wrong))] ^= 1
-        handler.answer = handler.forward(bytes(wrong))
-        handler.give()
+        passed(handler, bytes(wrong))
 
     return answer
 
@@ -214,7 +227,18 @@ def shortened(part: float) -> WriteFault:
     """Only the beginning arrives, and the store takes it for all of it."""
 
     def answer(handler: ProxyHandler, body: bytes) -> None:
-        handler.answer = handler.forward(body[: int(part * len(body))])
-        handler.give()
+        passed(handler, body[: int(part * len(body))])
+
+    return answer
+
+
+def killed(process: int, *, is_done: bool) -> WriteFault:
+    """Who asks is killed, before or after it is done."""
+
+    def answer(handler: ProxyHandler, body: bytes) -> None:
+        if is_done:
+            handler.forward(body)
+        os.kill(process, signal.SIGKILL)
+        handler.close_connection = True
 
     return answer
