@@ -41,6 +41,7 @@ def export(
     force: bool = False,
     pulling: Progress | None = None,
     progress: Callable[[int, int | None], None] | None = None,
+    sending: Progress | None = None,
     report: Callable[[str], None] | None = None,
 ) -> Path | str:
     """Write a model or dataset as a file for other programs, and return its path.
@@ -77,6 +78,8 @@ def export(
         Called with the bytes received so far and in total.
     progress
         Called with the structures written so far.
+    sending
+        Called with the bytes sent so far and in total, with `to`.
     report
         Called with what a person should know about the dataset.
 
@@ -108,7 +111,16 @@ def export(
     if to is not None:
         choice = Choice(where, sample, seed)
         return _export_to_hub(
-            name, labels, choice, to, pulling, progress, report, private=private, force=force
+            name,
+            labels,
+            choice,
+            to,
+            pulling,
+            progress,
+            sending,
+            report,
+            private=private,
+            force=force,
         )
     target = target or Path(f"{_plain(name)}{DATASET_FORMATS[format]}")
     choice = Choice(where, sample, seed)
@@ -145,6 +157,7 @@ def _export_to_hub(
     to: str,
     pulling: Progress | None,
     progress: Callable[[int, int | None], None] | None,
+    sending: Progress | None,
     report: Callable[[str], None] | None,
     *,
     private: bool,
@@ -169,6 +182,7 @@ def _export_to_hub(
         private=private,
         force=force,
         progress=progress,
+        sending=sending,
     )
 
 

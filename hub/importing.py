@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from hub.datasets.importing import Source
     from hub.schemas import Convention
+    from registry.download import Progress
 
 
 def import_dataset(
@@ -45,6 +46,7 @@ def import_dataset(
     teacher: str = "",
     level_of_theory: str = "",
     progress: Callable[[int, int | None], None] | None = None,
+    sending: Progress | None = None,
     report: Callable[[str], None] | None = None,
 ) -> Imported:
     """Import files as a dataset version, in little memory.
@@ -83,6 +85,8 @@ def import_dataset(
         What computed the labels.
     progress
         Called with the number of structures so far.
+    sending
+        Called with the number of bytes sent to the registry so far, and the total.
     report
         Called with the keys that are taken, once they are known.
 
@@ -132,6 +136,7 @@ def import_dataset(
         resume=resume,
         description=Description(description, license, citation, about),
         progress=progress,
+        sending=sending,
     )
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hub.licences import Ancestor
+    from registry.download import Progress
     from registry.versions import LocalVersion
 
 _OPTIONS = ("license", "description")  # of `hub publish`, for hints
@@ -44,6 +45,7 @@ def publish(
     description: str | None = None,
     private: bool = False,
     accept: bool = False,
+    progress: Progress | None = None,
 ) -> LocalVersion:
     """Publish a model: its weights, configuration, probe and card; or a dataset.
 
@@ -67,6 +69,8 @@ def publish(
         Make a new repository on the Hugging Face Hub private.
     accept
         Publish although this machine has seen other content there under this version.
+    progress
+        Called with the number of bytes as they are sent, and the total.
 
     Returns
     -------
@@ -103,7 +107,9 @@ def publish(
     if dataset is not None:
         from hub.datasets.publishing import publish_copy
 
-        return publish_copy(dataset, given, to=to, private=private, accept=accept)
+        return publish_copy(
+            dataset, given, to=to, private=private, accept=accept, progress=progress
+        )
     directory = _model_directory(user_path(place))
     card = directory / CARD_NAME
     front_matter, body = _read_card(card)
@@ -136,6 +142,7 @@ def publish(
             to=to,
             accept=accept,
             private=private,
+            progress=progress,
         )
 
 

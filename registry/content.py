@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+    from registry.download import Progress
     from registry.manifest import Kind
     from registry.stores.base import WritableStore
 
@@ -50,10 +51,28 @@ def put_content(store: WritableStore, directory: Path, manifest: Manifest) -> No
     store.put_bytes(manifest_path(digest_of(data)), data)
 
 
-def put_files(store: WritableStore, directory: Path, files: Iterable[FileEntry]) -> bool:
-    """Keep files of a directory in a store, and return whether any had to be written."""
-    written = [store.put_file(blob_path(f.sha256), directory / f.path, f) for f in files]
-    return any(written)
+def put_files(
+    store: WritableStore,
+    directory: Path,
+    files: Sequence[FileEntry],
+    progress: Progress | None = None,
+) -> bool:
+    """Keep files of a directory in a store, and return whether any had to be written.
+
+    `progress` is called with the number of bytes that are there.
+    """
+    total, before, has_written = sum(each.size for each in files), 0, False
+
+    def note(done: int) -> None:
+        if progress is not None:
+            progress(before + done, total)
+
+    for each in files:
+        written = store.put_file(blob_path(each.sha256), directory / each.path, each, note)
+        has_written = has_written or written
+        note(each.size)
+        before += each.size
+    return has_written
 
 
 def damaged_files(directory: Path, files: Iterable[FileEntry]) -> list[str]:

@@ -258,8 +258,8 @@ class _Copy:
         contents = {entry.sha256: entry for entry in files}
         return [e for e in contents.values() if not self.store.holds(blob_path(e.sha256), e)]
 
-    def _put(self, files: Sequence[FileEntry]) -> bool:
-        """Bring contents that the target lacks, verified on the way."""
+    def _put(self, files: Sequence[FileEntry], _: Progress | None = None) -> bool:
+        """Bring contents that the target lacks, verified on the way; they are counted here."""
         lacking = self._lacking(files)
         if not lacking:
             return False

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from registry.catalogue import Catalogue
+    from registry.download import Progress
     from registry.manifest import Kind, Parent
 
 
@@ -42,6 +43,7 @@ def publish(
     to: str = LOCAL,
     accept: bool = False,
     private: bool = False,
+    progress: Progress | None = None,
 ) -> LocalVersion:
     """Publish the files of a directory as a version, and pull it back.
 
@@ -67,6 +69,8 @@ def publish(
         Publish even if this machine has seen different content there under this name and version.
     private
         Make a new repository on the Hugging Face Hub private.
+    progress
+        Called with the number of bytes as they are sent, and again as they are pulled back.
 
     Raises
     ------
@@ -103,9 +107,9 @@ def publish(
         published = Version(manifest.to_bytes(), registry.name)
         if registry is not local.own and not accept:
             catalogue.seen.require_same(published, registry.location)
-        registry.publish(directory, manifest)
+        registry.publish(directory, manifest, progress)
         if registry is not local.own:
-            registry.fetch(manifest.files, local.blobs)
+            registry.fetch(manifest.files, local.blobs, progress)
             local.record(Origin.of(registry), published.data, replace=True)
             catalogue.seen.note(published, registry.location)
         return LocalVersion(published.data, published.origin, local.check_out(published))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from registry.content import put_files
@@ -31,7 +33,7 @@ from registry.transfer import fetch
 from registry.versions import Version
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from registry.blobs import Blobs
@@ -44,6 +46,10 @@ FORMAT = 2
 INDEX_LOCK = "index"  # held by releases that write format 1 while they write
 
 Found = TypeVar("Found")
+
+# Keeps the content of files, calls what it is given with the bytes that are there, and returns
+# whether anything had to be written.
+Put = Callable[["Sequence[FileEntry]", "Progress | None"], bool]
 
 
 class Registry:
@@ -165,8 +171,8 @@ class Registry:
         files = [(blob_path(entry.sha256), entry) for entry in entries]
         fetch(self.store, files, blobs, progress)
 
-    def publish(self, directory: Path, manifest: Manifest) -> str:
-        """Add a version, and return its digest.
+    def publish(self, directory: Path, manifest: Manifest, progress: Progress | None = None) -> str:
+        """Add a version, and return its digest; `progress` is called with the bytes sent.
 
         Blobs are written first and the page of the name last: if this is killed, nothing becomes
         visible. Publishing the same content again restores files that the registry has lost.
@@ -181,11 +187,12 @@ class Registry:
             If it must be repaired first.
         """
         store, data = self.writable(), manifest.to_bytes()
-        if not self.add(data, lambda files: put_files(store, directory, files)):
+        put = partial(put_files, store, directory)
+        if not self.add(data, put, progress):
             raise self.existing(manifest.name, manifest.version)
         return digest_of(data)
 
-    def add(self, data: bytes, put: Callable[[Sequence[FileEntry]], bool]) -> bool:
+    def add(self, data: bytes, put: Put, progress: Progress | None = None) -> bool:
         """Add a version as `publish` does, and return whether anything of it was lacking.
 
         Parameters
@@ -195,13 +202,15 @@ class Registry:
         put
             Keeps the content of files in the store, whatever of it is not there yet, and returns
             whether anything had to be written.
+        progress
+            Called with the number of bytes as they are sent.
         """
         store = self.writable()
         self.begin()
         self.names()  # A list that cannot be read is told of before anything is done.
         manifest, digest = parse_manifest(data), digest_of(data)
         listed = self._listed(self.entry(manifest.name), manifest, digest)
-        has_written = put(manifest.files)
+        has_written = put(manifest.files, progress)
         has_written = store.put_bytes(manifest_path(digest), data) or has_written
         if listed:
             # Its publisher may have been killed before the name was in the list.
@@ -215,7 +224,7 @@ class Registry:
             if not is_new:
                 return None
             # Somebody may have cleaned up what was there when we came to it.
-            put([f for f in manifest.files if not store.holds(blob_path(f.sha256), f)])
+            put([f for f in manifest.files if not store.holds(blob_path(f.sha256), f)], None)
             store.put_bytes(manifest_path(digest), data)
             new = with_version(entry, manifest, digest)
             return new.with_aliases({LATEST: new.newest})

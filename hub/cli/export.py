@@ -75,11 +75,13 @@ def command(name: str, **given: Any) -> None:
     with (
         progress_bar("pulling", in_bytes=True) as pulling,
         progress_bar("structures") as progress,
+        progress_bar("sending", in_bytes=True) as sending,
     ):
         path = export(
             name,
             pulling=pulling,
             progress=progress,
+            sending=sending,
             report=lambda note: output.message(f"note: {note}"),
             **given,
         )

@@ -110,9 +110,17 @@ def command(
         return
     from hub.importing import import_dataset
 
-    with progress_bar("structures") as progress:
+    with (
+        progress_bar("structures") as progress,
+        progress_bar("publishing", in_bytes=True) as sending,
+    ):
         imported = import_dataset(
-            files, license=licence, progress=progress, report=output.message, **given
+            files,
+            license=licence,
+            progress=progress,
+            sending=sending,
+            report=output.message,
+            **given,
         )
     for note in imported.notes:
         output.message(f"note: {note}")

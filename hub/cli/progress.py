@@ -1,4 +1,4 @@
-"""A progress bar for people at a terminal."""
+"""Progress bars for people at a terminal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from hub.visible import one_line
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from rich.progress import Progress as Bars
+
     from hub.counting import Counting, Progress
+
+_shown: list[Bars] = []  # what stands on the terminal, if anything
 
 
 @contextmanager
@@ -21,47 +25,28 @@ def progress_bar(
     """Show a bar while the block runs, and yield the callback ``(done, total)`` that moves it.
 
     The total may be None while unknown. Yields None, for "report nothing", where no bar is shown.
-    With `in_bytes`, numbers are shown as sizes.
+    With `in_bytes`, numbers are shown as sizes. A bar inside the block of another one appears below
+    it once it is moved.
     """
     if not shows_progress():
         yield None
         return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        MofNCompleteColumn,
-        ProgressColumn,
-        Task,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
-    from rich.progress import Progress as Bars
+    with ExitStack() as block:
+        is_first = not _shown
+        if is_first:
+            _shown.append(block.enter_context(_bars()))
+            block.callback(_shown.clear)
+        bars = _shown[0]
+        task = bars.add_task(
+            one_line(description), total=None, start=is_first, visible=is_first, in_bytes=in_bytes
+        )
+        block.callback(bars.remove_task, task)
 
-    class RateColumn(ProgressColumn):
-        """Recent rate, per second or minute."""
+        def move(done: int, total: int | None) -> None:
+            bars.start_task(task)
+            bars.update(task, completed=done, total=total, visible=True)
 
-        def render(self, task: Task) -> str:
-            speed = task.finished_speed or task.speed
-            if not speed:
-                return ""
-            return f"{speed:,.1f}/s" if speed >= 0.1 else f"{60 * speed:.1f}/min"
-
-    in_numbers = (MofNCompleteColumn(), RateColumn())
-    counts = (DownloadColumn(), TransferSpeedColumn()) if in_bytes else in_numbers
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        *counts,
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    with Bars(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(one_line(description), total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        yield move
 
 
 @contextmanager
@@ -77,3 +62,50 @@ def progress_bars() -> Iterator[Counting]:
             return shown.enter_context(progress_bar(task, in_bytes=task == "pulling"))
 
         yield counting
+
+
+def _bars() -> Bars:
+    """Return an empty set of bars on stderr, which vanish in the end."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        Task,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+    from rich.text import Text
+
+    class CountColumn(ProgressColumn):
+        """How much is done, as a size or a number."""
+
+        def render(self, task: Task) -> Text:
+            column = DownloadColumn() if task.fields["in_bytes"] else MofNCompleteColumn()
+            return column.render(task)
+
+    class RateColumn(ProgressColumn):
+        """Recent rate: bytes per second, or a number per second or minute."""
+
+        def render(self, task: Task) -> Text:
+            if task.fields["in_bytes"]:
+                return TransferSpeedColumn().render(task)
+            speed = task.finished_speed or task.speed
+            if not speed:
+                return Text("")
+            return Text(f"{speed:,.1f}/s" if speed >= 0.1 else f"{60 * speed:.1f}/min")
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        CountColumn(),
+        RateColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    return Progress(*columns, console=Console(stderr=True), transient=True)

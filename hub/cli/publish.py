@@ -8,6 +8,7 @@ import click
 
 from hub.cli import output
 from hub.cli.arguments import json_option, version_option
+from hub.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from registry.versions import LocalVersion
@@ -62,17 +63,19 @@ def command(
     """
     from hub.publishing import publish
 
-    published = publish(
-        directory,
-        name,
-        version,
-        to=to,
-        license=licence,
-        license_reason=license_reason,
-        description=description,
-        private=private,
-        accept=accept,
-    )
+    with progress_bar("publishing", in_bytes=True) as progress:
+        published = publish(
+            directory,
+            name,
+            version,
+            to=to,
+            license=licence,
+            license_reason=license_reason,
+            description=description,
+            private=private,
+            accept=accept,
+            progress=progress,
+        )
     _warn_of_parents(published)
     _say_how_to_pull(published, to)
     reference = str(published.reference)

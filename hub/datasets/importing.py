@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from hub.datasets.blocks import Block
     from hub.datasets.layout import LabelSet
+    from registry.download import Progress
     from registry.versions import LocalVersion
 
 # Labels are detected in this many structures; their names are then used for all.
@@ -130,6 +131,7 @@ def import_dataset(
     resume: bool = False,
     description: Description | None = None,
     progress: Callable[[int, int | None], None] | None = None,
+    sending: Progress | None = None,
 ) -> Imported:
     """Make a dataset version from structures and their labels.
 
@@ -155,6 +157,8 @@ def import_dataset(
         Text, licence, citation, and the description of the label set.
     progress
         Called with the number of structures so far.
+    sending
+        Called with the number of bytes sent to the registry so far, and the total.
 
     Raises
     ------
@@ -193,6 +197,7 @@ def import_dataset(
         resume=resume,
         description=description,
         progress=progress,
+        sending=sending,
     )
     return Imported(published, facts, (*source.notes, *frames.notes()))
 

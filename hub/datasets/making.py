@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from hub.datasets.blocks import Block
     from hub.datasets.layout import LabelSet
+    from registry.download import Progress
     from registry.manifest import Parent
     from registry.versions import LocalVersion
 
@@ -67,6 +68,7 @@ def make_dataset(
     resume: bool = False,
     description: Description | None = None,
     progress: Callable[[int, int | None], None] | None = None,
+    sending: Progress | None = None,
 ) -> tuple[LocalVersion, dict[str, Any]]:
     """Write a dataset and publish it as a version.
 
@@ -86,6 +88,8 @@ def make_dataset(
         Text, licence and citation.
     progress
         Called with the number of structures so far.
+    sending
+        Called with the number of bytes sent to the registry so far, and the total.
 
     Returns
     -------
@@ -120,6 +124,7 @@ def make_dataset(
             metadata={MADE: about.made},
             parents=content.parents,
             to=to,
+            sending=sending,
         )
         unfinished.retire(names.local)
     return published, facts
@@ -135,6 +140,7 @@ def publish_dataset(
     metadata: dict[str, Any],
     parents: Sequence[Parent],
     to: str,
+    sending: Progress | None = None,
 ) -> LocalVersion:
     """Write the card of a finished dataset, and publish it as a version.
 
@@ -154,6 +160,8 @@ def publish_dataset(
         The versions from which it is made.
     to
         The name of a registry, or a directory.
+    sending
+        Called with the number of bytes sent to the registry so far, and the total.
 
     Raises
     ------
@@ -175,6 +183,7 @@ def publish_dataset(
         parents=parents,
         licence=about.licence,
         to=to,
+        progress=sending,
     )
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hub.library import OpenedVersion
+    from registry.download import Progress
     from registry.versions import LocalVersion
 
 
@@ -30,6 +31,7 @@ def publish_copy(
     to: str,
     private: bool = False,
     accept: bool = False,
+    progress: Progress | None = None,
 ) -> LocalVersion:
     """Publish the files of a dataset as a version.
 
@@ -39,7 +41,7 @@ def publish_copy(
         Its directory, and the version that it is, if any.
     given
         What replaces entries of its card: ``name``, ``version``, ``license``, ``description``.
-    to, private, accept
+    to, private, accept, progress
         As for `hub.publish`.
 
     Raises
@@ -84,6 +86,7 @@ def publish_copy(
             to=to,
             accept=accept,
             private=private,
+            progress=progress,
         )
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from huggingface_hub.hf_api import RepoFile
 
     from hub.datasets.loaded import LoadedStructures
+    from registry.download import Progress
     from registry.huggingface.repositories import State
 
 LARGEST_FILE = 500 << 20  # bytes in memory; a file on the Hub is smaller
@@ -58,6 +59,7 @@ def export_to_hub(
     private: bool = False,
     force: bool = False,
     progress: Callable[[int, int | None], None] | None = None,
+    sending: Progress | None = None,
 ) -> str:
     """Write structures to Parquet files, and commit them with a card.
 
@@ -79,6 +81,8 @@ def export_to_hub(
         Replace an export that is there.
     progress
         Called with the number of structures written.
+    sending
+        Called with the number of bytes as they are sent, and the total.
 
     Returns
     -------
@@ -113,7 +117,8 @@ def export_to_hub(
         n_structures, written = _write(pieces, folder, progress)
         files: dict[str, Path | bytes] = {f"{_FOLDER}/{path.name}": path for path in written}
         files["README.md"] = _card(to, name, about, n_structures).encode()
-        commit = Commit(repositories, name, files, f"Export {about.source}")
+        message = f"Export {about.source}"
+        commit = Commit(repositories, name, files, message, progress=sending)
         commit.create(private=private)
         commit.run(outdated)
     return repositories.client.page(name)

@@ -7,22 +7,22 @@ instead of being made again.
 from __future__ import annotations
 
 import time
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from registry.download import Retries
 from registry.errors import IntegrityError, OfflineError, SettingsError
 from registry.huggingface.errors import unreachable
 from registry.huggingface.repositories import BRANCH, is_listed
+from registry.huggingface.uploads import Uploads
 from registry.stores.base import TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
-    from typing import Any
 
     from huggingface_hub.hf_api import RepoFile
 
+    from registry.download import Progress
     from registry.huggingface.repositories import Repositories, State
 
 ATTEMPTS = 5  # at a commit while others commit, or while answers are lost
@@ -44,6 +44,8 @@ class Commit:
         The files by their path in the repository, each a file on this machine or its bytes.
     message, description
         Of the commit.
+    progress
+        Called with the number of bytes of files as they are sent.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Commit:
         contents: Mapping[str, Path | bytes],
         message: str,
         description: str = "",
+        progress: Progress | None = None,
     ) -> None:
         self.repositories = repositories
         self.client = repositories.client
@@ -62,6 +65,7 @@ class Commit:
         self.description = description
         self.repository = repositories.address.repository(name)
         self.kind = repositories.address.kind
+        self.uploads = Uploads(contents, progress)
 
     def create(self, *, private: bool) -> None:
         """Create the repository, unless it is there.
@@ -155,27 +159,18 @@ class Commit:
     def _send(self, parent: str, removed: set[str]) -> str:
         from huggingface_hub import CommitOperationDelete
 
-        operations = [*self._additions, *map(CommitOperationDelete, sorted(removed))]
-        done = self.client.once(
-            self.name,
-            lambda: self.client.api.create_commit(
-                self.repository,
-                operations,
-                commit_message=self.message,
-                commit_description=self.description,
-                repo_type=self.kind,
-                revision=BRANCH,
-                parent_commit=parent or None,
-            ),
-        )
+        operations = [*self.uploads.operations, *map(CommitOperationDelete, sorted(removed))]
+        with self.uploads.counted():
+            done = self.client.once(
+                self.name,
+                lambda: self.client.api.create_commit(
+                    self.repository,
+                    operations,
+                    commit_message=self.message,
+                    commit_description=self.description,
+                    repo_type=self.kind,
+                    revision=BRANCH,
+                    parent_commit=parent or None,
+                ),
+            )
         return str(done.oid)
-
-    @cached_property
-    def _additions(self) -> list[Any]:
-        """The files; the client remembers in these objects what it has uploaded."""
-        from huggingface_hub import CommitOperationAdd
-
-        return [
-            CommitOperationAdd(path, content if isinstance(content, bytes) else str(content))
-            for path, content in self.contents.items()
-        ]

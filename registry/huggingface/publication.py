@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from huggingface_hub.hf_api import RepoFile
 
+    from registry.download import Progress
     from registry.errors import RegistryError
     from registry.huggingface.repositories import Repositories, State
     from registry.stores.directory import DirectoryStore
@@ -37,6 +38,8 @@ class Publication:
         The store whose blobs are the content.
     existing
         Returns the error for a version that somebody else has published.
+    progress
+        Called with the number of bytes as they are sent.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class Publication:
         data: bytes,
         files: DirectoryStore,
         existing: Callable[[], RegistryError],
+        progress: Progress | None = None,
     ) -> None:
         self.repositories = repositories
         self.data = data
@@ -57,6 +61,7 @@ class Publication:
             {**contents, MANIFEST: data},
             f"Publish version {self.manifest.version}",
             f"Manifest sha256:{digest_of(data)}",
+            progress,
         )
 
     def run(self, *, private: bool) -> str:

@@ -23,7 +23,7 @@ from registry.registry import Registry
 from registry.versions import Version
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from registry.blobs import Blobs
     from registry.download import Progress, Retries
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from registry.huggingface.addresses import Address
     from registry.index import Entry
     from registry.manifest import FileEntry, Manifest
+    from registry.registry import Put
     from registry.stores.base import Stream
     from registry.stores.directory import DirectoryStore
 
@@ -152,7 +153,7 @@ class HuggingFaceRegistry(Registry):
             raise missing(f"{self.repositories.client.page(name)}/tree/{tag_of(number)}")
         self._note(name, commit, version.manifest)
 
-    def add(self, data: bytes, put: Callable[[Sequence[FileEntry]], bool]) -> bool:
+    def add(self, data: bytes, put: Put, progress: Progress | None = None) -> bool:
         """Publish a version: one commit, then its tag. Returns False if it was there already."""
         manifest = parse_manifest(data)
         if manifest.kind != self.address.kind:
@@ -163,12 +164,13 @@ class HuggingFaceRegistry(Registry):
             )
         if self._listed(self.entry(manifest.name), manifest, digest_of(data)):
             return False
-        put(manifest.files)
+        put(manifest.files, None)
         publication = Publication(
             self.repositories,
             data,
             self._files,
             lambda: self.existing(manifest.name, manifest.version),
+            progress,
         )
         commit = publication.run(private=self.private)
         self._manifests[manifest.name, commit] = data

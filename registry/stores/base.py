@@ -126,10 +126,17 @@ class Store(Protocol):
 class WritableStore(Store, Protocol):
     """A place to which versions can be published."""
 
-    def put_file(self, path: str, source: Path, entry: FileEntry) -> bool:
+    def put_file(
+        self,
+        path: str,
+        source: Path,
+        entry: FileEntry,
+        sent: Callable[[int], None] | None = None,
+    ) -> bool:
         """Store a copy of `source`, verified against `entry`, atomically.
 
-        Returns whether it had to be written: an existing copy is kept, as if just written.
+        A store that takes long calls `sent` with the number of bytes that it has. Returns whether
+        it had to be written: an existing copy is kept, as if just written.
         """
 
     def put_bytes(self, path: str, data: bytes) -> bool:

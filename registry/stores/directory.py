@@ -25,6 +25,7 @@ from registry.removal import MARKER_NAME, is_real_directory, is_real_file, mark,
 from registry.stores.base import INDEX, MARKER, Stream
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -79,7 +80,13 @@ class DirectoryStore:
             file.seek(start)
             return Stream(file, start, size)
 
-    def put_file(self, path: str, source: Path, entry: FileEntry) -> bool:
+    def put_file(
+        self,
+        path: str,
+        source: Path,
+        entry: FileEntry,
+        sent: Callable[[int], None] | None = None,  # noqa: ARG002 - a copy takes no time
+    ) -> bool:
         """Store a read-only copy of `source`, verified against `entry`."""
         target = self.path(path)
         if is_intact(target, entry):

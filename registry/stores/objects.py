@@ -21,7 +21,7 @@ from registry.stores.base import MARKER, Stream, TransientError
 from registry.stores.bucket import Bucket, Held
 from registry.stores.places import Place
 from registry.stores.refusals import unfit
-from registry.stores.uploads import SINGLE, md5, part_size, tag_of, verified_pieces
+from registry.stores.uploads import SINGLE, counted, md5, part_size, tag_of, verified_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,12 +71,18 @@ class ObjectStore:
                 raise NotFoundError(f"{self.location}/{path} not found") from None
             raise
 
-    def put_file(self, path: str, source: Path, entry: FileEntry) -> bool:
+    def put_file(
+        self,
+        path: str,
+        source: Path,
+        entry: FileEntry,
+        sent: Callable[[int], None] | None = None,
+    ) -> bool:
         """Store a copy of `source`, verified against `entry`."""
         tag = tag_of(source, entry.size)
         if self._again(lambda: self._is_there(path, entry, tag)):
             return False
-        self._again(lambda: self._send(path, source, entry, tag))
+        self._again(lambda: self._send(path, source, entry, tag, sent or (lambda _: None)))
         return True
 
     def put_bytes(self, path: str, data: bytes) -> bool:
@@ -162,13 +168,16 @@ class ObjectStore:
                 found.update(piece)
         return found.hexdigest()
 
-    def _send(self, path: str, source: Path, entry: FileEntry, tag: str) -> None:
+    def _send(
+        self, path: str, source: Path, entry: FileEntry, tag: str, sent: Callable[[int], None]
+    ) -> None:
         """Send a file; an object appears only if the file is what `entry` says."""
         with storage_errors(source):
             pieces = verified_pieces(source, entry)
             if entry.size <= SINGLE:
                 written = self.bucket.write(path, b"".join(pieces))
             else:
+                pieces = counted(pieces, sent)
                 written = self.bucket.write_parts(path, pieces, part_size(entry.size))
         self._require_sent(path, written, entry.sha256, tag)
 

@@ -9,7 +9,7 @@ from registry.errors import IntegrityError
 from registry.files import open_regular, storage_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from registry.manifest import FileEntry
@@ -43,6 +43,15 @@ def verified_pieces(source: Path, entry: FileEntry) -> Iterator[bytes]:
             f"{source} changed while it was being published",
             "Publish again when no other process writes to it.",
         )
+
+
+def counted(pieces: Iterator[bytes], sent: Callable[[int], None]) -> Iterator[bytes]:
+    """Yield pieces, and tell how many bytes they have been when the next one is asked for."""
+    size = 0
+    for piece in pieces:
+        yield piece
+        size += len(piece)
+        sent(size)
 
 
 def md5(data: bytes) -> bytes:

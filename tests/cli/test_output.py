@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 import unicodedata
 import warnings
 
@@ -99,6 +100,28 @@ def test_a_bar_shows_its_description_as_it_is(capsys, monkeypatch):
     printed = capsys.readouterr().err
     assert f"[bold]pulling[/bold] [/] {SHOWN}" in printed
     assert "\x1b]0;" not in printed
+
+
+def test_a_second_bar_appears_below_the_first_once_it_moves(capsys, monkeypatch):
+    monkeypatch.setattr("hub.cli.progress.shows_progress", lambda: True)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "150")
+    with progress_bar("reading") as read:
+        with progress_bar("sending", in_bytes=True) as send:
+            read(5, 5)
+            time.sleep(0.3)
+            assert "sending" not in capsys.readouterr().err
+            send(2_000_000, 4_000_000)
+            time.sleep(0.3)
+            lines = capsys.readouterr().err.rpartition("reading")[2].splitlines()
+        assert len(lines) == 2
+        assert "5/5" in lines[0]
+        assert "2.0/4.0 MB" in lines[1]
+        time.sleep(0.3)
+    assert "sending" not in capsys.readouterr().err.rpartition("reading")[2]
+    with progress_bar("again") as move:
+        move(1, 1)
+    assert "again" in capsys.readouterr().err
 
 
 def test_a_description_is_completed_on_one_line(monkeypatch):

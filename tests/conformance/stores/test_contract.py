@@ -76,7 +76,10 @@ def test_a_large_file_is_sent_in_parts(place, store, source):
     data = os.urandom(SINGLE // 2) * 2 + b"end"
     source.write_bytes(data)
     entry = entry_of(data)
-    assert store.put_file("blobs/aa/large", source, entry)
+    sent = []
+    assert store.put_file("blobs/aa/large", source, entry, sent.append)
+    assert sent == sorted(sent)
+    assert set(sent) <= set(range(len(data) + 1))
     assert not place.store().put_file("blobs/aa/large", source, entry)
     assert taken(store, "blobs/aa/large", size=len(data)) == data
     assert taken(store, "blobs/aa/large", len(data) - 3, len(data)) == b"end"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import pytest
 
@@ -19,6 +20,7 @@ from registry.errors import (
     SubstitutedError,
 )
 from registry.huggingface import client
+from registry.huggingface.uploads import Uploads
 from registry.local import LocalStore
 from registry.references import Reference
 from tests.hugging_face.faults import Fault
@@ -99,6 +101,56 @@ def test_a_large_file_is_sent_in_parts(put, yours, hugging_face, content):
     pulled = yours.pull(MODEL)
     assert (pulled.path / "weights.safetensors").read_bytes() == weights
     assert not hugging_face.leaks
+
+
+def test_what_is_sent_is_counted(put, hugging_face, content):
+    (content / "weights.safetensors").write_bytes(bytes(range(256)) * 6000)
+    (content / "small.bin").write_bytes(b"small")
+    total = sum(path.stat().st_size for path in content.rglob("*") if path.is_file())
+    seen = []
+    put(progress=lambda *counts: seen.append(counts))
+    assert seen == sorted(seen)
+    assert {of for _, of in seen} == {total}
+    assert len({done for done, _ in seen}) > 4  # parts of 400 kB
+    assert seen[-1] == (total, total)
+
+
+def test_what_is_sent_by_xet_is_counted(tmp_path, monkeypatch):
+    """There is no server for Xet here: the part of the client that calls it is given another."""
+    pytest.importorskip("hf_xet")
+    from huggingface_hub import _commit_api
+    from huggingface_hub.utils import _xet, are_progress_bars_disabled
+
+    file = tmp_path / "weights.safetensors"
+    file.write_bytes(bytes(1000))
+
+    class Session:
+        def new_upload_commit(self, *, progress_callback, **_):
+            self.callback = progress_callback
+            return self
+
+        def __enter__(self):
+            return self
+
+        def start_upload_file(self, path, sha256):
+            for done in (400, 1000):
+                self.callback(SimpleNamespace(total_bytes_completed=done), {})
+            return SimpleNamespace(result=lambda: SimpleNamespace(xet_info=kept))
+
+        def __exit__(self, *_):
+            pass
+
+    kept = SimpleNamespace(sha256="00" * 32)
+    monkeypatch.setattr(_xet, "get_xet_session", Session)
+    seen = []
+    uploads = Uploads({"weights.safetensors": file}, lambda *counts: seen.append(counts))
+    with uploads.counted():
+        _commit_api._upload_xet_files(
+            additions=uploads.operations, repo_type="model", repo_id="lab/carbon", headers={}
+        )
+    assert seen == [(400, 1000), (1000, 1000), (1000, 1000)]
+    assert not are_progress_bars_disabled()
+    assert "huggingface_hub" in are_progress_bars_disabled.__module__
 
 
 def test_a_private_repository(put, yours, hugging_face, monkeypatch):

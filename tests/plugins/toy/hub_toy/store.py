@@ -33,7 +33,7 @@ class FlatStore:
         file.seek(start)
         return Stream(file, start, self._file(path).stat().st_size)
 
-    def put_file(self, path, source, entry):
+    def put_file(self, path, source, entry, sent=None):
         """Keep a copy of a file."""
         digest = hashlib.sha256(source.read_bytes()).hexdigest()
         if digest != entry.sha256:
