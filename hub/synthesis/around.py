@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from hub.datasets.card import Description
 from hub.datasets.importing import import_dataset
 from hub.datasets.layout import LabelSet, check_label_name
+from hub.dates import today
 from hub.jobs.choosing import choose_pool
 from hub.jobs.out_folder import at_work, require_new
 from hub.jobs.pool import LocalPool
@@ -229,7 +229,7 @@ def settings_of(
         "labels": labels,
         "provenance": described.provenance,
         "isolated_atoms": isolated,
-        "date": datetime.now(UTC).date().isoformat(),
+        "date": today(),
     }
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from hub.datasets.card import Description
 from hub.datasets.importing import import_dataset
 from hub.datasets.layout import LabelSet, check_label_name
+from hub.dates import today
 from hub.errors import SynthesisError
 from hub.jobs.pool import LocalPool
 from hub.jobs.unfinished import Unfinished
@@ -202,7 +202,7 @@ def _begin(
         "onto": onto,
         "provenance": described.provenance,
         "isolated_atoms": described.isolated_atoms,
-        "date": datetime.now(UTC).date().isoformat(),
+        "date": today(),
     }
     if any(entries(unfinished.folder, TRAJECTORIES)):
         begun = unfinished.begun(_Begun, resume=resume)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -14,6 +13,7 @@ from hub.datasets.labelling import add_label_set, refuse_existing
 from hub.datasets.layout import LabelSet
 from hub.datasets.making import publish_dataset
 from hub.datasets.names import STRESS
+from hub.dates import today
 from hub.errors import DataError, TeacherError
 from hub.jobs.choosing import choose_pool
 from hub.jobs.pool import LocalPool
@@ -257,7 +257,7 @@ def _describe_labels(described: Described) -> LabelSet:
         **described.provenance,
         reference_energies=dict.fromkeys(described.isolated_atoms, 0.0),
         subtracted_energies=described.isolated_atoms,
-        date=datetime.now(UTC).date().isoformat(),
+        date=today(),
     )
 
 

@@ -54,6 +54,9 @@ class Clients:
         self._options = options(place)
         server = str(self._options.get("endpoint") or self._options.get("base_url") or "")
         self.is_encrypted = not server.startswith("http://")
+        # Amazon's requests are signed with the checksum of what they send.
+        is_signed = place.kind == "s3" and not self._options.get("skip_signature")
+        self.is_tamper_proof = self.is_encrypted or is_signed
         warn_if_unencrypted(server)
 
     @cached_property

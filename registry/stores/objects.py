@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 ATTEMPTS = 5
 
 _CLAIM = b"This place and what is in it were made by mlip-hub.\n"
+_TRIALS = "trials"
 _NEVER_THERE: UpdateVersion = {"e_tag": '"00000000000000000000000000000000"', "version": "1"}
 
 Result = TypeVar("Result")
@@ -132,10 +133,13 @@ class ObjectStore:
         return nullcontext()
 
     def sweep(self) -> None:
-        """Do nothing: a killed writer leaves nothing that can be seen.
+        """Remove what was only sent on trial; a killed writer leaves nothing else to be seen.
 
         What it sent of a large file is discarded by the store, if its owner has told it to.
         """
+        if not self.bucket.clients.is_tamper_proof:
+            for path in self.list(_TRIALS):
+                self.remove(path)
 
     def peek(self, path: str) -> bytes | None:
         """Return the bytes at `path`; None if there is nothing."""
@@ -234,6 +238,8 @@ class _Swap:
             now = self.bucket.held(self.path)
             if now.data == self.data or now.mark != self.held.mark:
                 return now.data == self.data
+        if not self.bucket.clients.is_tamper_proof:
+            self._try()
         self.is_first = False
         written = self.bucket.write_if(self.path, self.data, self.held.mark)
         if written is None:
@@ -241,6 +247,15 @@ class _Swap:
         if written.tag != md5(self.data).hex() and not self.bucket.clients.is_encrypted:
             self._require_sent(written)
         return True
+
+    def _try(self) -> None:
+        """Raise `TransientError` if other bytes arrive than are sent, before any are replaced."""
+        path = f"{_TRIALS}/{self.path}.{md5(self.data).hex()}"
+        self.bucket.write(path, self.data)
+        came = self.bucket.held(path).data
+        self.bucket.remove(path)
+        if came != self.data:
+            raise TransientError("other bytes arrived than were sent")
 
     def _require_sent(self, written: Written) -> None:
         """Let the next attempt replace other bytes than were sent."""

@@ -2,17 +2,63 @@
 
 import pytest
 
+from registry.download import Retries
+from registry.errors import OfflineError
+from registry.stores.objects import ObjectStore
 from tests.faults.cases import over_objects
+from tests.faults.proxy import Proxy, asks_moto, corrupted, passed
 from tests.faults.runner import run
 from tests.faults.table import failures_text
-from tests.registry.cloud_servers import has_moto
+from tests.registry.cloud_servers import AMAZON, BUCKET, has_moto, location
 
+pytestmark = pytest.mark.skipif(not has_moto(), reason="moto or obstore is not installed")
 SAMPLE, SEED = 24, 0
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not has_moto(), reason="moto or obstore is not installed")
 def test_a_sample_of_faults_leads_to_nothing_bad():
     outcomes = run(range(SAMPLE), SEED, longest=90.0, cases=over_objects("s3"))
     assert len(outcomes) == SAMPLE
     assert not failures_text(outcomes, SEED)
+
+
+@pytest.fixture
+def proxy(monkeypatch):
+    monkeypatch.setattr(Retries, "pause", lambda *_: 0.001)
+    with Proxy(asks_moto()) as running:
+        # Who has no credentials may write, too.
+        running.ask("PUT", f"/{BUCKET}?acl", {"x-amz-acl": "public-read-write"}, b"")
+        yield running
+
+
+@pytest.mark.parametrize("is_signed", [True, False])
+def test_a_connection_that_changes_bytes_damages_no_document(proxy, monkeypatch, is_signed):
+    for name, value in AMAZON.items():
+        if is_signed:
+            monkeypatch.setenv(name, value)
+        else:
+            monkeypatch.delenv(name, raising=False)
+    store = ObjectStore(location("s3", proxy.url, f"signed-{is_signed}"))
+    assert store.bucket.clients.is_tamper_proof == is_signed
+    assert store.swap("index/mine.json", b"old", None)
+    proxy.writes = [corrupted(0.5)] * 500
+    with pytest.raises(OfflineError):
+        store.swap("index/mine.json", b"new", b"old")
+    proxy.mend()
+    assert store.peek("index/mine.json") == b"old"
+    proxy.writes = [corrupted(0.5), passed, corrupted(0.5)]
+    assert store.swap("index/mine.json", b"new", b"old")
+    assert store.peek("index/mine.json") == b"new"
+    proxy.mend()
+    store.sweep()
+    assert store.list("") == ["index/mine.json"]
+
+
+def test_what_a_killed_writer_tried_is_swept(proxy, monkeypatch):
+    for name in AMAZON:
+        monkeypatch.delenv(name, raising=False)
+    store = ObjectStore(location("s3", proxy.url, "swept"))
+    store.put_bytes("trials/index/mine.json.0", b"left over")
+    store.put_bytes("index/mine.json", b"page")
+    store.sweep()
+    assert store.list("") == ["index/mine.json"]
