@@ -45,7 +45,7 @@ def command(plot: Path | None, as_json: bool, **given: Any) -> None:
     from hub.evaluation.coverage import overlap
 
     with progress_bars() as counting:
-        found = overlap(plot=plot, counting=counting, **given)
+        found = overlap(plot=plot, counting=counting, report=_note, **given)
     if plot is not None:
         output.message(f"plot: {plot}")
     known, target = len(found.source.vectors), len(found.scaled.vectors)
@@ -68,3 +68,7 @@ def command(plot: Path | None, as_json: bool, **given: Any) -> None:
             (f"/ {found.scale:.3f}", f"{found.share_scaled:.1%}"),
         ],
     )
+
+
+def _note(text: str) -> None:
+    output.message(f"note: {text}")

@@ -13,7 +13,7 @@ from hub.structures.reading import read_structures
 from registry.paths import user_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from hub.counting import Counting
@@ -28,6 +28,7 @@ def overlap(
     element_map: str = "",
     plot: str | Path | None = None,
     counting: Counting = not_counting,
+    report: Callable[[str], None] | None = None,
 ) -> Overlap:
     """Measure how many of the atomic environments in some data a model or dataset covers.
 
@@ -48,6 +49,8 @@ def overlap(
     counting
         Called with the name of each task, such as ``reading``; its result is called with the
         amount done and the total.
+    report
+        Called with what a person should know about the source.
 
     Raises
     ------
@@ -61,7 +64,7 @@ def overlap(
     StorageError
         If the plot cannot be written.
     """
-    known = open_structures(str(source), counting("reading"))
+    known = open_structures(str(source), counting("reading"), report)
     target = read_structures(data, progress=counting("reading"), require_labels=False).structures
     pairs = pair_elements(known.elements, target.elements, element_map)
     measured = measure_overlap(known, target, pairs, scale)

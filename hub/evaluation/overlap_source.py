@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING
 from hub.datasets.dataset import Dataset
 from hub.datasets.layout import is_dataset
 from hub.errors import DataError
-from hub.library import front_matter_of, open_version
+from hub.library import catalogue, front_matter_of, open_version
 from hub.structures.reading import read_structures
 from registry.errors import NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hub.library import OpenedVersion
     from hub.structures.structure_set import StructureSet
+
+SAMPLE = "sample"  # the relation of a dataset to the one that it is a sample of
 
 _DRAWN = 5000  # structures of a dataset
 _GIVE_STRUCTURES = (
@@ -24,9 +27,20 @@ _GIVE_STRUCTURES = (
 
 
 def open_structures(
-    place: str, progress: Callable[[int, int | None], None] | None = None
+    place: str,
+    progress: Callable[[int, int | None], None] | None = None,
+    report: Callable[[str], None] | None = None,
 ) -> StructureSet:
     """Read structures from a file, a dataset, or the dataset that a model was trained on.
+
+    Parameters
+    ----------
+    place
+        A file, or the reference or directory of a dataset or model.
+    progress
+        Called with the number of structures of a file.
+    report
+        Called with what a person should know about where they are from.
 
     Raises
     ------
@@ -43,14 +57,29 @@ def open_structures(
         try:
             opened = open_version(name)
         except NotFoundError as problem:
-            raise DataError(
-                f"{place} was trained on {name}, which is in no known registry", _GIVE_STRUCTURES
-            ) from problem
+            away = f"{place} was trained on {name}, which is in no known registry"
+            sample = _sample_for(opened.path)
+            if sample is None:
+                raise DataError(away, _GIVE_STRUCTURES) from problem
+            opened = sample
+            if report:
+                report(f"{away}: a sample of it is used, {sample.version.reference}")
         if not is_dataset(opened.path):
             raise DataError(f"{place} was trained on {name}, which is not a dataset")
     dataset = Dataset(opened.path, place)
     sample = _DRAWN if len(dataset) > _DRAWN else None
     return dataset.load("", sample=sample)
+
+
+def _sample_for(model: Path) -> OpenedVersion | None:
+    """Return the sample of a model's training dataset that comes with the package, if any does."""
+    digest = front_matter_of(model)["training"]["data"].get("dataset_digest")
+    shipped = catalogue().builtin.shipped
+    for name, entry in sorted(shipped.entries().items()):
+        found = shipped.version(name, entry, entry.newest)
+        if any((of.digest, of.relation) == (digest, SAMPLE) for of in found.manifest.parents):
+            return open_version(name)
+    return None
 
 
 def dataset_of_model(directory: Path, place: str) -> str:

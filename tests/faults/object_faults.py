@@ -49,7 +49,8 @@ class ObjectWorld(RemoteWorld):
             self.proxy = Proxy(asks_server(upstream), urlsplit(upstream).path).__enter__()
         self.place = location(kind, self.proxy.url, LAB)
         self._bucket = Bucket(Place.parse(self.place))
-        self._bucket.clients  # noqa: B018 - patient ones, before others are made
+        # Patient ones, made before others are.
+        self._patient = self._bucket.clients.reader, self._bucket.clients.writer
         self._clients: dict[float, clients.Clients] = {}  # which take long to make
         prepare_current(self)
         self._objects = {path: self._bucket.held(path).data for path in self._bucket.paths("")}

@@ -12,6 +12,8 @@ from ase.io import write
 import hub
 from hub.errors import AlchemyError
 from hub.structures import StructureSet
+from registry import shipped
+from tests.shipping import sample, ship
 
 pytest.importorskip("dscribe", reason="DScribe is not installed")
 
@@ -100,6 +102,34 @@ def test_a_model_whose_data_are_in_no_registry(tmp_path, capfd):
     error = capfd.readouterr().err
     assert "c-nep-pretrained was trained on carbon-set/c-synth-small@1.0.0, which is in no" in error
     assert "hint: Give the structures" in error
+
+
+def test_a_sample_that_comes_along_stands_for_the_data(tmp_path, command, monkeypatch):
+    write(tmp_path / "c.xyz", diamonds("C", 3.57, 40, seed=0), format="extxyz")
+    write(tmp_path / "si.xyz", diamonds("Si", 5.43, 5, seed=1), format="extxyz")
+    options = ("--name", "set", "--license", "MIT", "--to", "./away", "--json")
+    digest = command("import", "c.xyz", *options).json["digest"]
+    model = tmp_path / "model"
+    model.mkdir()
+    data = {"dataset": "away/set@1.0.0", "dataset_digest": digest}
+    (model / "README.md").write_text(f"---\ntraining: {json.dumps({'data': data})}\n---\n")
+    made = []
+    for home in ("one", "another"):
+        monkeypatch.setenv("HUB_HOME", str(tmp_path / home))
+        monkeypatch.setenv("HUB_REGISTRIES", f"away={tmp_path / 'away'}")
+        made.append(sample("away/set@1.0.0", 30, str(tmp_path / f"of-{home}")))
+    assert made[0].digest == made[1].digest
+    assert made[0].manifest.licence == "MIT"
+    ship(["set-sample@1.0.0"], [tmp_path / "of-one"], tmp_path / "package")
+
+    monkeypatch.setenv("HUB_HOME", str(tmp_path / "stranger"))
+    monkeypatch.delenv("HUB_REGISTRIES")
+    assert "which is in no known registry" in command("overlap", model, "si.xyz", code=1).err
+    monkeypatch.setattr(shipped, "FOLDER", tmp_path / "package")
+    done = command("overlap", model, "si.xyz", "--json")
+    assert "a sample of it is used, builtin/set-sample@1.0.0" in done.err
+    assert done.json["environments"] == [30 * 8, 5 * 8]
+    assert done.json["share_scaled"] > 0.3
 
 
 @pytest.mark.slow
