@@ -9,6 +9,7 @@
 # which costs several times as much. They are shorter than C-SYNTH-23M's 210 ps, with a frame each
 # 0.5 ps. The random starts are relaxed before anything is kept: no frame has overlapping atoms.
 # Those of the melt at 9000 K have "time <= 2"; the quench has ended at "time > 4".
+# A small sample of it, c-synth-small-sample, can come with the package (ship.py).
 # Takes ten minutes of one core, and the labels some more. Killed, it goes on where it was when it
 # is run again.
 set -eu
@@ -18,23 +19,27 @@ mkdir -p "$2"
 registry=$(cd "$2" && pwd)
 jobs=${3:-1}
 hub=${HUB:-hub}
+here=$(dirname "$0")
 export HUB_REGISTRIES="carbon-set=$registry"
+# Digests depend on the date that is noted; it is that of the first time.
+export SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-1795348800}"
 
 text="Carbon at 1 to 3.5 g/cm³, melted, quenched and annealed by Tersoff's potential and by LCBOP"
 
-have() { "$hub" show "c-synth-small@$1" >/dev/null 2>&1; }
+have() { "$hub" show "$1" >/dev/null 2>&1; }
 
 # Other versions are steps on the way, and stay on this machine.
-have 0.1.0 || "$hub" synthesize --element C --teacher tersoff --labels tersoff-md \
+have c-synth-small@0.1.0 || "$hub" synthesize --element C --teacher tersoff --labels tersoff-md \
     --trajectories 40 --atoms 32:200 --density 1.0:3.5 --stages 2,2,8,12,6 --frame-interval 0.5 \
     --seed 1 --jobs "$jobs" --name c-synth-small --version 0.1.0 --license MIT --resume
-have 0.2.0 || "$hub" synthesize --element C --teacher lcbop --labels lcbop-md \
+have c-synth-small@0.2.0 || "$hub" synthesize --element C --teacher lcbop --labels lcbop-md \
     --onto c-synth-small@0.1.0 --description "$text" \
     --trajectories 20 --atoms 32:64 --density 1.0:3.5 --stages 2,2,4,8,4 --frame-interval 0.5 \
     --seed 1 --jobs "$jobs" --name c-synth-small --version 0.2.0 --resume
-have 0.3.0 || "$hub" relabel c-synth-small@0.2.0 --teacher nep --params "$nep" --labels nep \
+have c-synth-small@0.3.0 || "$hub" relabel c-synth-small@0.2.0 --teacher nep --params "$nep" --labels nep \
     --jobs "$jobs" --verify 100 --version 0.3.0 --resume
-have 0.4.0 || "$hub" relabel c-synth-small@0.3.0 --teacher lcbop --labels lcbop \
+have c-synth-small@0.4.0 || "$hub" relabel c-synth-small@0.3.0 --teacher lcbop --labels lcbop \
     --jobs "$jobs" --verify 100 --version 0.4.0 --resume
-have 1.0.0 || "$hub" relabel c-synth-small@0.4.0 --teacher edip --labels edip \
+have c-synth-small@1.0.0 || "$hub" relabel c-synth-small@0.4.0 --teacher edip --labels edip \
     --jobs "$jobs" --verify 100 --version 1.0.0 --resume --to carbon-set
+have c-synth-small-sample || "${PYTHON:-python}" "$here/sample.py" c-synth-small@1.0.0 --to carbon-set

@@ -211,17 +211,19 @@ def test_in_a_process_of_its_own(model, hugging_face, tmp_path):
             assert not path.is_file() or b"hf_writer" not in path.read_bytes()
 
 
-def test_the_client_is_imported_where_it_is_used(tmp_path):
+def test_the_clients_are_imported_where_they_are_used(tmp_path):
     code = (
         "import sys; from hub.cli.main import main\n"
         "try: main(sys.argv[1:])\n"
         "except SystemExit: pass\n"
-        "assert not {'huggingface_hub', 'license_expression', 'httpx2'} & set(sys.modules)"
+        "late = {'huggingface_hub', 'license_expression', 'httpx2', 'obstore'}\n"
+        "assert not late & set(sys.modules)"
     )
-    for arguments in (["--help"], ["list"], ["publish", "--help"], ["pull", "c-nep-pretrained"]):
+    commands = ["--help"], ["list"], ["registry", "list"], ["publish", "--help"]
+    for arguments in (*commands, ["pull", "c-nep-pretrained"]):
         done = subprocess.run(
             [*_python(), "-c", code, *arguments],
-            env=environment(HUB_HOME=tmp_path / "home", HUB_REGISTRIES="lab=hf://lab"),
+            env=environment(HUB_HOME=tmp_path / "home", HUB_REGISTRIES="lab=hf://lab,group=s3://b"),
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr

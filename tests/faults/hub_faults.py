@@ -12,11 +12,12 @@ import pytest
 from registry.huggingface import client
 from registry.huggingface.addresses import Address
 from registry.huggingface.registry import HuggingFaceRegistry
+from registry.huggingface.repositories import MANIFEST
 from registry.local import LocalStore
 from tests.faults.actions import Users
 from tests.faults.connections import RemoteWorld, look_after
 from tests.faults.proxy import Answer, Proxy, asks_server, killed, passed
-from tests.faults.verdict import HANGS
+from tests.faults.verdict import HANGS, WRONG
 from tests.faults.world import LAB, World, new_version, prepare_current
 from tests.hugging_face.fixtures import do_not_wait, point_client_to
 from tests.hugging_face.server import HuggingFace
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from tests.faults.cases import Case
     from tests.faults.proxy import Ask
     from tests.faults.verdict import Verdict
+    from tests.hugging_face.repositories import Commit
 
 _STORAGE = "/storage"
 READ = {
@@ -117,7 +119,7 @@ def play_killed(case: Case, world: World, random: Random, verdict: Verdict) -> N
     assert isinstance(world, HubWorld)
     users, proxy = Users(world, verdict), world.proxy
     known = random.choice(
-        [new_version("new-lab", "1.0.0", LAB, "new"), new_version("mine", "7.0.0", LAB, "newer")]
+        [new_version("another", "1.0.0", LAB, "new"), new_version("mine", "7.0.0", LAB, "newer")]
     )
     world.possible[known.key] = known
     earlier = random.randrange(_MOST_WRITES) if case.place == "anything" else 0
@@ -144,3 +146,12 @@ def play_killed(case: Case, world: World, random: Random, verdict: Verdict) -> N
         verdict.fail(HANGS, "the publisher")
     users.act(random, 1)
     look_after(world, users, random)
+    commits = world.hub.repository(f"lab/{known.manifest.name}").commits.values()
+    made = [each for each in commits if _manifest_in(each) == known.data]
+    if len(made) > 1:
+        verdict.fail(WRONG, f"{len(made)} commits of {known.reference}")
+
+
+def _manifest_in(commit: Commit) -> bytes:
+    found = commit.files.get(MANIFEST)
+    return found.data if found else b""
