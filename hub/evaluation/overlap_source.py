@@ -15,7 +15,6 @@ from registry.errors import NotFoundError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hub.library import OpenedVersion
     from hub.structures.structure_set import StructureSet
 
 SAMPLE = "sample"  # the relation of a dataset to the one that it is a sample of
@@ -58,12 +57,12 @@ def open_structures(
             opened = open_version(name)
         except NotFoundError as problem:
             away = f"{place} was trained on {name}, which is in no known registry"
-            sample = _sample_for(opened.path)
-            if sample is None:
+            stand_in = _sample_for(opened.path)
+            if not stand_in:
                 raise DataError(away, _GIVE_STRUCTURES) from problem
-            opened = sample
+            opened = open_version(stand_in)
             if report:
-                report(f"{away}: a sample of it is used, {sample.version.reference}")
+                report(f"{away}: a sample of it is used, {stand_in}")
         if not is_dataset(opened.path):
             raise DataError(f"{place} was trained on {name}, which is not a dataset")
     dataset = Dataset(opened.path, place)
@@ -71,15 +70,15 @@ def open_structures(
     return dataset.load("", sample=sample)
 
 
-def _sample_for(model: Path) -> OpenedVersion | None:
-    """Return the sample of a model's training dataset that comes with the package, if any does."""
+def _sample_for(model: Path) -> str:
+    """Return the sample of a model's training dataset that comes with the package; "" for none."""
     digest = front_matter_of(model)["training"]["data"].get("dataset_digest")
     shipped = catalogue().builtin.shipped
     for name, entry in sorted(shipped.entries().items()):
         found = shipped.version(name, entry, entry.newest)
         if any((of.digest, of.relation) == (digest, SAMPLE) for of in found.manifest.parents):
-            return open_version(name)
-    return None
+            return str(found.reference)
+    return ""
 
 
 def dataset_of_model(directory: Path, place: str) -> str:

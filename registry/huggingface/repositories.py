@@ -251,6 +251,8 @@ def _bar(arrived: Callable[[int], None]) -> type:
     from huggingface_hub.utils.tqdm import tqdm
 
     class Bar(tqdm):
+        monitor_interval = 0  # or each of these classes starts a thread, which never ends
+
         def __init__(self, *arguments: object, **options: object) -> None:
             super().__init__(*arguments, **{**options, "disable": True})
 

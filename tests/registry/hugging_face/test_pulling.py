@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from registry.errors import (
@@ -29,6 +31,14 @@ def test_a_corrupted_byte_is_noticed(put, yours, hugging_face, at):
     pulled = yours.pull(MODEL)  # fetched again
     assert not verify(yours)[0].damaged
     assert pulled.manifest.version == "1.0.0"
+
+
+def test_no_thread_stays_behind(put, yours):
+    put()
+    before = set(threading.enumerate())
+    yours.pull(MODEL)
+    new = set(threading.enumerate()) - before
+    assert not [each for each in new if type(each).__module__.startswith("tqdm")]
 
 
 def test_bytes_that_stay_corrupted_are_refused(put, yours, hugging_face):
