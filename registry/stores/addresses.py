@@ -7,7 +7,8 @@ import re
 from functools import cache
 from urllib.parse import urlsplit
 
-_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)([^/?#\s]*@)?([^?#\s]*)([?#]\S*)?")
+# Of a scheme only the last letters are looked at: a server may send a long text without any.
+_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,30}://)([^/?#\s]*@)?([^?#\s]*)([?#]\S*)?")
 # Text without a value after it is not a name, but may be a secret that ends with "=" padding.
 _PARAMETER = re.compile(r"(?<=[?&#])([^=&#]+=(?=[^=&#]))?[^&#]+")
 
