@@ -45,9 +45,12 @@ def test_nothing_of_20_publishers_at_once_is_lost(place, machine, content):
 
 
 def test_one_of_20_publishers_of_a_version_wins(place, machine, content):
+    """Their contents differ: who publishes the same may complete the winner's list of names."""
+
     def one(number):
+        metadata = {"description": f"that of {number}"}
         try:
-            return publish(machine(str(number)), content, to="lab").digest
+            return publish(machine(str(number)), content, to="lab", metadata=metadata).digest
         except ExistsError:
             return None
 
