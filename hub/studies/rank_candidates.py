@@ -243,6 +243,5 @@ def _line(row: Row) -> str:
     if row.failure:
         return f"{row.name}: {row.failure}"
     errors = row.errors[ALL]
-    name = f"{row.name}, fine-tuned" if row.kind == "finetuned" else row.name
-    text = f"{name}: {errors['energy_rmse']:.1f} meV/atom, {errors['force_rmse']:.3f} eV/Å"
+    text = f"{row.title}: {errors['energy_rmse']:.1f} meV/atom, {errors['force_rmse']:.3f} eV/Å"
     return f"{text} ({row.n_failed} structures without labels)" if row.n_failed else text

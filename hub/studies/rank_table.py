@@ -100,10 +100,7 @@ def rank_plot(path: Path, ranking: Ranking) -> None:
         for each, (quantity, label) in zip(axes, panels.items(), strict=True):
             values = [_value(row, ALL, quantity) or 0.0 for row in rows]
             colors = ["tab:orange" if row.kind == "scratch" else "tab:blue" for row in rows]
-            names = [
-                f"{row.name}, fine-tuned" if row.kind == "finetuned" else row.name for row in rows
-            ]
-            each.barh(names, values, color=colors)
+            each.barh([row.title for row in rows], values, color=colors)
             own = [v for row, v in zip(rows, values, strict=True) if row.kind == "scratch"]
             each.axvline(own[0], color="tab:orange", linewidth=1, linestyle="--")
             each.set_xlabel(label)

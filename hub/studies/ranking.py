@@ -57,6 +57,11 @@ class Row:
     n_failed: int = 0
 
     @property
+    def title(self) -> str:
+        """Its name, and whether it was fine-tuned, as one model may have a row for either."""
+        return f"{self.name}, fine-tuned" if self.kind == "finetuned" else self.name
+
+    @property
     def force_rmse(self) -> float:
         """Over all structures, in eV/Å; infinite if it failed."""
         value = self.errors[ALL]["force_rmse"] if self.errors else None

@@ -36,8 +36,7 @@ def _openmp() -> _OpenMP | None:
         return None
     parallel.restype = None
     parallel.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint)
-    addresses = [ctypes.cast(each, ctypes.c_void_p).value or 0 for each in functions]
-    return _OpenMP(parallel, tuple(addresses))
+    return _OpenMP(parallel, tuple(map(address_of, functions)))
 
 
 def run(kernel: Callable[..., None], arguments: Sequence[Sequence[int]]) -> bool:
