@@ -42,9 +42,14 @@ def progress_bar(
         )
         block.callback(bars.remove_task, task)
 
+        moved = False
+
         def move(done: int, total: int | None) -> None:
+            nonlocal moved
             bars.start_task(task)
-            bars.update(task, completed=done, total=total, visible=True)
+            # Drawn at once at first: the work may end before the bars are next redrawn.
+            bars.update(task, completed=done, total=total, visible=True, refresh=not moved)
+            moved = True
 
         yield move
 
