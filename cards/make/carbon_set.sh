@@ -29,10 +29,10 @@ text="Carbon at 1 to 3.5 g/cm³, melted, quenched and annealed by Tersoff's pote
 have() { "$hub" show "$1" >/dev/null 2>&1; }
 
 # Other versions are steps on the way, and stay on this machine.
-have c-synth-small@0.1.0 || "$hub" synthesize --element C --teacher tersoff --labels tersoff-md \
+have c-synth-small@0.1.0 || "$hub" synthesize --formula C --teacher tersoff --labels tersoff-md \
     --trajectories 40 --atoms 32:200 --density 1.0:3.5 --stages 2,2,8,12,6 --frame-interval 0.5 \
     --seed 1 --jobs "$jobs" --name c-synth-small --version 0.1.0 --license MIT --resume
-have c-synth-small@0.2.0 || "$hub" synthesize --element C --teacher lcbop --labels lcbop-md \
+have c-synth-small@0.2.0 || "$hub" synthesize --formula C --teacher lcbop --labels lcbop-md \
     --onto c-synth-small@0.1.0 --description "$text" \
     --trajectories 20 --atoms 32:64 --density 1.0:3.5 --stages 2,2,4,8,4 --frame-interval 0.5 \
     --seed 1 --jobs "$jobs" --name c-synth-small --version 0.2.0 --resume
