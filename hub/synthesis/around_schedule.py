@@ -44,6 +44,9 @@ class Schedule:
         Share of the chains that begin with one atom removed.
     swaps
         Share of the chains that begin with two atoms of different elements exchanged.
+    surfaces
+        Share of the chains that begin with the structure cut at a random plane along its cell and
+        opened by 10 Å of vacuum.
     dynamics
         Number of structures taken from molecular dynamics at the end of each chain.
     temperature
@@ -63,6 +66,7 @@ class Schedule:
     shake: Range = (0.01, 0.08)
     vacancies: Share = 0.0
     swaps: Share = 0.0
+    surfaces: Share = 0.0
     dynamics: Count = 0
     temperature: Positive = 1000.0
     interval: AtLeastOne = 20

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 PARENT = -1  # the "chain" of the given structure itself
 _TIMESTEP, _DAMPING = 1.0, 100.0  # fs, of the dynamics
+_VACUUM = 10.0  # Å, between the surfaces of a structure that is cut
 
 
 @dataclass(frozen=True)
@@ -162,6 +163,9 @@ def begin(parent: Atoms, schedule: Schedule, rng: np.random.Generator) -> Atoms:
         del atoms[rng.integers(len(atoms))]
     if rng.random() < schedule.swaps:
         _swap(atoms, rng)
+    # Nothing is drawn without surfaces: chains stay those of recipes from before there were any.
+    if schedule.surfaces and atoms.pbc.any() and rng.random() < schedule.surfaces:
+        _cut(atoms, rng)
     strain = rng.uniform(-schedule.strain, schedule.strain, (3, 3))
     strain = (strain + strain.T) / 2
     # A cell vector without periodicity is only a box.
@@ -193,6 +197,18 @@ def _swap(atoms: Atoms, rng: np.random.Generator) -> None:
     if len(others):
         other = int(rng.choice(others))
         atoms.numbers[[one, other]] = atoms.numbers[[other, one]]
+
+
+def _cut(atoms: Atoms, rng: np.random.Generator) -> None:
+    """Cut at a random plane along two cell vectors, and open a vacuum along the third."""
+    axis = int(rng.choice(np.flatnonzero(atoms.pbc)))
+    cell = atoms.cell.array.copy()
+    heights = atoms.get_scaled_positions(wrap=False)[:, axis]
+    atoms.positions -= np.floor(heights - rng.random())[:, None] * cell[axis]
+    normal = np.cross(cell[axis - 2], cell[axis - 1])
+    normal *= np.sign(normal @ cell[axis]) / np.linalg.norm(normal)
+    cell[axis] += _VACUUM * normal
+    atoms.set_cell(cell, scale_atoms=False)
 
 
 def _dynamics(

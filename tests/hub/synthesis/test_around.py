@@ -120,6 +120,28 @@ def test_vacancies_swaps_and_dynamics():
     assert order[1] != order[0]
 
 
+def test_a_structure_is_cut_open_at_a_plane():
+    (bulk,) = copper(1)
+    plain = Schedule.read({"surfaces": 1.0, "strain": 0, "rattle": [0, 0]})
+    axes = set()
+    for seed in range(8):
+        cut = begin(bulk, plain, np.random.default_rng(seed))
+        longer = cut.cell.lengths() - bulk.cell.lengths()
+        axis = int(longer.argmax())
+        np.testing.assert_allclose(longer, 10.0 * (np.arange(3) == axis), atol=1e-9)
+        # The atoms are those of the crystal, moved by whole cell vectors into one layer.
+        moves = (cut.positions - bulk.positions) @ np.linalg.inv(bulk.cell.array)
+        np.testing.assert_allclose(moves, moves.round(), atol=1e-9)
+        np.testing.assert_array_equal(np.delete(moves.round(), axis, axis=1), 0)
+        assert np.ptp(cut.positions[:, axis]) < bulk.cell.lengths()[axis]
+        axes.add(axis)
+    assert axes == {0, 1, 2}
+    molecule = Atoms("H2", [[0, 0, 0], [0.8, 0, 0]])
+    np.testing.assert_array_equal(
+        begin(molecule, plain, np.random.default_rng(0)).positions, molecule.positions
+    )
+
+
 def test_absurd_structures_are_left_out_and_counted():
     parent = StructureSet.from_atoms(copper(1))
     spec = TeacherSpec(TEACHER)
