@@ -1,25 +1,19 @@
 """Transfers from a server that misbehaves: success or a clear error, and nothing wrong is kept."""
 
-import errno
 import hashlib
 import os
-import shutil
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
-import registry.blobs
-from registry import arriving, download
-from registry.blobs import Blobs, DamagedBlobError
+from registry import download
 from registry.download import Retries, read
 from registry.errors import (
     AccessError,
     IntegrityError,
     NotFoundError,
     OfflineError,
-    StorageError,
 )
 from registry.manifest import FileEntry
 from registry.stores.directory import DirectoryStore
@@ -36,32 +30,7 @@ from tests.registry.server import (
     status,
     wrong_length,
 )
-
-DATA = os.urandom(3_000_000)
-ENTRY = FileEntry("weights.bin", len(DATA), hashlib.sha256(DATA).hexdigest())
-
-
-@pytest.fixture
-def blobs(tmp_path):
-    return Blobs(tmp_path / "cache")
-
-
-@pytest.fixture
-def server(tmp_path):
-    (tmp_path / "served").mkdir()
-    (tmp_path / "served" / "weights.bin").write_bytes(DATA)
-    with Server(tmp_path / "served") as running:
-        yield running
-
-
-def get(server, blobs, entry=ENTRY, **options):
-    store = HttpStore(server.url, timeout=options.pop("timeout", 5.0))
-    fetch(store, [("weights.bin", entry)], blobs, **options)
-    return blobs.path(entry.sha256).read_bytes()
-
-
-def nothing_kept(blobs):
-    return not blobs.path(ENTRY.sha256).exists()
+from tests.registry.transfer.given import DATA, ENTRY, get, nothing_kept
 
 
 @pytest.mark.parametrize(
@@ -243,90 +212,6 @@ def test_two_fetches_at_once_download_once(server, blobs):
         thread.join()
     assert results == [DATA] * 3
     assert len(server.requests) == 1
-
-
-def test_a_disk_that_is_too_small_is_said_before_the_start(server, blobs, monkeypatch):
-    full = shutil._ntuple_diskusage(total=10, used=9, free=1)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
-    with pytest.raises(StorageError, match="MB available"):
-        get(server, blobs)
-    assert server.requests == []
-
-
-def test_a_disk_that_fills_up_is_said_plainly(server, blobs, monkeypatch):
-    really_open = Path.open
-
-    def open_on_a_full_disk(path, mode="r", *arguments):
-        file = really_open(path, mode, *arguments)
-        if path.suffix == ".part":
-            # What is left of the disk takes one more piece.
-            file = _Filling(file)
-        return file
-
-    monkeypatch.setattr(Path, "open", open_on_a_full_disk)
-    with pytest.raises(StorageError, match="disk is full") as failure:
-        get(server, blobs)
-    assert "HUB_CACHE" in failure.value.hint
-    assert nothing_kept(blobs)
-    monkeypatch.undo()
-    assert get(server, blobs) == DATA
-
-
-class _Filling:
-    def __init__(self, file):
-        self.file = file
-        self.room = 1
-
-    def __getattr__(self, name):
-        return getattr(self.file, name)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.file.close()
-
-    def write(self, data):
-        self.room -= 1
-        if self.room < 0:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return self.file.write(data)
-
-
-def test_what_the_disk_refuses_in_the_background_is_said_plainly(server, blobs, monkeypatch):
-    def refuse(_):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(arriving, "_SYNC_EVERY", 1 << 20)
-    with monkeypatch.context() as patched:
-        patched.setattr(os, "fsync", refuse)
-        with pytest.raises(StorageError, match="disk is full"):
-            get(server, blobs)
-    assert nothing_kept(blobs)
-    assert get(server, blobs) == DATA
-
-
-def test_what_has_just_arrived_is_not_hashed_again(server, blobs, tmp_path, monkeypatch):
-    get(server, blobs)
-    with monkeypatch.context() as patched:
-        patched.setattr(registry.blobs, "is_intact", None)
-        blobs.check_out([ENTRY], tmp_path / "linked", link=True)
-    assert (tmp_path / "linked" / "weights.bin").read_bytes() == DATA
-
-
-@pytest.mark.parametrize("link", [True, False])
-@pytest.mark.parametrize("is_replaced", [True, False])
-def test_what_changed_after_it_arrived_is_noticed(server, blobs, tmp_path, is_replaced, link):
-    get(server, blobs)
-    blob = blobs.path(ENTRY.sha256)
-    if is_replaced:
-        blob.unlink()
-    else:
-        blob.chmod(0o600)
-    blob.write_bytes(DATA[:-1] + bytes([DATA[-1] ^ 1]))
-    with pytest.raises(DamagedBlobError):
-        blobs.check_out([ENTRY], tmp_path / "out", link=link)
-    assert nothing_kept(blobs)
 
 
 def test_a_damaged_source_directory_is_noticed(tmp_path, blobs):
