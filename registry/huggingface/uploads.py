@@ -89,9 +89,18 @@ def _addition(path: str, content: Path | bytes, note: Callable[[int], None]) -> 
 
 @contextmanager
 def _telling_of_xet(note: Callable[[int], None]) -> Iterator[None]:
-    """Let the client tell of the bytes that it sends by Xet, for which it has bars of its own."""
+    """Let the client tell of the bytes that it sends by Xet, for which it has bars of its own.
+
+    These are no public part of the client: in a release without them, nothing is told.
+    """
     from huggingface_hub import utils
-    from huggingface_hub.utils import _xet_progress_reporting as reporting
+
+    try:
+        from huggingface_hub.utils import _xet_progress_reporting as reporting
+        from huggingface_hub.utils._xet_progress_reporting import XetUploadProgressReporter
+    except ImportError:
+        yield
+        return
 
     class Reporter:
         def update_progress(self, report: Any, _: object) -> None:
@@ -101,7 +110,7 @@ def _telling_of_xet(note: Callable[[int], None]) -> Iterator[None]:
             """Leave nothing behind."""
 
     places = ((utils, "are_progress_bars_disabled"), (reporting, "XetUploadProgressReporter"))
-    kept = [getattr(module, name) for module, name in places]
+    kept = (utils.are_progress_bars_disabled, XetUploadProgressReporter)
     for (module, name), new in zip(places, (lambda: False, Reporter), strict=True):
         setattr(module, name, new)
     try:

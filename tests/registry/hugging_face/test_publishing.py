@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -149,6 +150,21 @@ def test_what_is_sent_by_xet_is_counted(tmp_path, monkeypatch):
     assert seen == [(400, 1000), (1000, 1000), (1000, 1000)]
     assert not are_progress_bars_disabled()
     assert "huggingface_hub" in are_progress_bars_disabled.__module__
+
+
+@pytest.mark.parametrize("gone", ["module", "name"])
+def test_a_client_without_these_parts_sends_uncounted(
+    put, hugging_face, monkeypatch, content, gone
+):
+    if gone == "module":
+        monkeypatch.setitem(sys.modules, "huggingface_hub.utils._xet_progress_reporting", None)
+    else:
+        module = "huggingface_hub.utils._xet_progress_reporting"
+        monkeypatch.delattr(f"{module}.XetUploadProgressReporter")
+    seen = []
+    put(progress=lambda done, total: seen.append((done, total)))
+    assert hugging_face.repository("lab/carbon").tags
+    assert seen[-1][0] == seen[-1][1] > 0
 
 
 def test_a_private_repository(put, yours, hugging_face, monkeypatch):
