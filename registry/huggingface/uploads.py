@@ -97,7 +97,7 @@ def _telling_of_xet(note: Callable[[int], None]) -> Iterator[None]:
 
     try:
         from huggingface_hub.utils import _xet_progress_reporting as reporting
-        from huggingface_hub.utils._xet_progress_reporting import XetUploadProgressReporter
+        from huggingface_hub.utils._xet_progress_reporting import XetUploadProgressReporter  # noqa: F401
     except ImportError:
         yield
         return
@@ -110,7 +110,7 @@ def _telling_of_xet(note: Callable[[int], None]) -> Iterator[None]:
             """Leave nothing behind."""
 
     places = ((utils, "are_progress_bars_disabled"), (reporting, "XetUploadProgressReporter"))
-    kept = (utils.are_progress_bars_disabled, XetUploadProgressReporter)
+    kept = [getattr(module, name) for module, name in places]
     for (module, name), new in zip(places, (lambda: False, Reporter), strict=True):
         setattr(module, name, new)
     try:
