@@ -73,6 +73,20 @@ CHOICES: dict[str, dict[str, Any]] = {
     "scratch": {"from_scratch": True},
     "ceiling": {"stop": "last"},  # with all structures
 }
+TITLES = {
+    "scratch": "from scratch",
+    "early": "full, `--stop early`",
+    "last": "full, `--stop last`",
+    "all": "full, `--stop all`",
+    "k-fold": "full, `--stop k-fold`",
+    "freeze": "freeze, `--stop last`",
+    "all, freeze": "freeze, `--stop all`",
+    "lora": "lora, `--stop last`",
+    "l2-sp": "l2-sp, `--stop last`",
+    "readout": "readout, `--stop last`",
+    "replay": "replay, `--stop last`",
+    "ceiling": "full, `--stop last`, all structures",
+}
 _ELSEWHERE = 40  # structures
 
 
@@ -172,44 +186,54 @@ def tables(out: Path) -> str:
     """Return a table for each system and number of structures, as Markdown."""
     found = rows(out)
     texts = []
-    for name, size in sorted({(row["system"], row["size"]) for row in found}):
-        some = [row for row in found if (row["system"], row["size"]) == (name, size)]
-        means = {
-            choice: [
-                mean(row["after"][place] for row in some if row["choice"] == choice)
-                for place in (0, 1)
-            ]
-            for choice in dict.fromkeys(row["choice"] for row in some)
-        }
-        texts.append(f"{name}, {size} structures\n\n" + _table(some, means))
+    for name in SYSTEMS:
+        own = [row for row in found if row["system"] == name]
+        ceiling = [row for row in own if row["choice"] == "ceiling"]
+        for size in sorted({row["size"] for row in own}):
+            some = [row for row in own if row["size"] == size and row["choice"] != "ceiling"]
+            if some:
+                texts.append(f"{name}, {size} structures\n\n{_table(some, ceiling)}")
     return "\n\n".join(texts)
 
 
-def _table(some: list[dict[str, Any]], means: dict[str, list[float]]) -> str:
-    lines = [
-        "| | seeds | energy, meV/atom | closed | forces, eV/Å | closed | elsewhere, eV/Å | CPU s |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for choice, (energy, force) in means.items():
-        own = [row for row in some if row["choice"] == choice]
-        shares = [
-            _share(value, means["scratch"][place], means["ceiling"][place])
-            if {"scratch", "ceiling"} <= means.keys()
-            else "-"
-            for place, value in enumerate((energy, force))
-        ]
-        away = [row["elsewhere"][1] for row in own if row["elsewhere"]]
-        seconds = mean(row["seconds"] for row in own)
-        lines.append(
-            f"| {choice} | {len(own)} | {energy:.1f} | {shares[0]} | {force:.3f} | {shares[1]} "
-            f"| {f'{mean(away):.3f}' if away else '-'} | {seconds:.0f} |"
-        )
-    return "\n".join(lines)
+def _table(some: list[dict[str, Any]], ceiling: list[dict[str, Any]]) -> str:
+    """Return a table of trainings on as many structures, and of those on all structures."""
+    scratch = [row for row in some if row["choice"] == "scratch"]
+    columns = ["", "seeds", "energy, meV/atom", "forces, eV/Å"]
+    has_way, has_elsewhere = bool(scratch and ceiling), bool(some[0]["elsewhere"])
+    columns += ["of the way"] * has_way + ["forces elsewhere, eV/Å"] * has_elsewhere + ["CPU s"]
+    lines = [columns, ["---"] * len(columns)]
+    for choice, title in TITLES.items():
+        own = [row for row in (*some, *ceiling) if row["choice"] == choice]
+        own.sort(key=lambda row: row["seed"])
+        if not own:
+            continue
+        cells = [title, ", ".join(str(row["seed"]) for row in own), _cell(own, 0, 1)]
+        cells.append(_cell(own, 1, 3))
+        if has_way:
+            cells.append(", ".join(_share(own, scratch, ceiling, place) for place in (0, 1)))
+        if has_elsewhere:
+            cells.append(f"{mean(row['elsewhere'][1] for row in own):.3f}")
+        lines.append([*cells, f"{mean(row['seconds'] for row in own):.0f}"])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _share(value: float, scratch: float, ceiling: float) -> str:
+def _cell(own: list[dict[str, Any]], place: int, digits: int) -> str:
+    """Return the mean of an error, and what it is of."""
+    values = [row["after"][place] for row in own]
+    each = f" ({', '.join(f'{value:.{digits}f}' for value in values)})" if len(values) > 1 else ""
+    return f"{mean(values):.{digits}f}{each}"
+
+
+def _share(
+    own: list[dict[str, Any]],
+    scratch: list[dict[str, Any]],
+    ceiling: list[dict[str, Any]],
+    place: int,
+) -> str:
     """Return how much of the way from scratch to the ceiling is covered."""
-    return f"{100 * (scratch - value) / (scratch - ceiling):.0f} %"
+    here, start, end = (mean(row["after"][place] for row in of) for of in (own, scratch, ceiling))
+    return f"{100 * (start - here) / (start - end):.0f} %"
 
 
 if __name__ == "__main__":
