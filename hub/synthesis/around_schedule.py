@@ -46,7 +46,7 @@ class Schedule:
         Share of the chains that begin with two atoms of different elements exchanged.
     surfaces
         Share of the chains that begin with the structure cut at a random plane along its cell and
-        opened by 10 Å of vacuum.
+        opened by 10 Å of vacuum; molecules stay whole.
     dynamics
         Number of structures taken from molecular dynamics at the end of each chain.
     temperature

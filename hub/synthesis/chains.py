@@ -13,6 +13,7 @@ from ase import units
 from ase.md.langevin import Langevin
 
 from hub.errors import TeacherError
+from hub.synthesis.molecules import whole_molecules
 from hub.teachers.labelling import opened_teacher
 
 if TYPE_CHECKING:
@@ -200,11 +201,18 @@ def _swap(atoms: Atoms, rng: np.random.Generator) -> None:
 
 
 def _cut(atoms: Atoms, rng: np.random.Generator) -> None:
-    """Cut at a random plane along two cell vectors, and open a vacuum along the third."""
+    """Cut at a random plane along two cell vectors, and open a vacuum along the third.
+
+    Molecules stay whole: they go to the side of the plane where their first atom is.
+    """
     axis = int(rng.choice(np.flatnonzero(atoms.pbc)))
     cell = atoms.cell.array.copy()
     heights = atoms.get_scaled_positions(wrap=False)[:, axis]
-    atoms.positions -= np.floor(heights - rng.random())[:, None] * cell[axis]
+    place = rng.random()
+    moves = -np.floor(heights - place)
+    for molecule, images in whole_molecules(atoms):
+        moves[molecule] = images[:, axis] - np.floor(heights[molecule[0]] - place)
+    atoms.positions += moves[:, None] * cell[axis]
     normal = np.cross(cell[axis - 2], cell[axis - 1])
     normal *= np.sign(normal @ cell[axis]) / np.linalg.norm(normal)
     cell[axis] += _VACUUM * normal

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.build import molecule
 
 import hub
 from hub.errors import JobError, SynthesisError
@@ -16,6 +17,7 @@ from hub.structures.structure_set import StructureSet
 from hub.synthesis import neighbourhoods
 from hub.synthesis.around_schedule import Schedule
 from hub.synthesis.chains import begin, follow, run_chains
+from hub.synthesis.molecules import whole_molecules
 from hub.teachers.spec import TeacherSpec
 from hub.teachers.teacher import open_teacher
 from registry.errors import ExistsError, IntegrityError
@@ -136,10 +138,43 @@ def test_a_structure_is_cut_open_at_a_plane():
         assert np.ptp(cut.positions[:, axis]) < bulk.cell.lengths()[axis]
         axes.add(axis)
     assert axes == {0, 1, 2}
-    molecule = Atoms("H2", [[0, 0, 0], [0.8, 0, 0]])
+    isolated = Atoms("H2", [[0, 0, 0], [0.8, 0, 0]])
     np.testing.assert_array_equal(
-        begin(molecule, plain, np.random.default_rng(0)).positions, molecule.positions
+        begin(isolated, plain, np.random.default_rng(0)).positions, isolated.positions
     )
+
+
+def test_molecules_stay_whole_where_a_liquid_is_cut():
+    rng = np.random.default_rng(0)
+    water = molecule("H2O")
+    places = np.array(list(np.ndindex(3, 3, 3))) * 3.5
+    liquid = Atoms(cell=[10.5] * 3, pbc=True)
+    for place in places:
+        one = water.copy()
+        one.euler_rotate(*rng.uniform(0, 180, 3))
+        one.translate(place)
+        liquid += one
+    liquid.wrap()
+    plain = Schedule.read({"surfaces": 1.0, "strain": 0, "rattle": [0, 0]})
+    for seed in range(6):
+        cut = begin(liquid, plain, np.random.default_rng(seed))
+        assert np.ptp(cut.cell.lengths()) == pytest.approx(10.0)
+        for first in range(0, len(cut), 3):
+            for other in (1, 2):
+                assert cut.get_distance(first, first + other, mic=True) == pytest.approx(
+                    water.get_distance(0, other)
+                )
+
+
+def test_chains_without_an_end_are_no_molecules():
+    chain = Atoms("C2", [[0, 0, 0], [1.3, 0, 0]], cell=[2.6, 12, 12], pbc=True)
+    assert list(whole_molecules(chain)) == []
+    apart = Atoms("C2", [[0, 0, 0], [1.3, 0, 0]], cell=[9, 12, 12], pbc=True)
+    apart.positions -= [0.5, 0, 0]
+    apart.wrap()
+    ((atoms, images),) = whole_molecules(apart)
+    assert atoms.tolist() == [0, 1]
+    assert images.tolist() == [[0, 0, 0], [1, 0, 0]]
 
 
 def test_absurd_structures_are_left_out_and_counted():
