@@ -9,6 +9,7 @@
 # which costs several times as much. They are shorter than C-SYNTH-23M's 210 ps, with a frame each
 # 0.5 ps. The random starts are relaxed before anything is kept: no frame has overlapping atoms.
 # Those of the melt at 9000 K have "time <= 2"; the quench has ended at "time > 4".
+# Version 1.0.0, which the models of version 1.0.0 learned, was made with earlier code.
 # A small sample of it, c-synth-small-sample, can come with the package (ship.py).
 # Takes ten minutes of one core, and the labels some more. Killed, it goes on where it was when it
 # is run again.
@@ -21,7 +22,7 @@ jobs=${3:-1}
 hub=${HUB:-hub}
 here=$(dirname "$0")
 export HUB_REGISTRIES="carbon-set=$registry"
-# Digests depend on the date that is noted; it is that of the first time.
+# Digests depend on the date that is noted: a fixed one, so that they are the same each time.
 export SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-1795348800}"
 
 text="Carbon at 1 to 3.5 g/cm³, melted, quenched and annealed by Tersoff's potential and by LCBOP"
@@ -40,6 +41,6 @@ have c-synth-small@0.3.0 || "$hub" relabel c-synth-small@0.2.0 --teacher nep --p
     --jobs "$jobs" --verify 100 --version 0.3.0 --resume
 have c-synth-small@0.4.0 || "$hub" relabel c-synth-small@0.3.0 --teacher lcbop --labels lcbop \
     --jobs "$jobs" --verify 100 --version 0.4.0 --resume
-have c-synth-small@1.0.0 || "$hub" relabel c-synth-small@0.4.0 --teacher edip --labels edip \
-    --jobs "$jobs" --verify 100 --version 1.0.0 --resume --to carbon-set
-have c-synth-small-sample || "${PYTHON:-python}" "$here/sample.py" c-synth-small@1.0.0 --to carbon-set
+have c-synth-small@1.1.0 || "$hub" relabel c-synth-small@0.4.0 --teacher edip --labels edip \
+    --jobs "$jobs" --verify 100 --version 1.1.0 --resume --to carbon-set
+have c-synth-small-sample || "${PYTHON:-python}" "$here/sample.py" c-synth-small@1.1.0 --to carbon-set
