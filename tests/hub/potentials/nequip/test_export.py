@@ -84,6 +84,7 @@ def rounded(structures, folder):
     return read(path, ":")
 
 
+@pytest.mark.slow
 def test_a_package_needs_nothing_but_nequip(random_directory, tmp_path):
     package = tmp_path / "model.nequip.zip"
     export_package(random_directory, package)
@@ -94,6 +95,7 @@ def test_a_package_needs_nothing_but_nequip(random_directory, tmp_path):
     assert_same(results, structures, random_directory, "float64", 1e-11)
 
 
+@pytest.mark.slow
 def test_a_published_checkpoint_in_single_precision(published, shared, tmp_path):
     package = tmp_path / "carbon.nequip.zip"
     directory = pull("c-ace-pretrained")
