@@ -66,7 +66,7 @@ class Schedule:
     shake: Range = (0.01, 0.08)
     vacancies: Share = 0.0
     swaps: Share = 0.0
-    surfaces: Share = 0.0
+    surfaces: Share = 0.5
     dynamics: Count = 0
     temperature: Positive = 1000.0
     interval: AtLeastOne = 20
