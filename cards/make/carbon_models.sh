@@ -4,8 +4,10 @@
 #     cards/make/carbon_models.sh REGISTRY_DIRECTORY OUT
 #
 # REGISTRY_DIRECTORY is that of carbon_set.sh, and gets the models, too. OUT gets the run folders.
-# Takes an hour of one core. Killed, it goes on where it was when it is run again. Then ship them:
+# Takes half an hour of one core. Killed, it goes on where it was when it is run again. Nobody can
+# publish under a name that is shipped, so ship the other versions alone before, and all afterwards:
 #
+#     python cards/make/ship.py c-pbe-examples@1.0.0 si-pbe-examples@1.0.0
 #     python cards/make/ship.py --from REGISTRY_DIRECTORY c-nep-pretrained@1.1.0 ...
 set -eu
 

@@ -97,11 +97,19 @@ def test_a_model_whose_data_are_in_no_registry(tmp_path, capfd):
 
     write(tmp_path / "si.xyz", diamonds("Si", 5.43, 2, seed=1), format="extxyz")
     with pytest.raises(SystemExit) as left:
-        main(["overlap", "c-nep-pretrained", str(tmp_path / "si.xyz")])
+        main(["overlap", "c-nep-pretrained@1.0.0", str(tmp_path / "si.xyz")])
     assert left.value.code == 1
     error = capfd.readouterr().err
-    assert "c-nep-pretrained was trained on carbon-set/c-synth-small@1.0.0, which is in no" in error
+    assert "was trained on carbon-set/c-synth-small@1.0.0, which is in no" in error
     assert "hint: Give the structures" in error
+
+
+@pytest.mark.parametrize("model", ["c-nep-pretrained", "c-lcbop-pretrained-small"])
+def test_models_that_come_along_have_a_sample_of_their_data(tmp_path, command, model):
+    write(tmp_path / "c.xyz", diamonds("C", 3.57, 2, seed=1), format="extxyz")
+    done = command("overlap", model, "c.xyz", "--json")
+    assert "a sample of it is used, builtin/c-synth-small-sample@1.1.0" in done.err
+    assert done.json["share_unscaled"] > 0.5
 
 
 def test_a_sample_that_comes_along_stands_for_the_data(tmp_path, command, monkeypatch):
