@@ -38,9 +38,9 @@ from hub.cli.progress import progress_bars
 def command(plot: Path | None, as_json: bool, **given: Any) -> None:
     """Print the share of the atomic environments in DATA that the source covers.
 
-    The source is a dataset, a model whose card names its training dataset, or a file of structures.
-    Environments are compared by SOAP, with the lengths of DATA as they are and scaled to those of
-    the source. Requires the extra [overlap].
+    The source is a dataset, a model whose card names its training dataset, or a file of structures;
+    DATA are files or one dataset. Environments are compared by SOAP, with the lengths of DATA as
+    they are and scaled to those of the source. Requires the extra [overlap].
     """
     from hub.evaluation.coverage import overlap
 

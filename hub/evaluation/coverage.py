@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from hub.alchemy.transmutation import pair_elements
 from hub.counting import not_counting
+from hub.datasets.loading import is_dataset_name
 from hub.evaluation.overlap import measure_overlap
 from hub.evaluation.overlap_plot import plot_overlap
 from hub.evaluation.overlap_source import open_structures
 from hub.structures.reading import read_structures
-from registry.paths import user_path
+from registry.paths import texts, user_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -38,7 +39,8 @@ def overlap(
         A dataset, a model whose card names the dataset that it was trained on, or a file of
         structures.
     data
-        Files in any format that ASE reads, or patterns of such files; labels are not needed.
+        Files in any format that ASE reads, patterns of such files, or one dataset; labels are not
+        needed.
     scale
         Lengths of the data / lengths of the source; determined if None.
     element_map
@@ -65,7 +67,11 @@ def overlap(
         If the plot cannot be written.
     """
     known = open_structures(str(source), counting("reading"), report)
-    target = read_structures(data, progress=counting("reading"), require_labels=False).structures
+    places, progress = texts(data), counting("reading")
+    if len(places) == 1 and is_dataset_name(places[0]):
+        target = open_structures(places[0], progress, report)
+    else:
+        target = read_structures(places, progress=progress, require_labels=False).structures
     pairs = pair_elements(known.elements, target.elements, element_map)
     measured = measure_overlap(known, target, pairs, scale)
     if plot is not None:

@@ -110,6 +110,9 @@ def test_models_that_come_along_have_a_sample_of_their_data(tmp_path, command, m
     done = command("overlap", model, "c.xyz", "--json")
     assert "a sample of it is used, builtin/c-synth-small-sample@1.1.0" in done.err
     assert done.json["share_unscaled"] > 0.5
+    whole = command("overlap", model, "c-pbe-examples", "--json").json
+    assert 0 < whole["share_unscaled"] < 1
+    assert whole["environments"][1] > 500
 
 
 def test_a_sample_that_comes_along_stands_for_the_data(tmp_path, command, monkeypatch):
