@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from registry.registry import Registry
 from registry.stores import clients
+from registry.stores.base import TransientError
 from registry.stores.bucket import Bucket
 from registry.stores.objects import ObjectStore
 from registry.stores.places import Place
@@ -57,6 +59,16 @@ class ObjectWorld(RemoteWorld):
 
     def begin(self) -> None:
         super().begin()
+        # A connection that the last fault left behind may break.
+        for wait in (0.1, 1.0, 5.0):
+            try:
+                return self._restore()
+            except TransientError:
+                time.sleep(wait)
+        return self._restore()
+
+    def _restore(self) -> None:
+        """Give the store the content that it had at first."""
         for path in {path.partition(f"/{LAB}/")[2] for path in self.proxy.written}:
             data = self._objects.get(path)
             if data is None:
