@@ -160,7 +160,7 @@ def test_a_start_carried_to_another_element(hub, tmp_path) -> None:
     start = ("--start", "auto=c-nep-pretrained", "--out", "curve", "--json")
     done = hub("learning-curve", *options, *start)
     assert done.code == 0, done.err
-    assert [point["start"] for point in done.json["points"]] == ["auto=c-nep-pretrained@1.0.0"] * 2
+    assert [point["start"] for point in done.json["points"]] == ["auto=c-nep-pretrained@1.1.0"] * 2
     for point in done.json["points"]:
         assert point["force_rmse_before"] > 0
         folder = tmp_path / "curve" / point["start"] / f"{point['structures']}-structures/seed-0"

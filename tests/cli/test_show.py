@@ -83,7 +83,7 @@ def test_lineage(hub):
     assert lines[2] == "    <- trained on: builtin/c-synth-23m@1.0.0  (dataset)"
     assert lines[-1] == "        <- labelled by: ACE  (teacher)"
     report = hub("show", "c-nep-pretrained", "--lineage", "--json").json
-    assert report["command"].startswith("hub pretrain --data carbon-set/c-synth-small@1.0.0 ")
+    assert report["command"].startswith("hub pretrain --data carbon-set/c-synth-small@1.1.0 ")
     assert report["not_recorded"][0].startswith("--model-config")
     (data,) = report["parents"]
     assert (data["relation"], data["command"]) == ("trained-on", None)
@@ -95,7 +95,7 @@ def test_lineage(hub):
 def test_citations(hub):
     done = hub("show", "c-nep-pretrained", "--cite")
     assert done.out.startswith("@misc{nep,\n  doi = {10.")
-    assert "no citation recorded: dataset carbon-set/c-synth-small@1.0.0" in done.err
+    assert "no citation recorded: dataset carbon-set/c-synth-small@1.1.0" in done.err
     report = hub("show", "c-ace-pretrained", "--cite", "--json").json
     assert report["keys"] == ["gardner2024synthetic", "gardner2023synthetic", "ACE"]
     assert report["without"] == []
