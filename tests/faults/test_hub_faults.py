@@ -5,11 +5,12 @@ import pytest
 from registry.huggingface import downloading
 from tests.faults.cases import over_hub
 from tests.faults.runner import run
+from tests.faults.sample import assert_a_sample_leads_to_nothing_bad
 from tests.faults.table import failures_text
 from tests.faults.verdict import WRONG
 
 pytest.importorskip("huggingface_hub")
-SAMPLE, SEED = 24, 0
+SEED = 0
 CASES = over_hub()
 
 
@@ -21,9 +22,7 @@ def numbers(fault, places):
 
 @pytest.mark.slow
 def test_a_sample_of_faults_leads_to_nothing_bad():
-    outcomes = run(range(SAMPLE), SEED, longest=90.0, cases=CASES)
-    assert len(outcomes) == SAMPLE
-    assert not failures_text(outcomes, SEED)
+    assert_a_sample_leads_to_nothing_bad("hf")
 
 
 @pytest.mark.parametrize("fault", ["killed before", "killed after"])

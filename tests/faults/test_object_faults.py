@@ -5,21 +5,16 @@ import pytest
 from registry.download import Retries
 from registry.errors import OfflineError
 from registry.stores.objects import ObjectStore
-from tests.faults.cases import over_objects
 from tests.faults.proxy import Proxy, asks_moto, corrupted, passed
-from tests.faults.runner import run
-from tests.faults.table import failures_text
+from tests.faults.sample import assert_a_sample_leads_to_nothing_bad
 from tests.registry.cloud_servers import AMAZON, BUCKET, has_moto, location
 
 pytestmark = pytest.mark.skipif(not has_moto(), reason="moto or obstore is not installed")
-SAMPLE, SEED = 24, 0
 
 
 @pytest.mark.slow
 def test_a_sample_of_faults_leads_to_nothing_bad():
-    outcomes = run(range(SAMPLE), SEED, longest=90.0, cases=over_objects("s3"))
-    assert len(outcomes) == SAMPLE
-    assert not failures_text(outcomes, SEED)
+    assert_a_sample_leads_to_nothing_bad("s3")
 
 
 @pytest.fixture
