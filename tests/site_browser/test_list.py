@@ -148,7 +148,7 @@ def test_an_address_brings_the_filters_along_and_the_back_button_takes_them_away
 def test_filters_survive_a_visit_to_a_page(page):
     page.open("index.html#q=nep")
     page.one("#rows tbody a").click()
-    assert page.one("h1").text == "c-nep-pretrained 1.0.0"
+    assert page.one("h1").text == "c-nep-pretrained 1.1.0"
     page.browser.back()
     assert page.names() == ["c-nep-pretrained"]
     assert page.one("#query").get_attribute("value") == "nep"
