@@ -213,7 +213,8 @@ def _cut(atoms: Atoms, rng: np.random.Generator) -> None:
     for molecule, images in whole_molecules(atoms):
         moves[molecule] = images[:, axis] - np.floor(heights[molecule[0]] - place)
     atoms.positions += moves[:, None] * cell[axis]
-    normal = np.cross(cell[axis - 2], cell[axis - 1])
+    whole = atoms.cell.complete().array  # of a slab or chain, some vectors may be zero
+    normal = np.cross(whole[axis - 2], whole[axis - 1])
     normal *= np.sign(normal @ cell[axis]) / np.linalg.norm(normal)
     cell[axis] += _VACUUM * normal
     atoms.set_cell(cell, scale_atoms=False)

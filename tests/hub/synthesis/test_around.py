@@ -138,6 +138,9 @@ def test_a_structure_is_cut_open_at_a_plane():
         assert np.ptp(cut.positions[:, axis]) < bulk.cell.lengths()[axis]
         axes.add(axis)
     assert axes == {0, 1, 2}
+    layer = Atoms("Cu", cell=[2.5, 2.5, 0], pbc=[True, True, False])
+    cut = begin(layer, plain, np.random.default_rng(0))
+    assert sorted(cut.cell.lengths()) == pytest.approx([0, 2.5, 12.5])
     isolated = Atoms("H2", [[0, 0, 0], [0.8, 0, 0]])
     np.testing.assert_array_equal(
         begin(isolated, plain, np.random.default_rng(0)).positions, isolated.positions
