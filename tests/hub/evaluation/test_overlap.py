@@ -95,12 +95,13 @@ def test_a_model_that_names_no_data_is_refused(random_directory, tmp_path, capfd
 def test_a_model_whose_data_are_in_no_registry(tmp_path, capfd):
     from hub.cli.main import main
 
+    name = "c-nep-pretrained@1.0.0"
     write(tmp_path / "si.xyz", diamonds("Si", 5.43, 2, seed=1), format="extxyz")
     with pytest.raises(SystemExit) as left:
-        main(["overlap", "c-nep-pretrained@1.0.0", str(tmp_path / "si.xyz")])
+        main(["overlap", name, str(tmp_path / "si.xyz")])
     assert left.value.code == 1
     error = capfd.readouterr().err
-    assert "was trained on carbon-set/c-synth-small@1.0.0, which is in no" in error
+    assert f"{name} was trained on carbon-set/c-synth-small@1.0.0, which is in no" in error
     assert "hint: Give the structures" in error
 
 
