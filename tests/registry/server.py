@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Self
@@ -58,6 +59,15 @@ class Server:
 
     def asked(self, part: str) -> list[Request]:
         return [request for request in self.requests if part in request.path]
+
+
+@contextmanager
+def serving(folder: Path, name: str, data: bytes) -> Iterator[Server]:
+    """Serve a new folder with one file."""
+    folder.mkdir()
+    (folder / name).write_bytes(data)
+    with Server(folder) as running:
+        yield running
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -18,7 +18,7 @@ from registry.stores import addresses
 from registry.stores.base import TransientError
 from registry.stores.http import HttpStore
 from registry.transfer import download, fetch
-from tests.registry.server import Server, endless, raw, redirect, slow, status
+from tests.registry.server import endless, raw, redirect, serving, slow, status
 
 DATA = b"some document"
 MANY_DIGITS = b"9" * 5000
@@ -26,9 +26,7 @@ MANY_DIGITS = b"9" * 5000
 
 @pytest.fixture
 def server(tmp_path):
-    (tmp_path / "served").mkdir()
-    (tmp_path / "served" / "file").write_bytes(DATA)
-    with Server(tmp_path / "served") as running:
+    with serving(tmp_path / "served", "file", DATA) as running:
         yield running
 
 

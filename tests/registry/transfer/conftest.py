@@ -3,7 +3,7 @@
 import pytest
 
 from registry.blobs import Blobs
-from tests.registry.server import Server
+from tests.registry.server import serving
 from tests.registry.transfer.given import DATA
 
 
@@ -14,7 +14,5 @@ def blobs(tmp_path):
 
 @pytest.fixture
 def server(tmp_path):
-    (tmp_path / "served").mkdir()
-    (tmp_path / "served" / "weights.bin").write_bytes(DATA)
-    with Server(tmp_path / "served") as running:
+    with serving(tmp_path / "served", "weights.bin", DATA) as running:
         yield running
