@@ -12,13 +12,14 @@ import numpy as np
 from hub.errors import JobError
 from hub.evaluation.metrics import ALL
 from hub.facts import models_that_know
+from hub.library import open_model
 from hub.structures.reference_energies import isolated_atoms
 from hub.studies.candidates import MODEL, candidate
 from hub.studies.cross_validation import cross_validate, quick_epochs
 from hub.studies.measuring import measure
 from hub.studies.ranking import SCRATCH, Row, beats
 from hub.teachers.spec import TeacherSpec
-from hub.training.job import Job
+from hub.training.job import DEFAULT_MODEL, SHIPPED_MODEL, Job
 from hub.training.run_files import read_json, write_json
 from registry.errors import RegistryError
 
@@ -222,12 +223,14 @@ def _quick(job: Job, trial: Trial) -> Job:
 
 
 def _donor(elements: tuple[str, ...]) -> str:
-    """Return a shipped model of another element, for data of a single one; else empty."""
-    if len(elements) > 1:
+    """Return the model of another element to start from, for data of a single one; else empty."""
+    if len(elements) > 1 or DEFAULT_MODEL in models_that_know(elements):
         return ""
-    known = models_that_know(elements, shipped=True)
-    others = models_that_know((), shipped=True)
-    return next((name for name in others if name not in known), "")
+    try:
+        open_model(DEFAULT_MODEL)
+    except RegistryError:  # it must be downloaded, and cannot be
+        return SHIPPED_MODEL
+    return DEFAULT_MODEL
 
 
 def _made(folder: Path) -> Path:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from hub.structures.stress_labels import StressReading
 
 DEFAULT_MODEL = "c-ace-pretrained"
+SHIPPED_MODEL = "c-nep-pretrained"  # the best of those that need no network
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from hub.structures.structure_set import StructureSet
 from hub.studies import measuring, rank_candidates
 from hub.studies.rank_table import rank_table
 from hub.studies.ranking import Row, advise
+from hub.training.job import DEFAULT_MODEL
 from tests.hub.synthesis.given import POOR, SMALL, TEACHER, copper, write_copper
 
 
@@ -195,6 +196,18 @@ def test_energies_are_shifted_to_other_structures_than_those_that_are_judged(her
     assert own.errors[ALL]["energy_rmse"] == pytest.approx(0, abs=1e-3)
     assert others.errors[ALL]["energy_rmse"] == pytest.approx(750, abs=1)
     assert unshifted.errors[ALL]["energy_rmse"] == pytest.approx(750, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("elements", "donor"),
+    [(("Si",), "c-nep-pretrained"), (("C",), ""), (("Cu", "Zn"), "")],
+)
+def test_without_network_a_model_that_comes_along_is_transferred(elements, donor):
+    assert rank_candidates._donor(elements) == donor
+
+
+def test_the_model_to_transfer_is_that_of_fine_tuning(published):
+    assert rank_candidates._donor(("Si",)) == DEFAULT_MODEL
 
 
 def test_wrong_inputs(copper_files, here, tmp_path):
