@@ -192,9 +192,14 @@ def read_files_or_dataset(
             "Leave out --stress-key and --stress-convention; --stress-weight 0 trains without "
             "stresses.",
         )
+    require_one(places)
+    return load_structures(places[0], labels or None, progress)
+
+
+def require_one(places: Sequence[str]) -> None:
+    """Raise a `DataError` if something is given beside a dataset."""
     if len(places) > 1:
         raise DataError(
             f"a dataset is read alone, but {len(places)} things are given: " + ", ".join(places),
             "Take one after the other, or join them: hub import --onto.",
         )
-    return load_structures(places[0], labels or None, progress)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hub.alchemy.transmutation import pair_elements
 from hub.counting import not_counting
-from hub.datasets.loading import is_dataset_name
+from hub.datasets.loading import is_dataset_name, require_one
 from hub.evaluation.overlap import measure_overlap
 from hub.evaluation.overlap_plot import plot_overlap
 from hub.evaluation.overlap_source import open_structures
@@ -59,16 +59,20 @@ def overlap(
     AlchemyError
         If the mapping of elements is ambiguous or incomplete.
     DataError
-        If DScribe is not installed, structures cannot be read, or the source has too few, or is a
-        model whose card names no dataset.
+        If DScribe is not installed, structures cannot be read, the data are several things of which
+        one is a dataset, or the source has too few structures, or is a model whose card names no
+        dataset.
     RegistryError
         If the source cannot be pulled.
     StorageError
         If the plot cannot be written.
     """
-    known = open_structures(str(source), counting("reading"), report)
-    places, progress = texts(data), counting("reading")
-    if len(places) == 1 and is_dataset_name(places[0]):
+    places = texts(data)
+    is_a_dataset = any(map(is_dataset_name, places))
+    if is_a_dataset:
+        require_one(places)
+    known, progress = open_structures(str(source), counting("reading"), report), counting("reading")
+    if is_a_dataset:
         target = open_structures(places[0], progress, report)
     else:
         target = read_structures(places, progress=progress, require_labels=False).structures

@@ -111,6 +111,8 @@ def test_models_that_come_along_have_a_sample_of_their_data(tmp_path, command, m
     done = command("overlap", model, "c.xyz", "--json")
     assert "a sample of it is used, builtin/c-synth-small-sample@1.1.0" in done.err
     assert done.json["share_unscaled"] > 0.5
+    several = command("overlap", model, "c-pbe-examples", "c.xyz", code=1)
+    assert "a dataset is read alone, but 2 things are given: c-pbe-examples, c.xyz" in several.err
     whole = command("overlap", model, "c-pbe-examples", "--json").json
     assert 0 < whole["share_unscaled"] < 1
     assert whole["environments"][1] > 500
