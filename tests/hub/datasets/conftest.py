@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,9 +13,6 @@ from hub.datasets.blocks import Block, Labels
 from hub.datasets.layout import LabelSet
 from hub.datasets.writer import DatasetWriter
 from hub.structures import StructureSet
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SHARD = 64
 LABEL_SETS = {
@@ -74,14 +72,27 @@ def write(directory: Path, blocks: list[Block], **options: object) -> Path:
     return directory
 
 
-@pytest.fixture
-def blocks() -> list[Block]:
-    """Three blocks, 60 structures of 1 to 20 atoms."""
+def three_blocks() -> list[Block]:
+    """Return three blocks, 60 structures of 1 to 20 atoms."""
     rng = np.random.default_rng(1)
     return [random_block(rng.integers(1, 21, 20).tolist(), seed) for seed in range(3)]
 
 
 @pytest.fixture
-def directory(tmp_path: Path, blocks: list[Block]) -> Path:
+def blocks() -> list[Block]:
+    """Three blocks, 60 structures of 1 to 20 atoms."""
+    return three_blocks()
+
+
+@pytest.fixture(scope="session")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset made of `blocks`, not to be changed: writing many small shards takes a second."""
+    with pytest.MonkeyPatch.context() as patch:
+        shrink(patch.setattr)
+        return write(tmp_path_factory.mktemp("written") / "dataset", three_blocks())
+
+
+@pytest.fixture
+def directory(tmp_path: Path, written: Path) -> Path:
     """A dataset made of `blocks`."""
-    return write(tmp_path / "dataset", blocks)
+    return Path(shutil.copytree(written, tmp_path / "dataset"))
