@@ -86,9 +86,15 @@ def random_potential(name: str, dtype: torch.dtype = torch.float64) -> Potential
 
 
 def some_elements(potential: Potential) -> list[str]:
-    """Return up to three elements that a potential knows."""
+    """Return up to three elements that a potential knows.
+
+    Large atoms if it knows them: their crystals have fewer neighbours within a cutoff.
+    """
     known = potential.elements
-    return [element for element in ("C", "H", "O") if element in known] or list(known[:3])
+    for elements in (("Mg", "Al", "Si"), ("C", "H", "O")):
+        if chosen := [element for element in elements if element in known]:
+            return chosen
+    return list(known[:3])
 
 
 def crystal(potential: Potential, seed: int = 0) -> Atoms:
