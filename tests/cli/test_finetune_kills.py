@@ -218,6 +218,7 @@ def test_several_seeds_killed_in_the_second_and_while_the_best_is_copied(
         assert (tmp_path / "run" / name).read_bytes() == (best / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_two_at_once_and_kill_nine_of_the_real_command(tmp_path, run, options, undisturbed) -> None:
     command = [sys.executable, "-m", "hub.cli.main", "finetune"]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}

@@ -169,6 +169,7 @@ print(len(rows), sum(row["energy"] for row in rows), len(rows[5]["positions"]))
 """
 
 
+@pytest.mark.slow
 def test_the_hub_s_own_library_loads_it(machines, hugging_face, tmp_path):
     mine, _ = machines
     mine("export", "c-pbe-examples", "--format", "datasets", "--to", "hf://datasets/lab/parquet")
@@ -192,6 +193,7 @@ def _python():
     return HUB[:1]
 
 
+@pytest.mark.slow
 def test_in_a_process_of_its_own(model, hugging_face, tmp_path):
     """The environment alone points the client to the Hub; tokens appear nowhere."""
     environ = environment(HUB_HOME=tmp_path / "own", XDG_STATE_HOME=tmp_path / "own-state")

@@ -102,6 +102,7 @@ def numbers(done) -> list[dict]:
     return [{**point, "seconds": 0} for point in done.json["points"]]
 
 
+@pytest.mark.slow
 def test_trainings_at_the_same_time_give_the_same_numbers(curve) -> None:
     alone = numbers(curve("--json", sizes="4"))
     assert numbers(curve("--json", "--out", "both", "--jobs", 2, sizes="4")) == alone
@@ -117,6 +118,7 @@ def test_trainings_on_dask_give_the_same_numbers(curve, dask_cluster, tmp_path) 
     assert numbers(curve("--json", "--out", "there", "--resume", sizes="4")) == there
 
 
+@pytest.mark.slow
 def test_resuming_does_what_is_left_and_no_more(curve, tmp_path) -> None:
     first = curve("--paper")
     assert first.code == 0
@@ -155,6 +157,7 @@ def test_starts_beside_each_other(curve, hub, trained, many_crystals, tmp_path) 
     assert scratch["force_rmse_before"] is None
 
 
+@pytest.mark.slow
 def test_a_start_carried_to_another_element(hub, tmp_path) -> None:
     options = ("--data", "si-pbe-examples", "--sizes", "5,8", "--seeds", 1, "--epochs", 1)
     start = ("--start", "auto=c-nep-pretrained", "--out", "curve", "--json")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 PROGRAM = """
 import sys
 
@@ -63,5 +65,6 @@ def test_pulling_a_published_model(tmp_path, home, mirror):
     assert reports(PULL, tmp_path) == ["PULLED"]
 
 
+@pytest.mark.slow
 def test_evaluating_and_training(tmp_path, home):
     assert reports(TRAIN, tmp_path) == ["EVALUATED", "TRAINED", "PLOTTED", "TRAINED"]

@@ -80,6 +80,7 @@ def test_a_job_as_it_is_typed() -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_process_in_an_empty_home(package, tmp_path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     environment["HUB_HOME"] = str(tmp_path / "empty home")

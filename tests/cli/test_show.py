@@ -35,6 +35,7 @@ def carbon() -> list[Atoms]:
     return frames
 
 
+@pytest.mark.slow
 def test_show_draws_a_dataset(hub, tmp_path) -> None:
     write(tmp_path / "carbon.extxyz", carbon())
     hub("import", tmp_path / "carbon.extxyz", "--name", "mixed", "--labels", "dft")

@@ -33,6 +33,7 @@ def stability(hub, tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_table_csv_and_plot(stability, tmp_path) -> None:
     done = stability("--out", "md", "--json")
     assert done.code == 0, done.err
@@ -60,6 +61,7 @@ def of_two(hub, tmp_path, out: str, *arguments: object) -> dict:
     return {**done.json, **files}
 
 
+@pytest.mark.slow
 def test_models_at_the_same_time_give_the_same_numbers(hub, stability, tmp_path) -> None:
     assert of_two(hub, tmp_path, "both", "--jobs", 2) == of_two(hub, tmp_path, "one")
 
@@ -70,6 +72,7 @@ def test_models_on_dask_give_the_same_numbers(hub, stability, tmp_path, dask_clu
     assert there == of_two(hub, tmp_path, "here")
 
 
+@pytest.mark.slow
 def test_going_on(stability, tmp_path) -> None:
     assert stability("--out", "md").code == 0
     refused = stability("--out", "md")

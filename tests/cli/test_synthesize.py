@@ -33,6 +33,7 @@ def test_synthesize_into_a_directory(command, tmp_path):
     assert "run_id       0 to 1" in shown
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_it_is_the_same(command, home, tmp_path):
     arguments = (*COPPER, "--atoms", 4, "--trajectories", 3, "--jobs", 1, "--name", "cu", "--json")
     whole = command(*arguments, HUB_HOME=tmp_path / "other").json

@@ -68,6 +68,7 @@ def test_its_fine_tuning_goes_on_to_the_same_model(release) -> None:
     assert_same("unfinished")
 
 
+@pytest.mark.slow
 def test_its_streamed_pre_training_goes_on_in_mid_epoch_to_the_same_model(
     release, monkeypatch
 ) -> None:

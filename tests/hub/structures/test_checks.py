@@ -190,6 +190,7 @@ def test_an_isolated_atom_is_no_outlier(crystals: StructureSet) -> None:
     assert codes(StructureSet.concatenate([crystals, StructureSet.from_atoms([atom])])) == []
 
 
+@pytest.mark.slow
 def test_many_copper_crystals_are_quick() -> None:
     structures = StructureSet.from_atoms(copper(20)).select(np.arange(2000) % 20)
     assert set(codes(structures)) == {"duplicates"}

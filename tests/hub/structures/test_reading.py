@@ -283,6 +283,7 @@ def test_a_file_without_permission(tmp_path: Path) -> None:
         read_structures(tmp_path / "data.xyz")
 
 
+@pytest.mark.slow
 def test_memory_is_that_of_the_arrays(tmp_path: Path) -> None:
     count, n_atoms = 20_000, 20
     path = tmp_path / "data.xyz"

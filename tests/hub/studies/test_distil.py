@@ -60,6 +60,7 @@ def test_the_whole_chain(copper_files, tmp_path, here, quick):
     )
 
 
+@pytest.mark.slow
 def test_a_poor_teacher_is_not_distilled_unless_forced(copper_files, tmp_path, here, quick):
     notes = []
 
@@ -79,6 +80,7 @@ def test_a_poor_teacher_is_not_distilled_unless_forced(copper_files, tmp_path, h
     assert json.loads((folder / "student" / "run.json").read_text())["learning_rate"] == 0.01
 
 
+@pytest.mark.slow
 def test_it_is_resumed_after_every_step(copper_files, tmp_path, here, quick, monkeypatch):
     place = tmp_path / "run"
 

@@ -120,6 +120,7 @@ def test_a_slow_model_is_also_a_teacher_once_it_is_fine_tuned():
     assert len(advise([SCRATCH, replace(row, ms_per_atom=0.6)], [], []).commands) == 1
 
 
+@pytest.mark.slow
 def test_the_best_trainable_model_is_fine_tuned_if_nothing_beats_scratch(
     copper_files, here, tmp_path, quick, monkeypatch
 ):

@@ -55,6 +55,7 @@ def test_a_soft_material_is_cooled_further(monkeypatch):
     assert numbers["timestep"] == 5
 
 
+@pytest.mark.slow
 def test_an_alloy_is_made_without_any_number():
     notes = []
     short = {"stages": (0.04, 0.04, 0.04, 0.04, 0.04), "frame_interval": 0.04}

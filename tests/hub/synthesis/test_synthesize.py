@@ -57,6 +57,7 @@ def test_frames_have_their_columns_densities_and_labels(recipe, request):
     assert "thermostat: {kind: Langevin" in (made.version.path / "README.md").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", ["copper", "carbon"])
 def test_the_seed_decides_everything(recipe, request):
     recipe = replace(request.getfixturevalue(recipe), trajectories=2)
@@ -172,6 +173,7 @@ def test_a_process_that_dies_twice_has_its_trajectory_run_with_smaller_steps(cop
     assert "signal SIGSEGV" in notes[0]
 
 
+@pytest.mark.slow
 def test_what_is_done_is_not_run_again(copper):
     class Dying(InProcess):
         def wait(self):

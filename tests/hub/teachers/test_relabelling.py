@@ -87,6 +87,7 @@ def test_labels_are_added_and_everything_else_is_shared():
     assert all(path.startswith("dataset.zarr/labels/emt/") for path in added)
 
 
+@pytest.mark.slow
 def test_what_fails_is_named_and_masked(make_dataset):
     make_dataset(range(2, 12), dtype="float32")
     told = []
@@ -249,6 +250,7 @@ def child(jobs: int, options: str) -> subprocess.Popen:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT])
 def test_what_was_killed_is_gone_on_with_and_nothing_is_done_twice(make_dataset, tmp_path, sign):
     sizes = list(range(2, 62))

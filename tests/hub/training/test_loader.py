@@ -123,6 +123,7 @@ def test_it_goes_on_in_the_middle_of_an_epoch(stream, potential) -> None:
     assert energies(loader, start=9) == energies(loader)[9:]
 
 
+@pytest.mark.slow
 def test_worker_processes_and_shares_change_nothing(stream, potential) -> None:
     alone = energies(StreamLoader(stream, potential, 3, workers=0))
     assert energies(StreamLoader(stream, potential, 3, workers=2)) == alone
@@ -140,6 +141,7 @@ def test_a_stream_that_is_sent_reads_the_same(stream) -> None:
     assert sent.digest() == sent.take(np.arange(3)).digest()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_damaged_shard_is_named_when_its_turn_comes(place, tmp_path, potential, workers) -> None:
     copy = shutil.copytree(place, tmp_path / "copy")
@@ -220,6 +222,7 @@ class _Killer(Reporter):
             raise _Killed
 
 
+@pytest.mark.slow
 def test_a_streamed_pre_training_goes_on_in_the_middle_of_an_epoch(
     place, tmp_path, monkeypatch
 ) -> None:

@@ -127,6 +127,7 @@ def test_a_damaged_model_leaves_no_file(random_directory, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_package_that_computes_something_else_is_not_kept(
     random_directory, tmp_path, monkeypatch
 ):

@@ -56,6 +56,7 @@ def refusal(path):
     return caught.value.message
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(data=st.data())
 def test_any_change_is_read_or_refused(data, sound, tmp_path_factory):

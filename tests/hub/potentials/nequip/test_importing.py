@@ -56,6 +56,7 @@ def test_the_numbers_that_it_was_built_with_are_found(tmp_path):
     assert config.energy_reference == "isolated atoms"
 
 
+@pytest.mark.slow
 def test_an_imported_model_is_read_verified_and_written_again(plain, tmp_path):
     directory, package = tmp_path / "model", tmp_path / "again.nequip.zip"
     directory.mkdir()
@@ -76,6 +77,7 @@ def test_an_imported_model_is_read_verified_and_written_again(plain, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_our_own_exports_come_back(random_directory, tmp_path):
     package, directory = tmp_path / "ours.nequip.zip", tmp_path / "model"
     export_package(random_directory, package)

@@ -133,6 +133,7 @@ def double(tmp_path_factory):
     return rebuild(read_package(package).model, "nothing")
 
 
+@pytest.mark.slow
 def test_faster_parts_compute_the_same(double):
     plain = build_potential(double.config)
     plain.set_weights(double.weights(), "the same")

@@ -61,6 +61,7 @@ def compare(potential, calculator):
         assert np.allclose(stresses[index], expected, rtol=0, atol=3e-7), atoms
 
 
+@pytest.mark.slow
 def test_predictions_are_those_of_sevenns_calculator(converted):
     calculator = SevenNetCalculator("7net-0", device="cpu")
     compare(converted, calculator)
