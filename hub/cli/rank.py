@@ -77,7 +77,7 @@ def command(out: Path | None, as_json: bool, **given: Any) -> None:
     to DIR ranking.md, .json and .png. If killed, resume with the same command and --resume.
     """
     from hub.studies.rank import rank
-    from hub.studies.rank_table import PLOT_NAME, TABLE_NAME, rank_table
+    from hub.studies.rank_table import PLOT_NAME, TABLE_NAME, failures, rank_table
 
     with progress_bar("models") as progress:
         ranking = rank(out=out, progress=progress, report=output.message, **given)
@@ -86,6 +86,8 @@ def command(out: Path | None, as_json: bool, **given: Any) -> None:
         return
     output.message(f"errors on {ranking.n_structures} structures, none of the test set:")
     output.result_table(*rank_table(ranking.rows))
+    for line in failures(ranking.rows):
+        output.result(line)
     output.result("")
     output.result(f"recommended: {ranking.advice.reason}")
     for each in ranking.advice.commands:

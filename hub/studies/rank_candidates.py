@@ -178,7 +178,9 @@ def _zero_shot(each: Candidate, structures: StructureSet) -> Row:
         errors=found.errors,
         ms_per_atom=found.ms_per_atom,
         is_trainable=found.is_trainable,
-        level_of_theory=each.level_of_theory or found.provenance["level_of_theory"],
+        # What provenance says of a model is its name, unless its card says more.
+        level_of_theory=each.level_of_theory
+        or ("" if each.is_model else found.provenance["level_of_theory"]),
         n_failed=len(found.failures),
     )
 

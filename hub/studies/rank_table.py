@@ -40,10 +40,15 @@ def group_tables(ranking: Ranking) -> dict[str, tuple[list[str], list[list[str]]
     return {name: rank_table(ranking.rows, name) for name in groups}
 
 
+def failures(rows: Sequence[Row]) -> list[str]:
+    """Return a line for each model that failed, with its reason."""
+    return [f"{row.name} failed: {row.failure}" for row in rows if row.failure]
+
+
 def _cells(row: Row, group: str, *, stressed: bool) -> list[str]:
     if row.failure:
         absent = ["-"] * (4 + stressed)
-        return [row.name, f"failed: {row.failure}", *absent, row.licence or "-", "-"]
+        return [row.name, "failed", *absent, row.licence or "-", "-"]
     numbers = [
         _number(_value(row, group, "energy_rmse"), 1),
         _number(_value(row, group, "force_rmse"), 3),
@@ -75,6 +80,8 @@ def write_table(path: Path, ranking: Ranking) -> None:
     lines = [f"Errors on {ranking.n_structures} structures, none of the test set.", ""]
     for name, (header, rows) in group_tables(ranking).items():
         lines += [f"## {name}", "", *_markdown(header, rows), ""]
+    for line in failures(ranking.rows):
+        lines += [f"{line}.", ""]
     lines += [f"Recommended: {ranking.advice.reason}.", "", "```bash"]
     lines += [*ranking.advice.commands, "```", ""]
     write_file(path, "\n".join(lines).encode())

@@ -14,7 +14,7 @@ from hub.structures.reading import read_structures
 from hub.structures.splits import split_structures
 from hub.structures.structure_set import StructureSet
 from hub.studies import measuring, rank_candidates
-from hub.studies.rank_table import rank_table
+from hub.studies.rank_table import failures, rank_table
 from hub.studies.ranking import Row, advise
 from hub.training.job import DEFAULT_MODEL
 from tests.hub.synthesis.given import POOR, SMALL, TEACHER, copper, write_copper
@@ -164,7 +164,10 @@ def test_what_fails_is_a_row_with_its_reason(copper_files, here, few_steps, tmp_
     assert (failed.name, failed.failure) == (POOR, "no licence file")
     header, rows = rank_table(ranking.rows)
     assert len({len(row) for row in (header, *rows)}) == 1
-    assert "failed: no licence file" in rows[-1]
+    assert rows[-1][:3] == [POOR, "failed", "-"]
+    assert failures(ranking.rows) == [f"{POOR} failed: no licence file"]
+    table = (tmp_path / "ranking" / "ranking.md").read_text()
+    assert f"\n\n{POOR} failed: no licence file.\n\n" in table
     # It is tried again, and what is finished is not.
     monkeypatch.setattr(measuring, "label_sets", really)
     monkeypatch.setattr(rank_candidates, "cross_validate", None)
