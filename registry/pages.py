@@ -92,15 +92,19 @@ class Pages:
         IntegrityError
             If the page is corrupted, or missing although the list has the name.
         """
-        data = self._read(self.page_path(name))
-        if data is not None:
-            return parse_page(data, name, self.place(self.page_path(name)))
-        listed, place = self._listed(), self.place(self.list_path)
-        if is_index_1(listed, place):
-            return parse_index_1(listed, place).get(name)
-        if name in parse_names(listed, place):
-            raise IntegrityError(f"the index page {self.place(self.page_path(name))} is missing")
-        return None
+        path = self.page_path(name)
+        data = self._read(path)
+        if data is None:
+            listed, place = self._listed(), self.place(self.list_path)
+            if is_index_1(listed, place):
+                return parse_index_1(listed, place).get(name)
+            if name not in parse_names(listed, place):
+                return None
+            # A process that added it in the meantime wrote the page before the list.
+            data = self._read(path)
+            if data is None:
+                raise IntegrityError(f"the index page {self.place(path)} is missing")
+        return parse_page(data, name, self.place(path))
 
     def entries(self, names: Iterable[str] | None = None) -> dict[str, Entry]:
         """Return the entries of several names, or of all listed names; raises like `entry`."""

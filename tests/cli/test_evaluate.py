@@ -147,6 +147,7 @@ def test_refusals(command, folder, random_directory):
     assert "cuda:77" in done.err
 
 
+@pytest.mark.slow
 def test_a_package_is_exported(command, folder, random_directory):
     options = ("--format", "nequip-package", "--out", "my.nequip.zip")
     done = command("export", random_directory, *options)

@@ -7,9 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from registry.content import damaged_files
-from registry.errors import ExistsError
+from registry.errors import ExistsError, IntegrityError
+from registry.index import with_version
 from registry.local import LocalStore
 from registry.lock import alone, in_use
+from registry.manifest import Manifest
 from registry.pages import Pages
 from registry.registry import Registry
 from registry.stores.directory import DirectoryStore
@@ -109,6 +111,21 @@ def test_all_of_many_publishers_at_once_are_listed(make_catalogue, content, tmp_
     entries = Registry("lab", DirectoryStore(tmp_path / "lab")).entries()
     rows = [row.digest for entry in entries.values() for row in entry.versions.values()]
     assert sorted(rows) == sorted(digests)
+
+
+def test_a_name_that_is_added_while_it_is_looked_up_is_found(tmp_path):
+    new = with_version(None, Manifest("model", "m", "1.0.0", (), {}), "ab" * 32)
+    store = DirectoryStore(tmp_path)
+
+    class AddedMeanwhile(Pages):
+        def _listed(self):
+            Pages(store, "index").change("m", lambda _: new)
+            return super()._listed()
+
+    assert AddedMeanwhile(store, "index").entry("m") == new
+    (tmp_path / "index" / "m.json").unlink()
+    with pytest.raises(IntegrityError, match=r"index page .*m.json is missing"):
+        Pages(store, "index").entry("m")
 
 
 def test_nothing_but_compare_and_swap_is_needed(make_catalogue, content, tmp_path, monkeypatch):

@@ -148,6 +148,7 @@ def test_one_of_many_that_publish_the_same_version_wins(start, tmp_path, content
     assert visible(tmp_path) == ["1.0.0"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("argument", ["mine", "toy"])
 def test_a_killed_pull_leaves_nothing_that_is_trusted(start, tmp_path, content, toy_card, argument):
     toy_card("http://localhost/toy.bin")

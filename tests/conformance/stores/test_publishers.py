@@ -27,6 +27,7 @@ def rows(place):
     }
 
 
+@pytest.mark.slow
 def test_nothing_of_20_publishers_at_once_is_lost(place, machine, content):
     """Versions of a few names, all of them new, in a place that is not a registry yet."""
 

@@ -86,6 +86,7 @@ def test_what_is_harmless_keeps_its_name():
     assert unreserved("charge", per_atom=True) == "unused_charge"  # ASE's column for charges
 
 
+@pytest.mark.slow
 @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(NAMES, max_size=4, unique=True), st.lists(NAMES, max_size=3, unique=True))
 def test_exports_give_the_same_labels_whatever_else_there_is(tmp_path_factory, names, of_atoms):

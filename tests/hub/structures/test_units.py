@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,6 +35,12 @@ UNITS = {
 }
 
 
+@cache
+def read(path: Path) -> StructureSet:
+    """Return the structures of a file, read once for all units."""
+    return read_structures(path).structures
+
+
 def suspected(structures: StructureSet) -> set[str]:
     """Return which labels look like other units."""
     findings = [item for item in check_structures(structures) if item.code == "units"]
@@ -48,7 +55,7 @@ def in_units(structures: StructureSet, energy: float, force: float) -> Structure
 
 @pytest.mark.parametrize("name", FILES)
 def test_real_files_have_no_errors(shared: Path, name: str) -> None:
-    structures = read_structures(shared / "data" / name).structures
+    structures = read(shared / "data" / name)
     assert [item for item in check_structures(structures) if item.severity == "error"] == []
 
 
@@ -56,7 +63,7 @@ def test_real_files_have_no_errors(shared: Path, name: str) -> None:
 @pytest.mark.parametrize("name", FILES)
 def test_real_files_in_other_units_are_caught(shared: Path, name: str, units: str) -> None:
     energy, force, expected = UNITS[units]
-    structures = read_structures(shared / "data" / name).structures
+    structures = read(shared / "data" / name)
     found = suspected(in_units(structures, energy, force))
     # Rydberg energies are near enough to escape where forces give the file away already.
     assert found >= expected - ({"energies"} if "forces" in expected else set())
@@ -73,7 +80,7 @@ def test_a_metal_in_other_units_is_caught(crystals: StructureSet, units: str) ->
 
 
 def test_twenty_five_structures_are_enough(shared: Path) -> None:
-    structures = read_structures(shared / "data" / "carbon-dft-amorphous-train.extxyz").structures
+    structures = read(shared / "data" / "carbon-dft-amorphous-train.extxyz")
     for seed in range(5):
         few = structures.select(np.random.default_rng(seed).permutation(384)[:25])
         assert suspected(few) == set()

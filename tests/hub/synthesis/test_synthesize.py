@@ -71,6 +71,7 @@ def test_the_seed_decides_everything(recipe, request):
     assert files_of(other) != files_of(first)
 
 
+@pytest.mark.slow
 def test_more_trajectories_are_added_under_numbers_of_their_own(copper, carbon):
     run_recipe(copper, "one", pool=InProcess())
     again = replace(copper, trajectories=1)

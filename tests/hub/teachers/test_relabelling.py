@@ -285,6 +285,7 @@ def test_what_was_killed_is_gone_on_with_and_nothing_is_done_twice(make_dataset,
     assert not unfinished()
 
 
+@pytest.mark.slow
 def test_two_do_not_make_one_version(make_dataset, tmp_path):
     make_dataset([2, 3, 4])
     other = child(1, '{"seconds": 0.5}')

@@ -246,6 +246,7 @@ def test_a_streamed_pre_training_goes_on_in_the_middle_of_an_epoch(
     )
 
 
+@pytest.mark.slow
 def test_a_dataset_that_was_replaced_is_refused(place, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(pretrain_data, "MOST_ATOMS_IN_MEMORY", 0)
     monkeypatch.setattr("hub.training.loop._SAVE_EVERY", 0.0)

@@ -65,6 +65,7 @@ def train_in_little_memory(folder):
     found.run()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is of Linux")
 def test_memory_that_runs_out_is_an_error_of_ours_and_the_training_goes_on(tmp_path) -> None:
     script = (

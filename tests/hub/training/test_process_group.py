@@ -100,6 +100,7 @@ def alone(tmp_path_factory) -> Trainer:
     return trainer
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one(alone, tmp_path) -> None:
     assert run_two(tmp_path) == [0, 0]
     # As texts: without stresses there is a NaN, which equals nothing.

@@ -108,6 +108,7 @@ def test_a_published_checkpoint_in_single_precision(published, shared, tmp_path)
     assert_same(results, structures, directory, "float32", 1e-5)
 
 
+@pytest.mark.slow
 def test_an_existing_file_is_kept(random_directory, tmp_path):
     package = tmp_path / "model.nequip.zip"
     package.write_bytes(b"precious")

@@ -99,6 +99,7 @@ def test_what_only_nequip_refuses_is_said():
         build_potential(config)
 
 
+@pytest.mark.slow
 @settings(max_examples=8)
 @given(
     num_layers=st.integers(1, 3), width=st.integers(1, 9), l_max=st.integers(0, 2),

@@ -79,6 +79,7 @@ def test_another_checkpoint_of_the_package_is_rebuilt_as_well():
     compare(potential, SevenNetCalculator("7net-l3i5", device="cpu"))
 
 
+@pytest.mark.slow
 def test_the_weights_are_those_that_sevenn_loads(converted, checkpoint):
     """All of them: those that are trained, and those that are frozen."""
     expected = dict(SevenNetCheckpoint(str(checkpoint)).build_model().named_parameters())
