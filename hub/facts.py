@@ -106,8 +106,10 @@ def _facts(stated: Any, licence: str) -> Facts:
     )
 
 
-def models_that_know(elements: Iterable[str], *, shipped: bool = False) -> list[str]:
-    """Return the models on this machine and the built-in ones to train that cover all elements.
+def models_that_know(
+    elements: Iterable[str], *, shipped: bool = False, trainable: bool = True
+) -> list[str]:
+    """Return the models on this machine and the built-in ones that cover all elements.
 
     Parameters
     ----------
@@ -115,6 +117,8 @@ def models_that_know(elements: Iterable[str], *, shipped: bool = False) -> list[
         Chemical symbols.
     shipped
         Only those that come with the package and need no network.
+    trainable
+        Only those that can be trained; if False, also others whose packages are installed.
 
     Returns
     -------
@@ -130,14 +134,17 @@ def models_that_know(elements: Iterable[str], *, shipped: bool = False) -> list[
             facts = listed_facts(names, row)
         except RegistryError:
             continue  # a damaged version is no advice
-        if wanted.issubset(facts.elements) and _is_trainable(facts.architecture):
+        if wanted.issubset(facts.elements) and _serves(facts.architecture, trainable=trainable):
             found.append((len(facts.elements), row.name))
     return list(dict.fromkeys(name for _, name in sorted(found)))
 
 
-def _is_trainable(name: str) -> bool:
-    """Whether models of an architecture can be trained; True if it is not installed."""
+def _serves(name: str, *, trainable: bool) -> bool:
+    """Whether models of an architecture can be trained, or at least used; True if unknown."""
     # With numpy, which `hub list` does without.
     from hub.potentials.architectures import architecture, known_architectures
 
-    return name not in known_architectures() or architecture(name).is_trainable
+    if name not in known_architectures():
+        return True
+    found = architecture(name)
+    return found.is_trainable or (not trainable and not found.missing())

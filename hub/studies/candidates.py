@@ -50,10 +50,11 @@ class Candidate:
 def candidates_for(elements: Iterable[str]) -> list[Candidate]:
     """Return the models, and the teachers without parameter files, that know all elements.
 
-    Teachers whose programs are not installed are left out.
+    Teachers whose programs are not installed are left out, and so are models that cannot be
+    trained if their packages are not.
     """
     wanted = set(elements)
-    found = [_of_model(name) for name in models_that_know(wanted)]
+    found = [_of_model(name) for name in models_that_know(wanted, trainable=False)]
     for family in list_teachers():
         is_complete = not family.argument and family.parameters == "none"
         if is_complete and family.is_usable and wanted.issubset(family.elements):

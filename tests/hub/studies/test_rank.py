@@ -10,10 +10,12 @@ import hub
 from hub.errors import DataError, JobError, TeacherError
 from hub.evaluation.metrics import ALL
 from hub.jobs.pool import InProcess, Lost
+from hub.potentials.architectures import architecture
 from hub.structures.reading import read_structures
 from hub.structures.splits import split_structures
 from hub.structures.structure_set import StructureSet
 from hub.studies import measuring, rank_candidates
+from hub.studies.candidates import candidates_for
 from hub.studies.rank_table import failures, rank_table
 from hub.studies.ranking import Row, advise
 from hub.training.job import DEFAULT_MODEL
@@ -200,6 +202,15 @@ def test_energies_are_shifted_to_other_structures_than_those_that_are_judged(her
     assert own.errors[ALL]["energy_rmse"] == pytest.approx(0, abs=1e-3)
     assert others.errors[ALL]["energy_rmse"] == pytest.approx(750, abs=1)
     assert unshifted.errors[ALL]["energy_rmse"] == pytest.approx(750, abs=1)
+
+
+def test_models_that_cannot_be_trained_are_compared_if_their_package_is_installed(monkeypatch):
+    pytest.importorskip("chgnet", reason="needs mlip-hub[chgnet]")
+    assert "chgnet-0.3.0" in [each.name for each in candidates_for(["Mo"])]
+    monkeypatch.setattr(architecture("chgnet"), "modules", ("a_package_that_is_not_here",))
+    others = [each.name for each in candidates_for(["Mo"])]
+    assert "chgnet-0.3.0" not in others
+    assert "sevennet-0" in others
 
 
 @pytest.mark.parametrize(
