@@ -71,7 +71,8 @@ def overlap(
     is_a_dataset = any(map(is_dataset_name, places))
     if is_a_dataset:
         require_one(places)
-    known, progress = open_structures(str(source), counting("reading"), report), counting("reading")
+    known = open_structures(str(source), counting("reading"), report)
+    progress = counting("reading")
     if is_a_dataset:
         target = open_structures(places[0], progress, report)
     else:
