@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Literal
 
@@ -95,7 +95,7 @@ def list_versions(
             and architecture in (None, facts.architecture)
             and (license is None or fnmatch(facts.licence.lower(), license.lower()))
         ):
-            found.append(Listed(**asdict(row), **asdict(facts)))
+            found.append(Listed(**vars(row), **vars(facts)))
     return found
 
 

@@ -12,6 +12,8 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import msgspec
+
 from registry.documents import (
     WRONG,
     MalformedError,
@@ -19,7 +21,6 @@ from registry.documents import (
     damage,
     digest_of,
     fit,
-    parse_json,
     read_bounded,
 )
 from registry.errors import InvalidReferenceError, SettingsError
@@ -261,7 +262,10 @@ def read_front_matters(path: Path) -> dict[str, dict[str, Any]]:
     if not path.exists():
         return {}
     with damage(path, SettingsError, verdict=WRONG):
-        return fit(parse_json(read_bounded(path)), dict[str, dict[str, Any]])
+        try:
+            return msgspec.json.decode(read_bounded(path), type=dict[str, dict[str, Any]])
+        except msgspec.DecodeError as problem:
+            raise MalformedError(f"not such JSON: {problem}") from problem
 
 
 def write_front_matters(folder: Path) -> None:

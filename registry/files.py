@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import shutil
 import stat
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -138,13 +137,15 @@ def write_atomically(target: Path, data: bytes, scratch: Path | None = None) -> 
 @contextmanager
 def scratch_directory(parent: Path) -> Iterator[Path]:
     """Yield an empty directory, and remove it at the end if it still exists."""
+    from shutil import rmtree  # slow to import
+
     directory = parent / f"{uuid4().hex}.tmp"
     with storage_errors(directory):
         directory.mkdir(parents=True)
         try:
             yield directory
         finally:
-            shutil.rmtree(directory, ignore_errors=True)
+            rmtree(directory, ignore_errors=True)
 
 
 def place(source: Path, target: Path, *, link: bool) -> bool:
@@ -154,6 +155,8 @@ def place(source: Path, target: Path, *, link: bool) -> bool:
     copy. Files that may share bytes are read-only; the others belong to the user. Returns whether
     nothing was copied: then the bytes on the disk are those of `source`.
     """
+    from shutil import copyfile  # slow to import
+
     with storage_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         is_cloned = _reflink(source, target)
@@ -162,7 +165,7 @@ def place(source: Path, target: Path, *, link: bool) -> bool:
                 with suppress(OSError):  # Another device, too many links, or no links at all.
                     target.hardlink_to(source)
                     return True
-            shutil.copyfile(source, target)
+            copyfile(source, target)
         if link:
             target.chmod(target.stat().st_mode & READ_ONLY)
     return is_cloned

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -54,8 +53,9 @@ def remove(path: Path) -> None:
     """
     with storage_errors(path), suppress(FileNotFoundError):
         if is_real_directory(path):
-            # It does not follow links either.
-            shutil.rmtree(path)
+            from shutil import rmtree  # slow to import
+
+            rmtree(path)  # it does not follow links either
         else:
             path.unlink()
 

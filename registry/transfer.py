@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import shutil
 from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import PurePosixPath
@@ -145,9 +144,11 @@ def _pool(stop: Event) -> Iterator[ThreadPoolExecutor]:
 
 def _check_space(blobs: Blobs, entries: Sequence[FileEntry]) -> None:
     """Raise before the start, rather than at the end, if there is too little disk space."""
+    from shutil import disk_usage  # slow to import
+
     here = sum(size_of(blobs.part(entry.sha256)) for entry in entries)
     needed = sum(entry.size for entry in entries) - here
-    free = shutil.disk_usage(blobs.parts).free
+    free = disk_usage(blobs.parts).free
     if needed > free:
         raise StorageError(
             f"not enough disk space for {blobs.root}: {needed / 1e6:.1f} MB needed, "

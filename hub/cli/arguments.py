@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.shell_completion import CompletionItem
 
 from hub.visible import one_line
 from registry.errors import RegistryError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
+
+    from click.shell_completion import CompletionItem
 
 
 def complete_names(
@@ -21,6 +22,8 @@ def complete_names(
     incomplete: str,
 ) -> list[CompletionItem]:
     """Complete names that are known without a network."""
+    from click.shell_completion import CompletionItem
+
     from hub.library import catalogue
     from registry.listing import listings
 
@@ -86,6 +89,8 @@ class NameOf(click.ParamType):  # type: ignore[type-arg]  # in some versions
         incomplete: str,
     ) -> list[CompletionItem]:
         """Complete names."""
+        from click.shell_completion import CompletionItem
+
         return [CompletionItem(name) for name in self._known() if name.startswith(incomplete)]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -88,12 +87,14 @@ class DirectoryStore:
         sent: Callable[[int], None] | None = None,  # noqa: ARG002 - a copy takes no time
     ) -> bool:
         """Store a read-only copy of `source`, verified against `entry`."""
+        from shutil import copyfile  # slow to import
+
         target = self.path(path)
         if is_intact(target, entry):
             _refresh(target)
             return False
         with replacing(target, self.parts, READ_ONLY) as temporary:
-            shutil.copyfile(source, temporary)
+            copyfile(source, temporary)
             if not is_intact(temporary, entry):
                 raise IntegrityError(
                     f"{source} changed while it was being published",
