@@ -84,8 +84,9 @@ class ModelCalculator(Calculator):
             raise DataError("the structure has no atoms", "Check that it is not empty by mistake.")
         with with_gradients():
             types = atom_types(copied, potential.elements)
-            neighbours = self.neighbours.of(copied, potential.cutoff)
-            output = potential(single_batch(copied, types, neighbours, potential.device))
+            neighbours, half = self.neighbours.with_half(copied, potential.cutoff)
+            batch = single_batch(copied, types, neighbours, potential.device, half)
+            output = potential(batch)
         energy = output.energies.item()
         self.results = {
             "energy": energy,

@@ -92,7 +92,11 @@ def _halves(graphs: Sequence[Graph]) -> torch.Tensor | None:
 
 
 def single_batch(
-    atoms: Atoms, types: IntArray, neighbours: NeighbourList, device: torch.device
+    atoms: Atoms,
+    types: IntArray,
+    neighbours: NeighbourList,
+    device: torch.device,
+    half: IntArray | None = None,
 ) -> Batch:
     """Return one structure as a batch without labels on a device.
 
@@ -106,6 +110,8 @@ def single_batch(
         Their neighbours within the cutoff of the potential.
     device
         Where the tensors are needed.
+    half
+        One edge of each pair, if that is known.
     """
     n_atoms = len(atoms)
     return Batch(
@@ -116,6 +122,7 @@ def single_batch(
         shifts=torch.from_numpy(neighbours.shifts).to(device).double(),
         sizes=torch.tensor([n_atoms], device=device),
         structure=torch.zeros(n_atoms, dtype=torch.int64, device=device),
+        half=None if half is None else torch.from_numpy(half).to(device),
     )
 
 

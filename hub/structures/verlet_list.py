@@ -51,6 +51,21 @@ class VerletList:
     def of(self, atoms: Atoms, cutoff: float) -> NeighbourList:
         """Return the neighbours within `cutoff` (Å), in the order of `find_neighbours`.
 
+        Raises as :meth:`with_half`.
+        """
+        return self.with_half(atoms, cutoff)[0]
+
+    def with_half(self, atoms: Atoms, cutoff: float) -> tuple[NeighbourList, IntArray | None]:
+        """Return the neighbours, and which of them are one edge of each pair.
+
+        Returns
+        -------
+        neighbours
+            As of :meth:`of`, m edges.
+        half
+            (m / 2,) what `find_half` finds for them; None if the list has no skin, and is not
+            expected to serve again.
+
         Raises
         ------
         DataError
@@ -100,10 +115,10 @@ class _Built:
         moves = atoms.positions - self.positions
         return float(np.sqrt(np.einsum("ij,ij->i", moves, moves).max(initial=0.0)))
 
-    def within_cutoff(self, positions: FloatArray) -> NeighbourList:
-        """Choose the pairs within the cutoff, from (n, 3) positions in Å."""
+    def within_cutoff(self, positions: FloatArray) -> tuple[NeighbourList, IntArray | None]:
+        """Choose the edges within the cutoff, and one of each pair, from (n, 3) positions in Å."""
         if not self.skin:
-            return self.found
+            return self.found, None
         neighbours, counts, translations = self._ways
         squares = np.zeros(len(neighbours))
         # One coordinate after the other is several times faster than rows of three.
@@ -115,7 +130,18 @@ class _Built:
             squares += way
         chosen = np.flatnonzero(squares <= self.cutoff**2)
         edges, shifts = self.found
-        return NeighbourList(edges.take(chosen, axis=1), shifts.take(chosen, axis=0))
+        # An edge and its reverse have the same length to the last bit, so both are chosen.
+        half = np.flatnonzero(self._is_first.take(chosen))
+        return NeighbourList(edges.take(chosen, axis=1), shifts.take(chosen, axis=0)), half
+
+    @cached_property
+    def _is_first(self) -> BoolArray:
+        """(m,) which edges represent their pairs: the same that `find_half` chooses."""
+        centres, neighbours = self.found.edges
+        x, y, z = self.found.shifts.T
+        is_image = (x > 0) | ((x == 0) & ((y > 0) | ((y == 0) & (z > 0))))
+        is_first: BoolArray = (centres < neighbours) | ((centres == neighbours) & is_image)
+        return is_first
 
     @cached_property
     def _ways(self) -> tuple[IntArray, IntArray, FloatArray]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def shifted_softplus(x: torch.Tensor) -> torch.Tensor:
     """Return ln(1 + e^x) - ln 2."""
-    return functional.softplus(x) - math.log(2.0)
+    return functional.softplus(x).sub_(math.log(2.0))
 
 
 FUNCTIONS: dict[str, Function] = {

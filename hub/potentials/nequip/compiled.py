@@ -229,9 +229,12 @@ class Interaction(torch.nn.Module):
         """
         layer, conv = self.layer, self.conv
         sent = conv.linear_1(blocks, {})
-        norms = self.norms[atoms.types][:, None, None] if len(self.norms) > 1 else self.norms
-        features = [sent[number] * norms for number in range(len(blocks))]
+        features = [sent[number] for number in range(len(blocks))]
         matrix = conv.edge_mlp.last_matrix()
+        if len(self.norms) == 1:
+            matrix = matrix * self.norms  # the messages are linear in it, and it is small
+        else:
+            features = [each * self.norms[atoms.types][:, None, None] for each in features]
         messages = convolve_with(layer.product, features=features, matrix=matrix)
         sums: dict[int, torch.Tensor] = {}
         if conv.sc is not None:

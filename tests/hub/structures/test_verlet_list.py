@@ -7,12 +7,14 @@ import pickle
 
 import numpy as np
 import pytest
+import torch
 from ase import Atoms
 from ase.build import bulk, fcc111, molecule
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from hub.errors import DataError
+from hub.potentials.kernels.pairs import find_half
 from hub.structures.neighbours import find_neighbours
 from hub.structures.verlet_list import VerletList
 
@@ -21,12 +23,16 @@ SKIN = 0.4
 
 
 def assert_same_neighbours(neighbours: VerletList, atoms: Atoms, cutoff: float = CUTOFF) -> None:
-    """Compare with a search of its own, including the order."""
-    found = neighbours.of(atoms, cutoff)
+    """Compare with a search of its own, including the order and what is one of each pair."""
+    found, half = neighbours.with_half(atoms, cutoff)
     expected = find_neighbours(atoms.positions, atoms.cell.array, atoms.pbc, cutoff)
     np.testing.assert_array_equal(found.edges, expected.edges)
     np.testing.assert_array_equal(found.shifts, expected.shifts)
     assert (found.edges.dtype, found.shifts.dtype) == (np.int32, np.int32)
+    if half is not None:
+        one_of_each = find_half(*map(torch.from_numpy, expected))
+        assert one_of_each is not None
+        np.testing.assert_array_equal(half, one_of_each.numpy())
     centres, ends = atoms.positions[found.edges]
     vectors = ends - centres + found.shifts @ atoms.cell.array
     assert np.linalg.norm(vectors, axis=1).max(initial=0.0) <= cutoff
