@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,13 +42,30 @@ def shared() -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory) -> Iterator[Path]:
+    """Return an iterator that makes new empty folders.
+
+    `mktemp` looks through all folders of the session for a free number, which takes milliseconds
+    when thousands of tests have made some.
+    """
+    parent = tmp_path_factory.mktemp("homes")
+
+    def new() -> Iterator[Path]:
+        for number in count():
+            (parent / str(number)).mkdir()
+            yield parent / str(number)
+
+    return new()
+
+
 @pytest.fixture(autouse=True)
-def own_home(tmp_path_factory, monkeypatch):
+def own_home(homes, monkeypatch):
     """Keep the settings and versions of whoever runs the tests out of them."""
     for name in [name for name in os.environ if name.startswith("HUB_")]:
         monkeypatch.delenv(name)
-    monkeypatch.setenv("HUB_HOME", str(tmp_path_factory.mktemp("home")))
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+    monkeypatch.setenv("HUB_HOME", str(next(homes)))
+    monkeypatch.setenv("XDG_STATE_HOME", str(next(homes)))
     # The servers of the tests are on this machine.
     monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")
 

@@ -127,15 +127,33 @@ def pair_basis(structures: StructureSet, index: int) -> tuple[FloatArray, FloatA
         values[kept] for values in (first, contact, distances, vectors)
     )
     reduced = distances / contact
-    hats = np.maximum(0.0, 1.0 - np.abs(reduced[:, None] - _KNOTS) / _KNOT_DISTANCE)
-    pushes = (-vectors / (distances * contact**2)[:, None])[:, :, None] * hats[:, None, :]
-    n_atoms, n_knots = len(radii), len(_KNOTS)
-    design = np.zeros((n_atoms, 3, n_knots))
-    np.add.at(design, first, pushes)
+    pushes = -vectors / (distances * contact**2)[:, None]
+    design = _sums_of_hats(first, reduced, pushes, len(radii))
     # The integral of each hat from the distance outwards is the pair's energy; every pair occurs
     # twice.
-    energies = 0.5 * (_hat_integrals(reduced) / contact[:, None]).sum(axis=0) / n_atoms
-    return design.reshape(n_atoms * 3, n_knots), energies, reduced
+    energies = 0.5 * (_hat_integrals(reduced) / contact[:, None]).sum(axis=0) / len(radii)
+    return design, energies, reduced
+
+
+def _sums_of_hats(
+    first: IntArray, reduced: FloatArray, pushes: FloatArray, n_atoms: int
+) -> FloatArray:
+    """Return (3n, K) sums over pairs of their push times each hat function at their distance.
+
+    Only the two hats next to a distance differ from zero there. An extra knot on either side takes
+    what is beyond the others.
+    """
+    n_knots = len(_KNOTS) + 2
+    places = np.clip((reduced - _KNOTS[0]) / _KNOT_DISTANCE + 1, 0, n_knots - 1.5)
+    left = places.astype(np.int64)
+    share = (places - left)[:, None]
+    rows = (3 * first.astype(np.int64)[:, None] + np.arange(3)) * n_knots + left[:, None]
+    design = np.bincount(
+        np.concatenate([rows.ravel(), rows.ravel() + 1]),
+        np.concatenate([(pushes * (1 - share)).ravel(), (pushes * share).ravel()]),
+        minlength=3 * n_atoms * n_knots,
+    )
+    return design.reshape(3 * n_atoms, n_knots)[:, 1:-1]
 
 
 def _hat_integrals(reduced: FloatArray) -> FloatArray:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+from importlib import metadata
+
 import pytest
 import torch
 from nequip.utils import global_state
@@ -26,3 +29,12 @@ def _own_precision():
     yield
     torch.set_default_dtype(dtype)
     global_state._GLOBAL_STATE_INITIALIZED = was_set
+
+
+@pytest.fixture(autouse=True, scope="package")
+def _packages_listed_once():
+    """NequIP lists all installed packages whenever a package of its is read; it takes seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        listed_once = functools.cache(metadata.packages_distributions)
+        patch.setattr(metadata, "packages_distributions", listed_once)
+        yield
