@@ -148,11 +148,9 @@ def _sums_of_hats(
     left = places.astype(np.int64)
     share = (places - left)[:, None]
     rows = (3 * first.astype(np.int64)[:, None] + np.arange(3)) * n_knots + left[:, None]
-    design = np.bincount(
-        np.concatenate([rows.ravel(), rows.ravel() + 1]),
-        np.concatenate([(pushes * (1 - share)).ravel(), (pushes * share).ravel()]),
-        minlength=3 * n_atoms * n_knots,
-    )
+    design = np.zeros(3 * n_atoms * n_knots)
+    np.add.at(design, rows.ravel(), (pushes * (1 - share)).ravel())
+    np.add.at(design, rows.ravel() + 1, (pushes * share).ravel())
     return design.reshape(3 * n_atoms, n_knots)[:, 1:-1]
 
 
