@@ -183,13 +183,13 @@ def _contradiction(licence: str, contradicted: Iterable[Ancestor]) -> Publishing
     for each in contradicted:
         rules = [rule for rule in _rules(each.licence) or () if rule.allowed != ("*",)]
         allowed = dict.fromkeys(pattern for rule in rules for pattern in rule.allowed)
-        kept = f"kept by {', '.join(allowed)}" if allowed else "kept by no licence"
+        kept = f"met by {', '.join(allowed)}" if allowed else "met by no licence"
         conditions = ", ".join(rule.condition for rule in rules)
         lines.append(f"{each.label} is under {each.licence} ({conditions}; {kept})")
     return PublishingError(
         f"the licence {licence} contradicts what the model was trained from: {'; '.join(lines)}",
-        "Choose another --license, or say why this one is right: --license-reason TEXT, which the "
-        "card shows.",
+        "Choose another --license, or say why this one is valid: --license-reason TEXT, which is "
+        "shown on the card.",
     )
 
 

@@ -63,12 +63,12 @@ def publish(
     license, description
         Replace what the card says.
     license_reason
-        Why the licence is right although it contradicts that of something that the model was
+        Why the licence is valid although it conflicts with that of something that the model was
         trained from; the card shows it.
     private
         Make a new repository on the Hugging Face Hub private.
     accept
-        Publish although this machine has seen other content there under this version.
+        Publish although this machine has seen different content for this version there.
     progress
         Called with the number of bytes as they are sent, and the total.
 

@@ -172,5 +172,5 @@ def _write_page(
     if seen != data and not (store.swap(path, data, seen) or store.swap(path, data, None)):
         raise StorageError(
             f"{pages.place(path)} was written by another process during the repair",
-            "Repair again when nobody publishes.",
+            "Repeat the repair when nobody is publishing.",
         )

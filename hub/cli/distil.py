@@ -35,12 +35,12 @@ from hub.cli.teacher_options import teacher_settings
     default="",
     metavar="NAME",
     shell_complete=complete_names,
-    show_default="the best that knows the elements",
+    show_default="the best that covers the elements",
     help="Model or teacher to distil; `hub rank` compares them.",
 )
 @teacher_settings
 @click.option(
-    "--force", is_flag=True, help="Distil although the teacher is worse than training from scratch."
+    "--force", is_flag=True, help="Distil even if the teacher is worse than training from scratch."
 )
 @click.option(
     "--finetune-teacher",
@@ -51,7 +51,7 @@ from hub.cli.teacher_options import teacher_settings
     "--schedule",
     type=JsonObject(),
     metavar="JSON",
-    help="Numbers of the structures around each one, e.g. '{\"chains\": 3}'.",
+    help="Settings for the structures around each one, e.g. '{\"chains\": 3}'.",
 )
 @click.option(
     "--pretrain-epochs",
@@ -81,8 +81,8 @@ def command(as_json: bool, **given: Any) -> None:
 
     Compares the teacher with training from scratch. If its forces are better, it labels structures
     around the training structures; a student is pre-trained on them, then fine-tuned on the data.
-    Otherwise the model is trained from scratch. Prints the errors of all on the test structures,
-    which nothing else uses. If killed, resume with --out DIR --resume.
+    Otherwise the model is trained from scratch. Prints the errors of all models on the test
+    structures, which are used for nothing else. If killed, resume with --out DIR --resume.
     """
     from hub.cli.distil_output import DistilOutput
     from hub.devices import keep_freed_memory

@@ -60,12 +60,12 @@ _OF_COMPARISONS = {"names", "labels", "plot", "as_json"}
 @click.option(
     "--committee",
     is_flag=True,
-    help="Also evaluate the mean of the models, and how well their spread tells its errors.",
+    help="Also evaluate the mean of the models, and how well their spread predicts its errors.",
 )
 @click.option(
     "--details",
     is_flag=True,
-    help="Also print errors by element and size of the force, and of energy differences.",
+    help="Also print force errors by element and magnitude, and errors of energy differences.",
 )
 @json_option
 def command(
@@ -82,9 +82,9 @@ def command(
 
     A single run folder is evaluated on its own test set if no --data is given.
 
-    Errors are in meV/atom and eV/Å, those of stresses in GPa and meV/Å^3, over all structures and
-    for each configuration type named in the files. If model and data use different zeros of
-    energy, a shift per element is fitted and the errors are shown with and without it.
+    Errors are in meV/atom (energies), eV/Å (forces), and GPa and meV/Å^3 (stresses), for all
+    structures and for each configuration type named in the files. If model and data use different
+    reference energies, a shift per element is fitted and the errors are shown with and without it.
 
     hub evaluate DATASET --labels A,B compares two label sets of a dataset instead: the differences
     of B from A over the structures covered by both, with and without a fitted shift.

@@ -61,7 +61,7 @@ def _print_summary(found: list[Evaluation]) -> None:
         *(f"note:    {note}" for note in read.notes),
     ]
     for each in found:
-        lines += _shift_lines(each, f" of {each.name}" if len(found) > 1 else "")
+        lines += _shift_lines(each, f" for {each.name}" if len(found) > 1 else "")
     for line in lines:
         output.message(line)
 
@@ -72,8 +72,8 @@ def _shift_lines(found: Evaluation, of_model: str) -> list[str]:
     shifts = found.shifts.energies.items()
     values = ", ".join(f"{symbol} {shift:+.4f}" for symbol, shift in shifts)
     return [
-        f"warning: the zeros of energy of model and data differ{of_model}. Shifts fitted to these",
-        f"         data, {values} eV/atom, explain most of the energy error.",
+        f"warning: the reference energies of model and data differ{of_model}. Shifts fitted to",
+        f"         these data, {values} eV/atom, explain most of the energy error.",
         f"         '{SHIFTED}' includes them, '{AS_IT_IS}' does not.",
         *(f"note:    {note}" for note in found.shifts.notes),
     ]

@@ -58,7 +58,7 @@ from hub.cli.arguments import (
     type=click.Choice(["best", "committee"]),
     default="best",
     show_default=True,
-    help="Of several seeds, keep the best by validation, or all as a committee.",
+    help="With several seeds, keep the best model by validation, or all as a committee.",
 )
 @click.option(
     "--method",
@@ -71,7 +71,7 @@ from hub.cli.arguments import (
     "--group-rates",
     default="",
     metavar="GROUP=X,...",
-    help="Factors of the learning rate by layer, e.g. embedding=0.1,readout=2.",
+    help="Learning rate multipliers by layer, e.g. embedding=0.1,readout=2.",
 )
 @click.option(
     "--replayed",

@@ -67,7 +67,7 @@ def _numbers(context: click.Context, parameter: click.Parameter, value: str) -> 
     default=3,
     show_default=True,
     metavar="K",
-    help="Number of trainings of each start and size.",
+    help="Number of training runs for each start and size.",
 )
 @click.option(
     "--out",
@@ -80,7 +80,7 @@ def _numbers(context: click.Context, parameter: click.Parameter, value: str) -> 
 @epochs_option
 @learning_rate_option
 @batch_size_option
-@pool_options("Number of trainings at a time, each with one thread.", "one, with all threads")
+@pool_options("Number of parallel training runs, each with one thread.", "one, with all threads")
 @device_option
 @label_options
 @click.option("--resume", is_flag=True, help="Resume in the folder --out; keep finished trainings.")
@@ -91,10 +91,10 @@ def _numbers(context: click.Context, parameter: click.Parameter, value: str) -> 
 )
 @json_option
 def command(out: Path, paper: bool, as_json: bool, **given: Any) -> None:
-    """Train from every start, on every number of structures, with every seed; compare the errors.
+    """Train from each starting point, with each training set size and seed, and compare errors.
 
     All models are tested on the same structures. For one seed, larger training sets include the
-    smaller ones. Writes to DIR a run folder for each training, learning_curve.md, .csv and .png. If
+    smaller ones. Writes learning_curve.md, .csv and .png and a folder for each run to DIR. If
     killed, resume with the same command and --resume; starts, sizes and seeds may be added.
     """
     from hub.cli.curve_output import CurveOutput, print_beside

@@ -49,7 +49,10 @@ SECTIONS = {
     "Judge and share": {
         "rank": ("hub.cli.rank", "Find the foundation model that fits your data."),
         "evaluate": ("hub.cli.evaluate", "Measure models' errors, or compare label sets."),
-        "learning-curve": ("hub.cli.learning_curve", "Compare starting points on growing data."),
+        "learning-curve": (
+            "hub.cli.learning_curve",
+            "Compare starting points at several data sizes.",
+        ),
         "stability": ("hub.cli.stability", "Test models' stability in molecular dynamics."),
         "overlap": ("hub.cli.overlap", "Measure how much of your data a model covers."),
         "publish": (

@@ -35,13 +35,13 @@ if TYPE_CHECKING:
     "license_reason",
     metavar="TEXT",
     default="",
-    help="Why the licence is right although it contradicts that of a parent; shown by the card.",
+    help="Why the licence is valid although it conflicts with that of a parent; shown on the card.",
 )
 @click.option("--description", metavar="TEXT", help="One-line description.")
 @click.option(
     "--accept",
     is_flag=True,
-    help="Publish even if this machine has seen other content under this version there.",
+    help="Publish even if this machine has seen different content for this version there.",
 )
 @json_option
 def command(

@@ -33,7 +33,7 @@ from hub.cli.progress import progress_bar
     multiple=True,
     metavar="NAME",
     shell_complete=complete_names,
-    show_default="all that know the elements",
+    show_default="all that cover the elements",
     help="Model or teacher to rank (repeatable).",
 )
 @click.option(
@@ -55,7 +55,7 @@ from hub.cli.progress import progress_bar
     "--alchemical/--no-alchemical",
     default=True,
     show_default=True,
-    help="For data of one element, try the transfer of a model of another.",
+    help="For data of one element, also try models transferred from another element.",
 )
 @architecture_options
 @label_options
@@ -65,16 +65,16 @@ from hub.cli.progress import progress_bar
     type=click.IntRange(min=1),
     metavar="N",
     show_default="one for each core",
-    help="Number of trainings at a time, each with one thread.",
+    help="Number of parallel training runs, each with one thread.",
 )
 @click.option("--resume", is_flag=True, help="Resume in the folder --out.")
 @json_option
 def command(out: Path | None, as_json: bool, **given: Any) -> None:
     """Rank foundation models on your own labelled structures, and recommend what to do.
 
-    Compares each model as it is, with energies shifted for each element, with training a small
-    model from scratch on the same structures, cross-validated. Test structures are not used. Writes
-    to DIR ranking.md, .json and .png. If killed, resume with the same command and --resume.
+    Compares each model, unchanged except for an energy shift per element, to a small model trained
+    from scratch on the same structures (cross-validated). Test structures are not used. Writes
+    ranking.md, .json and .png to DIR. If killed, resume with the same command and --resume.
     """
     from hub.studies.rank import rank
     from hub.studies.rank_table import PLOT_NAME, TABLE_NAME, failures, rank_table
@@ -84,7 +84,7 @@ def command(out: Path | None, as_json: bool, **given: Any) -> None:
     if as_json:
         output.result_json(ranking.to_json())
         return
-    output.message(f"errors on {ranking.n_structures} structures, none of the test set:")
+    output.message(f"errors on {ranking.n_structures} structures, excluding the test set:")
     output.result_table(*rank_table(ranking.rows))
     for line in failures(ranking.rows):
         output.result(line)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.group(name="registry")
 def command() -> None:
-    """Manage the registries that are searched for names, in this order."""
+    """Manage the registries in which names are looked up."""
 
 
 @command.command(name="add", short_help="Add a registry.")
@@ -75,8 +75,8 @@ def repair(name: str, versions: tuple[str, ...], as_json: bool) -> None:
     Registries behind a web server are repaired in the directory from which they are served.
 
     Entries missing from its index are restored from manifests whose files are intact. Nothing is
-    deleted: replaced files are kept in its folder set-aside. Versions that an intact index does not
-    list, because publishing was killed, are reported; give them as arguments to list them.
+    deleted: replaced files are kept in its folder set-aside. Versions missing from an intact index
+    because publishing was killed are only reported; give them as arguments to add them to it.
     """
     from dataclasses import asdict
 

@@ -76,7 +76,7 @@ def build(
     output.result(str(built.path))
 
 
-@command.command(name="serve", short_help="Preview a catalogue in a browser of this machine.")
+@command.command(name="serve", short_help="Preview a catalogue in a browser on this machine.")
 @click.argument("site", type=click.Path(path_type=Path), required=False)
 @_REGISTRY
 @_TITLE
@@ -94,8 +94,8 @@ def serve(
 ) -> None:
     """Serve the folder SITE, which `hub site build` wrote, until interrupted with Ctrl-C.
 
-    Without SITE, a catalogue is built in a temporary folder first. Only browsers of this machine
-    can see it.
+    Without SITE, a catalogue is built in a temporary folder first. Only browsers on this machine
+    can access it.
     """
     from tempfile import TemporaryDirectory
 

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     default=20,
     show_default=True,
     metavar="PS",
-    help="Simulated time at constant energy in ps.",
+    help="Length of the NVE simulation in ps.",
 )
 @click.option(
     "--timestep",
@@ -79,12 +79,12 @@ def command(
     as_json: bool,
     **given: Any,
 ) -> None:
-    """Heat a crystal with each MODEL, then follow it at constant energy.
+    """Heat a crystal with each MODEL, then run NVE molecular dynamics.
 
     Prints the drift of the total energy, the smallest distance between two atoms, and the mean
-    coordination at the start and the end (within 1.3 times the sum of covalent radii). Writes to
-    DIR stability.md and .png, and a .csv of each model over time. If killed, resume with the same
-    command and --resume.
+    coordination at the start and the end (within 1.3 times the sum of covalent radii). Writes
+    stability.md and .png, and a .csv time series for each model, to DIR. If killed, resume with the
+    same command and --resume.
     """
     from hub.studies.stability_check import stability
     from hub.studies.stability_folder import HEADER, PLOT_NAME, TABLE_NAME, row

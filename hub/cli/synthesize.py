@@ -83,7 +83,7 @@ _OF_AROUND = (
     "--schedule",
     type=JsonObject(),
     metavar="JSON",
-    help='Numbers of --around, e.g. \'{"chains": 3, "swaps": 0.5}\'; '
+    help='Settings of --around, e.g. \'{"chains": 3, "swaps": 0.5}\'; '
     "`hub guide distilling` lists them.",
 )
 @click.option("--test", multiple=True, metavar="FILE", help="With --around: test structures.")
@@ -141,42 +141,42 @@ _OF_AROUND = (
 @click.option(
     "--density",
     callback=_range(float),
-    show_default="1:3.5 for C, else from a survey",
+    show_default="1:3.5 for C, else estimated",
     metavar="A:B",
     help="Density in g/cm³.",
 )
 @click.option(
     "--melt-temperature",
     type=click.FloatRange(min=1),
-    show_default="9000 for C, else from a survey",
+    show_default="9000 for C, else estimated",
     metavar="T",
     help="Temperature of the melt in K.",
 )
 @click.option(
     "--anneal-temperature",
     callback=_range(float),
-    show_default="2000:4000 for C, else from a survey",
+    show_default="2000:4000 for C, else estimated",
     metavar="A:B",
     help="Annealing temperature in K.",
 )
 @click.option(
     "--stages",
     callback=_durations,
-    show_default="5,5,50,100,50 for C, else from a survey",
+    show_default="5,5,50,100,50 for C, else estimated",
     metavar="PS,...",
     help="Durations of melt, quench, heat, anneal and cool in ps.",
 )
 @click.option(
     "--timestep",
     type=click.FloatRange(min=1e-3),
-    show_default="1 for C, else from a survey",
+    show_default="1 for C, else estimated",
     metavar="FS",
     help="Time step in fs.",
 )
 @click.option(
     "--frame-interval",
     type=click.FloatRange(min=1e-3),
-    show_default="1 for C, else from a survey",
+    show_default="1 for C, else estimated",
     metavar="PS",
     help="Time between frames in ps.",
 )
@@ -193,9 +193,9 @@ def command(as_json: bool, **given: Any) -> None:
     Without --around, randomly placed atoms are melted, quenched, heated, annealed and cooled, in
     many trajectories spread evenly over densities and annealing temperatures. LAMMPS runs them if
     the teacher is one of its pair styles, otherwise ASE. Frames have the columns time, density,
-    anneal_T, run_id, temperature and blown_up. The numbers for carbon are those of C-SYNTH-23M. For
-    others, the teacher relaxes a small cell first: its density, an estimate of the melting
-    temperature and its fastest vibration decide what is not given.
+    anneal_T, run_id, temperature and blown_up. The defaults for carbon are those of C-SYNTH-23M.
+    For others, the teacher first relaxes a small cell, whose density, estimated melting temperature
+    and fastest vibration set the values that are not given.
 
     With --around, the teacher labels chains of structures around the given ones: strained, rattled,
     then moved along the forces. Structures have the columns parent, chain, step, run_id and

@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 @click.option(
     "--install",
     is_flag=True,
-    help="Make an environment for NAME, a teacher that cannot share the one of mlip-hub.",
+    help="Create a separate environment for NAME, if it cannot share mlip-hub's.",
 )
 @json_option
 def command(name: str, install: bool, as_json: bool) -> None:
     """List the teachers: potentials and codes that label structures.
 
-    With NAME, show one of them in detail. With --install, make a virtual environment for it in
-    HUB_HOME from pinned requirements, and print its interpreter; the teacher then runs there. The
-    network is needed. If it was interrupted, run the same command again.
+    With NAME, show one of them in detail. With --install, create a virtual environment for it in
+    HUB_HOME from pinned requirements, and print its interpreter; the teacher then runs there. This
+    requires network access. If the installation is interrupted, run the same command again.
     """
     from hub.teachers.families import family_named, list_teachers
 

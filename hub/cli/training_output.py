@@ -218,7 +218,7 @@ def _method(preparation: Preparation) -> list[tuple[str, str]]:
     if preparation.method_name == FULL and not rates:
         return []
     changed = sum(each.numel() for each in preparation.method.parameters)
-    text = f"{preparation.method_name} ({changed:,} trained numbers)"
+    text = f"{preparation.method_name} ({changed:,} trainable parameters)"
     return [("method", text + (f", learning rate times {rates}" if rates else ""))]
 
 

@@ -200,6 +200,7 @@ def require_one(places: Sequence[str]) -> None:
     """Raise a `DataError` if something is given beside a dataset."""
     if len(places) > 1:
         raise DataError(
-            f"a dataset is read alone, but {len(places)} things are given: " + ", ".join(places),
-            "Take one after the other, or join them: hub import --onto.",
+            f"a dataset must be given alone, but there are {len(places)} inputs: "
+            + ", ".join(places),
+            "Use them one at a time, or merge them: hub import --onto.",
         )

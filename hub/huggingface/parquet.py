@@ -127,9 +127,9 @@ def export_to_hub(
 def _existing(page: str, files: list[str]) -> ExistsError:
     shown = ", ".join(files[:5]) + (", ..." if len(files) > 5 else "")
     if all(path.startswith(f"{_FOLDER}/") for path in files):
-        return ExistsError(f"{page} holds other data: {shown}", "Replace it with --force.")
+        return ExistsError(f"{page} contains other data: {shown}", "Replace it with --force.")
     what = "a version of mlip-hub" if MANIFEST in files else "other files"
-    return ExistsError(f"{page} holds {what}: {shown}", "Export to another repository.")
+    return ExistsError(f"{page} contains {what}: {shown}", "Export to another repository.")
 
 
 def _write(

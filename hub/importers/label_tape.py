@@ -118,7 +118,7 @@ class LabelTape:
         self._prove()
         if not self._waiting:
             raise JoinError(
-                f"there are labels for only {self.n_taken} structures, but more structures",
+                f"there are more structures than labels ({self.n_taken})",
                 "A label file is missing, or the labels omit more structures.",
             )
         self._name, path = self._waiting.pop(0)

@@ -39,7 +39,7 @@ def choose_pool(
     """
     if python and (dask is not None or slurm is not None):
         raise JobError(
-            "a teacher in an environment of its own runs on this machine only",
+            "a teacher with its own environment can only run on this machine",
             "Leave out --dask and --slurm; or install the teacher on the workers of the cluster.",
         )
     if dask is not None:

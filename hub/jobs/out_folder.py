@@ -70,14 +70,16 @@ def require_new(out: Path, begun: str, *, resume: bool) -> None:
         return
     if not is_unused(out):
         if resume:
-            raise JobError(f"{out} is not empty, and not ours", "Name another --out.")
+            raise JobError(
+                f"{out} is not empty and was not made by mlip-hub", "Choose another --out."
+            )
         raise JobError(f"{out} is not empty", "Add --resume to resume it, or name another --out.")
 
 
 def require_real(folder: Path, kind: type[HubError]) -> None:
     """Raise an error of this kind unless `folder` is a folder itself, and no link to one."""
     if not is_real_directory(folder):
-        raise kind(f"{folder} is a link, or no folder", "Name the folder itself.")
+        raise kind(f"{folder} is a link, or not a folder", "Give the folder itself.")
 
 
 @contextmanager

@@ -102,9 +102,9 @@ def require_trainable(config: PotentialConfig, name: str) -> None:
     found = architecture(config.architecture)
     if not found.is_trainable:
         raise TrainingError(
-            f"{name} cannot be trained: models of the architecture {found.name} only predict",
-            "Let it label structures, and train another model on the labels "
-            f"(`hub relabel --teacher model:{name}`); or start from a model that can be trained.",
+            f"{name} cannot be trained: models of the architecture {found.name} can only predict",
+            "Use it to label structures and train another model on the labels "
+            f"(`hub relabel --teacher model:{name}`), or start from a model that can be trained.",
         )
 
 

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 
 _ADVICE = (
-    "Take a device with more memory, float32, or a model with a smaller cutoff; or leave the "
-    "structure out."
+    "Use a device with more memory, float32, or a model with a smaller cutoff; or leave out the "
+    "structure."
 )
 
 

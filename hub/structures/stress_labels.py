@@ -147,7 +147,7 @@ def _meaningful(
         stresses, structures.positions, structures.cells, structures.pbc, structures.pointers
     )
     left_out = int(given.sum() - np.isfinite(kept).all(axis=(1, 2)).sum())
-    notes = [f"{left_out} structures with vacuum, without a cell or with zeros have no stress"]
+    notes = [f"stresses of {left_out} structures are ignored: vacuum, no cell, or all zeros"]
     return kept, notes if left_out else []
 
 

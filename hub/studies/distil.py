@@ -81,7 +81,7 @@ def distil(
     data
         Files in any format that ASE reads, patterns of such files, or a dataset.
     teacher
-        Model or teacher to distil; the best of all that know the elements if empty.
+        Model or teacher to distil; the best of all that cover the elements if empty.
     params, arguments, python
         Parameter file, options and interpreter of the teacher.
     labels, test, n_train, seed, energy_key, forces_key, stress_key, stress_convention, allow
@@ -89,7 +89,7 @@ def distil(
     out
         A new folder; ``runs/<name of the data>-distilled`` if None.
     force
-        Distil although the teacher is worse than training from scratch.
+        Distil even if the teacher is worse than training from scratch.
     finetune_teacher
         Fine-tune the teacher on the training structures first; it has to be trainable.
     schedule
@@ -252,9 +252,9 @@ def _default_folder(data: str) -> Path:
 
 def _why_not(gate: Gate) -> str:
     if gate.teacher is None or gate.row is None:
-        return "nothing is distilled: no model here knows these elements and labels the structures"
+        return "nothing is distilled: no available model can label structures of these elements"
     return (
         f"nothing is distilled: the forces of {gate.teacher.name} have an error of "
         f"{gate.row.force_rmse:.3f} eV/Å, those of training from scratch "
-        f"{gate.scratch.force_rmse:.3f}; --force distils all the same"
+        f"{gate.scratch.force_rmse:.3f}; use --force to distil anyway"
     )

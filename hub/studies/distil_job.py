@@ -27,10 +27,10 @@ class DistilJob(SavedJob):
     data, labels, test, n_train, seed, energy_key, forces_key, stress_key, stress_convention, allow
         As for `hub.training.job.Job`.
     teacher, params, arguments, python
-        The teacher, or empty for the best of all that know the elements; its parameter file,
+        The teacher, or empty for the best of all that cover the elements; its parameter file,
         options and interpreter.
     force
-        Distil although the teacher is worse than training from scratch.
+        Distil even if the teacher is worse than training from scratch.
     finetune_teacher
         Fine-tune the teacher on the data first.
     schedule

@@ -76,7 +76,7 @@ def learning_curve(
     epochs, learning_rate, batch_size
         Override the recipe if not None.
     jobs
-        Number of trainings at a time, each with one thread; one, with all threads, if None.
+        Number of parallel training runs, each with one thread; one, with all threads, if None.
     dask
         Address of a Dask scheduler. Folder and data must have the same paths on the workers.
     slurm

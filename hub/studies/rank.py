@@ -76,7 +76,7 @@ def rank(
     data
         Files in any format that ASE reads, patterns of such files, or a dataset.
     model
-        Models or teachers to rank; all that know the elements and are usable here if empty.
+        Models or teachers to rank; all that cover the elements and are usable here if empty.
     labels
         Label set of a dataset; the only one if empty.
     test
@@ -90,13 +90,13 @@ def rank(
     out
         A folder for tables, a plot, and what is needed to resume; new or empty, unless `resume`.
     alchemical
-        Whether to try the transfer of a model of another element, for data of one element.
+        Whether to also try models transferred from another element, for data of one element.
     model_config, layers, features, l_max, parity, cutoff
         Architecture of the model from scratch: 2 layers, 32 features and 5 Å if not given.
     energy_key, forces_key, stress_key, stress_convention, allow
         As for `hub.finetune`.
     jobs
-        Number of trainings at a time, each with one thread; one for each core if None.
+        Number of parallel training runs, each with one thread; one for each core if None.
     pool
         Where the trainings run, instead of `jobs`.
     resume

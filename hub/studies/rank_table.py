@@ -77,7 +77,7 @@ def write_table(path: Path, ranking: Ranking) -> None:
     StorageError
         If the disk is full or cannot be written.
     """
-    lines = [f"Errors on {ranking.n_structures} structures, none of the test set.", ""]
+    lines = [f"Errors on {ranking.n_structures} structures, excluding the test set.", ""]
     for name, (header, rows) in group_tables(ranking).items():
         lines += [f"## {name}", "", *_markdown(header, rows), ""]
     for line in failures(ranking.rows):

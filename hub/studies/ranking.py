@@ -158,7 +158,7 @@ def advise(rows: Sequence[Row], options: Sequence[str], architecture: Sequence[s
             "no model has lower force errors than training from scratch "
             f"({scratch.force_rmse:.3f} eV/Å)"
             if tried
-            else "no model here knows these elements"
+            else "no available model covers these elements"
         )
         return Advice("scratch", "", reason, (from_scratch,))
     best = min(better, key=lambda row: row.force_rmse)

@@ -40,7 +40,7 @@ def stability(
     pool: Pool | None = None,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> list[tuple[str, Stability]]:
-    """Heat a structure with each model, then follow it at constant energy.
+    """Heat a structure with each model, then run NVE molecular dynamics.
 
     Parameters
     ----------

@@ -86,7 +86,7 @@ def survey(spec: TeacherSpec, formula: str, seed: int, density: float | None = N
         found = density_of(atoms)
         if not first / _FAR < found < first * _FAR:
             raise SynthesisError(
-                f"the teacher holds {formula} together at no density near {first:.2g} g/cm³",
+                f"{formula} does not relax to a density near {first:.2g} g/cm³ with this teacher",
                 "Is it suitable? If so, give --density.",
             )
         stiffness = _stiffness(teacher, atoms, rng)

@@ -186,8 +186,8 @@ def _run(command: list[str], family: Family) -> str:
         raise TeacherError(
             f"the environment of {family.name} cannot be made: `{' '.join(command[1:4])} ...` "
             f"failed:\n{said[-_SHOWN:]}",
-            "Is there a network, and space on the disk? The next attempt begins anew. Or make an "
-            f"environment yourself, with {' '.join(family.requirements)}, and give --python PATH.",
+            "Check the network and the disk space, and try again. Or create an environment with "
+            f"{' '.join(family.requirements)} yourself, and give --python PATH.",
         )
     return done.stdout
 

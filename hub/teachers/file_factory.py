@@ -91,7 +91,7 @@ def _executed(path: Path, digest: str) -> ModuleType:
     if hashlib.sha256(code).hexdigest() != digest:
         raise TeacherError(
             f"{path} has changed since the teacher was chosen",
-            "Restore it, or begin anew with the changed file.",
+            "Restore it, or start again with the changed file.",
         )
     module = ModuleType(path.stem)
     module.__file__ = str(path)

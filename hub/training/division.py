@@ -26,7 +26,7 @@ def split_data(job: Job, recipe: Recipe, data: Data) -> Split:
         split = _bootstrapped(split, isolated_atoms(data.read.structures), job.seed)
     if recipe.validation == "held-out":
         return split
-    note = "the validation structures are trained on, too: none remains to choose an epoch"
+    note = "validation structures are also used for training: none are left for choosing an epoch"
     train = np.sort(np.concatenate([split.train, split.validation]))
     return replace(split, train=train, validation=train[:0], notes=(*split.notes, note))
 

@@ -125,7 +125,7 @@ def finetune(
         rank), ``l2-sp:0.01`` (pull towards the start) or ``replay:DATA`` (learn the start's own
         predictions of other structures, too). What follows the colon may be left out.
     group_rates
-        Factors of the learning rate by parameter group, such as ``embedding=0.1,readout=2``.
+        Multipliers of the learning rate by parameter group, such as ``embedding=0.1,readout=2``.
     replayed
         With the method ``replay``, the number of replayed structures for each training structure;
         one if None.
@@ -135,7 +135,7 @@ def finetune(
         included) or ``k-fold`` (like ``all``, but the length is chosen by cross-validation). If
         None, ``all`` for fine-tuning with `test`, else the recipe's rule.
     keep
-        Of several seeds, keep the ``best`` by validation, or all as a ``committee``, each trained
+        With several seeds, keep the ``best`` by validation, or all as a ``committee``, each trained
         on its own bootstrap sample of the training structures.
     general
         Labelled structures far from the data, to measure what the model forgets of them. Without

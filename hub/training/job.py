@@ -157,7 +157,7 @@ class Job(SavedJob):
     method
         Which weights and data to train on; see `hub.training.methods.choosing.Method.parse`.
     group_rates
-        Factors of the learning rate by parameter group, ``embedding=0.1,readout=2``.
+        Multipliers of the learning rate by parameter group, ``embedding=0.1,readout=2``.
     replayed
         With the method ``replay``, the number of replayed structures for each training structure.
     stop
@@ -165,7 +165,7 @@ class Job(SavedJob):
     general
         Labelled structures to measure forgetting on.
     keep
-        Of several seeds, the ``best``, or all of them as a ``committee``.
+        With several seeds, the ``best``, or all of them as a ``committee``.
     """
 
     command: ClassVar[str] = "finetune"

@@ -72,7 +72,7 @@ class Recipe:
     end_epoch
         End after this epoch although the learning rate decays until the last one, if not zero.
     group_rates
-        Factors of the learning rate, by parameter group.
+        Multipliers of the learning rate, by parameter group.
     replayed
         With the method ``replay``, the number of replayed structures for each training structure.
     """

@@ -130,7 +130,7 @@ class Commit:
             if self.is_held(self.repositories.files(self.name, commit)):
                 return commit
             raise IntegrityError(
-                f"{self.client.page(self.name)}/tree/{commit} does not hold what was sent",
+                f"{self.client.page(self.name)}/tree/{commit} does not contain what was uploaded",
                 "Try again.",
             )
         raise unreachable(self.client.page(self.name), problem)

@@ -136,9 +136,9 @@ def _refused(problem: HfHubHTTPError, page: str) -> RegistryError | TransientErr
 
 def _limited(problem: HfHubHTTPError, page: str) -> OfflineError:
     wait = problem.response.headers.get("Retry-After", "")
-    again = f"in {wait} s" if wait.isdecimal() else "in some minutes"
+    again = f"in {wait} s" if wait.isdecimal() else "in a few minutes"
     return OfflineError(
-        f"the Hub answers {page} with 429: it limits the number of requests",
+        f"the Hub limits the number of requests, and refused {page} (429)",
         f"Try again {again}. The limit is higher if you {LOG_IN}.",
     )
 

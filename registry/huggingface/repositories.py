@@ -222,7 +222,7 @@ class Repositories:
 
     def _damaged(self, name: str, path: str) -> IntegrityError:
         return IntegrityError(
-            f"{path} of {self.client.page(name)} arrives with other bytes than the Hub lists",
+            f"{path} of {self.client.page(name)} does not match the checksum listed by the Hub",
             "Try again; a proxy may modify it.",
         )
 

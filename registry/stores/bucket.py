@@ -100,7 +100,7 @@ class Bucket:
         except NotFoundError:
             return Held()
         if len(data) != meta["size"]:
-            raise TransientError(f"{len(data)} of {meta['size']} bytes came")
+            raise TransientError(f"{len(data)} of {meta['size']} bytes received")
         return Held(data, _written(meta).mark)
 
     def size_and_tag(self, path: str) -> tuple[int, str] | None:

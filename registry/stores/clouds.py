@@ -143,7 +143,7 @@ def _azure(place: Place, given: Mapping[str, str]) -> Options:
     account = place.account or named
     if not account:
         raise SettingsError(
-            f"{place} does not say in which storage account of Azure the container is",
+            f"{place} does not name the Azure storage account of the container",
             "Set AZURE_STORAGE_ACCOUNT, or write az+https://ACCOUNT.blob.core.windows.net/"
             f"{place.bucket}/{place.prefix}".rstrip("/"),
         )

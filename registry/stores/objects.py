@@ -196,7 +196,7 @@ class ObjectStore:
         """
         is_certain = written.tag == tag or self.bucket.clients.is_encrypted
         if not is_certain and self._sha256(path) != sha256:
-            raise TransientError("other bytes arrived than were sent")
+            raise TransientError("the stored data differ from the data sent")
 
     def _again(self, action: Callable[[], Result]) -> Result:
         """Repeat what may succeed on a retry."""
@@ -255,11 +255,11 @@ class _Swap:
         came = self.bucket.held(path).data
         self.bucket.remove(path)
         if came != self.data:
-            raise TransientError("other bytes arrived than were sent")
+            raise TransientError("the stored data differ from the data sent")
 
     def _require_sent(self, written: Written) -> None:
         """Let the next attempt replace other bytes than were sent."""
         now = self.bucket.held(self.path)
         if now.mark == written.mark and now.data != self.data:
             self.held = now
-            raise TransientError("other bytes arrived than were sent")
+            raise TransientError("the stored data differ from the data sent")

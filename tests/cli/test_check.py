@@ -123,6 +123,7 @@ def test_help_imports_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_an_ordinary_file_needs_nothing_heavy(tmp_path) -> None:
     program = (
         "import sys\n"
@@ -180,4 +181,4 @@ def test_a_dataset_by_its_name(hub) -> None:
         assert done.json["structures"] == 12
     done = hub("check", "copper@1", "good.xyz")
     assert done.code == 1
-    assert "a dataset is read alone" in done.err
+    assert "a dataset must be given alone" in done.err

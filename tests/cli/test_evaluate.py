@@ -51,7 +51,7 @@ def test_errors_and_labels_are_told(command, folder, random_directory):
 
 def test_another_zero_of_energy_is_told(command, folder, random_directory):
     done = command("evaluate", random_directory, "--data", "far.xyz")
-    assert "the zeros of energy of model and data differ. Shifts" in done.err
+    assert "the reference energies of model and data differ. Shifts" in done.err
     as_it_is, shifted = rows(done.out)[1:3]
     assert as_it_is[3:7] == ["as", "it", "is", "30000.0"]
     assert float(shifted[4]) == pytest.approx(10.0, abs=0.5)

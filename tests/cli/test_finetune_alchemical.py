@@ -85,6 +85,7 @@ def test_data_without_labels(hub, trained, krypton, tmp_path):
     assert "hint: " in done.err
 
 
+@pytest.mark.slow
 def test_forces_alike_are_worth_a_training(hub):
     """Carbon knows diamond's forces, and misjudges the energies of dense silicon."""
     model = ("--model", "c-nep-pretrained", "--alchemical", "auto")

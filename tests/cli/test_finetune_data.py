@@ -85,7 +85,7 @@ def test_a_label_set_of_a_dataset_trains_as_its_file_does(
     assert wrong.code != 0
     assert "emt" in wrong.err
     two = finetune("--data", "argon@1", "--data", "argon@1", "--labels", "emt", "--out", "none")
-    assert "a dataset is read alone" in two.err
+    assert "a dataset must be given alone" in two.err
 
 
 def test_a_dataset_with_one_label_set_needs_no_labels(hub, finetune, crystals, tmp_path) -> None:

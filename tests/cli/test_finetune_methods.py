@@ -65,6 +65,7 @@ def test_a_method_is_recorded_and_gives_an_ordinary_model(
     assert np.isfinite(calculator.get_property("energy", argon(1)[0]))
 
 
+@pytest.mark.slow
 def test_fewer_numbers_are_trained(tune, many_crystals) -> None:
     numbers = {}
     assert "method:" not in tune("--data", many_crystals, "--n-train", 6, "--out", "full").err
@@ -141,6 +142,7 @@ def test_without_a_test_set_the_training_set_is_named(finetune, crystals) -> Non
     assert done.json["errors"]["n_structures"] == 8
 
 
+@pytest.mark.slow
 def test_cross_validation_chooses_the_epoch_and_is_resumed(finetune, hub, many_crystals) -> None:
     arguments = ("--data", many_crystals, "--n-train", 6, "--stop", "k-fold", "--epochs", 4)
     done = finetune(*arguments, "--out", "run", "--json")
@@ -180,6 +182,7 @@ def test_folds_leave_out_each_structure_once(trained, many_crystals, tmp_path) -
         assert len(each.train) + len(each.validation) == 17
 
 
+@pytest.mark.slow
 def test_a_committee_is_published_and_evaluated_like_any_model(
     tune, command, many_crystals, tmp_path
 ) -> None:

@@ -104,6 +104,7 @@ def test_one_training_at_a_time_in_a_folder(hub, finetune, unfinished, crystals)
     assert (run / "training-state.pt").exists()
 
 
+@pytest.mark.slow
 def test_interrupted_at_a_terminal(crystals, from_scratch, tmp_path) -> None:
     """The bar goes away, the cursor comes back, and the next command is said."""
     ours, theirs = pty.openpty()

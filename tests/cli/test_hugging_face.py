@@ -123,6 +123,7 @@ def test_registries_on_the_hub(machines, model, hugging_face):
     assert "a name to publish under" in mine("publish", "model", "--to", "hf://lab", code=2).err
 
 
+@pytest.mark.slow
 def test_a_dataset_as_versions_and_as_parquet(machines, hugging_face, tmp_path):
     mine, yours = machines
     mine("publish", "c-pbe-examples", "--to", "hf://datasets/lab/cells")

@@ -54,6 +54,7 @@ def runs(tmp_path) -> dict[str, dict]:
     return {"/".join(path.parts[-3:-1]): json.loads(path.read_text()) for path in found}
 
 
+@pytest.mark.slow
 def test_every_training_is_in_table_and_plot(curve, tmp_path) -> None:
     done = curve("--json")
     assert done.code == 0, done.err

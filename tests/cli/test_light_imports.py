@@ -61,6 +61,7 @@ def reports(commands: str, folder) -> list[str]:
     return [line for line in done.stderr.splitlines() if line.partition(" ")[0].isupper()]
 
 
+@pytest.mark.slow
 def test_pulling_a_published_model(tmp_path, home, mirror):
     assert reports(PULL, tmp_path) == ["PULLED"]
 

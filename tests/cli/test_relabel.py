@@ -22,6 +22,7 @@ def clusters(command, tmp_path):
     command("import", tmp_path / "a.extxyz", "--name", "clusters")
 
 
+@pytest.mark.slow
 def test_relabel_and_verify(command):
     arguments = ("--teacher", LJ, "--arguments", '{"epsilon": 0.5}', "--labels", "lj", "--jobs", 1)
     done = command("relabel", "clusters", *arguments, "--verify", 3)
@@ -46,6 +47,7 @@ def test_relabel_and_verify(command):
     assert "already has a label set 'lj'" in command("relabel", "clusters", *arguments, code=1).err
 
 
+@pytest.mark.slow
 def test_failures_are_told(command):
     arguments = json.dumps({"fails": [3], "kills": [5]})
     done = command(
@@ -74,6 +76,7 @@ def test_what_cannot_be_done_is_said(command):
     assert "not a JSON object" in error("--teacher", LJ, "--labels", "x", "--slurm", "[]", code=2)
 
 
+@pytest.mark.slow
 def test_python_takes_what_the_command_takes():
     teacher = {"teacher": LJ, "arguments": {"epsilon": 0.5}, "jobs": 1}
     done = hub.relabel("clusters", labels="lj", name="labelled", **teacher)

@@ -15,6 +15,7 @@ COPPER = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_synthesize_into_a_directory(command, tmp_path):
     registry = tmp_path / "registry"
     registry.mkdir()

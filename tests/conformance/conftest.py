@@ -9,6 +9,7 @@ import torch
 
 from hub.potentials import load_model
 from tests.conformance.potentials import INSTALLED, PUBLISHED, TRAINABLE, random_potential
+from tests.variants import few_fast
 
 
 @pytest.fixture(autouse=True, scope="package")
@@ -43,7 +44,7 @@ def fresh(random_one):
     params=[
         *INSTALLED,
         *(f"accelerated-{name}" for name in INSTALLED),
-        *(f"published-{name}" for name in PUBLISHED if name in INSTALLED),
+        *few_fast([f"published-{name}" for name in PUBLISHED if name in INSTALLED], 1),
     ]
 )
 def potential(request, loaded):

@@ -175,6 +175,7 @@ def test_a_model_of_a_broken_architecture(broken, trimer, random_directory, tmp_
     assert "hint: Update hub-broken, or uninstall it" in done.stderr
 
 
+@pytest.mark.slow
 def test_broken_architectures_leave_the_others_alone(broken, dimers):
     done = broken("import", dimers, "--reader", "dimers", "--name", "pairs")
     assert done.stdout == "local/pairs@1.0.0\n"

@@ -88,6 +88,7 @@ def test_an_importer_a_store_and_a_teacher(hub, dimers, tmp_path, sentinel):
     assert "already exists" in again.stderr
 
 
+@pytest.mark.slow
 def test_mistakes_in_the_use_of_a_plug_in(hub, dimers):
     done = hub("import", dimers, "--reader", "xyz", "--name", "a", code=2)
     assert "'xyz' is not one of ase, datasets, npz-labels, dimers" in done.stderr

@@ -45,7 +45,7 @@ def convert(path: Path, facts: ModelFacts) -> Potential:
         weights = _weights_of(state, len(facts.elements))
     except Exception as problem:  # torch, zip and pickle raise whatever they run into
         raise ModelError(
-            f"{path} does not hold a TensorNet that this release supports: "
+            f"{path} is not a TensorNet checkpoint that this release supports: "
             f"{type(problem).__name__}: {str(problem)[:200]}"
         ) from problem
     potential.set_weights(weights, str(path))

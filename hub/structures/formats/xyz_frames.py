@@ -39,8 +39,8 @@ def cut_frames(stream: IO[str]) -> Iterator[tuple[str, str, list[str]]]:
         missing = n_atoms + 1 - len(frame)
         if missing:
             raise ValueError(
-                f"the file ends unexpectedly: {missing} lines are missing of the structure of "
-                f"{n_atoms} atoms that starts on line {number}"
+                f"the file ends unexpectedly: the structure of {n_atoms} atoms that starts on line "
+                f"{number} is missing {missing} lines"
             )
         yield header, frame[0], frame[1:]
 

@@ -22,7 +22,7 @@ class Full:
     potential
         As the training starts from it.
     rates
-        Factors of the learning rate, by parameter group, such as ``{"readout": 2.0}``;
+        Multipliers of the learning rate, by parameter group, such as ``{"readout": 2.0}``;
         ``interaction`` stands for all interactions.
 
     Attributes

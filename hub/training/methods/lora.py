@@ -54,7 +54,7 @@ class LowRank(Full):
         ]
         if not self.changes:
             raise TrainingError(
-                f"the architecture {potential.config.architecture} names no matrices for LoRA",
+                f"the architecture {potential.config.architecture} does not support LoRA",
                 "Choose another --method.",
             )
         changed = {id(change.weight) for change in self.changes}

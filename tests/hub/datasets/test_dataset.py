@@ -30,6 +30,7 @@ def files_of(directory):
     }
 
 
+@pytest.mark.slow
 @settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 @given(SIZES, st.sampled_from(["float64", "float32"]))
 def test_everything_comes_back(tmp_path_factory, sizes, dtype):

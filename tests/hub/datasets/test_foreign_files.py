@@ -116,6 +116,7 @@ def test_labels_are_not_computed_into_what_is_not_ours(what, treasure, tmp_path)
     assert place.is_symlink() or {path.read_text() for path in place.iterdir()} == {"mine"}
 
 
+@pytest.mark.slow
 def test_labels_are_not_put_where_a_link_is(treasure):
     import_dataset(file_source(COPPER), "copper")
     place = catalogue().local.root / "relabelling" / "copper@1.1.0"

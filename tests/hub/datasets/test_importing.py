@@ -146,6 +146,7 @@ def test_a_structure_with_two_labels_is_refused(xyz, tmp_path):
         )
 
 
+@pytest.mark.slow
 def test_an_import_is_resumed(xyz, monkeypatch):
     paths = [xyz("a.extxyz", 40), xyz("b.extxyz", 40, seed=1)]
     import_dataset(file_source(paths), "right")

@@ -139,6 +139,7 @@ def test_labels_join_with_all_that_they_have(traj, tmp_path):
         )
 
 
+@pytest.mark.slow
 def test_part_of_a_label_set_is_pulled(tmp_path, monkeypatch):
     frames = [calculated(number, 20) for number in range(30)]
     write(tmp_path / "all.traj", frames)

@@ -48,6 +48,7 @@ def sent(server):
     return [paths[sha256] for sha256 in asked]
 
 
+@pytest.mark.slow
 def test_one_label_set_is_moved_alone(lab, directory):
     whole = Dataset(directory)
     pulled = pull_dataset("any", labels=["ace"])

@@ -105,6 +105,7 @@ def test_a_model_whose_data_are_in_no_registry(tmp_path, capfd):
     assert "hint: Give the structures" in error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["c-nep-pretrained", "c-lcbop-pretrained-small"])
 def test_models_that_come_along_have_a_sample_of_their_data(tmp_path, command, model):
     write(tmp_path / "c.xyz", diamonds("C", 3.57, 2, seed=1), format="extxyz")
@@ -112,7 +113,10 @@ def test_models_that_come_along_have_a_sample_of_their_data(tmp_path, command, m
     assert "a sample of it is used, builtin/c-synth-small-sample@1.1.0" in done.err
     assert done.json["share_unscaled"] > 0.5
     several = command("overlap", model, "c-pbe-examples", "c.xyz", code=1)
-    assert "a dataset is read alone, but 2 things are given: c-pbe-examples, c.xyz" in several.err
+    assert (
+        "a dataset must be given alone, but there are 2 inputs: c-pbe-examples, c.xyz"
+        in several.err
+    )
     whole = command("overlap", model, "c-pbe-examples", "--json").json
     assert 0 < whole["share_unscaled"] < 1
     assert whole["environments"][1] > 500

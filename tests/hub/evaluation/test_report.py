@@ -73,6 +73,7 @@ def labelled(types, rng):
     return structures
 
 
+@pytest.mark.slow
 def test_nothing_of_others_acts_in_the_page(command, tmp_path, random_directory):
     names = ('"><script>alert(1)<', "$x_{")
     for name in names:

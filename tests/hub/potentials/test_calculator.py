@@ -208,6 +208,7 @@ def test_it_computes_where_gradients_are_switched_off(random_directory, random_c
         assert not torch.is_grad_enabled()
 
 
+@pytest.mark.slow
 def test_torch_is_left_as_it_was(random_directory):
     """In a process of its own, for NequIP sets things when a model is first built."""
     program = """

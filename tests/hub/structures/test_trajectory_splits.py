@@ -43,6 +43,7 @@ def test_frames_are_drawn_evenly_and_nested(trajectories, data, seed) -> None:
     assert (taken[taken < there] >= taken.max() - 1).all()
 
 
+@pytest.mark.slow
 @given(frames, st.text(max_size=3))
 def test_trajectories_may_be_named(trajectories, prefix) -> None:
     assume("\0" not in prefix)

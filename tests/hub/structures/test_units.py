@@ -16,6 +16,7 @@ from hub.structures import StructureSet, read_structures
 from hub.structures.checks import check_structures
 from tests.hub.structures.conftest import labelled
 from tests.hub.structures.test_reading import FILES
+from tests.variants import few_fast
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,7 +61,7 @@ def test_real_files_have_no_errors(shared: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("units", UNITS)
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", few_fast(FILES, 2))
 def test_real_files_in_other_units_are_caught(shared: Path, name: str, units: str) -> None:
     energy, force, expected = UNITS[units]
     structures = read(shared / "data" / name)

@@ -28,6 +28,7 @@ def distilled(files, out, **options):
     return hub.distil(data, **given | options)
 
 
+@pytest.mark.slow
 def test_the_whole_chain(copper_files, tmp_path, here, quick):
     folder, report = distilled(copper_files, tmp_path / "run")
     assert report["set"] == "test"

@@ -81,6 +81,7 @@ def test_advice(rows, action, name, command):
         assert len(found.commands) == 1 + trainable
 
 
+@pytest.mark.slow
 def test_models_are_ranked_on_training_and_validation_structures(
     copper_files, here, few_steps, tmp_path
 ):
@@ -147,6 +148,7 @@ def test_the_best_trainable_model_is_fine_tuned_if_nothing_beats_scratch(
     assert ranking.advice.name == TEACHER
 
 
+@pytest.mark.slow
 def test_what_fails_is_a_row_with_its_reason(copper_files, here, few_steps, tmp_path, monkeypatch):
     data, _ = copper_files
     really = measuring.label_sets
@@ -236,6 +238,7 @@ def test_wrong_inputs(copper_files, here, tmp_path):
         hub.rank(data, resume=True)
 
 
+@pytest.mark.slow
 def test_the_command_line(command, copper_files, here, few_steps, tmp_path):
     done = command(
         "rank", "--data", "copper.xyz", "--model", TEACHER, "--n-train", 8, "--no-alchemical",

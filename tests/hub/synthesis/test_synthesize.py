@@ -104,6 +104,7 @@ def test_if_all_blow_up_that_is_an_error(carbon):
         run_recipe(replace(carbon, timestep=100.0), "set", pool=InProcess())
 
 
+@pytest.mark.slow
 def test_the_frames_before_it_blows_up_are_kept_and_marked(copper, monkeypatch):
     checked = []
 
@@ -156,6 +157,7 @@ def test_what_is_no_physics_is_seen(change, words):
         engine.check(atoms, replace(snapshot, **change), 9000.0)
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_twice_has_its_trajectory_run_with_smaller_steps(copper):
     class Mortal(InProcess):
         deaths = 0

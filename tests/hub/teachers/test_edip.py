@@ -248,6 +248,7 @@ def test_what_it_cannot_label_is_refused(atoms, error, words) -> None:
     assert caught.value.hint
 
 
+@pytest.mark.slow
 def test_it_needs_no_model_library() -> None:
     """A process that labels with it starts in the time that PyTorch takes."""
     code = "import hub.teachers.edip, sys; print('nequip' in sys.modules, 'e3nn' in sys.modules)"

@@ -92,6 +92,7 @@ def test_files_are_told_from_modules():
     assert not names_file("ase:ase.calculators.emt.EMT")
 
 
+@pytest.mark.slow
 def test_a_crash_and_a_nan_lose_nothing_else(file, make_dataset):
     reference = make_dataset([2, 4, 3, 5])
     done = relabel(reference, f"ase:{file}:make", "odd", jobs=1)

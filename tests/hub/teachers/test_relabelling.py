@@ -139,6 +139,7 @@ def test_only_what_repeats_in_three_directions_has_a_stress(tmp_path):
     assert told == [f"the labels have no stresses: teacher {MOODY} does not compute them"]
 
 
+@pytest.mark.slow
 def test_labels_that_an_earlier_release_began_go_on_without_stresses(tmp_path):
     write(tmp_path / "a.extxyz", [bulk("Cu", cubic=True).repeat((n, 1, 1)) for n in (1, 2, 3)])
     import_dataset(file_source(tmp_path / "a.extxyz"), "crystals")
@@ -171,6 +172,7 @@ def test_a_death_by_accident_costs_nothing(make_dataset, tmp_path):
     assert not done.failures
 
 
+@pytest.mark.slow
 def test_nothing_is_published_if_nothing_can_be_labelled(make_dataset):
     make_dataset([3, 3, 3])
     with pytest.raises(TeacherError, match=r"none of the 3 structures .*\[0\]: .*no convergence"):
@@ -201,6 +203,7 @@ def test_labels_that_drift_are_not_published(make_dataset):
     assert unfinished()
 
 
+@pytest.mark.slow
 def test_labels_are_compared_with_the_right_teacher(make_dataset):
     make_dataset(range(2, 8))
     relabel("clusters", moody(epsilon=0.5), "lj", pool=LocalPool(1))
@@ -210,6 +213,7 @@ def test_labels_are_compared_with_the_right_teacher(make_dataset):
         verify_labels("clusters", moody(epsilon=0.5, fails=[4]), "lj", pool=LocalPool(1))
 
 
+@pytest.mark.slow
 def test_names_that_are_taken(make_dataset):
     make_dataset([2, 3])
     relabel("clusters", moody(), "lj", pool=LocalPool(1))

@@ -172,6 +172,7 @@ def test_a_structure_without_neighbour_list_is_named(place, potential, monkeypat
         list(StreamLoader(stream, potential, 0, workers=0).batches(0, 4))
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_an_error_that_says_how_to_go_on(stream, potential) -> None:
     batches = StreamLoader(stream, potential, 0, workers=1).batches(0, 1)
     next(batches)
@@ -182,6 +183,7 @@ def test_a_killed_worker_is_an_error_that_says_how_to_go_on(stream, potential) -
     assert "--resume" in caught.value.hint
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_during_a_step_is_the_same_error(stream, potential, tmp_path) -> None:
     """Torch says so wherever the program is; here while a step is reported."""
     loader = StreamLoader(stream, potential, 0, workers=1)

@@ -94,6 +94,6 @@ def test_bytes_that_the_hub_keeps_wrong_are_not_tagged(put, hugging_face, monkey
         return honest({**files, "extra/config.json": Kept(b"[]")})
 
     monkeypatch.setattr(repository, "add", wrong)
-    with pytest.raises(IntegrityError, match="does not hold what was sent"):
+    with pytest.raises(IntegrityError, match="does not contain what was uploaded"):
         put("1.0.1")
     assert not repository.tags

@@ -13,6 +13,7 @@ from hub.potentials.batches import collate
 from hub.structures.graphs import build_graph
 from hub.training.steps import loss_of
 from tests.hub.potentials.nequip.configurations import CONFIGURATIONS, batch, built, compiled
+from tests.variants import few_fast
 
 
 def predicted(output):
@@ -44,7 +45,7 @@ def compare(found, expected, tolerance):
         assert float((found[name] - value).abs().nan_to_num().max()) < tolerance * scale, name
 
 
-@pytest.mark.parametrize("name", CONFIGURATIONS)
+@pytest.mark.parametrize("name", few_fast(CONFIGURATIONS, 4))
 def test_it_computes_what_nequip_computes(name):
     model, stock = compiled(name), built(name)
     given = batch(stock.config)

@@ -79,6 +79,7 @@ def test_any_change_is_read_or_refused(data, sound, tmp_path_factory):
         path.unlink()
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(data=st.data())
 def test_any_damage_of_the_archive_is_read_or_refused(data, sound, tmp_path_factory):

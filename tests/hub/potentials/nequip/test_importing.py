@@ -25,6 +25,7 @@ from tests.hub.potentials.nequip.packages import (
     stock_package,
     write_package,
 )
+from tests.variants import few_fast
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,7 @@ def plain(tmp_path_factory):
     return stock_package(tmp_path_factory.mktemp("plain") / "plain.nequip.zip")
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", few_fast(VARIANTS, 3))
 def test_a_model_is_rebuilt_to_the_last_bit(variant, tmp_path):
     package = stock_package(tmp_path / "model.nequip.zip", **VARIANTS[variant])
     potential = rebuild(read_package(package).model, "nothing")

@@ -13,6 +13,7 @@ from hub.potentials.building import build_accelerated, build_potential
 from hub.potentials.nequip.compiled import is_compilable
 from hub.potentials.nequip.onehot import OneHotConfig
 from hub.potentials.nequip.stock import StockConfig
+from tests.variants import few_fast
 
 COMMON = {"r_max": 4.0, "avg_num_neighbors": 9.0, "energy_reference": "nothing"}
 ONE_HOT = OneHotConfig(("C", "H", "O"), **COMMON)
@@ -49,7 +50,7 @@ CONFIGS = {
 
 
 @pytest.mark.parametrize(("seed", "dtype"), [(0, torch.float32), (2**40 + 7, torch.float64)])
-@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("name", few_fast(CONFIGS, 3))
 def test_the_same_seed_gives_the_same_weights(name, seed, dtype):
     config = CONFIGS[name]
     expected = build_potential(config, seed=seed, dtype=dtype)
@@ -84,6 +85,7 @@ NOT_COMPILED = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NOT_COMPILED)
 def test_nequip_builds_what_is_not_compiled(name):
     config = STOCK.with_changes(**NOT_COMPILED[name])
@@ -105,6 +107,7 @@ def test_features_that_have_no_product_are_refused(irreps, layer):
             build(config, seed=0, dtype=torch.float64)
 
 
+@pytest.mark.slow
 def test_no_library_of_models_is_loaded():
     program = """
 import sys, torch

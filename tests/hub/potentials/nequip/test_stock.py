@@ -151,6 +151,7 @@ def test_faster_parts_compute_the_same(double):
         assert torch.allclose(one, other, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_other_elements_are_the_same_function(double):
     pairs = (("C", "Si"), ("H", "Ge"), ("C", "N"))
     made = transmute_model(double, Transmutation(pairs, scale=1.3, energy_scale=0.4))

@@ -22,6 +22,7 @@ from hub.potentials.equivariant import potential as equivariant
 from hub.structures.graphs import build_graph
 from tests.conformance.potentials import crystal, molecule, outputs
 from tests.hub.potentials.sevennet.test_potential import SMALL
+from tests.variants import few_fast
 
 PREDICTIONS = ("energies", "forces", "stresses", "atomic_energies", "features")
 CONFIGURATIONS = [
@@ -78,7 +79,7 @@ def gradients_of_a_loss(potential):
     return {name: value.grad for name, value in potential.network.named_parameters()}
 
 
-@pytest.mark.parametrize("changes", CONFIGURATIONS)
+@pytest.mark.parametrize("changes", few_fast(CONFIGURATIONS, 2))
 def test_it_computes_what_sevenn_computes(changes):
     reference = random_one(changes)
     found = compiled(reference)
@@ -95,6 +96,7 @@ def test_it_computes_what_sevenn_computes(changes):
         assert float((gradients[name] - value).abs().max()) <= 1e-10 * scale, name
 
 
+@pytest.mark.slow
 def test_single_precision_is_as_near_to_double_as_sevenns():
     double, single = random_one({}), random_one({}, torch.float32)
     single.set_weights(double.weights(), "the other")
@@ -158,6 +160,7 @@ def test_without_a_volume_there_is_no_stress():
     assert parameters["network.0_convolution.weight_nn.layer0.weight"].grad.any()
 
 
+@pytest.mark.slow
 def test_a_model_is_computed_without_sevenn(tmp_path):
     """Its import takes seconds."""
     write_model(tmp_path, random_one({}))

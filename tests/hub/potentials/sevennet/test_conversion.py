@@ -97,6 +97,7 @@ def test_the_weights_are_those_that_sevenn_loads(converted, checkpoint):
     assert count <= weights_of(converted.config) < 1.5 * count
 
 
+@pytest.mark.slow
 def test_the_stored_predictions_are_reproduced_to_rounding(converted):
     """They come from sevenn's own model; both precisions are far within what is allowed."""
     probe = read_probe(CARD.path.parent / "probes" / f"{CARD.name}.json")
