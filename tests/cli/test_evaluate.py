@@ -107,7 +107,7 @@ def test_zeros_of_several_models_are_told_apart(command, folder, two_models):
     done = command("evaluate", *two_models, "--data", "far.xyz", "--plot", "p.png")
     labels = [" ".join(row[3:-4]) for row in rows(done.out)[1:5]]
     assert labels == ["one, as it is", "one, shifted", "runs/one, as it is", "runs/one, shifted"]
-    assert "differ of one. Shifts" in done.err
+    assert "differ for one. Shifts" in done.err
     assert (folder / "p.png").exists()
 
 

@@ -131,7 +131,7 @@ def test_all_trains_on_the_validation_structures_too(finetune, many_crystals) ->
     assert everything.json["validation"]["force_rmse"] is None
     assert everything.json["errors"]["set"] == "test"
     assert everything.json["training"]["best_epoch"] == 2
-    assert "none remains to choose an epoch" in everything.err
+    assert "none are left for choosing an epoch" in everything.err
     card = Path("all/model/README.md").read_text()
     assert "epoch 2 of 2 was kept, without validation structures" in card
 

@@ -201,7 +201,7 @@ def test_other_frames_left_out_are_refused(synth, published):
 
 @pytest.mark.parametrize(
     ("missing", "message"),
-    [("ace-7.npz", "ace-8.*do not belong"), ("ace-10.npz", "only 130 structures")],
+    [("ace-7.npz", "ace-8.*do not belong"), ("ace-10.npz", r"more structures than labels \(130\)")],
 )
 def test_a_missing_label_file_is_refused(synth, published, missing, message):
     _, files = synth

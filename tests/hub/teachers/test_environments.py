@@ -149,7 +149,7 @@ def test_an_interpreter_is_tried_before_it_is_used(tmp_path, python, message):
 
 
 def test_clusters_do_not_have_the_environment():
-    with pytest.raises(JobError, match="this machine only"):
+    with pytest.raises(JobError, match="can only run on this machine"):
         choose_pool(dask="tcp://127.0.0.1:1", python=sys.executable)
 
 
