@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 import sys
 from importlib import import_module
@@ -163,6 +165,11 @@ def hub(quiet: bool) -> None:  # noqa: ARG001 - `output.is_quiet` looks it up
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its exit code."""
     given = sys.argv[1:] if arguments is None else arguments
+    if arguments is None:
+        # Modules are never garbage, and memory need not be searched for any before the process
+        # ends: this took a sixth of the time of `hub list`.
+        gc.freeze()
+        atexit.register(gc.freeze)
     try:
         sys.exit(_run(given))
     except Exception as problem:
