@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from hub.importers import ARCHITECTURES
 from hub.library import catalogue
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
     from registry.versions import Version
 
 
-@dataclass(frozen=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """What a version says of itself; empty where it says nothing.
 
     Attributes

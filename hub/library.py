@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
 from msgspec.structs import asdict
 
 from hub.settings import load_settings
@@ -21,15 +22,14 @@ from registry.opening import open_registry
 from registry.paths import user_path
 from registry.references import Reference
 from registry.trust import Seen
+from registry.versions import LocalVersion
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from registry.builtin import Importer
     from registry.cards import Card
     from registry.download import Progress
-    from registry.versions import LocalVersion
 
 # The model in a run folder is in this folder, in the layout in which it is published.
 MODEL_FOLDER = "model"
@@ -46,8 +46,7 @@ _IMPORTERS = {
 }
 
 
-@dataclass(frozen=True)
-class OpenedVersion:
+class OpenedVersion(Struct, frozen=True):
     """The files that a user's reference or path refers to.
 
     Parameters
@@ -81,8 +80,7 @@ class OpenedVersion:
         return {"directory": folder.name, "weights_sha256": sha256_of(path / WEIGHTS_NAME)}
 
 
-@dataclass(frozen=True)
-class Pulled:
+class Pulled(Struct, frozen=True):
     """A version that was pulled.
 
     Parameters

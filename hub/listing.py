@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import re
-from dataclasses import dataclass
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Literal
+
+from msgspec.structs import asdict
 
 from hub.facts import Facts, listed_facts
 from hub.library import catalogue
@@ -24,8 +25,7 @@ _SYMBOL = re.compile("[A-Z][a-z]?")
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Listed(Listing):
+class Listed(Listing, frozen=True):
     """One name in one registry, as its newest version; `size` in bytes.
 
     The attributes of `hub.facts.Facts` are empty for a version that was never pulled from a
@@ -95,7 +95,7 @@ def list_versions(
             and architecture in (None, facts.architecture)
             and (license is None or fnmatch(facts.licence.lower(), license.lower()))
         ):
-            found.append(Listed(**vars(row), **vars(facts)))
+            found.append(Listed(**asdict(row), **asdict(facts)))
     return found
 
 

@@ -7,7 +7,6 @@ published file, its checksum, and the importer that turns it into a version.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -38,13 +37,15 @@ LARGEST_CARD = 1 << 20
 _FENCE = "---"
 
 
-@dataclass(frozen=True)
-class Card:
+class Card(msgspec.Struct, frozen=True, dict=True):
     """A built-in card. Its front matter is authoritative; `text` is the whole file."""
 
     path: Path
-    front_matter: dict[str, Any] = field(repr=False)
-    text: str = field(repr=False)
+    front_matter: dict[str, Any]
+    text: str
+
+    def __repr__(self) -> str:
+        return f"Card({str(self.path)!r})"
 
     @cached_property
     def stated(self) -> _Stated:

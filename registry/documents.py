@@ -8,7 +8,6 @@ import math
 import re
 import stat
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, is_dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -185,6 +184,8 @@ def fit_whole(content: Any, schema: type[Schema]) -> Schema:
     MalformedError
         The message names the field that is missing, unknown or invalid.
     """
+    from dataclasses import asdict, is_dataclass  # slow to import
+
     found = fit(content, schema)
     _compare_keys(content, asdict(found) if is_dataclass(found) else found, "")  # type: ignore[arg-type]
     return found

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 from registry.arriving import Arriving
 from registry.documents import LARGEST_DOCUMENT
@@ -16,9 +19,6 @@ from registry.removal import remove
 from registry.stores.base import TransientError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
     from registry.stores.base import Store
 
 # Bytes; limit for a file whose size neither we nor the server know.
@@ -32,8 +32,7 @@ class Progress(Protocol):
         """Note that `done` of `total` bytes have arrived."""
 
 
-@dataclass(frozen=True)
-class Retries:
+class Retries(Struct, frozen=True):
     """How often to retry, and how long to wait in between.
 
     Parameters
@@ -66,8 +65,7 @@ class Retries:
         return max(self.first_wait * 2.0 ** (failures - 1) * scatter, asked)
 
 
-@dataclass(frozen=True)
-class Expected:
+class Expected(Struct, frozen=True):
     """What a file must be.
 
     Parameters

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from registry.errors import IncompatibleError, IntegrityError
 from registry.files import is_intact
 from registry.manifest import FileEntry
 
 
-@dataclass(frozen=True)
-class InstalledFile:
+class InstalledFile(Struct, frozen=True):
     """A file that is part of a Python package and is available only there.
 
     Parameters

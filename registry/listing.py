@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from registry.errors import RegistryError
 from registry.origins import BUILTIN, BUILTIN_ORIGIN, Origin
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
     from registry.index import Entry
 
 
-@dataclass(frozen=True)
-class Listing:
+class Listing(Struct, frozen=True):
     """One name in one registry with its newest version; `size` in bytes."""
 
     name: str

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from registry.documents import digest_of, is_sha256
 from registry.errors import (
@@ -36,8 +37,7 @@ if TYPE_CHECKING:
 SET_ASIDE = "set-aside"
 
 
-@dataclass
-class Survey:
+class Survey(Struct):
     """The parts of an index that can still be read.
 
     Attributes

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
+
+from msgspec import Struct
 
 from registry.documents import digest_of
 
@@ -15,8 +16,7 @@ LOCAL = "local"
 BUILTIN = "builtin"
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """The origin of cached versions. A registry with a new location is a new origin."""
 
     name: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from registry.errors import InvalidReferenceError
 from registry.huggingface.addresses import FORMS as HUB_FORMS
@@ -80,8 +81,7 @@ def version_order(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
 
 
-@dataclass(frozen=True)
-class Reference:
+class Reference(Struct, frozen=True):
     """A name and a selector of its version.
 
     Parameters

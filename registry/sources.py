@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from dataclasses import asdict, dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from urllib.parse import quote
 
 from msgspec import Meta, Struct
-from msgspec.structs import asdict as asdict_of
+from msgspec.structs import asdict
 
 from registry.documents import MalformedError, is_sha256
 from registry.files import CHUNK, open_regular
@@ -31,8 +30,7 @@ logger = logging.getLogger(__name__)
 _Found = TypeVar("_Found", "Source", InstalledFile)
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(Struct, frozen=True):
     """The location and the checksum of a published file.
 
     Parameters
@@ -161,9 +159,9 @@ def sources_of(published: Published) -> tuple[Source | InstalledFile, ...]:
         If there are none, or a path leads out of its repository.
     """
     if published.source is not None:
-        return (_checked(Source(**asdict_of(published.source)), "source"),)
+        return (_checked(Source(**asdict(published.source)), "source"),)
     if published.installed is not None:
-        return (_checked(InstalledFile(**asdict_of(published.installed)), "installed"),)
+        return (_checked(InstalledFile(**asdict(published.installed)), "installed"),)
     if published.sources is None:
         raise MalformedError("Object missing required field `source`, `sources` or `installed`")
     return tuple(
@@ -172,7 +170,7 @@ def sources_of(published: Published) -> tuple[Source | InstalledFile, ...]:
                 repository=place.repository,
                 commit=place.commit,
                 url=f"{place.url.rstrip('/')}/{quote(file.path)}",
-                **asdict_of(file),
+                **asdict(file),
             ),
             f"sources[{outer}].files[{inner}]",
         )

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from pathlib import Path
+
+from msgspec import Struct
 
 from registry.documents import digest_of
 from registry.manifest import Manifest, parse_manifest
 from registry.references import Reference
 
-if TYPE_CHECKING:
-    from pathlib import Path
 
-
-@dataclass(frozen=True)
-class Version:
+class Version(Struct, frozen=True, dict=True):
     """One version of one name.
 
     Parameters
@@ -26,8 +23,11 @@ class Version:
         The name of the registry that it came from.
     """
 
-    data: bytes = field(repr=False)
+    data: bytes
     origin: str
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(origin={self.origin!r})"
 
     @cached_property
     def manifest(self) -> Manifest:
@@ -50,8 +50,7 @@ class Version:
         return (manifest.name, manifest.version, manifest.kind) == (name, version, kind)
 
 
-@dataclass(frozen=True)
-class LocalVersion(Version):
+class LocalVersion(Version, frozen=True, dict=True):
     """A version whose verified files are in the plain directory `path`."""
 
     path: Path

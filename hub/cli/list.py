@@ -71,7 +71,7 @@ def command(
 
 def _print(rows: list[Listed], pattern: str, *, is_filtered: bool, as_json: bool) -> None:
     if as_json:
-        from dataclasses import asdict
+        from msgspec.structs import asdict
 
         output.result_json([asdict(row) for row in rows])
         return

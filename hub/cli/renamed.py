@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import click
 
 from hub.cli import output
-from registry.huggingface.addresses import is_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,13 +48,19 @@ def present_spelling(arguments: list[str]) -> list[str]:
     split = given.index("--") if "--" in given else len(given)
     _require_new_meaning(command, given[:split])
     plain = given[:split]
-    kept = {"--to"} if command == "export" and any(map(is_address, _values(plain, "--to"))) else ()
+    kept = {"--to"} if command == "export" and _exports_to_hub(plain) else ()
     renamed = [
         each if each.partition("=")[0] in kept else _renamed(command, each) for each in plain
     ]
     if command in _COMMANDS:
         output.message(f"note: hub {command} is now hub {_COMMANDS[command]}")
     return [_COMMANDS.get(command, command), *renamed, *given[split:]]
+
+
+def _exports_to_hub(given: list[str]) -> bool:
+    from registry.huggingface.addresses import is_address  # slow to import
+
+    return any(map(is_address, _values(given, "--to")))
 
 
 def _renamed(command: str, argument: str) -> str:

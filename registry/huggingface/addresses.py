@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from registry.errors import InvalidReferenceError
 
 if TYPE_CHECKING:
-    from registry.manifest import Kind
+    from registry.manifest import Kind  # noqa: TC004 - it imports this module
 
 SCHEME = "hf://"
 FORMS = "hf://org/name or hf://datasets/org/name"
@@ -18,8 +19,7 @@ _DATASETS = "datasets"
 _WORD = re.compile(r"\w(?:[\w.-]{0,94}\w)?", re.ASCII)
 
 
-@dataclass(frozen=True)
-class Address:
+class Address(Struct, frozen=True):
     """The repositories of one kind that an organisation or user has.
 
     Parameters

@@ -10,8 +10,9 @@ settings of the cloud's own tools. With the server in the address, nobody needs 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from registry.errors import SettingsError
 from registry.stores.addresses import is_loopback
@@ -19,17 +20,17 @@ from registry.stores.addresses import is_loopback
 KINDS = {"s3": "Amazon S3", "gs": "Google Cloud Storage", "az": "Azure Blob Storage"}
 SCHEMES = tuple(f"{kind}{way}" for kind in KINDS for way in ("", "+https", "+http"))
 
-_AZURE_HOST = re.compile(r"([a-z0-9]{3,24})\.(blob|dfs)\.core\.[a-z0-9.-]+")
-_AMAZON_HOST = re.compile(r"s3[.-]([a-z]+-[a-z-]+-[0-9]+)\.amazonaws\.com(\.cn)?")
+# Patterns, which are compiled when an address is looked at: most registries are in folders.
+_AZURE_HOST = r"([a-z0-9]{3,24})\.(blob|dfs)\.core\.[a-z0-9.-]+"
+_AMAZON_HOST = r"s3[.-]([a-z]+-[a-z-]+-[0-9]+)\.amazonaws\.com(\.cn)?"
 # Hosts to which what identifies the user may be sent: they belong to the cloud itself.
-_CLOUDS = re.compile(
+_CLOUDS = (
     r".*\.amazonaws\.com(\.cn)?|(.*\.)?storage\.googleapis\.com"
     r"|.*\.core\.(windows\.net|usgovcloudapi\.net|chinacloudapi\.cn)"
 )
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(Struct, frozen=True):
     """A prefix in a bucket.
 
     Attributes
@@ -68,7 +69,7 @@ class Place:
         server = account = ""
         if way:
             server = f"{way}://{url.netloc}"
-            azure = _AZURE_HOST.fullmatch(url.hostname or "")
+            azure = re.fullmatch(_AZURE_HOST, url.hostname or "")
             if kind == "az" and azure:
                 account = azure[1]
             elif kind == "az" and parts:
@@ -90,14 +91,14 @@ class Place:
     @property
     def region(self) -> str:
         """The region that an address of Amazon names, or nothing."""
-        named = _AMAZON_HOST.fullmatch(urlsplit(self.server).hostname or "")
+        named = re.fullmatch(_AMAZON_HOST, urlsplit(self.server).hostname or "")
         return named[1] if named else ""
 
     @property
     def is_trusted(self) -> bool:
         """Whether tokens, which whoever receives them can use, may be sent there."""
         host = urlsplit(self.server).hostname or ""
-        return not self.server or bool(_CLOUDS.fullmatch(host)) or is_loopback(host)
+        return not self.server or bool(re.fullmatch(_CLOUDS, host)) or is_loopback(host)
 
 
 def _is_plain(part: str) -> bool:
