@@ -166,10 +166,8 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its exit code."""
     given = sys.argv[1:] if arguments is None else arguments
     if arguments is None:
-        # Modules are never garbage, and memory need not be searched for any before the process
-        # ends: this took a sixth of the time of `hub list`.
-        gc.freeze()
-        atexit.register(gc.freeze)
+        gc.freeze()  # modules are never garbage
+        atexit.register(_end_quickly)
     try:
         sys.exit(_run(given))
     except Exception as problem:
@@ -181,6 +179,15 @@ def main(arguments: list[str] | None = None) -> None:
 
         output.error(RegistryError(describe_crash(problem, given)))
         sys.exit(EXIT_CRASH)
+
+
+def _end_quickly() -> None:
+    """Do not search memory for garbage at the end, which took a tenth of the time of `hub list`.
+
+    Extensions of numerical libraries complain of objects that are left over.
+    """
+    if "numpy" not in sys.modules:
+        gc.freeze()
 
 
 def _run(arguments: list[str]) -> int:

@@ -141,7 +141,7 @@ def test_a_dataset_as_versions_and_as_parquet(machines, hugging_face, tmp_path):
     assert len(hugging_face.repository("lab/parquet", "dataset").commits) == 2
     other = (*export, "hf://datasets/lab/parquet", "--sample", "7")
     assert "--force" in mine(*other, code=1).err
-    assert "holds a version of mlip-hub" in mine(*export, "hf://datasets/lab/cells", code=1).err
+    assert "contains a version of mlip-hub" in mine(*export, "hf://datasets/lab/cells", code=1).err
     assert "not the address of a dataset" in mine(*export, "hf://lab/parquet", code=2).err
 
     back = ("import", "--reader", "datasets", "--name", "back", "--labels", "pbe")

@@ -106,7 +106,7 @@ def test_without_a_network_it_says_what_failed(monkeypatch):
     absent = Family("absent", "", build="x:y", requirements=("no-such-thing==1.0",))
     with pytest.raises(TeacherError, match="no-such-thing") as failure:
         install(absent)
-    assert "Is there a network" in failure.value.hint
+    assert "Check the network" in failure.value.hint
     assert installed(absent) is None
 
 

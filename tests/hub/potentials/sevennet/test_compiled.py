@@ -32,7 +32,7 @@ CONFIGURATIONS = [
     {"num_layers": 3, "channels": (4, 9, 5), "xplor_start": 2.8, "radial_mlp_depth": 1},
     {"channels": (3,), "num_bessels": 1, "type_names": ("C",)},
     {"channels": (2, 3, 2, 1), "radial_mlp_depth": 3, "avg_num_neighbors": 0.7},
-    pytest.param({"num_layers": 3, "channels": (2, 3, 2, 1)}, marks=pytest.mark.slow),
+    {"num_layers": 3, "channels": (2, 3, 2, 1)},
 ]
 
 
