@@ -12,7 +12,7 @@ from registry.download import read
 from registry.errors import IntegrityError, NotFoundError, RegistryError
 from registry.files import CHUNK
 from registry.manifest import FileEntry
-from registry.stores.base import RepairableStore, blob_path
+from registry.stores.base import RepairableStore, TransientError, blob_path
 from registry.stores.http import HttpStore
 from registry.stores.uploads import SINGLE
 from tests.registry.server import Server
@@ -32,7 +32,17 @@ def source(tmp_path):
 
 
 def taken(store, path, start=0, size=None):
-    """Return what comes from a byte on, whether the store can skip or not."""
+    """Return what comes from a byte on, whether the store can skip or not.
+
+    A server may close an idle connection just when it is used again: downloads try again, too.
+    """
+    try:
+        return taken_once(store, path, start, size)
+    except TransientError:
+        return taken_once(store, path, start, size)
+
+
+def taken_once(store, path, start, size):
     with store.open(path, start) as stream:
         assert stream.size in (None, size or len(read(store, path)))
         assert stream.start in (0, start)
