@@ -84,7 +84,7 @@ class ModelCalculator(Calculator):
             raise DataError("the structure has no atoms", "Check that it is not empty by mistake.")
         with with_gradients():
             types = atom_types(copied, potential.elements)
-            neighbours, half = self.neighbours.with_half(copied, potential.cutoff)
+            neighbours, half = self.neighbours.of(copied, potential.cutoff)
             batch = single_batch(copied, types, neighbours, potential.device, half)
             output = potential(batch)
         energy = output.energies.item()

@@ -38,6 +38,24 @@ class NeighbourList(NamedTuple):
     shifts: npt.NDArray[np.int32]
 
 
+def are_first(centres: Any, neighbours: Any, shifts: Any) -> Any:
+    """Say which edges represent their pairs, of arrays of NumPy or of torch.
+
+    Parameters
+    ----------
+    centres, neighbours : (m,)
+    shifts : (m, 3)
+        As in a neighbour list.
+
+    Returns
+    -------
+    (m,) true for one of each edge and its reverse.
+    """
+    x, y, z = shifts.T
+    is_image = (x > 0) | ((x == 0) & ((y > 0) | ((y == 0) & (z > 0))))
+    return (centres < neighbours) | ((centres == neighbours) & is_image)
+
+
 class _Search:
     """Finds neighbours within a cutoff (Å); keeps its memory, so not for several threads."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hub.structures.checks.geometry import require_geometry
-from hub.structures.neighbours import NeighbourList, find_neighbours
+from hub.structures.neighbours import NeighbourList, are_first, find_neighbours
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -48,20 +48,13 @@ class VerletList:
         self.builds = 0
         self._built: _Built | None = None
 
-    def of(self, atoms: Atoms, cutoff: float) -> NeighbourList:
-        """Return the neighbours within `cutoff` (Å), in the order of `find_neighbours`.
-
-        Raises as :meth:`with_half`.
-        """
-        return self.with_half(atoms, cutoff)[0]
-
-    def with_half(self, atoms: Atoms, cutoff: float) -> tuple[NeighbourList, IntArray | None]:
-        """Return the neighbours, and which of them are one edge of each pair.
+    def of(self, atoms: Atoms, cutoff: float) -> tuple[NeighbourList, IntArray | None]:
+        """Return the neighbours within `cutoff` (Å), and which are one edge of each pair.
 
         Returns
         -------
         neighbours
-            As of :meth:`of`, m edges.
+            m edges, in the order of `find_neighbours`.
         half
             (m / 2,) what `find_half` finds for them; None if the list has no skin, and is not
             expected to serve again.
@@ -138,9 +131,7 @@ class _Built:
     def _is_first(self) -> BoolArray:
         """(m,) which edges represent their pairs: the same that `find_half` chooses."""
         centres, neighbours = self.found.edges
-        x, y, z = self.found.shifts.T
-        is_image = (x > 0) | ((x == 0) & ((y > 0) | ((y == 0) & (z > 0))))
-        is_first: BoolArray = (centres < neighbours) | ((centres == neighbours) & is_image)
+        is_first: BoolArray = are_first(centres, neighbours, self.found.shifts)
         return is_first
 
     @cached_property

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -23,6 +22,8 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+from tests.benchmarks.timing import children_cpu_seconds
 
 CUTOFF = 4.0
 NEIGHBOURS = 31.17
@@ -100,14 +101,14 @@ def nequip_command(epochs: int, folder: Path, number: int, type_names: list[str]
 def timed(command: list[str], folder: Path) -> tuple[float, float]:
     """Run a command to its end and return its wall and CPU times in seconds."""
     environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    before, started = children_cpu_seconds(), time.perf_counter()
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
-    seconds, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds, cpu = time.perf_counter() - started, children_cpu_seconds() - before
     if done.returncode:
         sys.exit(f"{' '.join(command)} failed:\n{done.stderr[-3000:]}")
-    return seconds, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return seconds, cpu
 
 
 def default_recipe() -> dict[str, Any]:

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from statistics import median
 
+from tests.benchmarks.timing import children_cpu_seconds, times_in_turns
 from tests.benchmarks.two_checkouts import HERE
 
 PROGRAMS = {
@@ -33,12 +34,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home:
         environment = {**os.environ, "HUB_HOME": home}
         environment.pop("PYTHONDONTWRITEBYTECODE", None)  # whoever installs hub has its byte code
-        for arguments in PROGRAMS.values():
-            _seconds(arguments, environment)
-        times: dict[str, list[float]] = {name: [] for name in PROGRAMS}
-        for _ in range(repeats):
-            for name, arguments in PROGRAMS.items():
-                times[name].append(_seconds(arguments, environment))
+        calls = {name: partial(_run, each, environment) for name, each in PROGRAMS.items()}
+        times = times_in_turns(calls, repeats, children_cpu_seconds)
     base = median(times["import click"])
     for name, each in times.items():
         middle = median(each)
@@ -48,13 +45,10 @@ def main() -> None:
         )
 
 
-def _seconds(arguments: tuple[str, ...], environment: dict[str, str]) -> float:
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+def _run(arguments: tuple[str, ...], environment: dict[str, str]) -> None:
     subprocess.run(
         [sys.executable, *arguments], cwd=HERE, env=environment, check=True, capture_output=True
     )
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 if __name__ == "__main__":

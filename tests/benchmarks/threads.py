@@ -21,6 +21,7 @@ import torch
 
 from hub.potentials.loading import load_model
 from tests.benchmarks.network import batch, crystal, step
+from tests.benchmarks.timing import in_turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,12 +76,7 @@ def _gain(function: Callable[[], Any], count: int) -> float:
 
 def _seconds(function: Callable[[], Any], count: int) -> float:
     torch.set_num_threads(count)
-    times = []
-    for _ in range(_CALLS + 1):
-        start = perf_counter()
-        function()
-        times.append(perf_counter() - start)
-    return statistics.median(times[1:])
+    return in_turns({"": function}, _CALLS, clock=perf_counter)[""]
 
 
 def _check(model: Any, structure: Any, count: int) -> None:

@@ -17,6 +17,12 @@ def cpu_seconds() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
+def children_cpu_seconds() -> float:
+    """Return the CPU time of all child processes that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 def memory(kind: str) -> float:
     """Return the memory of this process in MiB, on Linux: ``VmRSS`` now, ``VmHWM`` at most."""
     lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
@@ -37,6 +43,14 @@ def in_turns(
     clock: Callable[[], float] = cpu_seconds,
 ) -> dict[str, float]:
     """Return the median seconds of each function, of the CPU, after one call not counted."""
+    times = times_in_turns(functions, repeats, clock)
+    return {name: statistics.median(each) for name, each in times.items()}
+
+
+def times_in_turns(
+    functions: Mapping[str, Callable[[], Any]], repeats: int, clock: Callable[[], float]
+) -> dict[str, list[float]]:
+    """Return the seconds of each call of each function, after one call not counted."""
     for function in functions.values():
         function()
     times: dict[str, list[float]] = {name: [] for name in functions}
@@ -45,7 +59,7 @@ def in_turns(
             start = clock()
             function()
             times[name].append(clock() - start)
-    return {name: statistics.median(each) for name, each in times.items()}
+    return times
 
 
 def report(what: str, seconds: Mapping[str, float]) -> None:

@@ -11,12 +11,13 @@ from __future__ import annotations
 import argparse
 import csv
 import os
-import resource
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from statistics import median
+
+from tests.benchmarks.timing import children_cpu_seconds
 
 HERE = Path(__file__).resolve().parents[2]
 EPOCHS = 4
@@ -24,10 +25,9 @@ EPOCHS = 4
 
 def cpu_seconds(checkout: Path, *arguments: object) -> float:
     """Run `hub` of a checkout and return the CPU seconds that it took."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    before = children_cpu_seconds()
     output(checkout, *arguments)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return children_cpu_seconds() - before
 
 
 def output(checkout: Path, *arguments: object) -> str:

@@ -8,6 +8,7 @@ from functools import cached_property
 import torch
 
 from hub.potentials.kernels import parallel
+from hub.structures.neighbours import are_first
 
 # Odd numbers whose multiples spread over all 64 bits.
 _FACTORS = (
@@ -96,9 +97,7 @@ def find_half(edges: torch.Tensor, shifts: torch.Tensor) -> torch.Tensor | None:
     (P,) int64, the chosen edges in their order; None if an edge has no reverse.
     """
     centres, neighbours = edges.long().unbind(0)
-    x, y, z = shifts.unbind(1)
-    is_image = (x > 0) | ((x == 0) & ((y > 0) | ((y == 0) & (z > 0))))
-    chosen = (centres < neighbours) | ((centres == neighbours) & is_image)
+    chosen = are_first(centres, neighbours, shifts)
     places, others = chosen.nonzero().squeeze(1), chosen.logical_not().nonzero().squeeze(1)
     if len(places) != len(others):
         return None

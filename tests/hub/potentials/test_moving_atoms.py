@@ -127,7 +127,7 @@ def test_threads_may_share_a_neighbour_list():
     def walk(seed):
         atoms = hydrocarbon(seed)
         for moved in moving(atoms):
-            found = shared.of(moved, potential.cutoff)
+            found, _ = shared.of(moved, potential.cutoff)
             expected = build_graph(moved, potential.elements, potential.cutoff)
             assert (found.edges == expected.edges.numpy()).all()
 

@@ -24,7 +24,7 @@ SKIN = 0.4
 
 def assert_same_neighbours(neighbours: VerletList, atoms: Atoms, cutoff: float = CUTOFF) -> None:
     """Compare with a search of its own, including the order and what is one of each pair."""
-    found, half = neighbours.with_half(atoms, cutoff)
+    found, half = neighbours.of(atoms, cutoff)
     expected = find_neighbours(atoms.positions, atoms.cell.array, atoms.pbc, cutoff)
     np.testing.assert_array_equal(found.edges, expected.edges)
     np.testing.assert_array_equal(found.shifts, expected.shifts)
@@ -114,9 +114,9 @@ def test_atoms_that_meet_from_afar_are_found() -> None:
     """Each has moved by almost half the skin."""
     atoms = Atoms("C2", [[0, 0, 0], [0, 0, CUTOFF + SKIN - 0.02]])
     neighbours = started(atoms)
-    assert not len(neighbours.of(atoms, CUTOFF).shifts)
+    assert not len(neighbours.of(atoms, CUTOFF)[0].shifts)
     atoms.positions[:, 2] += (0.199, -0.199)
-    assert len(neighbours.of(atoms, CUTOFF).shifts) == 2
+    assert len(neighbours.of(atoms, CUTOFF)[0].shifts) == 2
     assert neighbours.builds == 2
 
 
