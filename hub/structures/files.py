@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import glob
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -135,9 +136,9 @@ def iterate_file(path: Path, notes: MutableMapping[str, None] | None = None) -> 
             count += 1
     except DataError as failure:
         where = f"{name}[{count}]" if count else name
+        is_named = re.search(rf"(?<!\w){re.escape(name)}(?!\w)", failure.message)
         raise DataError(
-            failure.message if name in failure.message else f"{where} {failure.message}",
-            failure.hint,
+            failure.message if is_named else f"{where} {failure.message}", failure.hint
         ) from failure
     except OSError as failure:
         raise DataError(

@@ -86,6 +86,15 @@ def test_what_is_not_read_is_named(tmp_path: Path, content: bytes, said: str) ->
     assert caught.value.hint
 
 
+def test_a_name_that_is_part_of_a_word_of_the_message_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "f").write_text("nothing that anybody knows\n")
+    with pytest.raises(DataError, match=r"^f has an unknown format"):
+        read_structures("f")
+
+
 def test_a_zip_of_several_files_names_them(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "data.zip", "w") as archive:
         archive.writestr("one.xyz", "1\n\nH 0 0 0\n")
