@@ -12,6 +12,7 @@ from registry.files import (
     place,
     scratch_directory,
     settle,
+    size_of,
     storage_errors,
 )
 from registry.outputs import require_real_way
@@ -56,9 +57,7 @@ class Blobs:
 
     def has(self, entry: FileEntry) -> bool:
         """Whether the content is present, judged by its size; check-out verifies the hash."""
-        path = self.path(entry.sha256)
-        with storage_errors(path):
-            return path.is_file() and path.stat().st_size == entry.size
+        return size_of(self.path(entry.sha256)) == entry.size
 
     def adopt_part(self, entry: FileEntry) -> None:
         """Turn a partial download that the caller has verified into a blob."""

@@ -13,7 +13,7 @@ from msgspec import Struct
 from registry.arriving import Arriving
 from registry.documents import LARGEST_DOCUMENT
 from registry.errors import IntegrityError, OfflineError
-from registry.files import CHUNK, storage_errors
+from registry.files import CHUNK, size_of, storage_errors
 from registry.outputs import require_file
 from registry.removal import remove
 from registry.stores.base import TransientError
@@ -126,11 +126,11 @@ def receive(
     retries = retries or Retries()
     failures = corrupt = 0
     while True:
-        asked, before = 0.0, size_of(part)
+        asked, before = 0.0, size_of(part) or 0
         try:
             return _receive_once(store, path, part, expected, arrived)
         except TransientError as problem:
-            failures = retries.count(failures, size_of(part) - before)
+            failures = retries.count(failures, (size_of(part) or 0) - before)
             asked = problem.wait
             if failures >= retries.attempts:
                 raise _unreachable(store, problem) from problem
@@ -226,9 +226,3 @@ def _unreachable(store: Store, problem: TransientError) -> OfflineError:
         f"cannot download from {store.location}: {problem}",
         "Check the connection and try again: the download is resumed where it stopped.",
     )
-
-
-def size_of(path: Path) -> int:
-    """Return the size of a file in bytes; 0 if it does not exist."""
-    with storage_errors(path):
-        return path.stat().st_size if path.exists() else 0

@@ -73,18 +73,35 @@ def open_regular(path: Path) -> BufferedReader:
     return file
 
 
+def size_of(path: Path) -> int | None:
+    """Return the size of a regular file in bytes, or None if there is none.
+
+    The file is looked at once: another process may move or remove it at any moment.
+    """
+    with storage_errors(path), suppress(FileNotFoundError, NotADirectoryError):
+        found = path.stat()
+        return found.st_size if stat.S_ISREG(found.st_mode) else None
+    return None
+
+
 def sha256_of(path: Path) -> str:
     """Return the sha256 of a file, in hexadecimal."""
-    with storage_errors(path), open_regular(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    with storage_errors(path):
+        return _sha256(path)
 
 
 def is_intact(path: Path, entry: FileEntry) -> bool:
     """Whether the file at `path` has the size and the sha256 of `entry`."""
-    with storage_errors(path):
-        if not path.is_file() or path.stat().st_size != entry.size:
-            return False
-        return sha256_of(path) == entry.sha256
+    if size_of(path) != entry.size:
+        return False
+    with storage_errors(path), suppress(FileNotFoundError):
+        return _sha256(path) == entry.sha256
+    return False
+
+
+def _sha256(path: Path) -> str:
+    with open_regular(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

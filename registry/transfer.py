@@ -10,9 +10,9 @@ from pathlib import PurePosixPath
 from threading import Event, Lock
 from typing import TYPE_CHECKING
 
-from registry.download import Expected, receive, size_of
+from registry.download import Expected, receive
 from registry.errors import StorageError
-from registry.files import sha256_of, storage_errors
+from registry.files import sha256_of, size_of, storage_errors
 from registry.outputs import require_file
 from registry.removal import claim, discard
 
@@ -146,7 +146,7 @@ def _check_space(blobs: Blobs, entries: Sequence[FileEntry]) -> None:
     """Raise before the start, rather than at the end, if there is too little disk space."""
     from shutil import disk_usage  # slow to import
 
-    here = sum(size_of(blobs.part(entry.sha256)) for entry in entries)
+    here = sum(size_of(blobs.part(entry.sha256)) or 0 for entry in entries)
     needed = sum(entry.size for entry in entries) - here
     free = disk_usage(blobs.parts).free
     if needed > free:

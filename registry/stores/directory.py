@@ -15,6 +15,7 @@ from registry.files import (
     is_intact,
     open_regular,
     replacing,
+    size_of,
     storage_errors,
     write_atomically,
 )
@@ -90,8 +91,7 @@ class DirectoryStore:
         from shutil import copyfile  # slow to import
 
         target = self.path(path)
-        if is_intact(target, entry):
-            _refresh(target)
+        if is_intact(target, entry) and _refresh(target):
             return False
         with replacing(target, self.parts, READ_ONLY) as temporary:
             copyfile(source, temporary)
@@ -105,8 +105,7 @@ class DirectoryStore:
     def put_bytes(self, path: str, data: bytes) -> bool:
         """Store `data` atomically."""
         target = self.path(path)
-        if self._bytes(target) == data:
-            _refresh(target)
+        if self._bytes(target) == data and _refresh(target):
             return False
         write_atomically(target, data, self.parts)
         return True
@@ -128,8 +127,7 @@ class DirectoryStore:
     def holds(self, path: str, entry: FileEntry) -> bool:
         """Whether there is a file at `path` of the size that `entry` says."""
         target = self.path(path)
-        with storage_errors(target):
-            return is_real_file(target) and target.stat().st_size == entry.size
+        return is_real_file(target) and size_of(target) == entry.size
 
     def list(self, prefix: str) -> list[str]:
         """Return the paths of the files below `prefix`; links are not followed."""
@@ -177,11 +175,22 @@ class DirectoryStore:
         return all(path.name in _LAYOUT for path in self.root.iterdir())
 
     def _bytes(self, target: Path) -> bytes | None:
-        with storage_errors(target):
-            return target.read_bytes() if is_real_file(target) else None
+        with storage_errors(target), suppress(FileNotFoundError):
+            if is_real_file(target):
+                return target.read_bytes()
+        return None
 
 
-def _refresh(target: Path) -> None:
-    """Refresh the time stamp of a file in use, so that it is not cleaned up as a leftover."""
-    with storage_errors(target), suppress(PermissionError):  # It belongs to another user.
-        os.utime(target)
+def _refresh(target: Path) -> bool:
+    """Refresh the time stamp of a file in use, so that it is not cleaned up as a leftover.
+
+    Returns False if it has just been cleaned up.
+    """
+    with storage_errors(target):
+        try:
+            os.utime(target)
+        except FileNotFoundError:
+            return False
+        except PermissionError:
+            pass  # It belongs to another user.
+    return True

@@ -3,12 +3,18 @@ import subprocess
 import sys
 import textwrap
 import time
+from contextlib import contextmanager, suppress
+from threading import Event, Thread
 
 import pytest
 
+from registry.blobs import Blobs
+from registry.documents import digest_of
 from registry.errors import SettingsError, StorageError
-from registry.files import locked, place, replacing, write_atomically
+from registry.files import is_intact, locked, place, replacing, size_of, write_atomically
+from registry.manifest import FileEntry
 from registry.stores import open_store
+from registry.stores.base import blob_path
 from registry.stores.directory import DirectoryStore
 from registry.stores.http import HttpStore
 
@@ -114,3 +120,62 @@ def test_locations_that_are_refused(location):
     with pytest.raises(SettingsError) as refusal:
         open_store(location)
     assert "secret" not in refusal.value.message + refusal.value.hint
+
+
+@contextmanager
+def coming_and_going(path, data):
+    """Create and remove a file all the time, as other processes do, with quick turns."""
+    stop = Event()
+
+    def change():
+        while not stop.is_set():
+            with suppress(PermissionError):  # What was put there meanwhile is read-only.
+                path.write_bytes(data)
+            path.unlink(missing_ok=True)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    thread = Thread(target=change)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+        sys.setswitchinterval(interval)
+
+
+def test_a_file_may_go_at_any_moment(tmp_path):
+    """It is there or it is not; that it went between two looks is nobody's error."""
+    data, store, blobs = b"{}", DirectoryStore(tmp_path), Blobs(tmp_path)
+    entry = FileEntry("a.json", len(data), digest_of(data))
+    path = blobs.path(entry.sha256)
+    path.parent.mkdir(parents=True)
+    (tmp_path / "a.json").write_bytes(data)
+    inner = blob_path(entry.sha256)
+    seen = {name: set() for name in ("size", "intact", "has", "holds", "peek")}
+    with coming_and_going(path, data):
+        for _ in range(3000):
+            seen["size"].add(size_of(path))
+            seen["intact"].add(is_intact(path, entry))
+            seen["has"].add(blobs.has(entry))
+            seen["holds"].add(store.holds(inner, entry))
+            seen["peek"].add(store.peek(inner))
+    assert seen["size"] <= {None, 0, len(data)}
+    assert seen["peek"] <= {None, b"", data}
+    assert all({*seen[name]} <= {True, False} for name in ("intact", "has", "holds"))
+    assert all(len(found) > 1 for found in seen.values())
+
+
+def test_what_is_removed_while_it_is_published_is_written(tmp_path):
+    data, store = b"{}", DirectoryStore(tmp_path / "store")
+    entry = FileEntry("a.json", len(data), digest_of(data))
+    (tmp_path / "a.json").write_bytes(data)
+    target = store.path("a.json")
+    target.parent.mkdir()
+    with coming_and_going(target, data):
+        for _ in range(300):
+            store.put_file("a.json", tmp_path / "a.json", entry)
+            store.put_bytes("a.json", data)
+    store.put_file("a.json", tmp_path / "a.json", entry)
+    assert target.read_bytes() == data
