@@ -218,7 +218,7 @@ def test_a_response_that_trickles_is_given_up(server, pieces):
     began = time.monotonic()
     with pytest.raises(OfflineError, match="timed out"):
         get(server, raw(*pieces, pause=0.05))
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 10
 
 
 def drip(handler, data, start):
@@ -240,7 +240,7 @@ def test_a_body_that_trickles_is_given_up(server, tmp_path):
     store = HttpStore(server.url, window=0.2)
     with pytest.raises(OfflineError, match="slower than 1000 bytes"):
         fetch(store, [("file", entry)], blobs, retries=Retries(attempts=2))
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 60  # all of it takes 500 s
 
 
 def test_a_slow_reader_is_no_slow_server(server):
