@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 from contextlib import closing
@@ -13,7 +12,15 @@ from hub.errors import IncompatibleModelError, ModelError, TrainingError
 from hub.training.loader import death_of_worker, worker_ended
 from hub.training.process_group import ALONE
 from hub.training.run_files import STATE_NAME
-from hub.training.state import EpochMetrics, Progress, is_finite, load_state, save_state
+from hub.training.state import (
+    PROGRESS,
+    EpochMetrics,
+    Progress,
+    is_finite,
+    load_state,
+    save_state,
+    snapshot,
+)
 from hub.training.stepper import Stepper
 from hub.training.steps import validation_errors
 
@@ -30,6 +37,7 @@ if TYPE_CHECKING:
 
 _MAX_STEPS_BACK = 5
 _SAVE_EVERY = 600.0  # seconds, in longer epochs
+_SAVING_SHARE = 0.05  # of the time, which short epochs and slow disks would otherwise exceed
 _READ_EVERY = 100  # steps, where losses are kept on the device
 _DIVERGED = (
     "A single wrong label can cause this: check the data with `hub check`. If they are correct, "
@@ -51,8 +59,9 @@ class Trainer:
     recipe
         The settings.
     directory
-        Where the state is saved after each epoch, and every ten minutes of a longer one. If it
-        contains a state, the training resumes from it.
+        Where the state is saved: after each epoch, unless saving would take more than a twentieth
+        of the time, and every ten minutes of a longer one. If it contains a state, the training
+        resumes from it.
     group
         The processes that share each batch. The first one saves the state.
     """
@@ -75,7 +84,11 @@ class Trainer:
         self.stepper = Stepper(method, recipe, group)
         self.progress = Progress()
         self.best = potential.weights()
-        self._saved_at = time.monotonic()
+        # The last state of finite numbers, and whether it is on the disk.
+        self._good: dict[str, Any] = {}
+        self._is_saved = True
+        self._saved_at, self._saving = time.monotonic(), 0.0
+        self._on_save: Callable[[], None] | None = None
         state = load_state(directory)
         if state is not None:
             self._resume(state)
@@ -124,8 +137,16 @@ class Trainer:
         self,
         on_epoch: Callable[[EpochMetrics], None] | None = None,
         on_step: Callable[[], None] | None = None,
+        on_save: Callable[[], None] | None = None,
     ) -> None:
         """Train to the end and leave the best averaged weights in the potential.
+
+        Parameters
+        ----------
+        on_epoch, on_step
+            Called after each epoch and each step.
+        on_save
+            Called in the first process after the state was saved.
 
         Raises
         ------
@@ -135,23 +156,36 @@ class Trainer:
         IncompatibleModelError
             If a structure does not fit into memory. The state before it is kept.
         """
-        while not self.is_finished:
-            try:
-                self._finite_epoch(on_step)
-                metrics = self._validate()
-            except IncompatibleModelError:
-                # Memory ran out within a step, before it changed anything: save the state, to
-                # resume on a machine with more memory.
-                if self._read_losses() and is_finite(state := self._state()):
-                    self._save(state)
-                raise
-            self._save(self._state())
-            if on_epoch is not None:
-                on_epoch(metrics)
+        self._on_save, self._good = on_save, snapshot(self._state())
+        try:
+            while not self.is_finished:
+                metrics = self._epoch(on_step)
+                if on_epoch is not None:
+                    on_epoch(metrics)
+        except BaseException:
+            if not self._is_saved:
+                self._save()
+            raise
         if not self.progress.best_epoch:
             raise TrainingError("the validation errors are not finite in any epoch", hint=_DIVERGED)
         self.potential.set_weights(self.best, "the best epoch")
         self.potential.eval()
+
+    def _epoch(self, on_step: Callable[[], None] | None) -> EpochMetrics:
+        """Train and validate the rest of an epoch."""
+        try:
+            self._finite_epoch(on_step)
+            metrics = self._validate()
+        except IncompatibleModelError:
+            # Memory ran out within a step, before it changed anything: save the state, to resume
+            # on a machine with more memory.
+            if self._read_losses() and is_finite(state := self._state()):
+                self._good, self._is_saved = state, False
+            raise
+        self._good, self._is_saved = snapshot(self._state()), False
+        if self.is_finished or time.monotonic() - self._saved_at >= self._saving / _SAVING_SHARE:
+            self._save()
+        return metrics
 
     def _finite_epoch(self, on_step: Callable[[], None] | None) -> None:
         """Train the rest of an epoch.
@@ -159,13 +193,12 @@ class Trainer:
         If loss or weights are not finite, return to the last finite state and halve the learning
         rate.
         """
-        good = copy.deepcopy(self._state())
         while True:
             progress = self.progress
             batches = self.loader.batches(progress.epoch, self.recipe.batch_size, progress.step)
             try:
                 with closing(batches):
-                    good, is_whole = self._steps(batches, good, on_step)
+                    is_whole = self._steps(batches, on_step)
             except RuntimeError as problem:
                 if reason := death_of_worker(problem):
                     raise worker_ended(reason) from problem
@@ -180,17 +213,15 @@ class Trainer:
                     hint=_DIVERGED,
                 )
             rate_factor = self.progress.rate_factor / 2
-            self._restore(good)
+            self._restore(self._good)
             self.progress.steps_back, self.progress.rate_factor = steps_back, rate_factor
 
-    def _steps(
-        self, batches: Batches, good: dict[str, Any], on_step: Callable[[], None] | None
-    ) -> tuple[dict[str, Any], bool]:
+    def _steps(self, batches: Batches, on_step: Callable[[], None] | None) -> bool:
         """Take the remaining steps of an epoch, saving the state from time to time.
 
         Returns
         -------
-        The last good state, and whether the epoch ended with all numbers finite.
+        Whether the epoch ended with all numbers finite.
         """
         progress = self.progress
         self.potential.train()
@@ -200,13 +231,13 @@ class Trainer:
             self._set_learning_rate(progress.step)
             loss, is_save_due = self._step(parts)
             if not math.isfinite(loss):
-                return good, False
+                return False
             progress.step += 1
             progress.loss += loss
             is_last = progress.step == self.steps_per_epoch
             is_read = is_last or is_save_due or progress.step % _READ_EVERY == 0
             if is_read and not self._read_losses():
-                return good, False
+                return False
             ended = time.perf_counter()
             progress.waiting += fetched - began
             progress.seconds += ended - began
@@ -214,13 +245,13 @@ class Trainer:
             if on_step is not None:
                 on_step()
             if is_save_due:
-                state = copy.deepcopy(self._state())
+                state = snapshot(self._state())
                 if not is_finite(state):
-                    return good, False
-                good = state
-                self._save(good)
+                    return False
+                self._good = state
+                self._save()
         # The loss can be finite although the weights or the optimiser's state are not.
-        return good, is_finite(self._state())
+        return is_finite(self._state())
 
     def _read_losses(self) -> bool:
         """Add up the losses that are kept on the device, and say whether all steps were taken."""
@@ -263,23 +294,28 @@ class Trainer:
         progress.step, progress.loss, progress.seconds, progress.waiting = 0, 0.0, 0.0, 0.0
         return metrics
 
-    def _save(self, state: dict[str, Any]) -> None:
+    def _save(self) -> None:
+        """Save the last state of finite numbers."""
+        began = time.monotonic()
         if self.group.is_first:
-            save_state(self.directory, state)
-        self._saved_at = time.monotonic()
+            save_state(self.directory, self._good)
+            if self._on_save is not None:
+                self._on_save()
+        self._is_saved, self._saved_at = True, time.monotonic()
+        self._saving = self._saved_at - began
 
     def _state(self) -> dict[str, Any]:
         return {
             "weights": self.potential.weights(),
             "best": self.best,
             **self.stepper.state(),
-            "progress": asdict(self.progress),
+            PROGRESS: self.progress.to_dict(),
         }
 
     def _resume(self, state: dict[str, Any]) -> None:
         """Resume from a saved state, which may belong to something else."""
         try:
-            state["progress"] = asdict(Progress.read(state["progress"], self.steps_per_epoch))
+            state[PROGRESS] = Progress.read(state[PROGRESS], self.steps_per_epoch).to_dict()
             self.potential.set_weights(state["best"], "its best epoch")
             self._restore(state)
         except (ModelError, KeyError, TypeError, ValueError, RuntimeError) as problem:
@@ -291,4 +327,4 @@ class Trainer:
     def _restore(self, state: dict[str, Any]) -> None:
         self.stepper.restore(state)
         self.best = state["best"]
-        self.progress = Progress(**copy.deepcopy(state["progress"]))
+        self.progress = Progress.from_dict(state[PROGRESS])

@@ -97,14 +97,16 @@ def run_trainer(trainer: Trainer, reporter: Reporter) -> None:
     reporter.started(trainer.steps_done, trainer.last_epoch * steps)
 
     def after_epoch(metrics: EpochMetrics) -> None:
-        if trainer.group.is_first:
-            _write_metrics(table, trainer.progress.history)
         reporter.epoch(metrics, trainer.last_epoch * steps)
 
-    trainer.run(on_epoch=after_epoch, on_step=reporter.step)
+    def write_table() -> None:
+        if trainer.progress.history:
+            _write_metrics(table, trainer.progress.history)
+
+    trainer.run(on_epoch=after_epoch, on_step=reporter.step, on_save=write_table)
     if trainer.group.is_first:
         # Again, because a kill may have come between the last epoch's state and its metrics.
-        _write_metrics(table, trainer.progress.history)
+        write_table()
 
 
 def _require_same_inputs(folder: Path, preparation: Preparation) -> None:

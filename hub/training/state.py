@@ -6,10 +6,11 @@ of a zip archive, which PyTorch itself does not verify.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import logging
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Self
 from zipfile import BadZipFile, ZipFile
@@ -24,6 +25,8 @@ from registry.files import replacing, storage_errors
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+PROGRESS = "progress"  # the name of the `Progress` in a state
 
 _HEAD, _HEAD_SIZE = b"mlip-hub training state, sha256:%s\n", 97
 _OLD_HEAD = b"PK"  # of a zip archive
@@ -68,14 +71,25 @@ def load_state(directory: Path) -> dict[str, Any] | None:
         state: dict[str, Any] = torch.load(BytesIO(body), weights_only=True, map_location="cpu")
     except Exception as error:  # torch, zip and pickle raise all kinds of errors
         raise TrainingError(f"{path} is corrupted: {error}", _HINT) from error
+    if not isinstance(state, dict):
+        raise TrainingError(f"{path} is not the state of a training", _HINT)
     if not is_finite(state):
         raise TrainingError(f"{path} contains weights that are not finite", _HINT)
     return state
 
 
-def is_finite(state: Any) -> bool:
+def is_finite(state: dict[str, Any]) -> bool:
     """Whether all numbers in the tensors of a state are finite."""
-    return all(bool(value.double().isfinite().all()) for value in _tensors(state))
+    # The progress grows by each epoch and has no tensors.
+    tensors = _tensors([value for name, value in state.items() if name != PROGRESS])
+    return all(bool(value.double().isfinite().all()) for value in tensors)
+
+
+def snapshot(state: dict[str, Any]) -> dict[str, Any]:
+    """Return a copy of a state that the training no longer changes."""
+    return {
+        name: value if name == PROGRESS else copy.deepcopy(value) for name, value in state.items()
+    }
 
 
 def _check_archive(data: bytes) -> None:
@@ -151,13 +165,26 @@ class Progress:
     @classmethod
     def read(cls, saved: dict[str, Any], steps_per_epoch: int) -> Self:
         """Read progress from a state; raise ValueError if it belongs to another training."""
-        new = asdict(cls())
+        new = vars(cls())
         progress = fit_whole({**{name: new[name] for name in _ADDED_LATER}, **saved}, cls)
         if not 0 <= progress.step <= steps_per_epoch:
             raise ValueError(f"step {progress.step} of an epoch of {steps_per_epoch} steps")
         if not 0 <= progress.best_epoch <= progress.epoch == len(progress.history):
             raise ValueError("its history does not match its number of epochs")
         return progress
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what is stored; it does not change with this object.
+
+        The rows of `history` are shared: they never change, and copying all of them in each epoch
+        takes longer and longer.
+        """
+        return vars(self) | {"history": list(self.history)}
+
+    @classmethod
+    def from_dict(cls, stored: dict[str, Any]) -> Self:
+        """Return the progress that `to_dict` has stored."""
+        return cls(**stored | {"history": list(stored["history"])})
 
     def count_gain(self, force_rmse: float, min_delta: float) -> None:
         """Count the epochs since the error last decreased by `min_delta`, both in eV/Å.
