@@ -82,7 +82,11 @@ def is_finite(state: dict[str, Any]) -> bool:
     """Whether all numbers in the tensors of a state are finite."""
     # The progress grows by each epoch and has no tensors.
     tensors = _tensors([value for name, value in state.items() if name != PROGRESS])
-    return all(bool(value.double().isfinite().all()) for value in tensors)
+    found: dict[torch.device, list[torch.Tensor]] = {}
+    for value in tensors:
+        found.setdefault(value.device, []).append(value.isfinite().all())
+    # A GPU is waited for once, not for each tensor.
+    return all(bool(torch.stack(each).all()) for each in found.values())
 
 
 def snapshot(state: dict[str, Any]) -> dict[str, Any]:
