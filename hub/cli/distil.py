@@ -61,7 +61,7 @@ from hub.cli.teacher_options import teacher_settings
     metavar="N",
     help="Number of passes over the structures with the teacher's labels.",
 )
-@architecture_options
+@architecture_options(layers=2, cutoff=5)
 @run_folder_option
 @seed_option
 @device_option

@@ -94,7 +94,7 @@ from hub.cli.arguments import (
     help="Other labelled structures, to measure what the model forgets (repeatable).",
 )
 @click.option("--from-scratch", is_flag=True, help="Start from random weights (the baseline).")
-@architecture_options
+@architecture_options()
 @click.option(
     "--alchemical",
     default="",

@@ -60,7 +60,7 @@ from hub.cli.arguments import (
     show_default=True,
     help="Leave out structures with a larger force (eV/Å).",
 )
-@architecture_options
+@architecture_options()
 @run_folder_option
 @recipe_option
 @epochs_option

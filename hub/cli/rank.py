@@ -57,7 +57,7 @@ from hub.cli.progress import progress_bar
     show_default=True,
     help="For data of one element, also try models transferred from another element.",
 )
-@architecture_options
+@architecture_options(layers=2, cutoff=5)
 @label_options
 @allow_option
 @click.option(
