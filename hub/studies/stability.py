@@ -15,6 +15,7 @@ from ase.md.verlet import VelocityVerlet
 from vesin import NeighborList
 
 from hub.errors import DataError
+from hub.saving import SavingPace
 from hub.structures.checks.geometry import BOND_DISTANCE
 
 if TYPE_CHECKING:
@@ -179,7 +180,8 @@ def run_dynamics(
         To resume from: the same structure under the same conditions, except for the time. The
         result is the same as without the interruption.
     keep
-        Called with the state every hundred steps, and at the end.
+        Called with the state every hundred steps, unless that takes more than a twentieth of the
+        time, and at the end.
     progress
         Called with the number of steps done and their total.
     """
@@ -188,6 +190,7 @@ def run_dynamics(
     before = conditions.steps(_THERMALIZED)
     last = before + conditions.steps(conditions.time)
     done, samples, failure = 0, [], ""
+    pace = SavingPace()
     if state is not None:
         done, samples, failure = state.steps, list(state.samples), state.failure
     while done < last and not failure:
@@ -200,9 +203,11 @@ def run_dynamics(
             samples.append(_sample(moving, (done + number - before) * conditions.timestep / 1000))
         done += number
         failure = _failure(moving, conditions.temperature)
-        if keep and (done % _KEPT < number or done == last or failure):
-            momenta, random = moving.get_momenta(), dict(rng.bit_generator.state)
-            keep(State(done, moving.get_positions(), momenta, random, tuple(samples), failure))
+        is_due = done % _KEPT < number and pace.is_due
+        if keep and (is_due or done == last or failure):
+            with pace.saving():
+                momenta, random = moving.get_momenta(), dict(rng.bit_generator.state)
+                keep(State(done, moving.get_positions(), momenta, random, tuple(samples), failure))
         if progress:
             progress(done, last)
     return Stability(tuple(samples or [_sample(moving, 0.0)]), failure)

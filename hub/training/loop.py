@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from hub.errors import IncompatibleModelError, ModelError, TrainingError
+from hub.saving import SavingPace
 from hub.training.loader import death_of_worker, worker_ended
 from hub.training.process_group import ALONE
 from hub.training.run_files import STATE_NAME
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
 _MAX_STEPS_BACK = 5
 _SAVE_EVERY = 600.0  # seconds, in longer epochs
-_SAVING_SHARE = 0.05  # of the time, which short epochs and slow disks would otherwise exceed
 _READ_EVERY = 100  # steps, where losses are kept on the device
 _DIVERGED = (
     "A single wrong label can cause this: check the data with `hub check`. If they are correct, "
@@ -87,7 +87,7 @@ class Trainer:
         # The last state of finite numbers, and whether it is on the disk.
         self._good: dict[str, Any] = {}
         self._is_saved = True
-        self._saved_at, self._saving = time.monotonic(), 0.0
+        self._pace = SavingPace()
         self._on_save: Callable[[], None] | None = None
         state = load_state(directory)
         if state is not None:
@@ -183,7 +183,7 @@ class Trainer:
                 self._good, self._is_saved = state, False
             raise
         self._good, self._is_saved = snapshot(self._state()), False
-        if self.is_finished or time.monotonic() - self._saved_at >= self._saving / _SAVING_SHARE:
+        if self.is_finished or self._pace.is_due:
             self._save()
         return metrics
 
@@ -261,7 +261,7 @@ class Trainer:
 
     def _step(self, parts: Sequence[LabelledBatch]) -> tuple[float, bool]:
         """Take one step; return what `Stepper.take` does."""
-        is_due = self.group.is_first and time.monotonic() - self._saved_at > _SAVE_EVERY
+        is_due = self.group.is_first and self._pace.elapsed > _SAVE_EVERY
         return self.stepper.take(parts, is_save_due=is_due)
 
     def _set_learning_rate(self, step: int) -> None:
@@ -296,13 +296,12 @@ class Trainer:
 
     def _save(self) -> None:
         """Save the last state of finite numbers."""
-        began = time.monotonic()
         if self.group.is_first:
-            save_state(self.directory, self._good)
-            if self._on_save is not None:
-                self._on_save()
-        self._is_saved, self._saved_at = True, time.monotonic()
-        self._saving = self._saved_at - began
+            with self._pace.saving():
+                save_state(self.directory, self._good)
+                if self._on_save is not None:
+                    self._on_save()
+        self._is_saved = True
 
     def _state(self) -> dict[str, Any]:
         return {

@@ -68,11 +68,11 @@ def _run(folder: Path, arguments: list[str], prepare: Callable[..., None] | None
 
     One that is to die saves its state after every epoch, which takes too much of epochs this short.
     """
+    from hub import saving
     from hub.cli.main import main
-    from hub.training import loop
 
     if prepare is not None:
-        loop._SAVING_SHARE = math.inf
+        saving._SHARE = math.inf
     os.chdir(folder)
     os.environ["HUB_HOME"] = str(folder / "home")
     with (folder / "out").open("w") as out, (folder / "err").open("w") as err:
