@@ -166,13 +166,14 @@ class DirectoryStore:
 
     def _is_ours(self) -> bool:
         """Whether the directory is empty, or laid out as a registry or a cache."""
-        if is_real_file(self.root / MARKER):
-            try:
-                parse_document((self.root / MARKER).read_bytes(), MARKER, 2)
-            except (IntegrityError, IncompatibleError):
-                return False
-            return True
-        return all(path.name in _LAYOUT for path in self.root.iterdir())
+        marker = self._bytes(self.root / MARKER)
+        if marker is None:
+            return all(path.name in _LAYOUT for path in self.root.iterdir())
+        try:
+            parse_document(marker, MARKER, 2)
+        except (IntegrityError, IncompatibleError):
+            return False
+        return True
 
     def _bytes(self, target: Path) -> bytes | None:
         with storage_errors(target), suppress(FileNotFoundError):

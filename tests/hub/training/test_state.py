@@ -116,6 +116,13 @@ def test_another_training_s_state_is_refused(tmp_path, graphs, spoil):
     assert "Delete it" in failure.value.hint
 
 
+def test_what_is_no_state_at_all_is_refused(tmp_path, graphs):
+    save_state(tmp_path, [1.0])
+    with pytest.raises(TrainingError, match="is not the state of a training") as failure:
+        trainer(tmp_path, graphs)
+    assert "Delete it" in failure.value.hint
+
+
 def test_weights_that_are_not_finite_are_taken_back(tmp_path, graphs, monkeypatch):
     """One step ends in NaN though its loss does not: the epoch is repeated, and goes well."""
     training = trainer(tmp_path, graphs)
